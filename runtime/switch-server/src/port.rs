@@ -1,0 +1,106 @@
+//! What a switch port is: frames in, frames out, up or down.
+//!
+//! The data plane knows nothing more about a port than this trait. An in-process [`Endpoint`](crate::Endpoint) implements
+//! it; a port on a real interface will as well.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use tokio::sync::watch;
+
+/// One Ethernet frame, without its frame check sequence.
+pub type Frame = Vec<u8>;
+
+/// The largest frame a port carries, in bytes.
+pub const MAX_FRAME: usize = 65_535;
+
+/// Whether a port can carry frames now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PortStatus {
+    /// Frames pass.
+    Up,
+    /// The cable is out, or one side was shut down.
+    Down,
+}
+
+impl PortStatus {
+    /// The word that OpenConfig's `oper-status` has for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PortStatus::Up => "UP",
+            PortStatus::Down => "DOWN",
+        }
+    }
+}
+
+impl std::fmt::Display for PortStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The other side of a port is gone for good: nothing will be received any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the port is closed")]
+pub struct Closed;
+
+/// Why a port did not take a frame. Ports count these themselves; the caller need not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The port is down, or the other side is gone.
+    #[error("the port is down")]
+    Down,
+    /// The queue behind the port is full.
+    #[error("the queue is full")]
+    Full,
+    /// The frame is longer than [`MAX_FRAME`].
+    #[error("the frame is longer than {MAX_FRAME} bytes")]
+    TooLong,
+}
+
+/// What one side of a port has seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PortCounters {
+    /// Frames taken from the port.
+    pub received: u64,
+    /// Bytes taken from the port.
+    pub received_bytes: u64,
+    /// Frames given to the port and accepted.
+    pub sent: u64,
+    /// Bytes given to the port and accepted.
+    pub sent_bytes: u64,
+    /// Frames refused because the queue was full.
+    pub dropped_full: u64,
+    /// Frames refused, or lost in flight, because the port was down.
+    pub dropped_down: u64,
+    /// Frames lost because the link was told to lose some.
+    pub dropped_loss: u64,
+    /// Frames refused because they were longer than [`MAX_FRAME`].
+    pub dropped_long: u64,
+}
+
+/// The future of [`Port::receive`].
+pub type Receive<'a> = Pin<Box<dyn Future<Output = Result<(), Closed>> + Send + 'a>>;
+
+/// A switch port.
+///
+/// Reception waits and comes in batches. Sending never waits: a port that cannot take a frame drops and counts it, since a
+/// switch must not stand still because of one slow neighbour.
+pub trait Port: Send + Sync + 'static {
+    /// Wait for at least one frame, then append what is there to `batch`, at most `max` frames.
+    ///
+    /// Dropping the future loses no frame: a frame leaves the port only when the future completes.
+    fn receive<'a>(&'a self, batch: &'a mut Vec<Frame>, max: usize) -> Receive<'a>;
+
+    /// Hand over one frame.
+    fn send(&self, frame: &[u8]) -> Result<(), SendError>;
+
+    /// Push out what [`send`](Port::send) may have gathered. Called after each batch.
+    fn flush(&self) {}
+
+    /// The status, now and whenever it changes.
+    fn status(&self) -> watch::Receiver<PortStatus>;
+
+    /// What passed and what was dropped.
+    fn counters(&self) -> PortCounters;
+}

@@ -1,0 +1,217 @@
+//! The server: what a switch is built from, how it starts, and the handle that watches and stops it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::{TcpListener, ToSocketAddrs};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Server, ServerTlsConfig};
+
+use crate::port::{Port, PortCounters, PortStatus};
+use crate::routes::Routes;
+
+/// The highest port number v1model can name: its ports are 9 bits wide.
+pub const MAX_PORT: u32 = 511;
+
+/// Why a switch cannot be built as described. The operator must act.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    /// A port number that does not exist in v1model.
+    #[error("port {0} does not exist: ports are numbered 0 to {MAX_PORT}")]
+    PortOutOfRange(u32),
+    /// A port number used twice, or for a port as well as for the CPU or for dropping.
+    #[error("port {number} is {first} and {second} at once: choose another number for one of them")]
+    PortTaken {
+        /// The number.
+        number: u32,
+        /// What it was taken by.
+        first: &'static str,
+        /// What else asked for it.
+        second: &'static str,
+    },
+}
+
+/// Why a switch cannot start to serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The socket could not be used.
+    #[error("cannot listen: {0}")]
+    Listen(#[from] io::Error),
+    /// The TLS configuration was refused.
+    #[error("cannot use the TLS configuration: {0}")]
+    Tls(#[from] tonic::transport::Error),
+}
+
+/// Describes a switch; made by [`SwitchServer::builder`].
+pub struct Builder {
+    device_id: u64,
+    cpu_port: u32,
+    drop_port: u32,
+    ports: Vec<(u32, Arc<dyn Port>)>,
+    tls: Option<ServerTlsConfig>,
+}
+
+impl Builder {
+    /// The P4Runtime device id, 1 unless told.
+    pub fn device_id(mut self, device_id: u64) -> Self {
+        self.device_id = device_id;
+        self
+    }
+
+    /// The port through which packet-in and packet-out travel, 510 unless told.
+    pub fn cpu_port(mut self, number: u32) -> Self {
+        self.cpu_port = number;
+        self
+    }
+
+    /// The port that drops, 511 unless told.
+    pub fn drop_port(mut self, number: u32) -> Self {
+        self.drop_port = number;
+        self
+    }
+
+    /// Plug a port in.
+    pub fn port(mut self, number: u32, port: impl Port) -> Self {
+        self.ports.push((number, Arc::new(port)));
+        self
+    }
+
+    /// Serve over TLS instead of plain text.
+    pub fn tls(mut self, tls: ServerTlsConfig) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Check the description.
+    pub fn build(self) -> Result<SwitchServer, BuildError> {
+        let mut taken = BTreeMap::new();
+        let roles = [(self.cpu_port, "the CPU port"), (self.drop_port, "the drop port")];
+        let plugged = self.ports.iter().map(|(number, _)| (*number, "a plugged-in port"));
+        for (number, role) in roles.into_iter().chain(plugged) {
+            if number > MAX_PORT {
+                return Err(BuildError::PortOutOfRange(number));
+            }
+            if let Some(first) = taken.insert(number, role) {
+                return Err(BuildError::PortTaken { number, first, second: role });
+            }
+        }
+        Ok(SwitchServer { description: self })
+    }
+}
+
+/// A switch that is ready to serve: one P4Runtime device, its ports, no pipeline yet.
+pub struct SwitchServer {
+    description: Builder,
+}
+
+impl SwitchServer {
+    /// Start to describe a switch.
+    pub fn builder() -> Builder {
+        Builder { device_id: 1, cpu_port: 510, drop_port: 511, ports: Vec::new(), tls: None }
+    }
+
+    /// Listen at `address` (port 0: any free one) and [serve](SwitchServer::serve).
+    pub async fn listen(self, address: impl ToSocketAddrs) -> Result<ServerHandle, ServeError> {
+        self.serve(TcpListener::bind(address).await?)
+    }
+
+    /// Serve P4Runtime and gNMI on `listener` and forward packets, until the handle is shut down or dropped. Must be called
+    /// inside a tokio runtime.
+    pub fn serve(self, listener: TcpListener) -> Result<ServerHandle, ServeError> {
+        let Builder { device_id, cpu_port: _, drop_port: _, ports, tls } = self.description;
+        let local_addr = listener.local_addr()?;
+        let stop = watch::Sender::new(false);
+
+        let mut server = Server::builder();
+        if let Some(tls) = tls {
+            server = server.tls_config(tls)?;
+        }
+        // Small messages both ways: waiting to fill a segment would delay every packet-in.
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let mut stopped = stop.subscribe();
+        let serving = server.serve_with_incoming_shutdown(Routes {}, incoming, async move {
+            // An error means that the handle is gone, which stops the server as well.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        });
+        let task = tokio::spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::error!(device_id, %error, "the P4Runtime service ended");
+            }
+        });
+        Ok(ServerHandle { local_addr, device_id, ports: ports.into_iter().collect(), stop, tasks: vec![task] })
+    }
+}
+
+/// A running switch. Dropping it stops the switch without waiting for it.
+pub struct ServerHandle {
+    local_addr: SocketAddr,
+    device_id: u64,
+    ports: BTreeMap<u32, Arc<dyn Port>>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl ServerHandle {
+    /// Where P4Runtime and gNMI are served.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// The P4Runtime device id.
+    pub fn device_id(&self) -> u64 {
+        self.device_id
+    }
+
+    /// What passed at a port, and its status; `None` for a number where nothing is plugged in.
+    pub fn port(&self, number: u32) -> Option<(PortStatus, PortCounters)> {
+        let port = self.ports.get(&number)?;
+        let status = *port.status().borrow();
+        Some((status, port.counters()))
+    }
+
+    /// Stop: end the streams of all clients, take no more packets, and wait until all of it has ended.
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(true);
+        for task in std::mem::take(&mut self.tasks) {
+            // A task that panicked has been reported by the panic hook.
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for ServerHandle {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::{LinkConfig, link};
+
+    fn error(builder: Builder) -> String {
+        builder.build().err().expect("the description is wrong").to_string()
+    }
+
+    #[test]
+    fn a_wrong_description_is_refused() {
+        let (a, b) = link(LinkConfig::default());
+        assert_eq!(
+            error(SwitchServer::builder().port(512, a.clone())),
+            "port 512 does not exist: ports are numbered 0 to 511"
+        );
+        assert_eq!(
+            error(SwitchServer::builder().port(510, a.clone())),
+            "port 510 is the CPU port and a plugged-in port at once: choose another number for one of them"
+        );
+        assert_eq!(
+            error(SwitchServer::builder().port(1, a).port(1, b)),
+            "port 1 is a plugged-in port and a plugged-in port at once: choose another number for one of them"
+        );
+    }
+}
