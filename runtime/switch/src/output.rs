@@ -1,0 +1,95 @@
+//! What came out of the switch for one packet: frames, digests and counted drops.
+//!
+//! An [`Output`] is filled by [`Switch::process`](crate::Switch::process) and reused: after [`Output::clear`] it keeps its
+//! memory, so that the steady state allocates nothing.
+
+use crate::{DigestId, Port};
+use core::ops::Range;
+
+/// Frames, digests and drops since the last [`Output::clear`].
+#[derive(Debug, Default)]
+pub struct Output {
+    bytes: Vec<u8>,
+    frames: Vec<(Port, Range<usize>)>,
+    digests: Vec<(DigestId, Range<usize>)>,
+    /// Packets that ended without leaving, by cause.
+    pub drops: Drops,
+}
+
+/// Why packets, or copies of them, did not leave. Every packet that enters is either sent, digested or counted here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drops {
+    /// The program dropped it in ingress.
+    pub ingress: u64,
+    /// The program dropped it in egress.
+    pub egress: u64,
+    /// Multicast to a group that does not exist or has no ports.
+    pub empty_group: u64,
+    /// A clone for a session that does not exist. The packet itself goes on.
+    pub no_clone_session: u64,
+    /// It was resubmitted, recirculated or cloned more often than the engine follows.
+    pub too_many_passes: u64,
+    /// The program ran more steps than the engine allows for one pass: it loops.
+    pub step_limit: u64,
+    /// An `assert` or `assume` of the program failed.
+    pub assertion: u64,
+    /// The packet would have left larger than 64 KiB, or came in so.
+    pub oversized: u64,
+}
+
+impl Drops {
+    /// All causes together.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.ingress
+            + self.egress
+            + self.empty_group
+            + self.no_clone_session
+            + self.too_many_passes
+            + self.step_limit
+            + self.assertion
+            + self.oversized
+    }
+}
+
+impl Output {
+    /// An empty output.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Forgets everything but keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.frames.clear();
+        self.digests.clear();
+        self.drops = Drops::default();
+    }
+
+    /// Frames to send, in the order in which they left, each with its port.
+    pub fn frames(&self) -> impl ExactSizeIterator<Item = (Port, &[u8])> {
+        self.frames.iter().map(|(port, range)| (*port, &self.bytes[range.clone()]))
+    }
+
+    /// Digests for the control plane: the list and its fields one after the other, each field padded to whole bytes
+    /// (widths: [`Program::digest_info`](crate::Program::digest_info)). Nothing is suppressed here: leaving out what the
+    /// control plane has not acknowledged yet is the server's business.
+    pub fn digests(&self) -> impl ExactSizeIterator<Item = (DigestId, &[u8])> {
+        self.digests.iter().map(|(id, range)| (*id, &self.bytes[range.clone()]))
+    }
+
+    #[expect(dead_code)]
+    pub(crate) fn push_frame(&mut self, port: Port, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.bytes.len();
+        write(&mut self.bytes);
+        self.frames.push((port, start..self.bytes.len()));
+    }
+
+    #[expect(dead_code)]
+    pub(crate) fn push_digest(&mut self, id: DigestId, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.bytes.len();
+        write(&mut self.bytes);
+        self.digests.push((id, start..self.bytes.len()));
+    }
+}
