@@ -1,1 +1,70 @@
-//! Skeleton.
+//! Verify a move, then update: the method as a pure state machine.
+//!
+//! A VTEP has one [`Mobility`]. It is told facts ([`Event`]) and the time, and answers with decisions ([`Action`]). It does no I/O, reads no
+//! clock, spawns nothing and depends on nothing that does; a driver carries its decisions out:
+//!
+//! ```text
+//!   switch ──▶ Heard, ProbeAnswered, SeenAtRecordedPort, PortDown, Idle ─┐              ┌─▶ Install ───────────▶ switch
+//!   peers  ──▶ PeerUp, PeerDown, Message ────────────────────────────────┼─▶ Mobility ──┼─▶ Probe, Release, Drop ▶ switch
+//!   clock  ──▶ handle_timeout(now) at next_deadline() ───────────────────┘              ├─▶ Send ──────────────▶ peers
+//!                                                                                       └─▶ Report ────────────▶ operator
+//! ```
+//!
+//! # The story of one claim
+//!
+//! A host owned by VTEP A is heard on a port of VTEP C, whose table says "tunnel to A". C does not believe it: it records the port *beside*
+//! its entry, and sends A an [`Advertisement`] with the migration attribute. A asks the host, out of exactly the port it has on record. Any
+//! sign of life there and A replies [`Verdict::Stayed`], with a sequence that outranks the claim; silence, and A re-points its own entry
+//! at C and replies [`Verdict::Moved`]. C drops the second entry or makes it the first. Observers hear of it after the verdict, or at
+//! once with the possibility of a withdrawal, as configured per VNI.
+//!
+//! # Rules of the house
+//!
+//! - An entry changes its location only by a value that a finished verification (or one of the documented other proofs) has produced.
+//! - Each state's answer to each event is written out; no `_` hides a forgotten pair.
+//! - What the switch and the peers are told are levels: a [`HostView`] is all the switch is to know of a host, a [`Sync`] all a VTEP owns.
+//! - Every wait ends, every buffer is bounded, everything refused is counted.
+//!
+//! # Driving it
+//!
+//! ```
+//! # use vouch_mobility::{Action, Config, Event, Instant, Mobility, VtepAddr};
+//! # let mut inbox: Vec<(Instant, Event)> = Vec::new();
+//! let mut mobility = Mobility::new(Config::new(VtepAddr([10, 0, 0, 1].into())));
+//! for (now, event) in inbox.drain(..) {
+//!     mobility.handle(event, now);
+//!     while let Some(action) = mobility.poll_action() {
+//!         match action {
+//!             Action::Install { .. } => { /* write the difference to the switch */ }
+//!             Action::Probe(_) | Action::Release { .. } | Action::Drop { .. } => { /* packet-out */ }
+//!             Action::Send { .. } => { /* to the peer's session */ }
+//!             Action::Report(_) => { /* log */ }
+//!         }
+//!     }
+//!     // then wait for the next event, or for mobility.next_deadline() and call handle_timeout
+//! }
+//! ```
+
+mod action;
+mod config;
+mod counters;
+mod event;
+mod ids;
+mod message;
+mod mobility;
+mod report;
+mod sequence;
+mod time;
+mod view;
+
+pub use action::{Action, Probe};
+pub use config::{Advertise, Config, During, Limits, MacPrefix, Timers, UnreachableOwner, VniConfig};
+pub use counters::Counters;
+pub use event::{Event, Evidence, Heard};
+pub use ids::{AccessId, ClaimId, FrameId, HostKey, Location, VtepAddr};
+pub use message::{Advertisement, Message, Migration, Reply, Sync, Verdict, Withdrawal};
+pub use mobility::{HostInfo, Mobility, Phase};
+pub use report::{Because, Report};
+pub use sequence::Sequence;
+pub use time::Instant;
+pub use view::{ClaimView, Destination, HostView};
