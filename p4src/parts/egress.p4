@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Egress of one frame or replica to one location: split horizon, then encapsulation for a tunnel or the VLAN tag for an
+// access interface. The top has put a replica's location into `out_location`.
+
+#ifndef VOUCH_EGRESS_P4
+#define VOUCH_EGRESS_P4
+
+control Encapsulate(inout headers_t hdr, inout metadata_t meta) {
+    // From the top: 14 bits that depend on the flow only.
+    FlowEntropy() flow_entropy;
+
+    @name(".bd_vni.vni")
+    action use_vni(vni_t vni) {
+        hdr.outer_vxlan.setValid();
+        hdr.outer_vxlan.flags = VXLAN_I_FLAG;
+        hdr.outer_vxlan.reserved = 0;
+        hdr.outer_vxlan.vni = vni;
+        hdr.outer_vxlan.reserved_2 = 0;
+    }
+
+    @name(".bd_vni.no_vni")
+    action no_vni() {
+        meta.drop_reason = drop_reason_t.NO_VNI;
+    }
+
+    @name(".bd_vni")
+    table bd_vni {
+        key = {
+            meta.bd : exact @name("bd");
+        }
+        actions = {
+            use_vni;
+            @defaultonly no_vni;
+        }
+        const default_action = no_vni();
+        size = 16384;
+    }
+
+    // The outer headers of one tunnel: both tunnel addresses, the MAC addresses of the next hop's link, and what the
+    // operator chose for time to live and DSCP.
+    @name(".encapsulate.encapsulate")
+    action encapsulate_frame(ipv4_t src_ip, ipv4_t dst_ip, mac_t src_mac, mac_t dst_mac, bit<8> ttl, bit<6> dscp) {
+        hdr.outer_ethernet.setValid();
+        hdr.outer_ethernet.dst = dst_mac;
+        hdr.outer_ethernet.src = src_mac;
+        hdr.outer_ethernet.ether_type = ETHERTYPE_IPV4;
+
+        hdr.outer_ipv4.setValid();
+        hdr.outer_ipv4.version = 4;
+        hdr.outer_ipv4.header_words = 5;
+        hdr.outer_ipv4.dscp = dscp;
+        // RFC 6040, section 4.1: the normal mode copies.
+        hdr.outer_ipv4.ecn = meta.ecn;
+        hdr.outer_ipv4.total_bytes = meta.frame_bytes + (IPV4_BYTES + UDP_BYTES + VXLAN_BYTES);
+        // Never fragmented, so the identification has no meaning (RFC 6864, section 4.1).
+        hdr.outer_ipv4.identification = 0;
+        hdr.outer_ipv4.reserved = 0;
+        hdr.outer_ipv4.dont_fragment = 1;
+        hdr.outer_ipv4.more_fragments = 0;
+        hdr.outer_ipv4.fragment_offset = 0;
+        hdr.outer_ipv4.ttl = ttl;
+        hdr.outer_ipv4.protocol = PROTOCOL_UDP;
+        hdr.outer_ipv4.checksum = 0;
+        hdr.outer_ipv4.src = src_ip;
+        hdr.outer_ipv4.dst = dst_ip;
+
+        hdr.outer_udp.setValid();
+        // RFC 7348, section 5: a hash of the inner frame, in the dynamic range 49152..65535, spreads flows over equal
+        // paths and keeps each in order.
+        hdr.outer_udp.src = 2w3 ++ meta.entropy;
+        hdr.outer_udp.dst = VXLAN_UDP_PORT;
+        hdr.outer_udp.total_bytes = meta.frame_bytes + (UDP_BYTES + VXLAN_BYTES);
+        // RFC 7348, section 5: SHOULD be zero.
+        hdr.outer_udp.checksum = 0;
+    }
+
+    @name(".encapsulate.no_encapsulation")
+    action no_encapsulation() {
+        meta.drop_reason = drop_reason_t.NO_ENCAPSULATION;
+    }
+
+    @name(".encapsulate")
+    table encapsulate {
+        key = {
+            meta.out_location : exact @name("location");
+        }
+        actions = {
+            encapsulate_frame;
+            @defaultonly no_encapsulation;
+        }
+        const default_action = no_encapsulation();
+        size = 4096;
+    }
+
+    apply {
+        meta.ecn = 0;
+        if (hdr.ipv4.isValid()) {
+            meta.ecn = hdr.ipv4.ecn;
+        } else if (hdr.ipv6.isValid()) {
+            meta.ecn = hdr.ipv6.ecn;
+        }
+        flow_entropy.apply(hdr, meta.entropy);
+        if (bd_vni.apply().hit) {
+            encapsulate.apply();
+        }
+    }
+}
+
+control TagForAccess(inout headers_t hdr, inout metadata_t meta) {
+    @name(".access_tag.untagged")
+    action untagged() {}
+
+    @name(".access_tag.tagged")
+    action tagged(vlan_id_t vlan_id) {
+        hdr.vlan.setValid();
+        hdr.vlan.priority = 0;
+        hdr.vlan.drop_eligible = 0;
+        hdr.vlan.vlan_id = vlan_id;
+        hdr.vlan.ether_type = hdr.ethernet.ether_type;
+        hdr.ethernet.ether_type = ETHERTYPE_VLAN;
+    }
+
+    // Untagged by default would hand a tenant's frames to whoever listens on the port: say it, or lose it.
+    @name(".access_tag.no_access_tag")
+    action no_access_tag() {
+        meta.drop_reason = drop_reason_t.NO_ACCESS_TAG;
+    }
+
+    @name(".access_tag")
+    table access_tag {
+        key = {
+            meta.out_location : exact @name("location");
+        }
+        actions = {
+            untagged;
+            tagged;
+            @defaultonly no_access_tag;
+        }
+        const default_action = no_access_tag();
+        size = 16384;
+    }
+
+    apply {
+        access_tag.apply();
+    }
+}
+
+control VtepEgress(inout headers_t hdr, inout metadata_t meta) {
+    Encapsulate() encapsulate_for_tunnel;
+    TagForAccess() tag_for_access;
+
+    apply {
+        if (meta.routed == 1) {
+            // A transit packet was finished in ingress.
+        } else if (meta.out_location == meta.in_location) {
+            // Never back to where it came from. Of a single frame ingress has seen to it; this prunes replicas.
+            meta.pruned = 1;
+        } else if (IS_TUNNEL(meta.out_location)) {
+            if (meta.flooded == 1 && IS_TUNNEL(meta.in_location)) {
+                // Head-end replication has reached every VTEP already: split horizon.
+                meta.pruned = 1;
+            } else {
+                encapsulate_for_tunnel.apply(hdr, meta);
+            }
+        } else {
+            tag_for_access.apply(hdr, meta);
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the parts decide about a frame, in terms that no architecture owns; the top file carries it out.
+
+#ifndef VOUCH_METADATA_P4
+#define VOUCH_METADATA_P4
+
+// Why a frame was dropped; the index into the counters `drops` (ingress) and `egress_drops` (egress).
+// The numbers are part of the interface: append, never renumber.
+enum bit<8> drop_reason_t {
+    NONE = 0,
+
+    // Shorter than its own Ethernet or ARP header, or an ARP that is not Ethernet/IPv4.
+    MALFORMED = 1,
+    // Longer than an outer IPv4 header can account for.
+    TOO_LONG = 2,
+    // No interface is configured for the port and VLAN. Also a frame from the controller without a packet_out header.
+    UNKNOWN_INTERFACE = 3,
+    // A source address that no host can have: multicast (IEEE 802.3, 3.2.3) or all zero.
+    BAD_SOURCE_MAC = 4,
+    // Sent to an address that a bridge never forwards (IEEE 802.1Q, table 8-1): LACP, LLDP, spanning tree.
+    LINK_LOCAL = 5,
+    // A second VLAN tag on an access interface, or a tag on a frame from the controller. It would leave as a tag of its
+    // own elsewhere: VLAN hopping, and RFC 7348, section 6.1, wants no tag inside VXLAN.
+    STACKED_TAG = 6,
+
+    // On the underlay, but not addressed to this router's MAC.
+    NOT_ROUTER_MAC = 7,
+    // On the underlay, and not a well-formed IPv4 packet.
+    UNDERLAY_NOT_IPV4 = 8,
+    // The outer IPv4 header checksum is wrong (RFC 1812, section 5.2.2).
+    OUTER_CHECKSUM = 9,
+    // To our tunnel address in fragments. RFC 7348, section 4.3: a VTEP may discard them, and the pieces after the
+    // first carry no VNI.
+    OUTER_FRAGMENT = 10,
+    // To our tunnel address, but not VXLAN: another protocol or port, or IPv4 options before UDP.
+    NOT_VXLAN = 11,
+    // Too short for the VXLAN header and an Ethernet header, or shorter than its outer lengths say.
+    VXLAN_TOO_SHORT = 12,
+    // The I flag is not set: the VNI is not valid (RFC 7348, section 5).
+    VXLAN_FLAGS = 13,
+    // The outer source is not the address of a configured peer.
+    UNKNOWN_PEER = 14,
+    // The VNI has no bridge domain here.
+    UNKNOWN_VNI = 15,
+    // The inner frame carries a VLAN tag (RFC 7348, section 6.1).
+    INNER_TAG = 16,
+    // Congestion was marked on a packet whose transport cannot see marks (RFC 6040, section 4.2).
+    ECN_NOT_CAPABLE = 17,
+    // A transit packet whose time to live has run out (RFC 1812, section 5.3.1). No ICMP error is generated.
+    TTL_EXPIRED = 18,
+    // A transit packet that no route covers.
+    NO_ROUTE = 19,
+
+    // From a host and port that the controller has quarantined for repeated refused claims.
+    QUARANTINED = 20,
+    // An announcement (ARP, RARP, neighbour discovery) of a claimant whose claim is being verified already.
+    CLAIM_HELD = 21,
+    // A data frame of a claimant, where the VNI's policy is to drop those until the verdict.
+    CLAIM_DATA = 22,
+
+    // A location with no port: removed while the frame was on its way, or a packet_out that names a wrong one.
+    NO_LOCATION_PORT = 23,
+    // A frame to flood in a bridge domain without flood group.
+    NO_FLOOD_GROUP = 24,
+    // Known unicast whose destination is where it came from.
+    BACK_TO_ORIGIN = 25,
+    // Known unicast from one tunnel to another without permission to hairpin: it would loop.
+    TUNNEL_TO_TUNNEL = 26,
+    // A packet_out mode that does not exist.
+    BAD_PACKET_OUT = 27,
+
+    // Over the budget of its port and reason. What is counted is the copy, or the frame itself where only the
+    // controller was to get it.
+    PUNT_LEARN_POLICED = 28,
+    PUNT_MOVE_POLICED = 29,
+    PUNT_PROBE_REPLY_POLICED = 30,
+    PUNT_ALIVE_POLICED = 31,
+
+    // Egress: the tunnel has no encapsulation, the bridge domain no VNI, the access interface no tag rule.
+    NO_ENCAPSULATION = 32,
+    NO_VNI = 33,
+    NO_ACCESS_TAG = 34
+}
+
+// Indices of the drop counters; more than there are reasons, so that one can be added to a running fleet.
+#define DROP_REASONS 64
+
+// Why a frame goes to the controller.
+enum bit<8> punt_reason_t {
+    NONE = 0,
+    // A host that no table knows, or an ARP/ND of one whose addresses are still wanted. A copy.
+    LEARN = 1,
+    // A host that is recorded elsewhere. An announcement goes to the controller only; of other frames, a copy.
+    MOVE = 2,
+    // A frame to our probe address: somebody answers a probe. The controller only.
+    PROBE_REPLY = 3,
+    // A frame from the recorded place of a host under verification: evidence that it is there. A copy.
+    ALIVE = 4
+}
+
+// The kinds of place that a frame can come from.
+enum bit<2> origin_t {
+    NONE = 0,
+    ACCESS = 1,
+    UNDERLAY = 2,
+    CONTROLLER = 3
+}
+
+// How the destination table wants the frame forwarded.
+enum bit<3> forwarding_t {
+    // Unknown, broadcast or multicast.
+    FLOOD = 0,
+    // Known unicast; never from tunnel to tunnel.
+    UNICAST = 1,
+    // Known unicast that may pass from tunnel to tunnel, but never back into the one it came from.
+    HAIRPIN = 2,
+    // Known unicast to two places at once, while a verification runs.
+    BOTH = 3,
+    // A claim is pending: what comes from the owner's tunnel goes to the claimed place, all else to the owner.
+    CLAIMED = 4,
+    // For the controller.
+    PROBE_REPLY = 5,
+    // From the controller, with the place to leave by: not looked up.
+    DIRECT = 6
+}
+
+// A new packet's metadata is all zero. v1model's target guarantees that; a top for one that does not must clear it.
+struct metadata_t {
+    // Set by the top before the parts run.
+    @field_list(1)
+    port_t ingress_port;
+    // Bytes of the frame as it stands: what was stripped is subtracted. No inner header is asked for its length.
+    bit<16> frame_bytes;
+    // The outermost IPv4 header failed its checksum.
+    bit<1> bad_ipv4_checksum;
+
+    // Set by the parser: UDP to the VXLAN port, whole enough or not.
+    bit<1> to_vxlan_port;
+
+    origin_t origin;
+    vlan_id_t vlan_id;
+    mac_t router_mac;
+    @field_list(1)
+    bd_t bd;
+    @field_list(1)
+    location_t in_location;
+
+    // The frame announces its sender: ARP, RARP, neighbour solicitation or advertisement.
+    bit<1> announcement;
+    // The frame waits for a verdict: dropped for this reason unless it answers a probe.
+    drop_reason_t withheld;
+
+    forwarding_t forwarding;
+    location_t claim_location;
+    location_t out_location;
+    port_t out_port;
+    group_t group;
+    // Sent to a flood group: replicas are pruned between tunnels.
+    bit<1> flooded;
+    // A transit packet, complete as it is.
+    bit<1> routed;
+
+    drop_reason_t drop_reason;
+    // A replica that must not leave. Not a loss, so not counted.
+    bit<1> pruned;
+
+    @field_list(1)
+    punt_reason_t punt_reason;
+    // The controller only, no forwarding.
+    bit<1> punt_exclusive;
+    @field_list(1)
+    location_t recorded;
+
+    bit<2> ecn;
+    bit<14> entropy;
+}
+
+#endif

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From a frame's first byte to what forwarding and the flow hash need. The top deals with what its architecture puts
+// in front (packet_out, intrinsic metadata).
+//
+// A frame too short for a header leaves that header invalid and is judged by the controls, which test validity: what a
+// bridge forwards it need not understand.
+
+#ifndef VOUCH_PARSER_P4
+#define VOUCH_PARSER_P4
+
+parser FrameParser(packet_in packet, inout headers_t hdr, inout metadata_t meta) {
+    // UDP ports besides 4789 that carry VXLAN, for fabrics that still use a port from before RFC 7348. Where the
+    // target's P4Runtime server does not write value sets (BMv2's does not), the set stays empty and the assigned port
+    // works all the same.
+    @name(".vxlan_ports")
+    value_set<bit<16>>(4) vxlan_ports;
+
+    state start {
+        packet.extract(hdr.ethernet);
+        transition select(hdr.ethernet.ether_type) {
+            ETHERTYPE_VLAN: vlan;
+            ETHERTYPE_ARP: arp;
+            ETHERTYPE_RARP: arp;
+            ETHERTYPE_IPV4: ipv4;
+            ETHERTYPE_IPV6: ipv6;
+            default: accept;
+        }
+    }
+
+    state vlan {
+        packet.extract(hdr.vlan);
+        transition select(hdr.vlan.ether_type) {
+            ETHERTYPE_ARP: arp;
+            ETHERTYPE_RARP: arp;
+            ETHERTYPE_IPV4: ipv4;
+            ETHERTYPE_IPV6: ipv6;
+            default: accept;
+        }
+    }
+
+    state arp {
+        packet.extract(hdr.arp);
+        transition accept;
+    }
+
+    // Ports only of whole packets: of a fragment only the first piece has them, and the pieces of one packet must
+    // share a path.
+    state ipv4 {
+        packet.extract(hdr.ipv4);
+        transition select(hdr.ipv4.header_words, hdr.ipv4.more_fragments, hdr.ipv4.fragment_offset,
+                          hdr.ipv4.protocol) {
+            (5, 0, 0, PROTOCOL_TCP): l4;
+            (5, 0, 0, PROTOCOL_UDP): udp;
+            default: accept;
+        }
+    }
+
+    // Extension headers are not walked: their packets hash by address alone, and RFC 6980 forbids neighbour discovery
+    // behind a fragment header.
+    state ipv6 {
+        packet.extract(hdr.ipv6);
+        transition select(hdr.ipv6.next_header) {
+            PROTOCOL_ICMPV6: icmpv6;
+            PROTOCOL_TCP: l4;
+            PROTOCOL_UDP: l4;
+            default: accept;
+        }
+    }
+
+    state icmpv6 {
+        packet.extract(hdr.icmpv6);
+        transition accept;
+    }
+
+    state l4 {
+        packet.extract(hdr.l4);
+        transition accept;
+    }
+
+    state udp {
+        packet.extract(hdr.l4);
+        packet.extract(hdr.udp_rest);
+        transition select(hdr.l4.dst) {
+            VXLAN_UDP_PORT: vxlan;
+            vxlan_ports: vxlan;
+            default: accept;
+        }
+    }
+
+    // Whether it is for us is not known yet. If not, every header is written back as it was.
+    state vxlan {
+        meta.to_vxlan_port = 1;
+        packet.extract(hdr.vxlan);
+        packet.extract(hdr.inner_ethernet);
+        transition select(hdr.inner_ethernet.ether_type) {
+            ETHERTYPE_IPV4: inner_ipv4;
+            ETHERTYPE_IPV6: inner_ipv6;
+            default: accept;
+        }
+    }
+
+    state inner_ipv4 {
+        packet.extract(hdr.inner_ipv4);
+        transition select(hdr.inner_ipv4.header_words, hdr.inner_ipv4.more_fragments, hdr.inner_ipv4.fragment_offset,
+                          hdr.inner_ipv4.protocol) {
+            (5, 0, 0, PROTOCOL_TCP): inner_l4;
+            (5, 0, 0, PROTOCOL_UDP): inner_l4;
+            default: accept;
+        }
+    }
+
+    state inner_ipv6 {
+        packet.extract(hdr.inner_ipv6);
+        transition select(hdr.inner_ipv6.next_header) {
+            PROTOCOL_TCP: inner_l4;
+            PROTOCOL_UDP: inner_l4;
+            default: accept;
+        }
+    }
+
+    state inner_l4 {
+        packet.extract(hdr.inner_l4);
+        transition accept;
+    }
+}
+
+#endif
