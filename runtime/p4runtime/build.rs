@@ -18,7 +18,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     compiler.include_imports(true).open_files(PROTOS)?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
-    let mut generator = tonic_prost_build::configure().build_client(true).build_server(true);
+    // Ordered maps, so that equal messages encode to equal bytes.
+    let mut generator = tonic_prost_build::configure().build_client(true).build_server(true).btree_map(".");
     for field in SHARED_BYTES {
         generator = generator.bytes(field);
     }
