@@ -1,0 +1,3 @@
+//! The configuration: YAML in, checked values out.
+mod types;
+pub use types::*;

@@ -1,0 +1,244 @@
+//! What the rest of the agent sees of a peering: what it is given, what it reports, what it refuses.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use vouch_mobility::{Message, VtepAddr};
+
+use crate::config::{Config, PeerConfig, PeeringConfig};
+
+/// Who we are, who the others are, and how we talk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeeringSetup {
+    /// Our name, which our certificate carries.
+    pub name: String,
+    /// Our tunnel address.
+    pub address: VtepAddr,
+    /// The only agents that get a session.
+    pub peers: Vec<PeerConfig>,
+    /// Where to listen, what to prove, how long to wait, how much to keep.
+    pub config: PeeringConfig,
+}
+
+impl PeeringSetup {
+    /// The part of a configuration that concerns peers; `None` for a switch that is no VTEP.
+    pub fn of(config: &Config) -> Option<Self> {
+        config.vtep.as_ref().map(|vtep| Self {
+            name: config.name.clone(),
+            address: vtep.address,
+            peers: vtep.peers.clone(),
+            config: vtep.peering.clone(),
+        })
+    }
+}
+
+/// What happened at a peer. Per peer, `Up` and `Down` alternate, and messages come only in between.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PeerEvent {
+    /// A session began: send it the full state.
+    Up {
+        /// With whom.
+        vtep: VtepAddr,
+    },
+    /// The session ended; another one is being sought.
+    Down {
+        /// With whom.
+        vtep: VtepAddr,
+        /// Why.
+        reason: DownReason,
+    },
+    /// The peer said something.
+    Message {
+        /// Who.
+        vtep: VtepAddr,
+        /// What.
+        message: Message,
+    },
+    /// Somebody wanted a session and did not get one. Reported while there is room; always counted.
+    Refused(Refusal),
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DownReason {
+    /// The peer closed it, or the connection broke.
+    Closed(String),
+    /// Nothing was heard for too long.
+    Silent,
+    /// The peer took its messages so slowly that too many were waiting.
+    TooSlow,
+    /// The peer sent something that is no message, or one that is too large.
+    Malformed(String),
+    /// The peer opened a newer session, as it does after a restart.
+    Replaced,
+    /// The peering is being shut down.
+    Shutdown,
+}
+
+impl fmt::Display for DownReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed(why) => write!(f, "closed: {why}"),
+            Self::Silent => f.write_str("nothing heard for too long"),
+            Self::TooSlow => f.write_str("the peer is too slow: its queue is full"),
+            Self::Malformed(what) => write!(f, "malformed: {what}"),
+            Self::Replaced => f.write_str("replaced by a newer session"),
+            Self::Shutdown => f.write_str("shutting down"),
+        }
+    }
+}
+
+/// A session that was refused, by us or to us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Where the connection came from or went to.
+    pub from: String,
+    /// Why.
+    pub reason: RefusalReason,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.from, self.reason)
+    }
+}
+
+/// Why there is no session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefusalReason {
+    /// No TLS session came about: another authority, no certificate, an expired one, or no TLS at all.
+    Handshake(String),
+    /// The name it says is not that of a configured peer.
+    UnknownPeer(String),
+    /// The certificate does not carry the name it says.
+    Name {
+        /// What it says.
+        announced: String,
+        /// What it has proven.
+        certified: Vec<String>,
+    },
+    /// The tunnel address it says is not the one configured for its name.
+    Address {
+        /// Its name.
+        name: String,
+        /// What it says.
+        announced: String,
+        /// What is configured.
+        configured: VtepAddr,
+    },
+    /// It speaks another version of the protocol.
+    Version(u32),
+    /// It dialled although our address is the lower one.
+    Direction(String),
+    /// It did not say hello, not in time, or not first.
+    Hello(String),
+    /// The peer refused us, and said why.
+    ByPeer(String),
+}
+
+impl fmt::Display for RefusalReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Handshake(why) => write!(f, "no TLS session: {why}"),
+            Self::UnknownPeer(name) => write!(f, "`{name}` is not a configured peer"),
+            Self::Name { announced, certified } => {
+                write!(f, "it says it is `{announced}`, but its certificate is for {}", List(certified))
+            }
+            Self::Address { name, announced, configured } => {
+                write!(f, "`{name}` announces VTEP address {announced}, but {configured} is configured for it")
+            }
+            Self::Version(version) => write!(f, "it speaks protocol version {version}, this agent {}", super::VERSION),
+            Self::Direction(name) => write!(f, "`{name}` dialled, but the VTEP with the lower address does that"),
+            Self::Hello(why) => write!(f, "no proper hello: {why}"),
+            Self::ByPeer(why) => write!(f, "refused by the peer: {why}"),
+        }
+    }
+}
+
+/// Names, quoted and separated; or that there is none.
+struct List<'a>(&'a [String]);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("no name");
+        }
+        for (index, name) in self.0.iter().enumerate() {
+            write!(f, "{}`{name}`", if index == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+/// The message was dropped. The next session's full state makes good for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// Not a configured peer.
+    #[error("not a configured peer")]
+    Unknown,
+    /// There is no session.
+    #[error("no session with the peer")]
+    NotConnected,
+    /// The queue was full; the session is being closed.
+    #[error("the peer is too slow: its queue is full, and its session is being closed")]
+    TooSlow,
+}
+
+/// The peering cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum PeeringError {
+    /// The address to listen on is not to be had.
+    #[error("cannot listen for peers on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// A certificate, key or authority file cannot be read.
+    #[error("cannot read {}: {why}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The files do not make a TLS identity.
+    #[error("the certificate, key and authority do not make a TLS identity: {0}")]
+    Identity(String),
+    /// A peer's endpoint cannot be dialled.
+    #[error("the endpoint `{endpoint}` of peer `{peer}` is no URL to dial: {why}")]
+    Endpoint {
+        /// Whose.
+        peer: String,
+        /// The endpoint.
+        endpoint: String,
+        /// Why.
+        why: String,
+    },
+}
+
+/// How often what happened, since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PeeringCounters {
+    /// Sessions begun.
+    pub sessions: u64,
+    /// Sessions refused, for whatever reason.
+    pub refused: u64,
+    /// Attempts to reach a peer that nobody answered.
+    pub unreachable: u64,
+    /// Sessions closed because of something that is no message.
+    pub malformed: u64,
+    /// Sessions closed because the peer was too slow.
+    pub too_slow: u64,
+    /// Sessions closed because the peer was silent.
+    pub silent: u64,
+    /// Messages sent.
+    pub sent: u64,
+    /// Messages received.
+    pub received: u64,
+    /// Messages dropped because there was no session, or no room.
+    pub dropped: u64,
+}
