@@ -1,0 +1,314 @@
+//! The task of a host: wait for a frame, a command or a time; let the stack work; put its frames on the wire.
+
+use std::future::pending;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use vouch_net::MacAddr;
+use vouch_switch_server::Frame;
+
+use super::frames::{self, Arp, Operation};
+use super::stack::{Stack, UDP_PORT};
+use super::{Announcement, Command, HostSpec, Wire};
+use crate::traffic::{Ledger, Payload, Traffic};
+
+/// Frames taken from a wire at once.
+const BATCH: usize = 64;
+/// How often a sender looks whether packets are due. Timers have this granularity anyway, so packets leave in small bursts.
+const TICK: Duration = Duration::from_millis(1);
+/// The most packets one look sends. What a stalled machine could not send in time is not made up for in one burst, which
+/// would overflow queues that no real sender overflows.
+const BURST: u64 = 16;
+/// How often an unanswered ping asks again.
+const PING_RETRY: Duration = Duration::from_millis(100);
+
+/// One host at work. Ends when its handle is gone.
+pub(super) async fn run(spec: Arc<HostSpec>, wire: Wire, traffic: Traffic, mut commands: mpsc::Receiver<Command>) {
+    let mut host = Task {
+        stack: Stack::new(&spec),
+        spec,
+        traffic,
+        started: Instant::now(),
+        wire: Some(wire),
+        old_wire: None,
+        silent: false,
+        answer_for: None,
+        pings: Vec::new(),
+        next_sequence: 0,
+        streams: Vec::new(),
+        announcements: Vec::new(),
+    };
+    let (mut batch, mut old_batch) = (Vec::new(), Vec::new());
+    loop {
+        let wake = host.next_wake();
+        tokio::select! {
+            command = commands.recv() => match command {
+                Some(command) => host.command(command),
+                None => return,
+            },
+            open = receive(&host.wire, &mut batch) => if !open { host.wire = None },
+            open = receive(&host.old_wire, &mut old_batch) => if !open { host.old_wire = None },
+            () = sleep_until(wake) => {}
+        }
+        for frame in batch.drain(..) {
+            host.frame(frame);
+        }
+        for frame in old_batch.drain(..) {
+            host.late_frame(frame);
+        }
+        host.work(Instant::now());
+    }
+}
+
+/// Wait for frames; false when the wire is gone for good. Loses no frame when it is dropped.
+async fn receive(wire: &Option<Wire>, batch: &mut Vec<Frame>) -> bool {
+    match wire {
+        Some(wire) => wire.receive(batch, BATCH).await.is_ok(),
+        None => pending().await,
+    }
+}
+
+async fn sleep_until(wake: Option<Instant>) {
+    match wake {
+        Some(wake) => tokio::time::sleep_until(wake).await,
+        None => pending().await,
+    }
+}
+
+struct Task {
+    stack: Stack,
+    spec: Arc<HostSpec>,
+    traffic: Traffic,
+    started: Instant,
+    wire: Option<Wire>,
+    /// The wire the host has moved away from, while frames from it are still taken in.
+    old_wire: Option<Wire>,
+    silent: bool,
+    answer_for: Option<(MacAddr, Ipv4Addr)>,
+    pings: Vec<Ping>,
+    next_sequence: u16,
+    streams: Vec<Sender>,
+    announcements: Vec<(Instant, Announcement)>,
+}
+
+struct Ping {
+    to: IpAddr,
+    sent: Vec<(u16, Instant)>,
+    retry: Instant,
+    deadline: Instant,
+    answered: Option<oneshot::Sender<Option<Duration>>>,
+}
+
+struct Sender {
+    ledger: Arc<Ledger>,
+    to: SocketAddr,
+    rate: u32,
+    /// When the schedule began; later than the true start by what was forgone.
+    origin: Instant,
+    sent: u64,
+    tick: Instant,
+}
+
+impl Task {
+    fn next_wake(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        let stack = self.stack.poll_delay(now - self.started).map(|delay| now + delay);
+        let pings = self.pings.iter().map(|ping| ping.retry.min(ping.deadline));
+        let streams = self.streams.iter().map(|stream| stream.tick);
+        let announcements = self.announcements.iter().map(|(at, _)| *at);
+        pings.chain(streams).chain(announcements).chain(stack).min()
+    }
+
+    fn command(&mut self, command: Command) {
+        let now = Instant::now();
+        // A scenario that no longer waits for an answer has been given up; there is nobody to tell.
+        match command {
+            Command::Ping { to, within, answered } => {
+                let answered = Some(answered);
+                self.pings.push(Ping { to, sent: Vec::new(), retry: now, deadline: now + within, answered });
+            }
+            Command::Greet => {
+                let greeting = Payload::Greeting { from: self.spec.name.clone() }.bytes(0);
+                self.stack.send_datagram((Ipv4Addr::BROADCAST, UDP_PORT).into(), &greeting);
+            }
+            Command::Send { frame, done } => {
+                self.transmit(&frame);
+                let _ = done.send(());
+            }
+            Command::Announce { rounds, announcements } => {
+                for round in rounds {
+                    self.announcements.extend(announcements.iter().map(|announcement| (now + round, *announcement)));
+                }
+            }
+            Command::StartStream { ledger, to, rate } => {
+                let to = (to, UDP_PORT).into();
+                self.streams.push(Sender { ledger, to, rate, origin: now, sent: 0, tick: now });
+            }
+            Command::StopStream { id, done } => {
+                self.streams.retain(|stream| stream.ledger.id() != id);
+                let _ = done.send(());
+            }
+            Command::Silent { silent, done } => {
+                self.silent = silent;
+                let _ = done.send(());
+            }
+            Command::AnswerFor { victim, done } => {
+                self.answer_for = victim;
+                let _ = done.send(());
+            }
+            Command::Unplug { wire } => {
+                let _ = wire.send(self.wire.take());
+            }
+            Command::Plug { wire, keep_old, done } => {
+                empty(&wire);
+                let old = self.wire.replace(wire);
+                if keep_old {
+                    self.old_wire = old;
+                }
+                let _ = done.send(());
+            }
+            Command::LetGo { wire } => {
+                let _ = wire.send(self.old_wire.take());
+            }
+        }
+    }
+
+    /// A frame from the host's wire.
+    fn frame(&mut self, frame: Frame) {
+        self.traffic.seen_on_wire(&self.spec.name, self.spec.mac, &frame);
+        if let Some((mac, address)) = self.answer_for
+            && let Some(Arp { operation: Operation::Request, sender, target }) = Arp::parse(&frame)
+            && target.1 == address
+        {
+            self.transmit(&frames::arp_reply(mac, address, sender));
+        }
+        if !(self.silent && frames::is_solicitation(&frame)) {
+            self.stack.receive(frame);
+        }
+    }
+
+    /// A frame from the wire the host has left: data is taken in, nothing is answered.
+    fn late_frame(&mut self, frame: Frame) {
+        self.traffic.seen_on_wire(&self.spec.name, self.spec.mac, &frame);
+        if frames::udp_payload(&frame).is_some() {
+            self.stack.receive(frame);
+        }
+    }
+
+    fn work(&mut self, now: Instant) {
+        self.announce(now);
+        self.send_streams(now);
+        self.send_pings(now);
+        self.stack.poll(now - self.started);
+        while let Some(datagram) = self.stack.receive_datagram() {
+            self.traffic.delivered(&self.spec.name, datagram);
+        }
+        self.receive_echoes(now);
+        if let Some(wire) = &self.wire {
+            for frame in self.stack.transmitted() {
+                send(wire, &frame);
+            }
+            wire.flush();
+        } else {
+            self.stack.transmitted().for_each(drop);
+        }
+    }
+
+    fn announce(&mut self, now: Instant) {
+        let due: Vec<Announcement> =
+            self.announcements.extract_if(.., |(at, _)| *at <= now).map(|(_, announcement)| announcement).collect();
+        for announcement in due {
+            self.transmit(&announcement.frame(&self.spec));
+        }
+    }
+
+    fn send_streams(&mut self, now: Instant) {
+        for stream in &mut self.streams {
+            if now < stream.tick {
+                continue;
+            }
+            stream.tick = now + TICK;
+            let elapsed = now - stream.origin;
+            let due = (elapsed.as_micros() * u128::from(stream.rate) / 1_000_000) as u64;
+            let late = due.saturating_sub(stream.sent + BURST);
+            if late > 0 {
+                stream.origin += Duration::from_micros(late * 1_000_000 / u64::from(stream.rate.max(1)));
+            }
+            while stream.sent < due - late {
+                let sent_us = elapsed.as_micros() as u64;
+                let Some(sequence) = stream.ledger.send(now) else { break };
+                let payload = Payload::Stream { stream: stream.ledger.id(), sequence }.bytes(sent_us);
+                // A full socket loses the packet here, and the ledger shows it.
+                self.stack.send_datagram(stream.to, &payload);
+                stream.sent += 1;
+            }
+        }
+    }
+
+    /// A neighbour that the stack does not know yet is asked for here: the stack itself asks at most once a second, which
+    /// is longer than any scenario wants to wait for a lost request.
+    fn send_pings(&mut self, now: Instant) {
+        for index in 0..self.pings.len() {
+            let ping = &mut self.pings[index];
+            if now < ping.retry || now >= ping.deadline {
+                continue;
+            }
+            ping.retry = now + PING_RETRY;
+            let (to, sequence) = (ping.to, self.next_sequence);
+            self.next_sequence = self.next_sequence.wrapping_add(1);
+            if self.stack.send_echo(to, sequence) {
+                ping.sent.push((sequence, now));
+            }
+            self.transmit(&frames::resolve(self.spec.mac, self.spec.ipv4, self.spec.ipv6, to));
+        }
+    }
+
+    fn receive_echoes(&mut self, now: Instant) {
+        while let Some(reply) = self.stack.receive_echo() {
+            for ping in self.pings.iter_mut().filter(|ping| ping.to == reply.from) {
+                let sent = ping.sent.iter().find(|(sequence, _)| *sequence == reply.sequence);
+                if let Some((_, sent)) = sent
+                    && let Some(answered) = ping.answered.take()
+                {
+                    let _ = answered.send(Some(now - *sent));
+                }
+            }
+        }
+        for ping in self.pings.iter_mut().filter(|ping| now >= ping.deadline) {
+            if let Some(answered) = ping.answered.take() {
+                let _ = answered.send(None);
+            }
+        }
+        self.pings.retain(|ping| ping.answered.is_some());
+    }
+
+    fn transmit(&self, frame: &[u8]) {
+        if let Some(wire) = &self.wire {
+            send(wire, frame);
+            wire.flush();
+        }
+    }
+}
+
+/// A wire that cannot take a frame drops it and counts it, like any network card.
+fn send(wire: &Wire, frame: &[u8]) {
+    if let Err(error) = wire.send(frame) {
+        tracing::debug!(%error, "a host's frame was dropped at its own wire");
+    }
+}
+
+/// Throw away what waits in a wire.
+fn empty(wire: &Wire) {
+    let mut stale = Vec::new();
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    // Bounded: a wire's queue is, and one that is filled faster than this is not empty in any sense.
+    for _ in 0..BATCH {
+        if wire.receive(&mut stale, BATCH).as_mut().poll(&mut context).is_pending() {
+            return;
+        }
+        stale.clear();
+    }
+}
