@@ -6,7 +6,9 @@
 
 pub mod config;
 mod driver;
+mod events;
 pub mod peering;
 
 pub use config::Config;
+pub use events::{AgentEvent, AgentEventKind, Place};
 pub use peering::{PeerEvent, PeeringSetup};

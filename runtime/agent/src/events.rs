@@ -1,0 +1,127 @@
+//! What an agent does, as it does it: the timeline for people and tests.
+//!
+//! Events decide nothing. They go through a bounded channel, and an agent never waits for whoever reads it: what does
+//! not fit is dropped and counted.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use vouch_mobility::{Evidence, HostKey, Message, Report, VtepAddr};
+
+use crate::config::AccessInterface;
+
+/// Something that an agent saw or did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentEvent {
+    /// The agent's configured name.
+    pub agent: Arc<str>,
+    /// When.
+    pub at: Instant,
+    /// What.
+    pub kind: AgentEventKind,
+}
+
+/// Kinds of [`AgentEvent`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentEventKind {
+    /// The agent controls its switch, and the switch's tables are as wanted.
+    SwitchReady {
+        /// Whether the program had to be installed; `false`: the switch was already running it.
+        program_installed: bool,
+        /// Hosts found in the switch's tables and kept.
+        hosts_restored: usize,
+        /// Entries written to get from what the switch had to what is wanted.
+        entries_written: usize,
+    },
+    /// The agent does not control its switch any more; it keeps trying.
+    SwitchLost {
+        /// Why.
+        reason: String,
+    },
+    /// A session with a peer is up.
+    PeerUp {
+        /// The peer.
+        peer: VtepAddr,
+    },
+    /// The session with a peer is gone.
+    PeerDown {
+        /// The peer.
+        peer: VtepAddr,
+        /// Why.
+        reason: String,
+    },
+    /// The switch says that the link of a port came up or went down.
+    Port {
+        /// The port.
+        port: u16,
+        /// Whether it is up.
+        up: bool,
+    },
+    /// A host was heard where the table does not have it.
+    Heard {
+        /// The host.
+        host: HostKey,
+        /// Where.
+        interface: AccessInterface,
+        /// By what kind of frame.
+        evidence: Evidence,
+        /// The addresses it claims.
+        addresses: Vec<IpAddr>,
+    },
+    /// A host was asked whether it is still there.
+    Asked {
+        /// The host.
+        host: HostKey,
+        /// Where it was asked.
+        via: Place,
+        /// For which addresses.
+        targets: Vec<IpAddr>,
+    },
+    /// A host answered a probe.
+    Answered {
+        /// The host.
+        host: HostKey,
+        /// Where the answer came in.
+        from: Place,
+        /// For which address.
+        address: IpAddr,
+    },
+    /// A host under verification sent a frame from its recorded port.
+    SeenAlive {
+        /// The host.
+        host: HostKey,
+        /// The port.
+        interface: AccessInterface,
+    },
+    /// A message went to a peer.
+    Sent {
+        /// The peer.
+        to: VtepAddr,
+        /// What.
+        message: Message,
+    },
+    /// A message came from a peer.
+    Received {
+        /// The peer.
+        from: VtepAddr,
+        /// What.
+        message: Message,
+    },
+    /// The switch took a change of its tables.
+    Written {
+        /// The changes in words, such as `insert destination (bd 1, 02:00:00:00:00:01): unicast(location 3)`.
+        changes: Vec<String>,
+    },
+    /// What the state machine reports to the operator.
+    Report(Report),
+}
+
+/// Where a host is reached, in the operator's terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// An access interface of the agent's own switch.
+    Interface(AccessInterface),
+    /// The tunnel to another VTEP.
+    Vtep(VtepAddr),
+}
