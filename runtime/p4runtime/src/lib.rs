@@ -1,9 +1,14 @@
 //! P4Runtime: the protocol's messages, the names of a P4 program, and a controller's session with one switch.
 //!
 //! - [`p4`], [`google`], [`gnmi`]: bindings generated from `proto/`, client and server.
+//! - [`P4Info`]: ids, widths and match kinds by name; packet-in and packet-out metadata by name.
+//! - [`value`]: byte strings of `bit<W>` values.
 //!
 //! This crate knows the protocol and no particular P4 program.
 
+pub mod p4info;
 mod proto;
+pub mod value;
 
+pub use p4info::P4Info;
 pub use proto::{FILE_DESCRIPTOR_SET, gnmi, google, p4};

@@ -121,7 +121,10 @@ mod tests {
     fn what_does_not_fit_is_refused() {
         assert_eq!(decode(&[], 8), Err(ValueError::Empty));
         assert_eq!(decode(&[2, 0], 9), Err(ValueError::TooWide { value: "0x0200".into(), needed: 10, width: 9 }));
-        assert_eq!(encode_width(512, 9).map_err(|error| error.to_string()), Err("0x0200 needs 10 bits, but the field has 9".into()));
+        assert_eq!(
+            encode_width(512, 9).map_err(|error| error.to_string()),
+            Err("0x0200 needs 10 bits, but the field has 9".into())
+        );
         assert!(matches!(decode(&[1; 17], 256), Err(ValueError::NotANumber { needed: 129, .. })));
         assert!(decode_array::<2>(&[1, 0, 0]).is_err());
     }

@@ -4,11 +4,15 @@ use std::{collections::BTreeMap, fmt};
 
 use crate::p4::config::v1::Preamble;
 
+const P4INFO: &str = "the P4Info";
+
 /// A name that the P4Info does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownName {
-    /// What was looked for: `table`, `action of table source`, ...
-    pub what: String,
+    /// What was looked for: `table`, `key field`, ...
+    pub what: &'static str,
+    /// Where: `the P4Info`, or the object that should have it.
+    pub place: String,
     /// The name that is not there.
     pub name: String,
     /// Names that look like it, the most similar first.
@@ -18,13 +22,21 @@ pub struct UnknownName {
 }
 
 impl UnknownName {
-    pub(crate) fn new<'a>(what: impl Into<String>, name: &str, choices: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn new<'a>(
+        what: &'static str,
+        place: String,
+        name: &str,
+        choices: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
         let choices: Vec<String> = choices.into_iter().map(str::to_owned).collect();
-        let mut scored: Vec<_> =
-            choices.iter().map(|choice| (similarity(name, choice), choice)).filter(|(score, _)| *score >= 0.7).collect();
+        let mut scored: Vec<_> = choices
+            .iter()
+            .map(|choice| (similarity(name, choice), choice))
+            .filter(|(score, _)| *score >= 0.7)
+            .collect();
         scored.sort_by(|(a, _), (b, _)| b.total_cmp(a));
         let near = scored.into_iter().take(3).map(|(_, choice)| choice.clone()).collect();
-        Self { what: what.into(), name: name.to_owned(), near, choices }
+        Self { what, place, name: name.to_owned(), near, choices }
     }
 }
 
@@ -36,7 +48,7 @@ fn similarity(a: &str, b: &str) -> f64 {
 
 impl fmt::Display for UnknownName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no {} `{}` in the P4Info", self.what, self.name)?;
+        write!(f, "no {} `{}` in {}", self.what, self.name, self.place)?;
         if !self.near.is_empty() {
             write!(f, "; did you mean `{}`?", self.near.join("` or `"))?;
         }
@@ -58,6 +70,11 @@ pub(crate) struct Names<T> {
     by_id: BTreeMap<u32, usize>,
     /// What errors offer: the alias, which is what people write.
     shown: Vec<String>,
+}
+
+/// The name for people: the alias, or without one the full name.
+pub(crate) fn shown<'a>(name: &'a str, alias: &'a str) -> &'a str {
+    if alias.is_empty() { name } else { alias }
 }
 
 /// Two objects of a kind with the same name or id, or an object without a preamble.
@@ -88,7 +105,7 @@ impl<T> Names<T> {
                     return Err(broken(format!("name `{name}` occurs twice")));
                 }
             }
-            names.shown.push(if preamble.alias.is_empty() { &preamble.name } else { &preamble.alias }.clone());
+            names.shown.push(shown(&preamble.name, &preamble.alias).to_owned());
             names.objects.push(object);
         }
         Ok(names)
@@ -97,7 +114,7 @@ impl<T> Names<T> {
     pub(crate) fn get(&self, name: &str) -> Result<&T, UnknownName> {
         match self.by_name.get(name) {
             Some(&position) => Ok(&self.objects[position]),
-            None => Err(UnknownName::new(self.what, name, self.shown.iter().map(String::as_str))),
+            None => Err(UnknownName::new(self.what, P4INFO.to_owned(), name, self.shown.iter().map(String::as_str))),
         }
     }
 
@@ -120,14 +137,17 @@ mod tests {
 
     #[test]
     fn near_names_come_first_and_all_are_listed() {
-        let error = UnknownName::new("table", "soruce", ["destination", "source", "flood"]);
+        let error = UnknownName::new("table", P4INFO.into(), "soruce", ["destination", "source", "flood"]);
         assert_eq!(
             error.to_string(),
             "no table `soruce` in the P4Info; did you mean `source`? (valid: destination, source, flood)"
         );
-        let qualified = UnknownName::new("table", "MyIngress.source", ["Ingress.other", "source"]);
+        let qualified = UnknownName::new("table", P4INFO.into(), "MyIngress.source", ["Ingress.other", "source"]);
         assert_eq!(qualified.near[0], "source");
-        assert_eq!(UnknownName::new("meter", "x", []).to_string(), "no meter `x` in the P4Info (there is none at all)");
+        assert_eq!(
+            UnknownName::new("meter", P4INFO.into(), "x", []).to_string(),
+            "no meter `x` in the P4Info (there is none at all)"
+        );
     }
 
     #[test]
@@ -135,7 +155,8 @@ mod tests {
         let one = preamble(1, "a.x", "x");
         let same_id = preamble(1, "b.y", "y");
         let same_name = preamble(2, "x", "");
-        let build = |other| Names::new("table", [(Some(&one), 'a'), (other, 'b')]).map(|_| ()).map_err(|e| e.to_string());
+        let build =
+            |other| Names::new("table", [(Some(&one), 'a'), (other, 'b')]).map(|_| ()).map_err(|e| e.to_string());
         assert_eq!(build(Some(&same_id)), Err("the P4Info is broken: table id 0x00000001 occurs twice".into()));
         assert_eq!(build(Some(&same_name)), Err("the P4Info is broken: table name `x` occurs twice".into()));
         assert_eq!(build(None), Err("the P4Info is broken: table number 1 has no preamble".into()));
