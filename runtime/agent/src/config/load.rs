@@ -1,0 +1,196 @@
+//! From files to configurations, and the report of `vouch check`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::document;
+use super::problem::{ConfigErrors, Mark, Problem};
+use super::reader::Reader;
+use super::tree::{self, MAX_BYTES};
+use super::types::Config;
+
+/// A configuration without errors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// What it says.
+    pub config: Config,
+    /// What should be looked at, but does not stop anything.
+    pub warnings: Vec<Problem>,
+}
+
+impl Config {
+    /// Reads a configuration from `text`. Names of files in it are taken relative to where `file_name` stands, and
+    /// are not looked at.
+    pub fn parse(file_name: &str, text: &str) -> Result<Checked, ConfigErrors> {
+        let mut reader = Reader::new(file_name);
+        let document = parse(&mut reader, file_name, text);
+        finish(reader, document.map(|document| document.config))
+    }
+
+    /// Reads the configurations that run in one process, with all that is wrong in any of them. The files that they name
+    /// must be readable, and no two may want the same name, address or switch.
+    pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<Checked>, ConfigErrors> {
+        let mut all = Vec::new();
+        let (mut errors, mut warnings) = (Vec::new(), Vec::new());
+        for path in paths {
+            match load(path.as_ref()) {
+                Ok(checked) => all.push((path.as_ref().display().to_string(), checked)),
+                Err(problems) => {
+                    errors.extend(problems.errors);
+                    warnings.extend(problems.warnings);
+                }
+            }
+        }
+        together(&all, &mut errors);
+        if errors.is_empty() {
+            return Ok(all.into_iter().map(|(_, checked)| checked).collect());
+        }
+        warnings.extend(all.into_iter().flat_map(|(_, checked)| checked.warnings));
+        Err(ConfigErrors { errors, warnings })
+    }
+}
+
+/// What `vouch check` prints about the files, and its exit status: 0 if they can be run.
+pub fn check<P: AsRef<Path>>(paths: &[P]) -> (String, u8) {
+    let (errors, warnings, configs) = match Config::load(paths) {
+        Ok(all) => {
+            let (configs, warnings): (Vec<_>, Vec<_>) =
+                all.into_iter().map(|checked| (checked.config, checked.warnings)).unzip();
+            (Vec::new(), warnings.concat(), configs)
+        }
+        Err(problems) => (problems.errors, problems.warnings, Vec::new()),
+    };
+    let mut report = String::new();
+    // Writing to a string cannot fail.
+    for error in &errors {
+        let _ = writeln!(report, "error: {error}");
+    }
+    for warning in &warnings {
+        let _ = writeln!(report, "warning: {warning}");
+    }
+    for (path, config) in paths.iter().zip(&configs) {
+        let _ = writeln!(report, "{}: ok: {}", path.as_ref().display(), summary(config));
+    }
+    if !errors.is_empty() {
+        let plural = if errors.len() == 1 { "" } else { "s" };
+        let _ = writeln!(report, "{} error{plural}; nothing can be run until they are corrected", errors.len());
+    }
+    (report, u8::from(!errors.is_empty()))
+}
+
+/// One line on what a configuration is.
+fn summary(config: &Config) -> String {
+    let ports = config.underlay.ports.len();
+    match &config.vtep {
+        Some(vtep) => {
+            let access: usize = vtep.vnis.iter().map(|vni| vni.access.len()).sum();
+            format!(
+                "VTEP {} at {}, {} VNIs on {access} access interfaces, {ports} underlay ports, {} peers",
+                config.name,
+                vtep.address,
+                vtep.vnis.len(),
+                vtep.peers.len()
+            )
+        }
+        None => {
+            format!("transit switch {}, {ports} underlay ports, {} routes", config.name, config.underlay.routes.len())
+        }
+    }
+}
+
+fn load(path: &Path) -> Result<Checked, ConfigErrors> {
+    let name = path.display().to_string();
+    let mut reader = Reader::new(&name);
+    let document = text(&mut reader, path).and_then(|text| parse(&mut reader, &name, &text));
+    for file in document.iter().flat_map(|document| &document.files) {
+        if let Err(error) = File::open(&file.value).and_then(|file| file.metadata()).and_then(regular) {
+            let what = format!("cannot read {}: {error}", file.value.display());
+            reader.error(file.at, &file.path, what, "paths are relative to the configuration file");
+        }
+    }
+    finish(reader, document.map(|document| document.config))
+}
+
+fn regular(metadata: std::fs::Metadata) -> std::io::Result<()> {
+    if metadata.is_file() { Ok(()) } else { Err(std::io::ErrorKind::IsADirectory.into()) }
+}
+
+/// The text of a file, if it is text and not endless.
+fn text(reader: &mut Reader, path: &Path) -> Option<String> {
+    let mut bytes = Vec::new();
+    let limit = MAX_BYTES as u64 + 1;
+    if let Err(error) = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)) {
+        reader.error(Mark::START, "", format!("cannot read the file: {error}"), "give the path of a YAML file");
+        return None;
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line_start = valid.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+            let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let column = String::from_utf8_lossy(&valid[line_start..]).chars().count() + 1;
+            let bad = error.as_bytes()[valid.len()];
+            reader.error(
+                Mark { line, column },
+                "",
+                format!("the byte 0x{bad:02x} is not UTF-8"),
+                "save the file as UTF-8",
+            );
+            None
+        }
+    }
+}
+
+fn parse(reader: &mut Reader, file_name: &str, text: &str) -> Option<document::Document> {
+    let base = Path::new(file_name).parent().map(PathBuf::from).unwrap_or_default();
+    match tree::parse(text) {
+        Ok(root) => Some(document::read(reader, &root, &base)),
+        Err(error) => {
+            reader.error(error.at, "", error.what, error.help);
+            None
+        }
+    }
+}
+
+fn finish(reader: Reader, config: Option<Config>) -> Result<Checked, ConfigErrors> {
+    let Reader { mut errors, mut warnings, .. } = reader;
+    errors.sort_by_key(|problem| problem.at);
+    warnings.sort_by_key(|problem| problem.at);
+    match config {
+        Some(config) if errors.is_empty() => Ok(Checked { config, warnings }),
+        Some(_) | None => Err(ConfigErrors { errors, warnings }),
+    }
+}
+
+/// Notes what two agents of one process cannot both have.
+fn together(all: &[(String, Checked)], errors: &mut Vec<Problem>) {
+    let mut taken = BTreeMap::new();
+    for (file, checked) in all {
+        let config = &checked.config;
+        let mut wanted = vec![
+            ("name", format!("the name `{}`", config.name)),
+            ("switch", format!("the switch {} with device id {}", config.switch.target, config.switch.device_id)),
+        ];
+        if let Some(vtep) = &config.vtep {
+            wanted.push(("vtep.address", format!("the VTEP address {}", vtep.address)));
+            if !vtep.peers.is_empty() && vtep.peering.listen.port() != 0 {
+                wanted.push(("peering.listen", format!("the address {} to listen on", vtep.peering.listen)));
+            }
+        }
+        for (path, what) in wanted {
+            if let Some(other) = taken.insert(what.clone(), file) {
+                errors.push(Problem {
+                    file: file.clone(),
+                    at: Mark::START,
+                    path: path.to_owned(),
+                    what: format!("{what} is taken by {other}"),
+                    help: "agents that run together differ in it".to_owned(),
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! `timers`, `limits`, `punt_rates`, `quarantine`: all optional, and right as they are for most.
+
+use std::time::Duration;
+
+use vouch_mobility::{Limits, Timers};
+
+use super::reader::{Field, Reader, optional};
+use super::types::{PuntRate, PuntRates, Quarantine};
+
+/// The timers of the method, and the one that the driver keeps.
+pub(super) struct AllTimers {
+    pub(super) method: Timers,
+    pub(super) host_ageing: Duration,
+}
+
+pub(super) fn timers(reader: &mut Reader, field: Option<Field<'_>>) -> AllTimers {
+    let mut timers = AllTimers { method: Timers::default(), host_ageing: Duration::from_secs(300) };
+    let AllTimers { method, host_ageing } = &mut timers;
+    let Some(field) = field else { return timers };
+    let known = [
+        "probes",
+        "escalation",
+        "verdict",
+        "refusal_memory",
+        "refusal_memory_max",
+        "attack_refusals",
+        "attack_window",
+        "old_port_watch",
+        "hairpin",
+        "claim_retry",
+        "claim_give_up",
+        "host_ageing",
+    ];
+    let Some(fields) = reader.map(&field, &known) else { return timers };
+    let get = |name: &str| optional(&field, fields, name);
+    if let Some(list) = get("probes") {
+        let items = reader.list(&list, "waits from the start of a verification, as `[0ms, 15ms, 35ms]`");
+        if !(1..=16).contains(&items.len()) {
+            reader.error(list.node.at, &list.path, format!("{} probes", items.len()), "there are 1 to 16");
+        }
+        method.probes = items.iter().filter_map(|item| reader.duration(item, Duration::ZERO)).collect();
+        if !method.probes.is_sorted_by(|earlier, later| earlier < later) {
+            reader.error(
+                list.node.at,
+                &list.path,
+                "the probes are not in ascending order",
+                "each is later than the one before",
+            );
+        }
+    }
+    let ms = Duration::from_millis;
+    for (name, min, value) in [
+        ("escalation", Duration::ZERO, &mut method.escalate_after),
+        ("verdict", ms(1), &mut method.verdict_after),
+        ("refusal_memory", ms(1), &mut method.refusal_memory),
+        ("refusal_memory_max", ms(1), &mut method.refusal_memory_max),
+        ("attack_window", ms(1), &mut method.attack_window),
+        ("old_port_watch", Duration::ZERO, &mut method.old_port_watch),
+        ("hairpin", Duration::ZERO, &mut method.hairpin),
+        ("claim_retry", ms(1), &mut method.claim_retry),
+        ("claim_give_up", ms(1), &mut method.claim_give_up),
+        ("host_ageing", ms(1_000), host_ageing),
+    ] {
+        *value = get(name).and_then(|field| reader.duration(&field, min)).unwrap_or(*value);
+    }
+    if let Some(number) = get("attack_refusals").and_then(|field| reader.number(&field, 1, 1_000)) {
+        method.attack_refusals = number;
+    }
+
+    let mut order = |names: [&str; 2], what: &str, help: &str, right: bool| {
+        if !right {
+            let at = names.into_iter().find_map(get).unwrap_or_else(|| field.clone());
+            reader.error(at.node.at, &at.path, what, help);
+        }
+    };
+    let last = method.probes.last().copied().unwrap_or_default();
+    order(
+        ["verdict", "probes"],
+        "the verdict would come before the last probe could be answered",
+        "`verdict` is later than the last of `probes`",
+        method.verdict_after > last,
+    );
+    order(
+        ["escalation", "verdict"],
+        "the escalation would come after the verdict",
+        "`escalation` is earlier than `verdict`",
+        method.escalate_after < method.verdict_after,
+    );
+    order(
+        ["refusal_memory_max", "refusal_memory"],
+        "the longest memory is shorter than the first",
+        "`refusal_memory_max` is at least `refusal_memory`",
+        method.refusal_memory_max >= method.refusal_memory,
+    );
+    order(
+        ["claim_give_up", "claim_retry"],
+        "the owner would be given up before a claim is repeated",
+        "`claim_give_up` is later than `claim_retry`",
+        method.claim_give_up > method.claim_retry,
+    );
+    timers
+}
+
+/// The bounds of the method, and the one that the driver keeps.
+pub(super) struct AllLimits {
+    pub(super) method: Limits,
+    pub(super) held_frames: usize,
+}
+
+pub(super) fn limits(reader: &mut Reader, field: Option<Field<'_>>) -> AllLimits {
+    let mut limits = AllLimits { method: Limits::default(), held_frames: 4_096 };
+    let AllLimits { method, held_frames } = &mut limits;
+    let Some(field) = field else { return limits };
+    let known =
+        ["hosts", "hosts_per_port", "claims_per_port", "refusals_per_port", "addresses_per_host", "held_frames"];
+    let Some(fields) = reader.map(&field, &known) else { return limits };
+    for (name, max, value) in [
+        ("hosts", 1 << 20, &mut method.hosts),
+        ("hosts_per_port", 1 << 20, &mut method.hosts_per_port),
+        ("claims_per_port", 1 << 20, &mut method.claims_per_port),
+        ("refusals_per_port", 1 << 20, &mut method.refusals_per_port),
+        ("addresses_per_host", 256, &mut method.addresses_per_host),
+        ("held_frames", 1 << 16, held_frames),
+    ] {
+        *value = optional(&field, fields, name).and_then(|field| reader.number(&field, 1, max)).unwrap_or(*value);
+    }
+    limits
+}
+
+pub(super) fn punt_rates(reader: &mut Reader, field: Option<Field<'_>>) -> PuntRates {
+    let mut rates = PuntRates::default();
+    let Some(field) = field else { return rates };
+    let Some(fields) = reader.map(&field, &["learn", "move", "probe_reply", "alive"]) else { return rates };
+    for (name, rate) in [
+        ("learn", &mut rates.learn),
+        ("move", &mut rates.move_),
+        ("probe_reply", &mut rates.probe_reply),
+        ("alive", &mut rates.alive),
+    ] {
+        if let Some(field) = optional(&field, fields, name) {
+            *rate = punt_rate(reader, &field).unwrap_or(*rate);
+        }
+    }
+    rates
+}
+
+fn punt_rate(reader: &mut Reader, field: &Field<'_>) -> Option<PuntRate> {
+    let fields = reader.map(field, &["rate", "burst"])?;
+    let rate =
+        reader.required(field, fields, "rate", "packets per second").and_then(|f| reader.number(&f, 1, 10_000_000));
+    let burst =
+        reader.required(field, fields, "burst", "packets at once").and_then(|f| reader.number(&f, 1, 10_000_000));
+    Some(PuntRate { rate: rate?, burst: burst? })
+}
+
+pub(super) fn quarantine(reader: &mut Reader, field: Option<Field<'_>>) -> Quarantine {
+    let mut quarantine = Quarantine::default();
+    let Some(field) = field else { return quarantine };
+    let Some(fields) = reader.map(&field, &["enabled", "duration"]) else { return quarantine };
+    if let Some(enabled) =
+        optional(&field, fields, "enabled").and_then(|field| reader.choice(&field, &[("true", true), ("false", false)]))
+    {
+        quarantine.enabled = enabled;
+    }
+    if let Some(duration) =
+        optional(&field, fields, "duration").and_then(|field| reader.duration(&field, Duration::from_millis(100)))
+    {
+        quarantine.duration = duration;
+    }
+    quarantine
+}

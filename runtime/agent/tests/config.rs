@@ -1,0 +1,362 @@
+//! Configurations as operators write them: the examples must be right, and mistakes must be told all at once, with their place.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use vouch_agent::config::{self, Config, LinkStatus, PeerSecurity};
+use vouch_mobility::{During, Limits, Timers};
+
+const VALID: &str = "\
+name: vtep1
+vtep:
+  address: 10.0.0.1
+switch:
+  target: http://127.0.0.1:9559
+vnis:
+  - vni: 5001
+    access: [1, {port: 2, vlan: 100}]
+    probe_addresses: [192.168.1.254]
+underlay:
+  ports:
+    - {port: 9, mac: '02:00:00:00:01:09'}
+  routes:
+    - prefix: 10.0.0.2/32
+      via: {port: 9, mac: '02:00:00:00:02:09'}
+peering:
+  listen: 127.0.0.1:7001
+  plaintext: true
+peers:
+  - name: vtep2
+    address: 10.0.0.2
+    endpoint: http://127.0.0.1:7002
+";
+
+fn problems(text: &str) -> String {
+    Config::parse("t.yaml", text).expect_err("the text has errors").to_string()
+}
+
+/// The valid text with one line changed must give exactly one error, in that line.
+#[track_caller]
+fn one_problem(line: &str, instead: &str, expected: &str) {
+    assert_eq!(VALID.matches(line).count(), 1, "{line}");
+    assert_eq!(problems(&VALID.replacen(line, instead, 1)), format!("t.yaml:{expected}"));
+}
+
+fn examples() -> Vec<PathBuf> {
+    fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("the folder is part of the project") {
+            let path = entry.expect("the folder is readable").path();
+            match path.is_dir() {
+                true => collect(&path, found),
+                false => found.push(path),
+            }
+        }
+    }
+    let mut found = Vec::new();
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs"), &mut found);
+    found.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    found.sort();
+    found
+}
+
+#[test]
+fn every_example_is_right() {
+    let examples = examples();
+    assert!(examples.len() >= 7, "{examples:?}");
+    for path in examples {
+        let text = fs::read_to_string(&path).expect("the example is readable");
+        if let Err(errors) = Config::parse(&path.display().to_string(), &text) {
+            panic!("{errors}");
+        }
+    }
+}
+
+#[test]
+fn the_demo_fabric_can_run_in_one_process() {
+    let paths: Vec<_> = examples().into_iter().filter(|path| path.to_string_lossy().contains("/demo/")).collect();
+    let (report, status) = config::check(&paths);
+    assert_eq!(status, 0, "{report}");
+    assert!(report.contains("transit switch spine, 3 underlay ports, 3 routes"), "{report}");
+    assert!(
+        report.contains("VTEP vtep3 at 10.0.0.3, 2 VNIs on 4 access interfaces, 1 underlay ports, 2 peers"),
+        "{report}"
+    );
+}
+
+#[test]
+fn the_reference_shows_the_defaults() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/reference.yaml");
+    let text = fs::read_to_string(path).expect("the reference is readable");
+    let full = Config::parse("reference.yaml", &text).expect("the reference is right");
+    assert_eq!(full.warnings, []);
+    let vtep = full.config.vtep.expect("the reference is a VTEP");
+    let short = Config::parse("t.yaml", VALID).expect("the short one is right").config;
+    let defaults = short.vtep.expect("the short one is a VTEP");
+    assert_eq!(vtep.timers, Timers::default());
+    assert_eq!(vtep.limits, Limits::default());
+    assert_eq!((vtep.host_ageing, vtep.held_frames), (defaults.host_ageing, defaults.held_frames));
+    assert_eq!(vtep.probe_mac, defaults.probe_mac);
+    assert_eq!((full.config.punt_rates, vtep.quarantine), (short.punt_rates, defaults.quarantine));
+    assert_eq!((full.config.underlay.ttl, full.config.underlay.dscp), (short.underlay.ttl, short.underlay.dscp));
+    assert_eq!((vtep.peering.heartbeat, vtep.peering.queue), (defaults.peering.heartbeat, defaults.peering.queue));
+    let (long, brief) = (&vtep.vnis[0], &defaults.vnis[0]);
+    assert_eq!((long.advertise, long.during_verification), (brief.advertise, brief.during_verification));
+    assert_eq!((long.owner_unreachable, long.forward_pending), (brief.owner_unreachable, brief.forward_pending));
+    assert!(matches!(&vtep.peering.security, PeerSecurity::Tls { ca, .. } if ca == Path::new("tls/ca.pem")));
+    assert_eq!(full.config.underlay.routes[0].next_hops.len(), 2);
+}
+
+#[test]
+fn what_is_written_is_what_is_meant() {
+    let text = format!("{VALID}timers: {{verdict: 1s, probes: [0ms, 500ms]}}\n")
+        .replace("plaintext: true", "plaintext: true\n  queue: 100")
+        .replace("[192.168.1.254]", "['fe80::1', 10.1.1.1]\n    during_verification: hold")
+        .replace("9559\n", "9559\n  link_status: none\n  election_id: 340282366920938463463374607431768211455\n");
+    let config = Config::parse("t.yaml", &text).expect("the text is right").config;
+    let vtep = config.vtep.expect("it is a VTEP");
+    assert_eq!(config.switch.election_id, u128::MAX);
+    assert_eq!(config.switch.link_status, LinkStatus::None);
+    assert_eq!(vtep.timers.verdict_after, Duration::from_secs(1));
+    assert_eq!(vtep.peering.queue, 100);
+    assert_eq!(vtep.vnis[0].during_verification, During::Hold);
+    assert_eq!(vtep.vnis[0].probe_ipv4.map(|address| address.to_string()), Some("10.1.1.1".into()));
+    assert_eq!(vtep.vnis[0].probe_ipv6.map(|address| address.to_string()), Some("fe80::1".into()));
+    let access: Vec<_> = vtep.vnis[0].access.iter().map(ToString::to_string).collect();
+    assert_eq!(access, ["port 1 untagged", "port 2 VLAN 100"]);
+}
+
+#[test]
+fn each_mistake_is_told_with_its_place_and_what_would_be_right() {
+    one_problem(
+        "  address: 10.0.0.1\n",
+        "  adress: 10.0.0.1\n",
+        "3:3: vtep.adress: unknown field; did you mean `address`?\nt.yaml:3:3: vtep.address: the field is missing; it is the tunnel address, an IPv4 address as `10.0.0.1`",
+    );
+    one_problem(
+        "vni: 5001",
+        "vni: 16777216",
+        "7:10: vnis[0].vni: `16777216` is wrong; it is a whole number from 1 to 16777215",
+    );
+    one_problem("[1, {", "[510, {", "8:14: vnis[0].access[0]: `510` is wrong; it is a whole number from 1 to 509");
+    one_problem(
+        "vlan: 100",
+        "vlan: 4095",
+        "8:33: vnis[0].access[1].vlan: `4095` is wrong; it is a whole number from 1 to 4094",
+    );
+    one_problem(
+        "[192.168.1.254]",
+        "[192.168.1.254]\n    advertise: at-onc",
+        "10:16: vnis[0].advertise: `at-onc` is wrong; it is `after-verdict` or `at-once` (did you mean `at-once`?)",
+    );
+    one_problem(
+        "access: [1, {port: 2, vlan: 100}]",
+        "access: 1",
+        "8:13: vnis[0].access: a single value is not a list; it is a list of access interfaces: a port, or `{port: 2, vlan: 100}`: `- ` before each",
+    );
+    one_problem(
+        "'02:00:00:00:01:09'",
+        "'03:00:00:00:01:09'",
+        "12:22: underlay.ports[0].mac: `03:00:00:00:01:09` is wrong; it is the MAC address of one machine, as `02:00:00:00:00:01`, neither multicast nor zero",
+    );
+    one_problem(
+        "10.0.0.2/32",
+        "10.0.0.2/24",
+        "14:15: underlay.routes[0].prefix: `10.0.0.2/24` has bits beyond its length; it is `10.0.0.0/24`\nt.yaml:21:14: peers[0].address: no route leads to 10.0.0.2; add one to `underlay.routes`, as `10.0.0.2/32`",
+    );
+    one_problem(
+        "http://127.0.0.1:7002",
+        "https://127.0.0.1:7002",
+        "22:15: peers[0].endpoint: `https` does not fit here; it is `http://HOST:PORT`, or give `peering.tls`",
+    );
+    one_problem(
+        "  plaintext: true\n",
+        "",
+        "17:3: peering: it is not said how peers prove who they are; give `tls` with `ca`, `cert` and `key`, or `plaintext: true`",
+    );
+    one_problem(
+        "listen: 127.0.0.1:7001",
+        "listen: 7001",
+        "17:11: peering.listen: `7001` is wrong; it is an IP address and a port, as `0.0.0.0:7000`",
+    );
+    one_problem(
+        "  plaintext: true",
+        "  plaintext: true\n  heartbeat: 3",
+        "19:14: peering.heartbeat: `3` is wrong; it is a number with the unit `us`, `ms`, `s`, `min` or `h`, as `300ms`, at most a day",
+    );
+    one_problem(
+        "name: vtep1\n",
+        "name: vtep1\nname: vtep9\n",
+        "2:1: name: the field stands twice, first in line 1; leave one of them out",
+    );
+}
+
+#[test]
+fn parts_that_do_not_fit_each_other_are_told() {
+    one_problem(
+        "via: {port: 9",
+        "via: {port: 8",
+        "15:19: underlay.routes[0].via.port: port 8 is not an underlay port; the underlay ports are `9`; or add it to `underlay.ports`",
+    );
+    one_problem(
+        "[1, {port: 2, vlan: 100}]",
+        "[1, 1]",
+        "8:17: vnis[0].access[1]: port 1 untagged is already at vnis[0].access[0] (line 8); an access interface belongs to one VNI, once",
+    );
+    one_problem(
+        "[1, {port: 2,",
+        "[1, {port: 9,",
+        "8:17: vnis[0].access[1]: port 9 is an underlay port (underlay.ports[0].port, line 12); a port is either for hosts or for the underlay",
+    );
+    one_problem(
+        "    address: 10.0.0.2",
+        "    address: 10.0.0.1",
+        "21:14: peers[0].address: 10.0.0.1 is the address of this VTEP; a peer is another VTEP: give its `vtep.address`, or remove the entry",
+    );
+    one_problem(
+        "name: vtep2",
+        "name: vtep1",
+        "20:11: peers[0].name: `vtep1` is the name of this agent; a peer has its own name",
+    );
+    one_problem(
+        "[192.168.1.254]",
+        "[192.168.1.254]\n  - vni: 5001",
+        "10:10: vnis[1].vni: VNI 5001 is already at vnis[0].vni (line 7); put its access interfaces into one entry",
+    );
+    one_problem(
+        "    address: 10.0.0.2",
+        "    vnis: [5002]\n    address: 10.0.0.2",
+        "21:12: peers[0].vnis[0]: VNI 5002 is not one of this VTEP; list only VNIs that `vnis` has",
+    );
+    one_problem(
+        "vtep:\n  address: 10.0.0.1\n",
+        "",
+        "5:3: vnis: only a VTEP has this; add `vtep:` with its `address`; without it, this is a switch that only routes the underlay\nt.yaml:15:3: peering: only a VTEP has this; add `vtep:` with its `address`; without it, this is a switch that only routes the underlay\nt.yaml:18:3: peers: only a VTEP has this; add `vtep:` with its `address`; without it, this is a switch that only routes the underlay",
+    );
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_in_the_order_of_the_file() {
+    let text = VALID
+        .replace("vtep1", "vtep_1")
+        .replace("9559", "99999")
+        .replace("5001", "many")
+        .replace("port: 9", "port: x")
+        .replace("10.0.0.2\n", "10.0.0\n");
+    let errors = Config::parse("t.yaml", &text).expect_err("there are errors").errors;
+    let lines: Vec<_> = errors.iter().map(|error| error.at.line).collect();
+    assert_eq!(lines, [1, 5, 7, 12, 15, 21], "{errors:#?}");
+}
+
+#[test]
+fn a_missing_probe_address_is_a_warning() {
+    let text = VALID.replace("    probe_addresses: [192.168.1.254]\n", "");
+    let warnings = Config::parse("t.yaml", &text).expect("a warning stops nothing").warnings;
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert_eq!((warnings[0].at.line, warnings[0].path.as_str()), (7, "vnis[0]"));
+    assert!(warnings[0].what.contains("0.0.0.0"));
+    assert_eq!((warnings[1].at.line, warnings[1].path.as_str()), (17, "peering.plaintext"));
+}
+
+#[test]
+fn what_is_no_configuration_at_all_is_told() {
+    assert_eq!(
+        problems(""),
+        "t.yaml:1:1: name: the field is missing; it is how this agent and its certificate are called, as `vtep1`\n\
+         t.yaml:1:1: switch: the field is missing; it is the switch to control and where it listens\n\
+         t.yaml:1:1: underlay: this switch does nothing; a transit switch needs `underlay` ports, a VTEP needs `vtep`"
+    );
+    assert!(problems("- name: x").starts_with("t.yaml:1:1: a list is not a map; it has the fields `name`, "));
+    assert!(problems("name: [1\nx").contains("this is not YAML"));
+    assert!(problems("name: a\n---\nname: b\n").starts_with("t.yaml:2:1: a second document begins here"));
+    assert!(problems("name: !!str a").contains("has a tag"));
+}
+
+#[test]
+fn aliases_are_refused_before_they_multiply() {
+    let bomb = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n";
+    assert_eq!(
+        problems(bomb),
+        "t.yaml:1:4: this value has an anchor; anchors and aliases are not supported: write the value out where it is needed"
+    );
+}
+
+#[test]
+fn depth_and_size_are_bounded() {
+    assert!(problems(&format!("name: {}", "[".repeat(200))).contains("nested too deep"));
+    let nested: String = (0..100).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+    assert!(problems(&nested).contains("nested too deep"));
+    assert!(problems(&"#".repeat((4 << 20) + 1)).contains("at most 4 MiB are read"));
+}
+
+#[test]
+fn files_that_are_no_text_or_not_there_are_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("latin1.yaml");
+    fs::write(&path, b"name: vtep1\n# caf\xe9\n").expect("the folder is writable");
+    let errors = Config::load(&[&path]).expect_err("it is not UTF-8").to_string();
+    assert!(errors.ends_with("latin1.yaml:2:6: the byte 0xe9 is not UTF-8; save the file as UTF-8"), "{errors}");
+    let (report, status) = config::check(&[folder.path().join("nothing.yaml")]);
+    assert_eq!(status, 1);
+    assert!(report.contains("nothing.yaml:1:1: cannot read the file"), "{report}");
+    assert!(report.contains("1 error; nothing can be run"), "{report}");
+}
+
+#[test]
+fn files_that_a_configuration_names_must_be_readable() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("vtep1.yaml");
+    let tls = VALID
+        .replace("plaintext: true", "tls: {ca: ca.pem, cert: a.pem, key: a.key}")
+        .replace("http://127.0.0.1:7", "https://127.0.0.1:7");
+    fs::write(&path, tls).expect("the folder is writable");
+    fs::write(folder.path().join("ca.pem"), "").expect("the folder is writable");
+    let errors = Config::load(&[&path]).expect_err("two files are missing").errors;
+    let paths: Vec<_> = errors.iter().map(|error| (error.at.line, error.path.as_str())).collect();
+    assert_eq!(paths, [(18, "peering.tls.cert"), (18, "peering.tls.key")], "{errors:?}");
+}
+
+#[test]
+fn agents_of_one_process_must_differ() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let paths = ["a.yaml", "b.yaml"].map(|name| folder.path().join(name));
+    for path in &paths {
+        fs::write(path, VALID).expect("the folder is writable");
+    }
+    let errors = Config::load(&paths).expect_err("both are the same").errors;
+    let fields: Vec<_> = errors.iter().map(|error| error.path.as_str()).collect();
+    assert_eq!(fields, ["name", "switch", "vtep.address", "peering.listen"]);
+}
+
+proptest! {
+    /// Whatever an editor, a disk or a prankster makes of a file: no panic, and every error says where.
+    #[test]
+    fn damaged_files_never_panic(
+        cuts in proptest::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..4),
+        insert in "[ \\-:{}\\[\\]&*!|>'\"%@`#,?\n\ta-z0-9\u{0}-\u{ffff}]{0,12}",
+        place in any::<prop::sample::Index>(),
+    ) {
+        let mut text: Vec<char> = VALID.chars().collect();
+        for (from, to) in cuts {
+            let (from, to) = (from.index(text.len().max(1)), to.index(text.len().max(1)));
+            if from < to && to - from < 40 {
+                text.drain(from..to.min(text.len()));
+            }
+        }
+        let place = place.index(text.len() + 1);
+        text.splice(place..place, insert.chars());
+        let text: String = text.into_iter().collect();
+        if let Err(errors) = Config::parse("t.yaml", &text) {
+            prop_assert!(!errors.errors.is_empty());
+            // YAML also counts a carriage return alone as the end of a line.
+            let lines = text.chars().filter(|char| matches!(char, '\n' | '\r')).count() + 1;
+            prop_assert!(errors.errors.iter().all(|error| (1..=lines).contains(&error.at.line) && error.at.column >= 1));
+        }
+    }
+
+    #[test]
+    fn noise_never_panics(text in any::<String>()) {
+        let _ = Config::parse("t.yaml", &text);
+    }
+}
