@@ -3,12 +3,18 @@
 //! - [`p4`], [`google`], [`gnmi`]: bindings generated from `proto/`, client and server.
 //! - [`P4Info`]: ids, widths and match kinds by name; packet-in and packet-out metadata by name.
 //! - [`value`]: byte strings of `bit<W>` values.
+//! - [`client`]: a controller's session with one switch.
+//! - [`describe`]: entities in words.
 //!
 //! This crate knows the protocol and no particular P4 program.
 
+pub mod client;
+pub mod describe;
+mod entity;
 pub mod p4info;
 mod proto;
 pub mod value;
 
+pub use client::{Event, EventReceiver, Session, SessionConfig};
 pub use p4info::P4Info;
 pub use proto::{FILE_DESCRIPTOR_SET, gnmi, google, p4};
