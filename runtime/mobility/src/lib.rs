@@ -46,15 +46,31 @@
 //! ```
 
 mod action;
+mod addresses;
+mod asking;
+mod claimant;
 mod config;
+mod context;
 mod counters;
+mod damping;
+mod entry;
 mod event;
+mod gate;
+mod host;
 mod ids;
+mod index;
+mod level;
 mod message;
 mod mobility;
+mod observer;
+mod outcome;
+mod owner;
 mod report;
+mod routes;
 mod sequence;
 mod time;
+mod verdict;
+mod verification;
 mod view;
 
 pub use action::{Action, Probe};

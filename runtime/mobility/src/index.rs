@@ -1,0 +1,182 @@
+//! Who is where: from a port or a peer to the hosts that depend on it, so that no event has to look at all hosts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::{Config, Limits};
+use crate::ids::{AccessId, HostKey, VtepAddr};
+
+/// What one host depends on. Computed anew after each event; the difference goes into the indices.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Footprint {
+    /// Where it is recorded, if here.
+    pub(crate) port: Option<AccessId>,
+    /// Ports with an undecided claim of it.
+    pub(crate) claims: Vec<AccessId>,
+    /// Peers that have a route to it.
+    pub(crate) routes: Vec<VtepAddr>,
+    /// The owner we claim it from.
+    pub(crate) claimed_from: Option<VtepAddr>,
+}
+
+/// The access interfaces.
+#[derive(Debug, Default)]
+pub(crate) struct Ports(BTreeMap<AccessId, Port>);
+
+#[derive(Debug, Default)]
+struct Port {
+    down: bool,
+    hosts: BTreeSet<HostKey>,
+    claims: BTreeSet<HostKey>,
+    reported_full: bool,
+}
+
+impl Ports {
+    pub(crate) fn set_down(&mut self, port: AccessId, down: bool) {
+        self.0.entry(port).or_default().down = down;
+    }
+
+    pub(crate) fn is_down(&self, port: AccessId) -> bool {
+        self.0.get(&port).is_some_and(|port| port.down)
+    }
+
+    /// Everybody to tell when the port goes down.
+    pub(crate) fn concerned(&self, port: AccessId) -> Vec<HostKey> {
+        self.0.get(&port).map(|port| port.hosts.union(&port.claims).copied().collect()).unwrap_or_default()
+    }
+
+    pub(crate) fn has_room_for_host(&self, port: AccessId, limits: &Limits) -> bool {
+        self.0.get(&port).is_none_or(|port| port.hosts.len() < limits.hosts_per_port)
+    }
+
+    pub(crate) fn has_room_for_claim(&self, port: AccessId, limits: &Limits) -> bool {
+        self.0.get(&port).is_none_or(|port| port.claims.len() < limits.claims_per_port)
+    }
+
+    /// Whether this is the first time since there was room that the port is full.
+    pub(crate) fn is_news_that_full(&mut self, port: AccessId) -> bool {
+        !std::mem::replace(&mut self.0.entry(port).or_default().reported_full, true)
+    }
+
+    /// Every host that is recorded on a port.
+    pub(crate) fn owned(&self) -> impl Iterator<Item = HostKey> {
+        self.0.values().flat_map(|port| port.hosts.iter().copied())
+    }
+
+    fn update(&mut self, host: HostKey, old: &Footprint, new: &Footprint) {
+        if old.port != new.port {
+            if let Some(port) = old.port.and_then(|port| self.0.get_mut(&port)) {
+                port.hosts.remove(&host);
+                port.reported_full = false;
+            }
+            if let Some(port) = new.port {
+                self.0.entry(port).or_default().hosts.insert(host);
+            }
+        }
+        if old.claims != new.claims {
+            for port in &old.claims {
+                if let Some(port) = self.0.get_mut(port) {
+                    port.claims.remove(&host);
+                    port.reported_full = false;
+                }
+            }
+            for port in &new.claims {
+                self.0.entry(*port).or_default().claims.insert(host);
+            }
+        }
+    }
+}
+
+/// The other VTEPs.
+#[derive(Debug, Default)]
+pub(crate) struct Peers(BTreeMap<VtepAddr, Peer>);
+
+/// One of them.
+#[derive(Debug, Default)]
+pub(crate) struct Peer {
+    up: bool,
+    /// Counts the lists it began to send.
+    round: u64,
+    /// How many hosts of a list have come, while one is coming.
+    listed: Option<u64>,
+    routes: BTreeSet<HostKey>,
+    claims: BTreeSet<HostKey>,
+}
+
+impl Peers {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self(config.vnis.values().flat_map(|vni| &vni.peers).map(|&vtep| (vtep, Peer::default())).collect())
+    }
+
+    pub(crate) fn is_known(&self, vtep: VtepAddr) -> bool {
+        self.0.contains_key(&vtep)
+    }
+
+    pub(crate) fn is_up(&self, vtep: VtepAddr) -> bool {
+        self.0.get(&vtep).is_some_and(|peer| peer.up)
+    }
+
+    /// Which of its lists the peer is at.
+    pub(crate) fn round(&self, vtep: VtepAddr) -> u64 {
+        self.0.get(&vtep).map_or(0, |peer| peer.round)
+    }
+
+    pub(crate) fn set_up(&mut self, vtep: VtepAddr, up: bool) {
+        if let Some(peer) = self.0.get_mut(&vtep) {
+            peer.up = up;
+            peer.listed = None;
+        }
+    }
+
+    /// Our claims of which the peer is the owner.
+    pub(crate) fn claims(&self, vtep: VtepAddr) -> Vec<HostKey> {
+        self.0.get(&vtep).map(|peer| peer.claims.iter().copied().collect()).unwrap_or_default()
+    }
+
+    pub(crate) fn list_begins(&mut self, vtep: VtepAddr) {
+        if let Some(peer) = self.0.get_mut(&vtep) {
+            peer.round += 1;
+            peer.listed = Some(0);
+        }
+    }
+
+    pub(crate) fn list_goes_on(&mut self, vtep: VtepAddr) {
+        if let Some(listed) = self.0.get_mut(&vtep).and_then(|peer| peer.listed.as_mut()) {
+            *listed += 1;
+        }
+    }
+
+    /// The hosts with a route by this peer, which the list may have left out; `None` if the list was not whole.
+    pub(crate) fn list_ends(&mut self, vtep: VtepAddr, hosts: u64) -> Option<Vec<HostKey>> {
+        let peer = self.0.get_mut(&vtep)?;
+        (peer.listed.take()? == hosts).then(|| peer.routes.iter().copied().collect())
+    }
+
+    fn update(&mut self, host: HostKey, old: &Footprint, new: &Footprint) {
+        if old.routes != new.routes {
+            for vtep in &old.routes {
+                if let Some(peer) = self.0.get_mut(vtep) {
+                    peer.routes.remove(&host);
+                }
+            }
+            for vtep in &new.routes {
+                if let Some(peer) = self.0.get_mut(vtep) {
+                    peer.routes.insert(host);
+                }
+            }
+        }
+        if old.claimed_from != new.claimed_from {
+            if let Some(peer) = old.claimed_from.and_then(|vtep| self.0.get_mut(&vtep)) {
+                peer.claims.remove(&host);
+            }
+            if let Some(peer) = new.claimed_from.and_then(|vtep| self.0.get_mut(&vtep)) {
+                peer.claims.insert(host);
+            }
+        }
+    }
+}
+
+/// Writes what changed about the host into both indices.
+pub(crate) fn update(ports: &mut Ports, peers: &mut Peers, host: HostKey, old: &Footprint, new: &Footprint) {
+    ports.update(host, old, new);
+    peers.update(host, old, new);
+}
