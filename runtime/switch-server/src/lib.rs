@@ -1,11 +1,51 @@
 //! The embedded switch as a whole: a P4Runtime and gNMI service, ports, and in-process links around the packet engine.
+//!
+//! ```no_run
+//! use vouch_switch_server::{LinkConfig, SwitchServer, link};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let (host, port) = link(LinkConfig::default());
+//! let switch = SwitchServer::builder().device_id(1).port(1, port).build()?.listen("127.0.0.1:0").await?;
+//! println!("a controller can now push a pipeline to {}", switch.local_addr());
+//! host.send(vec![0; 64])?;
+//! let answer = host.recv().await;
+//! switch.shutdown().await;
+//! # Ok(()) }
+//! ```
+//!
+//! A frame that a [`Port`] receives is carried by that port's task through the engine of `vouch-switch` and straight into the
+//! ports it leaves by (`dataplane`); what leaves by the CPU port becomes a packet-in (`packet_io`) for the primary
+//! controller. Requests come in by the services (`service`, `stream`, `gnmi`), which check device and election
+//! (`arbitration`) and hand entities to `entity`: pure mapping and validation between protobuf and engine, by way of the
+//! `schema` that joins P4Info and program once per pipeline. Everything is shared through `device`.
+//!
+//! This crate may use tokio and tonic; the engine below it does not. It knows no P4 program in particular.
+
+mod arbitration;
+mod bytes;
 pub mod capture;
+mod counters;
+mod dataplane;
+mod device;
+mod digest;
+mod entity;
+mod fault;
+mod gnmi;
 pub mod link;
+mod outbox;
+mod packet_io;
+mod pipeline;
 pub mod port;
+mod reconcile;
 mod routes;
+mod schema;
 pub mod server;
+mod service;
+mod stream;
+mod timers;
 
 pub use capture::Capture;
+pub use counters::SwitchCounters;
 pub use link::{Endpoint, LinkConfig, link};
 pub use port::{Frame, MAX_FRAME, Port, PortCounters, PortStatus, SendError};
 pub use server::{BuildError, Builder, ServeError, ServerHandle, SwitchServer};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::sync::watch;
@@ -11,11 +12,20 @@ use tokio::task::JoinHandle;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Server, ServerTlsConfig};
 
+use crate::counters::SwitchCounters;
+use crate::device::Device;
 use crate::port::{Port, PortCounters, PortStatus};
 use crate::routes::Routes;
+use crate::{dataplane, timers};
 
 /// The highest port number v1model can name: its ports are 9 bits wide.
 pub const MAX_PORT: u32 = 511;
+
+/// How often silent connections are tried, so that the stream of a vanished controller ends and its place is free.
+const KEEPALIVE: Duration = Duration::from_secs(5);
+
+/// How long a shutdown waits for clients to close their connections.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Why a switch cannot be built as described. The operator must act.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -122,35 +132,45 @@ impl SwitchServer {
     /// Serve P4Runtime and gNMI on `listener` and forward packets, until the handle is shut down or dropped. Must be called
     /// inside a tokio runtime.
     pub fn serve(self, listener: TcpListener) -> Result<ServerHandle, ServeError> {
-        let Builder { device_id, cpu_port: _, drop_port: _, ports, tls } = self.description;
+        let Builder { device_id, cpu_port, drop_port, ports, tls } = self.description;
         let local_addr = listener.local_addr()?;
         let stop = watch::Sender::new(false);
+        // `build` has checked that both fit the 9 bits of a port.
+        let device = Arc::new(Device::new(device_id, cpu_port as u16, drop_port as u16, ports, stop.clone()));
 
-        let mut server = Server::builder();
+        let mut server = Server::builder().http2_keepalive_interval(Some(KEEPALIVE));
         if let Some(tls) = tls {
             server = server.tls_config(tls)?;
         }
         // Small messages both ways: waiting to fill a segment would delay every packet-in.
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        let mut stopped = stop.subscribe();
-        let serving = server.serve_with_incoming_shutdown(Routes {}, incoming, async move {
-            // An error means that the handle is gone, which stops the server as well.
-            let _ = stopped.wait_for(|stop| *stop).await;
+        let stopping = device.clone();
+        let serving = server.serve_with_incoming_shutdown(Routes::new(&device), incoming, async move {
+            stopping.stopped().await;
+            stopping.end_streams();
         });
-        let task = tokio::spawn(async move {
-            if let Err(error) = serving.await {
-                tracing::error!(device_id, %error, "the P4Runtime service ended");
-            }
-        });
-        Ok(ServerHandle { local_addr, device_id, ports: ports.into_iter().collect(), stop, tasks: vec![task] })
+
+        let mut tasks = vec![
+            tokio::spawn(async move {
+                if let Err(error) = serving.await {
+                    tracing::error!(device_id, %error, "the P4Runtime service ended");
+                }
+            }),
+            tokio::spawn(timers::run_idle(device.clone())),
+            tokio::spawn(timers::run_digests(device.clone())),
+        ];
+        for (number, port) in device.plugged() {
+            tasks.push(tokio::spawn(dataplane::run_port(device.clone(), number, port.clone())));
+            tasks.push(tokio::spawn(dataplane::watch_port(device.clone(), number, port.clone())));
+        }
+        Ok(ServerHandle { local_addr, device, stop, tasks })
     }
 }
 
 /// A running switch. Dropping it stops the switch without waiting for it.
 pub struct ServerHandle {
     local_addr: SocketAddr,
-    device_id: u64,
-    ports: BTreeMap<u32, Arc<dyn Port>>,
+    device: Arc<Device>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -163,22 +183,31 @@ impl ServerHandle {
 
     /// The P4Runtime device id.
     pub fn device_id(&self) -> u64 {
-        self.device_id
+        self.device.id
     }
 
     /// What passed at a port, and its status; `None` for a number where nothing is plugged in.
     pub fn port(&self, number: u32) -> Option<(PortStatus, PortCounters)> {
-        let port = self.ports.get(&number)?;
+        let port = self.device.ports.get(number as usize)?.as_ref()?;
         let status = *port.status().borrow();
         Some((status, port.counters()))
     }
 
-    /// Stop: end the streams of all clients, take no more packets, and wait until all of it has ended.
+    /// What the switch as a whole has done and what it refused.
+    pub fn counters(&self) -> SwitchCounters {
+        self.device.counters.snapshot()
+    }
+
+    /// Stop: end the streams of all clients, take no more packets, and wait until all of it has ended. Clients that keep
+    /// their connection open all the same are cut off after a few seconds.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
-        for task in std::mem::take(&mut self.tasks) {
+        for mut task in std::mem::take(&mut self.tasks) {
             // A task that panicked has been reported by the panic hook.
-            let _ = task.await;
+            if tokio::time::timeout(GRACE, &mut task).await.is_err() {
+                task.abort();
+                let _ = task.await;
+            }
         }
     }
 }

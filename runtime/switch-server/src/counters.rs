@@ -1,0 +1,71 @@
+//! What the switch as a whole has done and what it refused.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use vouch_switch::Drops;
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// Counts since the switch was started. Ports and links count for themselves.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct SwitchCounters {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters {
+            $(pub(crate) $name: AtomicU64,)*
+        }
+
+        impl Counters {
+            pub(crate) fn snapshot(&self) -> SwitchCounters {
+                SwitchCounters { $($name: self.$name.load(Ordering::Relaxed),)* }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Frames taken from ports, and packet-outs.
+    received,
+    /// Frames that came while no pipeline was there.
+    dropped_no_pipeline,
+    /// Frames for a port where nothing is plugged in.
+    dropped_unplugged,
+    /// Frames that a port did not take: it was down, or its queue full.
+    dropped_at_port,
+    /// Packets that the program or the engine dropped.
+    dropped_in_pipeline,
+    /// Packet-ins sent to a controller.
+    packet_ins,
+    /// Packet-ins that no controller got: none was primary, or it read too slowly.
+    packet_ins_dropped,
+    /// Frames at the CPU port too short for the packet_in header.
+    packet_ins_malformed,
+    /// Packet-outs taken from controllers.
+    packet_outs,
+    /// Packet-outs and other stream messages that were refused.
+    stream_errors,
+    /// Digest lists sent to a controller.
+    digest_lists,
+    /// Digest lists that no controller got.
+    digest_lists_dropped,
+    /// Idle entries reported to a controller.
+    idle_entries,
+    /// Updates applied.
+    updates,
+    /// Updates refused.
+    updates_refused,
+}
+
+impl Counters {
+    pub(crate) fn add(counter: &AtomicU64, count: u64) {
+        if count > 0 {
+            counter.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn add_drops(&self, drops: &Drops) {
+        Counters::add(&self.dropped_in_pipeline, drops.total());
+    }
+}

@@ -1,0 +1,147 @@
+//! Packets: from a port through the engine to other ports and the controller.
+//!
+//! Each port has a task that waits for frames and carries a batch of them all the way. Nothing between two ports waits:
+//! a port that takes no more frames drops them, and a controller that reads too slowly loses packet-ins, both counted.
+
+use std::sync::Arc;
+
+use vouch_switch::{Output, Worker};
+
+use crate::counters::Counters;
+use crate::device::Device;
+use crate::packet_io::decode_packet_in;
+use crate::pipeline::Pipeline;
+use crate::port::{Frame, Port, PortStatus};
+
+/// How many frames are carried at once: enough to spread the cost of waking up, few enough to keep the first from waiting.
+const BATCH: usize = 32;
+
+/// Carry what a port receives until it is closed or the switch stops.
+pub(crate) async fn run_port(device: Arc<Device>, number: u16, port: Arc<dyn Port>) {
+    let mut forwarder = Forwarder::new(device.clone());
+    let mut batch: Vec<Frame> = Vec::with_capacity(BATCH);
+    let stopped = device.stopped();
+    tokio::pin!(stopped);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut stopped => return,
+            received = port.receive(&mut batch, BATCH) => if received.is_err() {
+                tracing::debug!(device = device.id, port = number, "port closed");
+                return;
+            },
+        }
+        forwarder.forward(number, &batch);
+        batch.clear();
+        // A port that always has frames must not keep the others from theirs.
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Tell the pipeline about a port's status until the switch stops.
+pub(crate) async fn watch_port(device: Arc<Device>, number: u16, port: Arc<dyn Port>) {
+    let mut status = port.status();
+    let stopped = device.stopped();
+    tokio::pin!(stopped);
+    loop {
+        tokio::select! {
+            () = &mut stopped => return,
+            changed = status.changed() => if changed.is_err() {
+                return;
+            },
+        }
+        let new = *status.borrow_and_update();
+        tracing::debug!(device = device.id, port = number, status = %new, "port status");
+        device.tell_port(number, new == PortStatus::Up);
+    }
+}
+
+/// Puts frames through the active pipeline. One per task; it keeps the scratch memory of the engine.
+pub(crate) struct Forwarder {
+    device: Arc<Device>,
+    running: Option<Running>,
+    output: Output,
+    /// Ports that have got a frame of the present batch.
+    touched: Vec<u16>,
+}
+
+struct Running {
+    pipeline: Arc<Pipeline>,
+    worker: Worker,
+}
+
+impl Forwarder {
+    pub(crate) fn new(device: Arc<Device>) -> Forwarder {
+        Forwarder { device, running: None, output: Output::new(), touched: Vec::new() }
+    }
+
+    /// Carry frames that came in by one port.
+    pub(crate) fn forward(&mut self, port: u16, frames: &[Frame]) {
+        let device = &self.device;
+        Counters::add(&device.counters.received, frames.len() as u64);
+        let Some(pipeline) = device.active() else {
+            Counters::add(&device.counters.dropped_no_pipeline, frames.len() as u64);
+            return;
+        };
+        let running = match &mut self.running {
+            Some(running) if Arc::ptr_eq(&running.pipeline, &pipeline) => running,
+            other => {
+                let worker = Worker::new(&pipeline.switch);
+                other.insert(Running { pipeline, worker })
+            }
+        };
+        let now = device.now();
+        for frame in frames {
+            running.pipeline.switch.process(&mut running.worker, port, frame, now, &mut self.output);
+        }
+        let mut digests = false;
+        for (digest, data) in self.output.digests() {
+            running.pipeline.offer_digest(digest, data, now);
+            digests = true;
+        }
+        if digests {
+            device.digest_gathered.notify_one();
+        }
+        for (to, frame) in self.output.frames() {
+            if to == device.cpu_port {
+                packet_in(device, &running.pipeline, frame);
+            } else if to != device.drop_port {
+                send(device, to, frame, &mut self.touched);
+            }
+        }
+        for port in self.touched.drain(..) {
+            if let Some(port) = device.ports.get(usize::from(port)).and_then(Option::as_ref) {
+                port.flush();
+            }
+        }
+        device.counters.add_drops(&self.output.drops);
+        self.output.clear();
+    }
+}
+
+fn send(device: &Device, to: u16, frame: &[u8], touched: &mut Vec<u16>) {
+    let Some(port) = device.ports.get(usize::from(to)).and_then(Option::as_ref) else {
+        Counters::add(&device.counters.dropped_unplugged, 1);
+        return;
+    };
+    if port.send(frame).is_err() {
+        Counters::add(&device.counters.dropped_at_port, 1);
+    }
+    if !touched.contains(&to) {
+        touched.push(to);
+    }
+}
+
+fn packet_in(device: &Device, pipeline: &Pipeline, frame: &[u8]) {
+    match decode_packet_in(pipeline.schema.packet_in.as_ref(), frame) {
+        Ok(packet) => {
+            let counters = &device.counters;
+            let delivered = device.packet_in(packet);
+            Counters::add(if delivered { &counters.packet_ins } else { &counters.packet_ins_dropped }, 1);
+        }
+        Err(fault) => {
+            Counters::add(&device.counters.packet_ins_malformed, 1);
+            tracing::debug!(device = device.id, fault = fault.message, "packet-in dropped");
+        }
+    }
+}

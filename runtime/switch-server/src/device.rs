@@ -1,0 +1,263 @@
+//! The device: what the services, the data plane and the timers share.
+//!
+//! Locks are taken in one order: changes (writes and elections), then the pipeline's target, then sessions. None is held
+//! across an await.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwapOption;
+use tokio::sync::{Notify, watch};
+use tonic::Status;
+use vouch_p4runtime::p4::v1::stream_message_response::Update as Outgoing;
+use vouch_p4runtime::p4::v1::{MasterArbitrationUpdate, PacketIn, StreamMessageResponse};
+use vouch_switch::{Micros, SwitchConfig};
+
+use crate::arbitration::{Arbitration, Notices, StreamId};
+use crate::counters::Counters;
+use crate::fault::{Fault, Outcome};
+use crate::outbox::{Outbox, Refused};
+use crate::pipeline::{Pipeline, Verified};
+use crate::port::{Port, PortStatus};
+use crate::server::MAX_PORT;
+
+/// What a controller that comes too early is told; clients recognise the beginning of this text.
+const NO_PIPELINE: &str =
+    "No forwarding pipeline config set for this device: push one with SetForwardingPipelineConfig";
+
+pub(crate) type Messages = Outbox<StreamMessageResponse>;
+
+pub(crate) struct Device {
+    pub(crate) id: u64,
+    pub(crate) cpu_port: u16,
+    pub(crate) drop_port: u16,
+    /// By number; `None` where nothing is plugged in.
+    pub(crate) ports: Vec<Option<Arc<dyn Port>>>,
+    /// What packets run through.
+    active: ArcSwapOption<Pipeline>,
+    /// Held while state is changed, so that an election waits for the writes of the primary it replaces.
+    changes: Mutex<Staged>,
+    sessions: Mutex<Sessions>,
+    pub(crate) counters: Counters,
+    /// Rung when the data plane has gathered digests.
+    pub(crate) digest_gathered: Notify,
+    started: Instant,
+    stop: watch::Sender<bool>,
+}
+
+/// A pipeline that was saved and not committed: requests go to it, packets do not yet.
+#[derive(Default)]
+pub(crate) struct Staged {
+    pipeline: Option<Arc<Pipeline>>,
+}
+
+struct Sessions {
+    arbitration: Arbitration,
+    streams: HashMap<StreamId, Messages>,
+    next: StreamId,
+}
+
+impl Device {
+    pub(crate) fn new(
+        id: u64,
+        cpu_port: u16,
+        drop_port: u16,
+        plugged: Vec<(u32, Arc<dyn Port>)>,
+        stop: watch::Sender<bool>,
+    ) -> Device {
+        let mut ports: Vec<Option<Arc<dyn Port>>> = (0..=MAX_PORT).map(|_| None).collect();
+        for (number, port) in plugged {
+            ports[number as usize] = Some(port);
+        }
+        Device {
+            id,
+            cpu_port,
+            drop_port,
+            ports,
+            active: ArcSwapOption::empty(),
+            changes: Mutex::new(Staged::default()),
+            sessions: Mutex::new(Sessions { arbitration: Arbitration::new(id), streams: HashMap::new(), next: 1 }),
+            counters: Counters::default(),
+            digest_gathered: Notify::new(),
+            started: Instant::now(),
+            stop,
+        }
+    }
+
+    /// Microseconds since the switch was made: the clock of the packet engine.
+    pub(crate) fn now(&self) -> Micros {
+        Micros(u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// How long from now until a moment of that clock.
+    pub(crate) fn until(&self, at: Micros) -> Duration {
+        Duration::from_micros(at.since(self.now()).0)
+    }
+
+    /// Becomes ready when the switch stops.
+    pub(crate) async fn stopped(&self) {
+        // An error would mean that the sender is gone, which this very device owns.
+        let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
+    }
+
+    /// The pipeline that packets run through.
+    pub(crate) fn active(&self) -> Option<Arc<Pipeline>> {
+        self.active.load_full()
+    }
+
+    /// The pipeline that requests mean: the saved one, or else the active one.
+    pub(crate) fn requested(&self) -> Outcome<Arc<Pipeline>> {
+        let staged = lock(&self.changes).pipeline.clone();
+        staged.or_else(|| self.active()).ok_or_else(|| Fault::failed_precondition(NO_PIPELINE))
+    }
+
+    /// Hold everybody off who wants to change state.
+    pub(crate) fn changes(&self) -> MutexGuard<'_, Staged> {
+        lock(&self.changes)
+    }
+
+    /// Realise a checked pipeline, without putting packets through it.
+    pub(crate) fn realise(&self, verified: Verified) -> Arc<Pipeline> {
+        Arc::new(verified.realise(SwitchConfig {
+            cpu_port: Some(self.cpu_port),
+            drop_port: self.drop_port,
+            seed: self.id,
+        }))
+    }
+
+    /// Put packets through this pipeline from now on.
+    pub(crate) fn activate(&self, pipeline: Arc<Pipeline>) {
+        self.active.store(Some(pipeline));
+        // After the store, so that a change of status meanwhile is not lost: the watcher then tells the new pipeline.
+        for (number, port) in self.plugged() {
+            let up = *port.status().borrow() == PortStatus::Up;
+            self.tell_port(number, up);
+        }
+        self.digest_gathered.notify_one();
+    }
+
+    /// Tell the selectors of the active pipeline about a port.
+    pub(crate) fn tell_port(&self, number: u16, up: bool) {
+        if let Some(pipeline) = self.active() {
+            pipeline.switch.set_port_up(number, up);
+        }
+    }
+
+    /// The plugged-in ports with their numbers.
+    pub(crate) fn plugged(&self) -> impl Iterator<Item = (u16, &Arc<dyn Port>)> {
+        (0u16..).zip(&self.ports).filter_map(|(number, port)| Some((number, port.as_ref()?)))
+    }
+}
+
+/// Sessions.
+impl Device {
+    /// A controller has opened a stream.
+    pub(crate) fn open_stream(&self, messages: Messages) -> StreamId {
+        let mut sessions = lock(&self.sessions);
+        let id = sessions.next;
+        sessions.next += 1;
+        sessions.streams.insert(id, messages);
+        id
+    }
+
+    /// A stream asks for its place in the election.
+    pub(crate) fn arbitrate(&self, stream: StreamId, update: &MasterArbitrationUpdate) -> Outcome {
+        let _changes = self.changes();
+        let mut sessions = lock(&self.sessions);
+        let notices = sessions.arbitration.update(stream, update)?;
+        sessions.notify(notices);
+        Ok(())
+    }
+
+    /// A stream has ended.
+    pub(crate) fn close_stream(&self, stream: StreamId) {
+        let mut sessions = lock(&self.sessions);
+        sessions.streams.remove(&stream);
+        let notices = sessions.arbitration.leave(stream);
+        sessions.notify(notices);
+    }
+
+    /// Refuse a request for another device.
+    pub(crate) fn check_device(&self, device_id: u64) -> Outcome {
+        lock(&self.sessions).arbitration.check_device(device_id)
+    }
+
+    /// Refuse a change that does not come from the primary.
+    pub(crate) fn check_primary(&self, role: &str, election_id: Option<&vouch_p4runtime::p4::v1::Uint128>) -> Outcome {
+        lock(&self.sessions).arbitration.check_primary(role, election_id)
+    }
+
+    pub(crate) fn is_primary(&self, stream: StreamId) -> bool {
+        lock(&self.sessions).arbitration.is_primary(stream)
+    }
+
+    /// Whether somebody would read what is sent to the primaries.
+    pub(crate) fn has_primary(&self) -> bool {
+        lock(&self.sessions).arbitration.primaries().next().is_some()
+    }
+
+    /// Send a packet-in to the primaries; `false` if none got it.
+    pub(crate) fn packet_in(&self, packet: PacketIn) -> bool {
+        self.offer(Outgoing::Packet(packet))
+    }
+
+    /// Send a message that may be lost to the primaries; `false` if none got it.
+    pub(crate) fn offer(&self, message: Outgoing) -> bool {
+        let sessions = lock(&self.sessions);
+        let message = StreamMessageResponse { update: Some(message) };
+        let mut delivered = false;
+        for stream in sessions.arbitration.primaries() {
+            if let Some(messages) = sessions.streams.get(&stream) {
+                delivered |= messages.offer(message.clone()) != Err(Refused);
+            }
+        }
+        delivered
+    }
+
+    /// End all streams.
+    pub(crate) fn end_streams(&self) {
+        for messages in lock(&self.sessions).streams.values() {
+            messages.finish(Some(Status::unavailable("the switch is shutting down")));
+        }
+    }
+}
+
+impl Sessions {
+    fn notify(&self, notices: Notices) {
+        for (stream, update) in notices {
+            if let Some(messages) = self.streams.get(&stream) {
+                messages.send(StreamMessageResponse { update: Some(Outgoing::Arbitration(update)) });
+            }
+        }
+    }
+}
+
+impl Staged {
+    /// Keep a pipeline for a later commit.
+    pub(crate) fn save(&mut self, pipeline: Arc<Pipeline>) {
+        self.pipeline = Some(pipeline);
+    }
+
+    /// Take the saved pipeline, if there is one.
+    pub(crate) fn take(&mut self) -> Option<Arc<Pipeline>> {
+        self.pipeline.take()
+    }
+
+    /// The pipeline that requests mean, for those who hold the lock.
+    pub(crate) fn requested(&self, device: &Device) -> Outcome<Arc<Pipeline>> {
+        let staged = self.pipeline.clone();
+        staged.or_else(|| device.active()).ok_or_else(|| Fault::failed_precondition(NO_PIPELINE))
+    }
+}
+
+/// Nanoseconds since the epoch, as the protocols stamp their messages.
+pub(crate) fn wall_clock() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic under one of these locks leaves whole values: each is changed by single assignments or map operations.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,183 @@
+//! Actions and what else an entry can do: members, groups, one-shot sets.
+
+use vouch_p4runtime::p4::v1;
+use vouch_p4runtime::p4::v1::action_profile_action::WatchKind;
+use vouch_p4runtime::p4::v1::table_action::Type;
+use vouch_switch::{ActionCall, ActionId, EntryAction, OneShotMember};
+
+use super::key::{hex, value};
+use crate::bytes::{canonical, to_u64};
+use crate::fault::{Fault, Outcome, choices};
+use crate::schema::{Schema, Table};
+
+/// Where an action is to run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    Entry,
+    Default,
+}
+
+/// What an entry of this table is told to do.
+pub(crate) fn decode_entry_action(schema: &Schema, table: &Table, action: &v1::TableAction) -> Outcome<EntryAction> {
+    let Some(kind) = &action.r#type else {
+        return Err(Fault::invalid("the action is empty"));
+    };
+    let profile = table.profile.map(|id| schema.profile(id)).transpose()?;
+    match (kind, profile) {
+        (Type::Action(action), None) => Ok(EntryAction::Call(decode_for_table(schema, table, action, Use::Entry)?)),
+        (Type::ActionProfileMemberId(member), Some(_)) => Ok(EntryAction::Member(*member)),
+        (Type::ActionProfileGroupId(group), Some(profile)) if profile.with_selector => Ok(EntryAction::Group(*group)),
+        (Type::ActionProfileActionSet(set), Some(profile)) if profile.with_selector => {
+            decode_one_shot(schema, table, set)
+        }
+        (Type::ActionProfileGroupId(_) | Type::ActionProfileActionSet(_), Some(profile)) => {
+            Err(Fault::invalid(format!("action profile {} has no selector: give a member id", profile.name)))
+        }
+        (Type::Action(_), Some(profile)) => Err(Fault::invalid(format!(
+            "the table takes members of action profile {}, not actions of its own",
+            profile.name
+        ))),
+        (Type::ActionProfileMemberId(_) | Type::ActionProfileGroupId(_) | Type::ActionProfileActionSet(_), None) => {
+            Err(Fault::invalid("the table has no action profile: give an action"))
+        }
+    }
+}
+
+/// An action for an entry or the default of this table.
+pub(crate) fn decode_for_table(
+    schema: &Schema,
+    table: &Table,
+    action: &v1::Action,
+    purpose: Use,
+) -> Outcome<ActionCall> {
+    let Some(found) = table.actions.get(&action.action_id) else {
+        let all = table.actions.keys().filter_map(|id| Some((id, schema.actions.get(id)?)));
+        let all = choices(all.map(|(id, action)| format!("{} ({id:#010x})", action.name)));
+        return Err(Fault::invalid(format!(
+            "action {} is not one of the table's, which are {all}",
+            describe(schema, action.action_id)
+        )));
+    };
+    let name = describe(schema, action.action_id);
+    match purpose {
+        Use::Entry if !found.in_entries => {
+            return Err(Fault::permission_denied(format!("action {name} is only for the table's default")));
+        }
+        Use::Default if !found.as_default => {
+            return Err(Fault::permission_denied(format!("action {name} is only for the table's entries")));
+        }
+        Use::Entry | Use::Default => {}
+    }
+    decode_call(schema, action, found.engine)
+}
+
+/// The parameters of an action whose engine id is known.
+pub(crate) fn decode_call(schema: &Schema, action: &v1::Action, engine: ActionId) -> Outcome<ActionCall> {
+    let known = schema.action(action.action_id)?;
+    let within = |fault: Fault| fault.within(format_args!("action {}", known.name));
+    for (position, given) in action.params.iter().enumerate() {
+        if !known.params.iter().any(|param| param.id == given.param_id) {
+            let all = choices(known.params.iter().map(|param| format!("{} ({})", param.name, param.id)));
+            return Err(within(Fault::invalid(format!("no parameter has id {}; there is {all}", given.param_id))));
+        }
+        if action.params[..position].iter().any(|other| other.param_id == given.param_id) {
+            return Err(within(Fault::invalid(format!("parameter {} is given twice", given.param_id))));
+        }
+    }
+    let params = known.params.iter().map(|param| {
+        let given = action.params.iter().find(|given| given.param_id == param.id);
+        let given = given.ok_or_else(|| within(Fault::invalid(format!("parameter {} is missing", param.name))))?;
+        value(&given.value, param.bits).map_err(|fault| within(fault.within(format_args!("parameter {}", param.name))))
+    });
+    Ok(ActionCall { action: engine, params: params.collect::<Outcome<_>>()? })
+}
+
+#[allow(deprecated)]
+fn decode_one_shot(schema: &Schema, table: &Table, set: &v1::ActionProfileActionSet) -> Outcome<EntryAction> {
+    use v1::action_profile_action_set::{ActionSelectionMode, SizeSemantics};
+    if set.action_selection_mode() != ActionSelectionMode::DefaultModeDeterminedByActionSelector
+        || set.size_semantics() != SizeSemantics::DefaultSizeDeterminedByActionSelector
+        || set.group_action.is_some()
+    {
+        return Err(Fault::unimplemented("selection modes, size semantics and group actions of an action set"));
+    }
+    let members = set.action_profile_actions.iter().map(|member| {
+        let Some(action) = &member.action else {
+            return Err(Fault::invalid("a member of the action set has no action"));
+        };
+        Ok(OneShotMember {
+            call: decode_for_table(schema, table, action, Use::Entry)?,
+            weight: weight(member.weight)?,
+            watch_port: match &member.watch_kind {
+                Some(WatchKind::WatchPort(port)) => Some(port_number(port)?),
+                Some(WatchKind::Watch(_)) => return Err(old_watch()),
+                None => None,
+            },
+        })
+    });
+    Ok(EntryAction::OneShot(members.collect::<Outcome<_>>()?))
+}
+
+/// A weight of a group's or set's member.
+pub(crate) fn weight(weight: i32) -> Outcome<u32> {
+    match u32::try_from(weight) {
+        Ok(weight @ 1..) => Ok(weight),
+        Ok(0) | Err(_) => Err(Fault::invalid(format!("weight {weight} is not valid: it must be at least 1"))),
+    }
+}
+
+/// The refusal of the watch field that byte strings have replaced.
+pub(crate) fn old_watch() -> Fault {
+    Fault::unimplemented("the deprecated field `watch`: use `watch_port`")
+}
+
+/// A port as the protocol spells it.
+pub(crate) fn port_number(bytes: &[u8]) -> Outcome<u16> {
+    if bytes.is_empty() {
+        return Err(Fault::invalid("a port is empty; port 0 is one byte 00"));
+    }
+    match to_u64(bytes) {
+        Some(port @ ..=511) => Ok(port as u16),
+        Some(512..) | None => Err(Fault::invalid(format!("port {} does not exist: ports are 0 to 511", hex(bytes)))),
+    }
+}
+
+/// The wire form of what an entry does.
+pub(crate) fn encode_entry_action(schema: &Schema, action: &EntryAction) -> v1::TableAction {
+    let kind = match action {
+        EntryAction::Call(call) => Type::Action(encode_call(schema, call)),
+        EntryAction::Member(member) => Type::ActionProfileMemberId(*member),
+        EntryAction::Group(group) => Type::ActionProfileGroupId(*group),
+        EntryAction::OneShot(members) => {
+            let actions = members.iter().map(|member| v1::ActionProfileAction {
+                action: Some(encode_call(schema, &member.call)),
+                weight: i32::try_from(member.weight).unwrap_or(i32::MAX),
+                watch_kind: member.watch_port.map(|port| WatchKind::WatchPort(canonical(&port.to_be_bytes()))),
+            });
+            Type::ActionProfileActionSet(v1::ActionProfileActionSet {
+                action_profile_actions: actions.collect(),
+                ..Default::default()
+            })
+        }
+    };
+    v1::TableAction { r#type: Some(kind) }
+}
+
+/// The wire form of an action with its parameters. An action that the P4Info does not have (p4c leaves some of its own out)
+/// has id 0.
+pub(crate) fn encode_call(schema: &Schema, call: &ActionCall) -> v1::Action {
+    let action_id = schema.action_ids.get(&call.action).copied().unwrap_or(0);
+    let params = schema.actions.get(&action_id).map(|action| action.params.as_slice()).unwrap_or_default();
+    let params = params
+        .iter()
+        .zip(&call.params)
+        .map(|(param, value)| v1::action::Param { param_id: param.id, value: canonical(value) });
+    v1::Action { action_id, params: params.collect() }
+}
+
+fn describe(schema: &Schema, id: u32) -> String {
+    match schema.actions.get(&id) {
+        Some(action) => action.name.clone(),
+        None => format!("{id:#010x}"),
+    }
+}

@@ -1,0 +1,111 @@
+//! Indirect counters and meters: arrays with an index.
+
+use std::ops::Range;
+
+use vouch_p4runtime::p4::v1;
+use vouch_p4runtime::p4::v1::entity::Entity as Kind;
+use vouch_switch::{CounterId, MeterId};
+
+use super::direct::{decode_counter, decode_meter, encode_counter, encode_meter};
+use super::{Operation, Target};
+use crate::fault::{Fault, Outcome};
+use crate::schema::Array;
+
+impl Target {
+    pub(super) fn write_counter(&mut self, operation: Operation, entry: &v1::CounterEntry) -> Outcome {
+        operation.only_modify("counter")?;
+        let counter = self.schema.counter(entry.counter_id)?;
+        let within = |fault: Fault| fault.within(format_args!("counter {}", counter.name));
+        let cells = cells(entry.index.as_ref(), counter.size).map_err(within)?;
+        let Some(data) = &entry.data else {
+            return Ok(());
+        };
+        let data = decode_counter(data).map_err(within)?;
+        for index in cells {
+            self.switch.set_counter(counter.engine, index, data)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn write_meter(&mut self, operation: Operation, entry: &v1::MeterEntry) -> Outcome {
+        operation.only_modify("meter")?;
+        let meter = self.schema.meter(entry.meter_id)?;
+        let within = |fault: Fault| fault.within(format_args!("meter {}", meter.name));
+        if entry.counter_data.is_some() {
+            return Err(within(Fault::unimplemented("counters per meter colour")));
+        }
+        let cells = cells(entry.index.as_ref(), meter.size).map_err(within)?;
+        let config = entry.config.as_ref().map(|config| decode_meter(config, meter.meter_type));
+        let config = config.transpose().map_err(within)?;
+        for index in cells {
+            self.switch.set_meter(meter.engine, index, config)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn read_counters(&self, wanted: &v1::CounterEntry) -> Outcome<Vec<Kind>> {
+        let mut found = Vec::new();
+        let mut read = |id: u32, counter: &Array<CounterId>, cells: Range<u64>| -> Outcome {
+            for index in cells {
+                let data = self.switch.counter(counter.engine, index)?;
+                found.push(Kind::CounterEntry(v1::CounterEntry {
+                    counter_id: id,
+                    index: Some(v1::Index { index: index as i64 }),
+                    data: Some(encode_counter(&data)),
+                }));
+            }
+            Ok(())
+        };
+        if wanted.counter_id == 0 {
+            for (id, counter) in &self.schema.counters {
+                read(*id, counter, 0..counter.size)?;
+            }
+        } else {
+            let counter = self.schema.counter(wanted.counter_id)?;
+            let within = |fault: Fault| fault.within(format_args!("counter {}", counter.name));
+            read(wanted.counter_id, counter, cells(wanted.index.as_ref(), counter.size).map_err(within)?)?;
+        }
+        Ok(found)
+    }
+
+    pub(super) fn read_meters(&self, wanted: &v1::MeterEntry) -> Outcome<Vec<Kind>> {
+        if wanted.counter_data.is_some() {
+            return Err(Fault::unimplemented("counters per meter colour"));
+        }
+        let mut found = Vec::new();
+        let mut read = |id: u32, meter: &Array<MeterId>, cells: Range<u64>| -> Outcome {
+            for index in cells {
+                let config = self.switch.meter(meter.engine, index)?;
+                found.push(Kind::MeterEntry(v1::MeterEntry {
+                    meter_id: id,
+                    index: Some(v1::Index { index: index as i64 }),
+                    config: config.as_ref().map(encode_meter),
+                    counter_data: None,
+                }));
+            }
+            Ok(())
+        };
+        if wanted.meter_id == 0 {
+            for (id, meter) in &self.schema.meters {
+                read(*id, meter, 0..meter.size)?;
+            }
+        } else {
+            let meter = self.schema.meter(wanted.meter_id)?;
+            let within = |fault: Fault| fault.within(format_args!("meter {}", meter.name));
+            read(wanted.meter_id, meter, cells(wanted.index.as_ref(), meter.size).map_err(within)?)?;
+        }
+        Ok(found)
+    }
+}
+
+/// The cells that a request means: one, or without an index all.
+pub(super) fn cells(index: Option<&v1::Index>, size: u64) -> Outcome<Range<u64>> {
+    let Some(v1::Index { index }) = index else {
+        return Ok(0..size);
+    };
+    match u64::try_from(*index) {
+        Ok(index) if index < size => Ok(index..index + 1),
+        Ok(index) => Err(Fault::out_of_range(format!("index {index} is outside the array of {size} cells"))),
+        Err(_) => Err(Fault::invalid(format!("index {index} is negative"))),
+    }
+}

@@ -1,0 +1,126 @@
+//! The entities of the protocol, one file per kind: how an update is checked and applied, and how a read finds and shows
+//! what is there.
+//!
+//! Everything here works on a [`Target`] and protobuf messages; no socket and no clock is near. Each update is checked as a
+//! whole before anything is changed, so that a refused one leaves no trace.
+
+mod action;
+mod array;
+mod direct;
+mod key;
+mod profile;
+mod refusal;
+mod register;
+mod replication;
+mod table;
+mod value_set;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use vouch_p4runtime::p4::v1;
+use vouch_p4runtime::p4::v1::entity::Entity as Kind;
+use vouch_p4runtime::p4::v1::update::Type;
+use vouch_switch::{Micros, Switch};
+
+pub(crate) use key::{hex, value};
+pub(crate) use table::TableNotes;
+pub(crate) use table::encode_idle;
+
+use crate::digest::Digests;
+use crate::fault::{Fault, Outcome};
+use crate::schema::Schema;
+
+/// A program at work, and what the protocol wants remembered beside it.
+pub(crate) struct Target {
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) switch: Arc<Switch>,
+    /// What entries carry that means nothing to packets.
+    pub(crate) tables: TableNotes,
+    /// The metadata of multicast groups that have some.
+    pub(crate) groups: BTreeMap<u32, Vec<u8>>,
+    pub(crate) digests: Arc<Mutex<Digests>>,
+}
+
+impl Target {
+    pub(crate) fn lock_digests(&self) -> MutexGuard<'_, Digests> {
+        self.digests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Apply one update, wholly or not at all.
+    pub(crate) fn write(&mut self, update: &v1::Update, now: Micros) -> Outcome {
+        let operation = match Type::try_from(update.r#type) {
+            Ok(Type::Insert) => Operation::Insert,
+            Ok(Type::Modify) => Operation::Modify,
+            Ok(Type::Delete) => Operation::Delete,
+            Ok(Type::Unspecified) => return Err(Fault::invalid("the update has no type: INSERT, MODIFY or DELETE")),
+            Err(_) => {
+                return Err(Fault::invalid(format!(
+                    "update type {} does not exist: INSERT, MODIFY or DELETE",
+                    update.r#type
+                )));
+            }
+        };
+        let Some(kind) = update.entity.as_ref().and_then(|entity| entity.entity.as_ref()) else {
+            return Err(Fault::invalid("the update has no entity"));
+        };
+        match kind {
+            Kind::TableEntry(entry) => self.write_table_entry(operation, entry, now),
+            Kind::ActionProfileMember(member) => self.write_member(operation, member),
+            Kind::ActionProfileGroup(group) => self.write_group(operation, group),
+            Kind::MeterEntry(meter) => self.write_meter(operation, meter),
+            Kind::DirectMeterEntry(meter) => self.write_direct_meter(operation, meter),
+            Kind::CounterEntry(counter) => self.write_counter(operation, counter),
+            Kind::DirectCounterEntry(counter) => self.write_direct_counter(operation, counter),
+            Kind::PacketReplicationEngineEntry(entry) => self.write_replication(operation, entry),
+            Kind::ValueSetEntry(set) => self.write_value_set(operation, set),
+            Kind::RegisterEntry(register) => self.write_register(operation, register),
+            Kind::DigestEntry(digest) => self.write_digest(operation, digest),
+            Kind::ExternEntry(_) => Err(no_externs()),
+        }
+    }
+
+    /// Everything that one entity of a read request selects.
+    pub(crate) fn read(&self, wanted: &v1::Entity, now: Micros) -> Outcome<Vec<v1::Entity>> {
+        let Some(kind) = &wanted.entity else {
+            return Err(Fault::invalid("an entity of the request is empty: name the kind to read"));
+        };
+        let found = match kind {
+            Kind::TableEntry(entry) => self.read_table_entries(entry, now)?,
+            Kind::ActionProfileMember(member) => self.read_members(member)?,
+            Kind::ActionProfileGroup(group) => self.read_groups(group)?,
+            Kind::MeterEntry(meter) => self.read_meters(meter)?,
+            Kind::DirectMeterEntry(meter) => self.read_direct_meters(meter)?,
+            Kind::CounterEntry(counter) => self.read_counters(counter)?,
+            Kind::DirectCounterEntry(counter) => self.read_direct_counters(counter)?,
+            Kind::PacketReplicationEngineEntry(entry) => self.read_replication(entry)?,
+            Kind::ValueSetEntry(set) => self.read_value_sets(set)?,
+            Kind::RegisterEntry(register) => self.read_registers(register)?,
+            Kind::DigestEntry(digest) => self.read_digests(digest)?,
+            Kind::ExternEntry(_) => return Err(no_externs()),
+        };
+        Ok(found.into_iter().map(|kind| v1::Entity { entity: Some(kind) }).collect())
+    }
+}
+
+fn no_externs() -> Fault {
+    Fault::unimplemented("extern entries: v1model has no externs beyond those with an entity of their own")
+}
+
+/// What an update does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Insert,
+    Modify,
+    Delete,
+}
+
+impl Operation {
+    /// For entities that are always there.
+    fn only_modify(self, what: &str) -> Outcome {
+        match self {
+            Operation::Modify => Ok(()),
+            Operation::Insert | Operation::Delete => Err(Fault::invalid(format!("a {what} can only be modified"))),
+        }
+    }
+}

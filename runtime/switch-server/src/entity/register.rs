@@ -1,0 +1,58 @@
+//! Registers.
+
+use vouch_p4runtime::p4::v1;
+use vouch_p4runtime::p4::v1::entity::Entity as Kind;
+use vouch_p4runtime::p4::v1::p4_data::Data;
+
+use super::array::cells;
+use super::key::value;
+use super::{Operation, Target};
+use crate::bytes::canonical;
+use crate::fault::{Fault, Outcome};
+use crate::schema::Register;
+
+impl Target {
+    pub(super) fn write_register(&mut self, operation: Operation, entry: &v1::RegisterEntry) -> Outcome {
+        operation.only_modify("register")?;
+        let register = self.schema.register(entry.register_id)?;
+        let within = |fault: Fault| fault.within(format_args!("register {}", register.name));
+        let cells = cells(entry.index.as_ref(), register.size).map_err(within)?;
+        let data = match entry.data.as_ref().and_then(|data| data.data.as_ref()) {
+            Some(Data::Bitstring(bytes)) => value(bytes, register.bits).map_err(within)?,
+            Some(Data::Bool(bit)) if register.bits == 1 => vec![u8::from(*bit)],
+            Some(_) => return Err(within(Fault::invalid("the data must be a bit string"))),
+            None => return Err(within(Fault::invalid("the data is missing"))),
+        };
+        for index in cells {
+            self.switch.set_register(register.engine, index, &data)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn read_registers(&self, wanted: &v1::RegisterEntry) -> Outcome<Vec<Kind>> {
+        let mut found = Vec::new();
+        if wanted.register_id == 0 {
+            for (id, register) in &self.schema.registers {
+                self.read_register(*id, register, None, &mut found)?;
+            }
+        } else {
+            let register = self.schema.register(wanted.register_id)?;
+            self.read_register(wanted.register_id, register, wanted.index.as_ref(), &mut found)?;
+        }
+        Ok(found)
+    }
+
+    fn read_register(&self, id: u32, register: &Register, index: Option<&v1::Index>, found: &mut Vec<Kind>) -> Outcome {
+        let cells =
+            cells(index, register.size).map_err(|fault| fault.within(format_args!("register {}", register.name)))?;
+        for index in cells {
+            let value = self.switch.register(register.engine, index)?;
+            found.push(Kind::RegisterEntry(v1::RegisterEntry {
+                register_id: id,
+                index: Some(v1::Index { index: index as i64 }),
+                data: Some(v1::P4Data { data: Some(Data::Bitstring(canonical(&value))) }),
+            }));
+        }
+        Ok(())
+    }
+}

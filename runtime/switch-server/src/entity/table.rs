@@ -1,0 +1,319 @@
+//! Table entries (specification 9.1).
+
+use std::collections::HashMap;
+
+use vouch_p4runtime::p4::v1;
+use vouch_p4runtime::p4::v1::entity::Entity as Kind;
+use vouch_p4runtime::p4::v1::table_action::Type as ActionType;
+use vouch_switch::{EntryAction, EntryKey, EntryView, IdleEntry, Micros, TableEntry, TableId};
+
+use super::action::{Use, decode_entry_action, decode_for_table, encode_entry_action};
+use super::direct::{decode_counter, decode_meter, encode_counter, encode_meter};
+use super::key::{decode_key, encode_matches, normal_key};
+use super::{Operation, Target};
+use crate::fault::{Fault, Outcome};
+use crate::schema::{Schema, Table};
+
+/// What entries carry for the controller alone. Only entries that carry something are here.
+#[derive(Debug, Default)]
+pub(crate) struct TableNotes {
+    entries: HashMap<(TableId, EntryKey), Note>,
+    defaults: HashMap<TableId, Note>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Note {
+    metadata: Vec<u8>,
+    controller_metadata: u64,
+    /// The engine counts microseconds; what is read must be what was written.
+    idle_timeout_ns: i64,
+}
+
+impl Note {
+    #[allow(deprecated)]
+    fn of(entry: &v1::TableEntry) -> Note {
+        Note {
+            metadata: entry.metadata.clone(),
+            controller_metadata: entry.controller_metadata,
+            idle_timeout_ns: entry.idle_timeout_ns,
+        }
+    }
+}
+
+impl TableNotes {
+    fn set(&mut self, table: TableId, key: EntryKey, note: Note) {
+        if note == Note::default() {
+            self.entries.remove(&(table, key));
+        } else {
+            self.entries.insert((table, key), note);
+        }
+    }
+
+    fn of(&self, table: &Table, key: &EntryKey) -> Note {
+        if self.entries.is_empty() {
+            return Note::default();
+        }
+        self.entries.get(&(table.engine, normal_key(table, key))).cloned().unwrap_or_default()
+    }
+}
+
+impl Target {
+    pub(super) fn write_table_entry(&mut self, operation: Operation, entry: &v1::TableEntry, now: Micros) -> Outcome {
+        let schema = self.schema.clone();
+        let table = schema.table(entry.table_id)?;
+        let within = |fault: Fault| fault.within(table.place());
+        if entry.is_const {
+            return Err(within(Fault::invalid("is_const is set: only the program makes constant entries")));
+        }
+        if entry.is_default_action {
+            return self.write_default(operation, entry).map_err(within);
+        }
+        if table.is_const {
+            return self.write_constant(operation, entry).map_err(within);
+        }
+        let key = decode_key(table, &entry.r#match, entry.priority).map_err(within)?;
+        if operation == Operation::Delete {
+            self.switch.delete_entry(table.engine, &key).map_err(|error| within(error.into()))?;
+            self.tables.set(table.engine, key, Note::default());
+            return Ok(());
+        }
+        let decoded = decode_entry(&schema, table, entry, key.clone()).map_err(within)?;
+        let counter = entry.counter_data.as_ref().map(decode_counter).transpose().map_err(within)?;
+        match operation {
+            Operation::Insert if table.fields.is_empty() => {
+                return Err(within(Fault::invalid("the table has no key: it holds only a default entry")));
+            }
+            Operation::Insert => self.switch.insert_entry(table.engine, &decoded, now),
+            Operation::Modify | Operation::Delete => self.switch.modify_entry(table.engine, &decoded, now),
+        }
+        .map_err(|error| within(error.into()))?;
+        if let Some(counter) = counter {
+            self.switch.set_direct_counter(table.engine, &key, counter).map_err(|error| within(error.into()))?;
+        }
+        self.tables.set(table.engine, key, Note::of(entry));
+        Ok(())
+    }
+
+    fn write_default(&mut self, operation: Operation, entry: &v1::TableEntry) -> Outcome {
+        let table = self.schema.table(entry.table_id)?;
+        if operation != Operation::Modify {
+            return Err(Fault::invalid("the default entry is always there: it can only be modified"));
+        }
+        if !entry.r#match.is_empty() || entry.priority != 0 {
+            return Err(Fault::invalid("the default entry has neither match fields nor a priority"));
+        }
+        if entry.idle_timeout_ns != 0 || entry.time_since_last_hit.is_some() {
+            return Err(Fault::invalid("the default entry has no idle timeout"));
+        }
+        if table.const_default {
+            return Err(Fault::permission_denied("the default action is constant"));
+        }
+        if entry.counter_data.is_some() || entry.meter_config.is_some() || entry.meter_counter_data.is_some() {
+            return Err(Fault::unimplemented("direct counters and meters of default entries"));
+        }
+        let action = match entry.action.as_ref().and_then(|action| action.r#type.as_ref()) {
+            None => None,
+            Some(_) if table.profile.is_some() => {
+                return Err(Fault::unimplemented("default entries of tables with an action profile"));
+            }
+            Some(ActionType::Action(action)) => {
+                Some(EntryAction::Call(decode_for_table(&self.schema, table, action, Use::Default)?))
+            }
+            Some(
+                ActionType::ActionProfileMemberId(_)
+                | ActionType::ActionProfileGroupId(_)
+                | ActionType::ActionProfileActionSet(_),
+            ) => return Err(Fault::invalid("the table has no action profile: give an action")),
+        };
+        self.switch.set_default(table.engine, action.as_ref())?;
+        let note = if action.is_some() { Note::of(entry) } else { Note::default() };
+        let engine = table.engine;
+        self.tables.defaults.insert(engine, note);
+        Ok(())
+    }
+
+    /// Of a constant entry only the direct resources can be changed.
+    fn write_constant(&mut self, operation: Operation, entry: &v1::TableEntry) -> Outcome {
+        let table = self.schema.table(entry.table_id)?;
+        if operation != Operation::Modify || entry.action.is_some() {
+            return Err(Fault::permission_denied(
+                "the table is constant: only direct counters and meters of its entries can be modified, without an action",
+            ));
+        }
+        let key = decode_key(table, &entry.r#match, entry.priority)?;
+        let counter = entry.counter_data.as_ref().map(decode_counter).transpose()?;
+        check_direct(table, entry)?;
+        let meter = match (&entry.meter_config, table.direct_meter) {
+            (Some(config), Some(meter_type)) => Some(decode_meter(config, meter_type)?),
+            _ => None,
+        };
+        // Both calls can fail only because there is no such entry, which the first of them finds.
+        if let Some(counter) = counter {
+            self.switch.set_direct_counter(table.engine, &key, counter)?;
+        }
+        if table.direct_meter.is_some() {
+            self.switch.set_direct_meter(table.engine, &key, meter)?;
+        }
+        self.switch.entry(table.engine, &key)?;
+        Ok(())
+    }
+
+    pub(super) fn read_table_entries(&self, wanted: &v1::TableEntry, now: Micros) -> Outcome<Vec<Kind>> {
+        if wanted.meter_counter_data.is_some() {
+            return Err(Fault::unimplemented("counters per meter colour"));
+        }
+        let mut found = Vec::new();
+        if wanted.table_id == 0 {
+            for table in self.schema.tables.values() {
+                if wanted.is_default_action {
+                    found.extend(self.read_default(table)?);
+                } else {
+                    for view in self.switch.entries(table.engine)? {
+                        found.push(self.show(table, &view, wanted, now));
+                    }
+                }
+            }
+            return Ok(found.into_iter().map(Kind::TableEntry).collect());
+        }
+        let table = self.schema.table(wanted.table_id)?;
+        let within = |fault: Fault| fault.within(table.place());
+        if wanted.time_since_last_hit.is_some() && !table.idle_timeout {
+            return Err(within(Fault::invalid("the table does not support idle timeouts")));
+        }
+        if wanted.is_default_action {
+            if !wanted.r#match.is_empty() || wanted.priority != 0 {
+                return Err(within(Fault::invalid("the default entry has neither match fields nor a priority")));
+            }
+            found.extend(self.read_default(table)?);
+        } else if !wanted.r#match.is_empty() && (wanted.priority != 0 || !table.needs_priority) {
+            let key = decode_key(table, &wanted.r#match, wanted.priority).map_err(within)?;
+            match self.switch.entry(table.engine, &key) {
+                Ok(view) => found.push(self.show(table, &view, wanted, now)),
+                Err(vouch_switch::ControlError::EntryNotFound) => {}
+                Err(error) => return Err(within(error.into())),
+            }
+        } else {
+            let matches = match wanted.r#match.as_slice() {
+                [] => None,
+                given => Some(super::key::decode_matches(&table.fields, given).map_err(within)?),
+            };
+            for view in self.switch.entries(table.engine)? {
+                let key = &view.entry.key;
+                let selected = (wanted.priority == 0 || wanted.priority == key.priority)
+                    && matches.as_ref().is_none_or(|matches| *matches == normal_key(table, key).matches);
+                if selected {
+                    found.push(self.show(table, &view, wanted, now));
+                }
+            }
+        }
+        found.retain(|entry| filter(entry, wanted));
+        Ok(found.into_iter().map(Kind::TableEntry).collect())
+    }
+
+    #[allow(deprecated)]
+    fn read_default(&self, table: &Table) -> Outcome<Option<v1::TableEntry>> {
+        let Some(action) = self.switch.default_entry(table.engine)?.action else {
+            return Ok(None);
+        };
+        let note = self.tables.defaults.get(&table.engine).cloned().unwrap_or_default();
+        Ok(Some(v1::TableEntry {
+            table_id: table.id,
+            action: Some(encode_entry_action(&self.schema, &action)),
+            is_default_action: true,
+            is_const: table.const_default,
+            metadata: note.metadata,
+            controller_metadata: note.controller_metadata,
+            ..Default::default()
+        }))
+    }
+
+    fn show(&self, table: &Table, view: &EntryView, wanted: &v1::TableEntry, now: Micros) -> v1::TableEntry {
+        let entry = &view.entry;
+        let mut shown = self.show_key(table, view);
+        shown.action = Some(encode_entry_action(&self.schema, &entry.action));
+        shown.is_const = view.is_const;
+        if wanted.counter_data.is_some() && table.direct_counter {
+            shown.counter_data = Some(encode_counter(&view.counter));
+        }
+        if wanted.meter_config.is_some() && table.direct_meter.is_some() {
+            shown.meter_config = entry.meter.as_ref().map(encode_meter);
+        }
+        if wanted.time_since_last_hit.is_some() && table.idle_timeout {
+            let elapsed = now.since(view.last_hit).0.saturating_mul(1000);
+            let elapsed_ns = i64::try_from(elapsed).unwrap_or(i64::MAX);
+            shown.time_since_last_hit = Some(v1::table_entry::IdleTimeout { elapsed_ns });
+        }
+        shown
+    }
+
+    /// The fields that every form of an entry has: its key and what the controller wrote for itself.
+    #[allow(deprecated)]
+    fn show_key(&self, table: &Table, view: &EntryView) -> v1::TableEntry {
+        let key = &view.entry.key;
+        let note = self.tables.of(table, key);
+        v1::TableEntry {
+            table_id: table.id,
+            r#match: encode_matches(&table.fields, &key.matches),
+            priority: key.priority,
+            metadata: note.metadata,
+            controller_metadata: note.controller_metadata,
+            idle_timeout_ns: note.idle_timeout_ns,
+            ..Default::default()
+        }
+    }
+}
+
+/// The entry of an idle-timeout notification: its key, its timeout, and what the controller wrote for itself.
+pub(crate) fn encode_idle(target: &Target, idle: &IdleEntry) -> Option<v1::TableEntry> {
+    let table = target.schema.tables.get(target.schema.table_ids.get(&idle.table)?)?;
+    Some(target.show_key(table, &idle.entry))
+}
+
+fn decode_entry(schema: &Schema, table: &Table, entry: &v1::TableEntry, key: EntryKey) -> Outcome<TableEntry> {
+    let Some(action) = &entry.action else {
+        return Err(Fault::invalid("the entry has no action"));
+    };
+    let action = decode_entry_action(schema, table, action)?;
+    check_direct(table, entry)?;
+    let meter = match (&entry.meter_config, table.direct_meter) {
+        (Some(config), Some(meter_type)) => Some(decode_meter(config, meter_type)?),
+        _ => None,
+    };
+    if entry.time_since_last_hit.is_some() {
+        return Err(Fault::invalid("time_since_last_hit can be read but not written"));
+    }
+    let idle_timeout = match u64::try_from(entry.idle_timeout_ns) {
+        Ok(0) => Micros(0),
+        Ok(_) if !table.idle_timeout => return Err(Fault::invalid("the table does not support idle timeouts")),
+        // The shortest timeout that the engine has is a microsecond.
+        Ok(nanos) => Micros((nanos / 1000).max(1)),
+        Err(_) => return Err(Fault::invalid(format!("idle timeout {} ns is negative", entry.idle_timeout_ns))),
+    };
+    Ok(TableEntry { key, action, idle_timeout, meter })
+}
+
+/// Direct resources that an entry names must exist.
+fn check_direct(table: &Table, entry: &v1::TableEntry) -> Outcome {
+    if entry.counter_data.is_some() && !table.direct_counter {
+        return Err(Fault::invalid("the table has no direct counter"));
+    }
+    if entry.meter_config.is_some() && table.direct_meter.is_none() {
+        return Err(Fault::invalid("the table has no direct meter"));
+    }
+    if entry.meter_counter_data.is_some() {
+        return Err(Fault::unimplemented("counters per meter colour"));
+    }
+    Ok(())
+}
+
+/// The filters of a read that are not part of the key.
+#[allow(deprecated)]
+fn filter(entry: &v1::TableEntry, wanted: &v1::TableEntry) -> bool {
+    let action_id = |entry: &v1::TableEntry| match entry.action.as_ref().and_then(|action| action.r#type.as_ref()) {
+        Some(ActionType::Action(action)) => Some(action.action_id),
+        Some(_) | None => None,
+    };
+    action_id(wanted).is_none_or(|id| action_id(entry) == Some(id))
+        && (wanted.metadata.is_empty() || wanted.metadata == entry.metadata)
+        && (wanted.controller_metadata == 0 || wanted.controller_metadata == entry.controller_metadata)
+}

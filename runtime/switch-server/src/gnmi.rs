@@ -1,0 +1,228 @@
+//! The status of ports over gNMI: Subscribe on `/interfaces/interface[name=N]/state/oper-status`, N being the port's number.
+
+use std::sync::Arc;
+
+use futures::future::select_all;
+use tokio::sync::watch;
+use tonic::{Request, Response, Status, Streaming};
+use vouch_p4runtime::gnmi::g_nmi_server::GNmi;
+use vouch_p4runtime::gnmi::subscribe_request::Request as Incoming;
+use vouch_p4runtime::gnmi::subscribe_response::Response as Reply;
+use vouch_p4runtime::gnmi::subscription_list::Mode;
+use vouch_p4runtime::gnmi::typed_value::Value;
+use vouch_p4runtime::gnmi::*;
+
+use crate::device::{Device, wall_clock};
+use crate::fault::{Fault, Outcome, choices};
+use crate::outbox::{Outbox, Outgoing, outbox};
+use crate::port::PortStatus;
+
+/// The leaves that exist, as a path.
+const LEAF: &str = "/interfaces/interface[name=PORT]/state/oper-status";
+
+/// gNMI for one device.
+#[derive(Clone)]
+pub(crate) struct Service {
+    pub(crate) device: Arc<Device>,
+}
+
+#[tonic::async_trait]
+impl GNmi for Service {
+    async fn capabilities(&self, _: Request<CapabilityRequest>) -> Result<Response<CapabilityResponse>, Status> {
+        let model = ModelData {
+            name: "openconfig-interfaces".into(),
+            organization: "OpenConfig working group".into(),
+            version: "3.0.0".into(),
+        };
+        Ok(Response::new(CapabilityResponse {
+            supported_models: vec![model],
+            supported_encodings: vec![Encoding::Proto.into(), Encoding::JsonIetf.into()],
+            g_nmi_version: "0.8.0".into(),
+        }))
+    }
+
+    async fn get(&self, _: Request<GetRequest>) -> Result<Response<GetResponse>, Status> {
+        Err(Status::unimplemented("Get is not served: subscribe with mode ONCE"))
+    }
+
+    async fn set(&self, _: Request<SetRequest>) -> Result<Response<SetResponse>, Status> {
+        Err(Status::unimplemented("Set is not served: ports are configured where the switch is started"))
+    }
+
+    type SubscribeStream = Outgoing<SubscribeResponse>;
+
+    async fn subscribe(
+        &self,
+        request: Request<Streaming<SubscribeRequest>>,
+    ) -> Result<Response<Self::SubscribeStream>, Status> {
+        let mut incoming = request.into_inner();
+        let (messages, outgoing) = outbox();
+        let device = self.device.clone();
+        tokio::spawn(async move {
+            let status = tokio::select! {
+                () = device.stopped() => Err(Status::unavailable("the switch is shutting down")),
+                status = serve(&device, &messages, &mut incoming) => status,
+            };
+            messages.finish(status.err());
+        });
+        Ok(Response::new(outgoing))
+    }
+}
+
+/// Serve one subscription until the client leaves or breaks the rules.
+async fn serve(
+    device: &Device,
+    messages: &Outbox<SubscribeResponse>,
+    incoming: &mut Streaming<SubscribeRequest>,
+) -> Result<(), Status> {
+    let Some(first) = incoming.message().await? else {
+        return Ok(());
+    };
+    let Some(Incoming::Subscribe(list)) = first.request else {
+        return Err(Status::invalid_argument("the first message must be a subscription"));
+    };
+    let mut selected = Selected::new(device, &list)?;
+    if !list.updates_only {
+        for leaf in &mut selected.leaves {
+            messages.send(selected.about.update(leaf.port, leaf.told));
+        }
+    }
+    messages.send(SubscribeResponse { response: Some(Reply::SyncResponse(true)) });
+    if list.mode() == Mode::Once {
+        return Ok(());
+    }
+    loop {
+        tokio::select! {
+            message = incoming.message() => match message? {
+                None => return Ok(()),
+                Some(_) => return Err(Status::invalid_argument("a subscription cannot be changed: open another stream")),
+            },
+            index = selected.changed() => selected.tell(index, messages),
+        }
+    }
+}
+
+/// The leaves of one subscription.
+struct Selected {
+    leaves: Vec<Leaf>,
+    about: About,
+}
+
+struct Leaf {
+    port: u16,
+    status: watch::Receiver<PortStatus>,
+    told: PortStatus,
+}
+
+/// What every notification of the subscription says about itself.
+struct About {
+    target: String,
+    origin: String,
+}
+
+impl Selected {
+    fn new(device: &Device, list: &SubscriptionList) -> Outcome<Selected> {
+        match Mode::try_from(list.mode) {
+            Ok(Mode::Stream | Mode::Once) => {}
+            Ok(Mode::Poll) => return Err(Fault::unimplemented("mode POLL: use STREAM or ONCE")),
+            Err(_) => return Err(Fault::invalid(format!("mode {} does not exist", list.mode))),
+        }
+        if list.subscription.is_empty() {
+            return Err(Fault::invalid(format!("the subscription names no path; there is {LEAF}")));
+        }
+        let prefix = list.prefix.clone().unwrap_or_default();
+        let mut ports = std::collections::BTreeSet::new();
+        for subscription in &list.subscription {
+            match SubscriptionMode::try_from(subscription.mode) {
+                Ok(SubscriptionMode::TargetDefined | SubscriptionMode::OnChange) => {}
+                Ok(SubscriptionMode::Sample) => return Err(Fault::unimplemented("mode SAMPLE: use ON_CHANGE")),
+                Err(_) => return Err(Fault::invalid(format!("mode {} does not exist", subscription.mode))),
+            }
+            let path = subscription.path.iter().flat_map(|path| &path.elem);
+            let path: Vec<&PathElem> = prefix.elem.iter().chain(path).collect();
+            ports.extend(select(device, &path)?);
+        }
+        let leaves = device.plugged().filter(|(number, _)| ports.contains(number)).map(|(number, port)| {
+            let mut status = port.status();
+            let told = *status.borrow_and_update();
+            Leaf { port: number, status, told }
+        });
+        Ok(Selected { leaves: leaves.collect(), about: About { target: prefix.target, origin: prefix.origin } })
+    }
+
+    /// Wait until a leaf changes, and say which.
+    async fn changed(&mut self) -> usize {
+        loop {
+            if self.leaves.is_empty() {
+                return std::future::pending().await;
+            }
+            let changes = self.leaves.iter_mut().map(|leaf| Box::pin(leaf.status.changed()));
+            let (outcome, index, _) = select_all(changes).await;
+            match outcome {
+                Ok(()) => return index,
+                // The port is gone for good; its last status has been told.
+                Err(_) => {
+                    self.leaves.swap_remove(index);
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, index: usize, messages: &Outbox<SubscribeResponse>) {
+        let Some(leaf) = self.leaves.get_mut(index) else {
+            return;
+        };
+        let new = *leaf.status.borrow_and_update();
+        if new == leaf.told {
+            // It went to the other status and back before we looked: a short interruption is one all the same.
+            let other = match new {
+                PortStatus::Up => PortStatus::Down,
+                PortStatus::Down => PortStatus::Up,
+            };
+            messages.send(self.about.update(leaf.port, other));
+        }
+        messages.send(self.about.update(leaf.port, new));
+        leaf.told = new;
+    }
+}
+
+impl About {
+    fn update(&self, port: u16, status: PortStatus) -> SubscribeResponse {
+        let prefix = (!self.target.is_empty() || !self.origin.is_empty()).then(|| Path {
+            target: self.target.clone(),
+            origin: self.origin.clone(),
+            ..Default::default()
+        });
+        let value = TypedValue { value: Some(Value::StringVal(status.as_str().into())) };
+        let update = Update { path: Some(leaf_path(port)), val: Some(value), ..Default::default() };
+        let notification = Notification { timestamp: wall_clock(), prefix, update: vec![update], ..Default::default() };
+        SubscribeResponse { response: Some(Reply::Update(notification)) }
+    }
+}
+
+fn leaf_path(port: u16) -> Path {
+    let element = |name: &str| PathElem { name: name.into(), ..Default::default() };
+    let interface = PathElem { name: "interface".into(), key: [("name".into(), port.to_string())].into() };
+    Path {
+        elem: vec![element("interfaces"), interface, element("state"), element("oper-status")],
+        ..Default::default()
+    }
+}
+
+/// The ports whose leaf is at or below the path.
+fn select(device: &Device, path: &[&PathElem]) -> Outcome<Vec<u16>> {
+    const NAMES: [&str; 4] = ["interfaces", "interface", "state", "oper-status"];
+    let known = path.len() <= NAMES.len() && path.iter().zip(NAMES).all(|(elem, name)| elem.name == name);
+    if !known {
+        let path: String = path.iter().map(|elem| format!("/{}", elem.name)).collect();
+        return Err(Fault::not_found(format!("there is no {path}; there is {LEAF}")));
+    }
+    let all = || device.plugged().map(|(number, _)| number);
+    match path.get(1).and_then(|elem| elem.key.get("name")).map(String::as_str) {
+        None | Some("*") => Ok(all().collect()),
+        Some(name) => match all().find(|number| number.to_string() == name) {
+            Some(number) => Ok(vec![number]),
+            None => Err(Fault::not_found(format!("there is no interface {name}; there is {}", choices(all())))),
+        },
+    }
+}

@@ -1,0 +1,121 @@
+//! A forwarding pipeline: checked, then realised, then shown again.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use vouch_p4runtime::p4::config::v1 as config;
+use vouch_p4runtime::p4::v1::get_forwarding_pipeline_config_request::ResponseType;
+use vouch_p4runtime::p4::v1::{ForwardingPipelineConfig, P4Data};
+use vouch_switch::{DigestId, Micros, Program, Switch, SwitchConfig};
+
+use crate::digest::{self, Digests, List};
+use crate::entity::{TableNotes, Target};
+use crate::fault::{Fault, Outcome};
+use crate::schema::Schema;
+
+/// How many problems of a pipeline a fault lists.
+const SHOWN_PROBLEMS: usize = 20;
+
+/// A configuration that has passed every check and can be realised.
+pub(crate) struct Verified {
+    config: ForwardingPipelineConfig,
+    schema: Schema,
+    program: Program,
+}
+
+impl Verified {
+    /// Check that the program loads and that the P4Info belongs to it.
+    pub(crate) fn check(config: ForwardingPipelineConfig) -> Outcome<Verified> {
+        let Some(p4info) = &config.p4info else {
+            return Err(Fault::invalid("the pipeline configuration has no P4Info"));
+        };
+        if config.p4_device_config.is_empty() {
+            return Err(Fault::invalid(
+                "the pipeline configuration has no device config: it must be the JSON that p4c writes for BMv2",
+            ));
+        }
+        let program = Program::load(&config.p4_device_config)
+            .map_err(|error| Fault::invalid(format!("the device config is not usable: {error}")))?;
+        let schema = Schema::join(p4info, &program).map_err(|mut problems| {
+            let more = problems.len().saturating_sub(SHOWN_PROBLEMS);
+            problems.truncate(SHOWN_PROBLEMS);
+            let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+            Fault::invalid(format!("P4Info and device config do not belong together: {}{more}", problems.join("; ")))
+        })?;
+        Ok(Verified { config, schema, program })
+    }
+
+    /// Make a switch of it, with the program's initial state.
+    pub(crate) fn realise(self, switch: SwitchConfig) -> Pipeline {
+        let schema = Arc::new(self.schema);
+        let switch = Arc::new(Switch::new(Arc::new(self.program), switch));
+        let digests = Arc::new(Mutex::new(Digests::default()));
+        let digest_ids = schema.digests.iter().map(|(id, digest)| (digest.engine, *id)).collect();
+        let target = Target {
+            schema: schema.clone(),
+            switch: switch.clone(),
+            tables: TableNotes::default(),
+            groups: Default::default(),
+            digests: digests.clone(),
+        };
+        Pipeline { config: self.config, schema, switch, target: RwLock::new(target), digests, digest_ids }
+    }
+}
+
+/// A realised pipeline. The data plane uses the switch directly; the protocol goes through the [`Target`], whose lock makes
+/// a batch of writes one step for those who read.
+pub(crate) struct Pipeline {
+    config: ForwardingPipelineConfig,
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) switch: Arc<Switch>,
+    target: RwLock<Target>,
+    digests: Arc<Mutex<Digests>>,
+    /// P4Info digest id by the engine's.
+    digest_ids: std::collections::BTreeMap<DigestId, u32>,
+}
+
+impl Pipeline {
+    pub(crate) fn target(&self) -> RwLockReadGuard<'_, Target> {
+        self.target.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn target_mut(&self) -> RwLockWriteGuard<'_, Target> {
+        self.target.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn digests(&self) -> MutexGuard<'_, Digests> {
+        self.digests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Take a digest of the data plane in.
+    pub(crate) fn offer_digest(&self, digest: DigestId, data: &[u8], now: Micros) {
+        if let Some(id) = self.digest_ids.get(&digest) {
+            self.digests().offer(*id, data, now);
+        }
+    }
+
+    /// The data of a digest list as the protocol spells it.
+    pub(crate) fn encode_digests(&self, list: &List) -> Vec<P4Data> {
+        match self.schema.digests.get(&list.digest) {
+            Some(schema) => list.digests.iter().map(|data| digest::encode(schema, data)).collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// What a controller that asks for the configuration gets.
+    pub(crate) fn show(&self, wanted: ResponseType) -> ForwardingPipelineConfig {
+        let ForwardingPipelineConfig { p4info, p4_device_config, cookie } = self.config.clone();
+        let without_p4info: Option<config::P4Info> = None;
+        match wanted {
+            ResponseType::All => ForwardingPipelineConfig { p4info, p4_device_config, cookie },
+            ResponseType::CookieOnly => {
+                ForwardingPipelineConfig { p4info: without_p4info, p4_device_config: Default::default(), cookie }
+            }
+            ResponseType::P4infoAndCookie => {
+                ForwardingPipelineConfig { p4info, p4_device_config: Default::default(), cookie }
+            }
+            ResponseType::DeviceConfigAndCookie => {
+                ForwardingPipelineConfig { p4info: without_p4info, p4_device_config, cookie }
+            }
+        }
+    }
+}

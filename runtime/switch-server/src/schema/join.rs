@@ -1,0 +1,369 @@
+//! How P4Info and program are joined, and refused when they do not belong together.
+//!
+//! All disagreements are found in one go: a controller that pushes a P4Info of another build learns the whole of it.
+
+use std::collections::BTreeMap;
+
+use vouch_p4runtime::p4::config::v1 as config;
+use vouch_p4runtime::p4::config::v1::match_field::{Match, MatchType};
+use vouch_switch::{ActionId, MatchKind, Program, TableInfo};
+
+use super::*;
+
+/// What does not fit, one sentence each.
+pub(crate) type Problems = Vec<String>;
+
+impl Schema {
+    /// Join the two, or say everything that keeps them apart.
+    pub(crate) fn join(p4info: &config::P4Info, program: &Program) -> Result<Schema, Problems> {
+        let mut join = Join { p4info, program, schema: Schema::default(), problems: Vec::new() };
+        join.actions();
+        join.tables();
+        join.profiles();
+        join.arrays();
+        join.digests();
+        join.value_sets();
+        join.packet_headers();
+        if join.problems.is_empty() { Ok(join.schema) } else { Err(join.problems) }
+    }
+}
+
+struct Join<'a> {
+    p4info: &'a config::P4Info,
+    program: &'a Program,
+    schema: Schema,
+    problems: Problems,
+}
+
+/// The id and name of an object; an object without a preamble has neither.
+fn named(preamble: Option<&config::Preamble>) -> (u32, &str) {
+    preamble.map_or((0, ""), |preamble| (preamble.id, preamble.name.as_str()))
+}
+
+impl Join<'_> {
+    fn problem(&mut self, text: String) {
+        self.problems.push(text);
+    }
+
+    /// Put an object into its place; ids must be there and be unique.
+    fn place<T>(problems: &mut Problems, map: &mut BTreeMap<u32, T>, what: &str, id: u32, name: &str, object: T) {
+        if id == 0 || name.is_empty() {
+            problems.push(format!("a {what} of the P4Info lacks its {}", if id == 0 { "id" } else { "name" }));
+        } else if map.insert(id, object).is_some() {
+            problems.push(format!("the P4Info has id {id:#010x} for {what} {name} and for another {what}"));
+        }
+    }
+
+    fn actions(&mut self) {
+        for action in &self.p4info.actions {
+            let (id, name) = named(action.preamble.as_ref());
+            let params = action.params.iter().map(|param| Param {
+                id: param.id,
+                name: param.name.clone(),
+                bits: param.bitwidth.max(0) as u32,
+            });
+            let joined = Action { name: name.into(), params: params.collect() };
+            Self::place(&mut self.problems, &mut self.schema.actions, "action", id, name, joined);
+        }
+    }
+
+    fn tables(&mut self) {
+        for table in &self.p4info.tables {
+            let (id, name) = named(table.preamble.as_ref());
+            let Some((engine, info)) =
+                self.program.table(name).and_then(|engine| Some((engine, self.program.table_info(engine)?)))
+            else {
+                let all = choices(self.program.tables().map(|(_, info)| info.name.as_str()));
+                self.problem(format!("table {name} of the P4Info is not in the program, which has {all}"));
+                continue;
+            };
+            let fields = self.key(table, info);
+            let actions = self.table_actions(table, info, engine);
+            let (direct_counter, direct_meter) = self.direct_resources(table, info);
+            let joined = Table {
+                id,
+                name: name.into(),
+                engine,
+                needs_priority: fields
+                    .iter()
+                    .any(|field| matches!(field.kind, FieldKind::Ternary | FieldKind::Range | FieldKind::Optional)),
+                fields,
+                actions,
+                profile: (table.implementation_id != 0).then_some(table.implementation_id),
+                direct_counter,
+                direct_meter,
+                idle_timeout: table.idle_timeout_behavior() == config::table::IdleTimeoutBehavior::NotifyControl,
+                is_const: table.is_const_table || info.const_entries,
+                const_default: table.const_default_action_id != 0 || info.const_default,
+            };
+            if joined.profile.is_some() != info.profile.is_some() {
+                self.problem(format!("table {name} has an action profile in one of P4Info and program only"));
+            }
+            if joined.needs_priority != info.needs_priority {
+                self.problem(format!("table {name} takes priorities in one of P4Info and program only"));
+            }
+            Self::place(&mut self.problems, &mut self.schema.tables, "table", id, name, joined);
+            self.schema.table_ids.insert(engine, id);
+        }
+    }
+
+    fn key(&mut self, table: &config::Table, info: &TableInfo) -> Vec<Field> {
+        let (_, table_name) = named(table.preamble.as_ref());
+        if table.match_fields.len() != info.key.len() {
+            self.problem(format!(
+                "table {table_name} has {} match fields in the P4Info and {} in the program",
+                table.match_fields.len(),
+                info.key.len()
+            ));
+        }
+        let mut fields = Vec::new();
+        for (field, key) in table.match_fields.iter().zip(&info.key) {
+            let place = format!("table {table_name}, field {}", field.name);
+            let Some(joined) = self.field(&place, field) else { continue };
+            // A field that the controller sees in another width than the program is a translated one.
+            if joined.bits != key.bits {
+                self.problem(format!(
+                    "{place}: {} bits in the P4Info and {} in the program ({})",
+                    joined.bits, key.bits, key.name
+                ));
+            }
+            let agree = match joined.kind {
+                FieldKind::Exact => matches!(key.kind, MatchKind::Exact | MatchKind::Valid),
+                FieldKind::Lpm => key.kind == MatchKind::Lpm,
+                FieldKind::Ternary | FieldKind::Optional => key.kind == MatchKind::Ternary,
+                FieldKind::Range => key.kind == MatchKind::Range,
+            };
+            if !agree {
+                let (ours, theirs) = (joined.kind.name(), key.kind.name());
+                self.problem(format!("{place}: {ours} in the P4Info and {theirs} in the program ({})", key.name));
+            }
+            if fields.iter().any(|other: &Field| other.id == joined.id) {
+                self.problem(format!("{place}: its id {} is another field's as well", joined.id));
+            }
+            fields.push(joined);
+        }
+        fields
+    }
+
+    fn field(&mut self, place: &str, field: &config::MatchField) -> Option<Field> {
+        let kind = match &field.r#match {
+            Some(Match::MatchType(kind)) => match MatchType::try_from(*kind) {
+                Ok(MatchType::Exact) => Some(FieldKind::Exact),
+                Ok(MatchType::Lpm) => Some(FieldKind::Lpm),
+                Ok(MatchType::Ternary) => Some(FieldKind::Ternary),
+                Ok(MatchType::Range) => Some(FieldKind::Range),
+                Ok(MatchType::Optional) => Some(FieldKind::Optional),
+                Ok(MatchType::Unspecified) | Err(_) => None,
+            },
+            Some(Match::OtherMatchType(_)) | None => None,
+        };
+        let Some(kind) = kind else {
+            self.problem(format!("{place}: match kind {:?} is not supported", field.r#match));
+            return None;
+        };
+        if field.bitwidth <= 0 {
+            self.problem(format!("{place}: it has no width; translated types are not supported"));
+            return None;
+        }
+        Some(Field { id: field.id, name: field.name.clone(), bits: field.bitwidth as u32, kind })
+    }
+
+    fn table_actions(
+        &mut self,
+        table: &config::Table,
+        info: &TableInfo,
+        engine: vouch_switch::TableId,
+    ) -> BTreeMap<u32, TableAction> {
+        use config::action_ref::Scope;
+        let mut actions = BTreeMap::new();
+        for reference in &table.action_refs {
+            let Some(action) = self.schema.actions.get(&reference.id) else {
+                self.problem(format!("table {} has unknown action {:#010x} in the P4Info", info.name, reference.id));
+                continue;
+            };
+            let found = self.program.table_action(engine, &action.name);
+            let Some(id) = found else {
+                let all = info.actions.iter().filter_map(|id| self.program.action_info(*id));
+                let all = choices(all.map(|info| info.name.as_str()));
+                let text = format!("table {} has no action {} in the program, but {all}", info.name, action.name);
+                self.problem(text);
+                continue;
+            };
+            self.check_params(reference.id, id);
+            let (in_entries, as_default) = match reference.scope() {
+                Scope::TableAndDefault => (true, true),
+                Scope::TableOnly => (true, false),
+                Scope::DefaultOnly => (false, true),
+                Scope::GroupAction => (false, false),
+            };
+            actions.insert(reference.id, TableAction { engine: id, in_entries, as_default });
+            self.schema.action_ids.insert(id, reference.id);
+        }
+        actions
+    }
+
+    fn check_params(&mut self, id: u32, engine: ActionId) {
+        let (Some(action), Some(info)) = (self.schema.actions.get(&id), self.program.action_info(engine)) else {
+            return;
+        };
+        let ours: Vec<u32> = action.params.iter().map(|param| param.bits).collect();
+        let theirs: Vec<u32> = info.params.iter().map(|param| param.bits).collect();
+        if ours != theirs {
+            let text = format!(
+                "action {} has parameters of {ours:?} bits in the P4Info and {theirs:?} in the program",
+                action.name
+            );
+            if !self.problems.contains(&text) {
+                self.problem(text);
+            }
+        }
+    }
+
+    fn direct_resources(&mut self, table: &config::Table, info: &TableInfo) -> (bool, Option<MeterType>) {
+        let owns = |preamble: Option<&config::Preamble>| table.direct_resource_ids.contains(&named(preamble).0);
+        let counter = self.p4info.direct_counters.iter().any(|counter| owns(counter.preamble.as_ref()));
+        let meter = self.p4info.direct_meters.iter().find(|meter| owns(meter.preamble.as_ref()));
+        if counter && !info.direct_counter {
+            self.problem(format!("table {} has no direct counter in the program", info.name));
+        }
+        if meter.is_some() && info.direct_meter.is_none() {
+            self.problem(format!("table {} has no direct meter in the program", info.name));
+        }
+        (counter, meter.map(|meter| meter.spec.as_ref().map(config::MeterSpec::r#type).unwrap_or_default()))
+    }
+
+    fn profiles(&mut self) {
+        for profile in &self.p4info.action_profiles {
+            let (id, name) = named(profile.preamble.as_ref());
+            let Some(engine) = self.program.profile(name) else {
+                self.problem(format!("action profile {name} of the P4Info is not in the program"));
+                continue;
+            };
+            let tables = profile.table_ids.iter().filter_map(|table| self.schema.tables.get(table));
+            let referenced = tables.flat_map(|table| table.actions.keys().copied());
+            let mut actions = BTreeMap::new();
+            for action in referenced {
+                let name = self.schema.actions.get(&action).map(|action| action.name.as_str());
+                if let Some(engine) = name.and_then(|name| self.program.profile_action(engine, name)) {
+                    actions.insert(action, engine);
+                }
+            }
+            for (action, engine) in &actions {
+                self.schema.action_ids.insert(*engine, *action);
+            }
+            let joined = Profile {
+                name: name.into(),
+                engine,
+                actions,
+                with_selector: profile.with_selector,
+                max_group_size: profile.max_group_size.max(0) as u32,
+            };
+            Self::place(&mut self.problems, &mut self.schema.profiles, "action profile", id, name, joined);
+        }
+        for table in self.schema.tables.values() {
+            if let Some(id) = table.profile
+                && !self.schema.profiles.contains_key(&id)
+            {
+                self.problems.push(format!("table {} has unknown action profile {id:#010x}", table.name));
+            }
+        }
+    }
+
+    fn arrays(&mut self) {
+        for counter in &self.p4info.counters {
+            let (id, name) = named(counter.preamble.as_ref());
+            match self.program.counter(name).and_then(|engine| Some((engine, self.program.counter_info(engine)?))) {
+                Some((engine, info)) => {
+                    let joined = Array { name: name.into(), engine, size: info.size, meter_type: MeterType::default() };
+                    Self::place(&mut self.problems, &mut self.schema.counters, "counter", id, name, joined);
+                }
+                None => self.problem(format!("counter {name} of the P4Info is not in the program")),
+            }
+        }
+        for meter in &self.p4info.meters {
+            let (id, name) = named(meter.preamble.as_ref());
+            let meter_type = meter.spec.as_ref().map(config::MeterSpec::r#type).unwrap_or_default();
+            match self.program.meter(name).and_then(|engine| Some((engine, self.program.meter_info(engine)?))) {
+                Some((engine, info)) => {
+                    let joined = Array { name: name.into(), engine, size: info.size, meter_type };
+                    Self::place(&mut self.problems, &mut self.schema.meters, "meter", id, name, joined);
+                }
+                None => self.problem(format!("meter {name} of the P4Info is not in the program")),
+            }
+        }
+        for register in &self.p4info.registers {
+            let (id, name) = named(register.preamble.as_ref());
+            match self.program.register(name).and_then(|engine| Some((engine, self.program.register_info(engine)?))) {
+                Some((engine, info)) => {
+                    let joined = Register { name: name.into(), engine, size: info.size, bits: info.bits };
+                    Self::place(&mut self.problems, &mut self.schema.registers, "register", id, name, joined);
+                }
+                None => self.problem(format!("register {name} of the P4Info is not in the program")),
+            }
+        }
+    }
+
+    fn digests(&mut self) {
+        for digest in &self.p4info.digests {
+            let (id, name) = named(digest.preamble.as_ref());
+            match self.program.digest(name).and_then(|engine| Some((engine, self.program.digest_info(engine)?))) {
+                Some((engine, info)) => {
+                    let spec = digest.type_spec.as_ref().and_then(|spec| spec.type_spec.as_ref());
+                    let is_scalar = matches!(spec, Some(config::p4_data_type_spec::TypeSpec::Bitstring(_)));
+                    let joined = Digest { name: name.into(), engine, fields: info.fields.clone(), is_scalar };
+                    Self::place(&mut self.problems, &mut self.schema.digests, "digest", id, name, joined);
+                }
+                None => {
+                    let all = choices(self.program.digests().map(|(_, info)| info.name.as_str()));
+                    self.problem(format!("digest {name} of the P4Info is not in the program, which has {all}"));
+                }
+            }
+        }
+    }
+
+    fn value_sets(&mut self) {
+        for set in &self.p4info.value_sets {
+            let (id, name) = named(set.preamble.as_ref());
+            let Some((engine, info)) =
+                self.program.value_set(name).and_then(|engine| Some((engine, self.program.value_set_info(engine)?)))
+            else {
+                self.problem(format!("value set {name} of the P4Info is not in the program"));
+                continue;
+            };
+            let place = format!("value set {name}");
+            let fields: Vec<Field> = set.r#match.iter().filter_map(|field| self.field(&place, field)).collect();
+            let bits: u32 = fields.iter().map(|field| field.bits).sum();
+            if bits != info.bits {
+                self.problem(format!("{place}: {bits} bits in the P4Info and {} in the program", info.bits));
+            }
+            let joined = ValueSet { name: name.into(), engine, fields };
+            Self::place(&mut self.problems, &mut self.schema.value_sets, "value set", id, name, joined);
+        }
+    }
+
+    fn packet_headers(&mut self) {
+        for header in &self.p4info.controller_packet_metadata {
+            let (_, name) = named(header.preamble.as_ref());
+            let mut fields = Vec::new();
+            let mut offset = 0u32;
+            for field in &header.metadata {
+                if field.bitwidth <= 0 || field.bitwidth > 4096 {
+                    self.problem(format!("{name}.{} has no width; translated types are not supported", field.name));
+                    continue;
+                }
+                let bits = field.bitwidth as u32;
+                fields.push(PacketField { id: field.id, name: field.name.clone(), bits, offset });
+                offset += bits;
+            }
+            if !offset.is_multiple_of(8) {
+                self.problem(format!("{name} has {offset} bits, which are no whole bytes"));
+            }
+            let joined = PacketHeader { name: name.into(), fields, bytes: (offset / 8) as usize };
+            match name {
+                "packet_in" => self.schema.packet_in = Some(joined),
+                "packet_out" => self.schema.packet_out = Some(joined),
+                other => self.problem(format!("controller header {other} is neither packet_in nor packet_out")),
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The P4Info joined with the loaded program: every id of the protocol with its name, its rules and the engine's own id.
+//!
+//! Made once per pipeline by [`Schema::join`]; afterwards no request needs a name. A lookup that fails answers with a fault
+//! that lists what there is.
+
+mod join;
+
+use std::collections::BTreeMap;
+
+use vouch_p4runtime::p4::config::v1 as config;
+use vouch_switch::{ActionId, CounterId, DigestId, MeterId, ProfileId, RegisterId, TableId, ValueSetId};
+
+use crate::fault::{Fault, Outcome, choices};
+
+/// What a pipeline offers to its controller.
+#[derive(Debug, Default)]
+pub(crate) struct Schema {
+    pub(crate) tables: BTreeMap<u32, Table>,
+    pub(crate) actions: BTreeMap<u32, Action>,
+    pub(crate) profiles: BTreeMap<u32, Profile>,
+    pub(crate) counters: BTreeMap<u32, Array<CounterId>>,
+    pub(crate) meters: BTreeMap<u32, Array<MeterId>>,
+    pub(crate) registers: BTreeMap<u32, Register>,
+    pub(crate) digests: BTreeMap<u32, Digest>,
+    pub(crate) value_sets: BTreeMap<u32, ValueSet>,
+    pub(crate) packet_in: Option<PacketHeader>,
+    pub(crate) packet_out: Option<PacketHeader>,
+    /// P4Info table id by the engine's.
+    pub(crate) table_ids: BTreeMap<TableId, u32>,
+    /// P4Info action id by the engine's.
+    pub(crate) action_ids: BTreeMap<ActionId, u32>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) id: u32,
+    pub(crate) name: String,
+    pub(crate) engine: TableId,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) actions: BTreeMap<u32, TableAction>,
+    /// Action profile, if the table is indirect.
+    pub(crate) profile: Option<u32>,
+    pub(crate) direct_counter: bool,
+    pub(crate) direct_meter: Option<MeterType>,
+    pub(crate) idle_timeout: bool,
+    pub(crate) is_const: bool,
+    pub(crate) const_default: bool,
+    pub(crate) needs_priority: bool,
+}
+
+/// A field of a table's key or of a value set.
+#[derive(Clone, Debug)]
+pub(crate) struct Field {
+    pub(crate) id: u32,
+    pub(crate) name: String,
+    pub(crate) bits: u32,
+    pub(crate) kind: FieldKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FieldKind {
+    Exact,
+    Lpm,
+    Ternary,
+    Range,
+    Optional,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TableAction {
+    pub(crate) engine: ActionId,
+    pub(crate) in_entries: bool,
+    pub(crate) as_default: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Action {
+    pub(crate) name: String,
+    pub(crate) params: Vec<Param>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Param {
+    pub(crate) id: u32,
+    pub(crate) name: String,
+    pub(crate) bits: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Profile {
+    pub(crate) name: String,
+    pub(crate) engine: ProfileId,
+    pub(crate) actions: BTreeMap<u32, ActionId>,
+    pub(crate) with_selector: bool,
+    /// Largest group, 0 for no limit.
+    pub(crate) max_group_size: u32,
+}
+
+/// An array of counters or meters.
+#[derive(Debug)]
+pub(crate) struct Array<T> {
+    pub(crate) name: String,
+    pub(crate) engine: T,
+    pub(crate) size: u64,
+    /// Of meters.
+    pub(crate) meter_type: MeterType,
+}
+
+pub(crate) type MeterType = config::meter_spec::Type;
+
+#[derive(Debug)]
+pub(crate) struct Register {
+    pub(crate) name: String,
+    pub(crate) engine: RegisterId,
+    pub(crate) size: u64,
+    pub(crate) bits: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Digest {
+    pub(crate) name: String,
+    pub(crate) engine: DigestId,
+    /// Widths of its fields.
+    pub(crate) fields: Vec<u32>,
+    /// One plain bit string rather than a structure.
+    pub(crate) is_scalar: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct ValueSet {
+    pub(crate) name: String,
+    pub(crate) engine: ValueSetId,
+    pub(crate) fields: Vec<Field>,
+}
+
+/// The header of packets to or from the controller.
+#[derive(Debug)]
+pub(crate) struct PacketHeader {
+    pub(crate) name: String,
+    pub(crate) fields: Vec<PacketField>,
+    /// All fields together, in bytes.
+    pub(crate) bytes: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct PacketField {
+    pub(crate) id: u32,
+    pub(crate) name: String,
+    pub(crate) bits: u32,
+    /// Bits before it in the header.
+    pub(crate) offset: u32,
+}
+
+impl Table {
+    /// As it appears in front of a fault.
+    pub(crate) fn place(&self) -> String {
+        format!("table {}", self.name)
+    }
+}
+
+impl PacketField {
+    /// p4c names the bits that fill a header up `_pad`; nobody needs to give them.
+    pub(crate) fn is_padding(&self) -> bool {
+        self.name.starts_with('_')
+    }
+}
+
+impl FieldKind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            FieldKind::Exact => "exact",
+            FieldKind::Lpm => "lpm",
+            FieldKind::Ternary => "ternary",
+            FieldKind::Range => "range",
+            FieldKind::Optional => "optional",
+        }
+    }
+}
+
+macro_rules! lookups {
+    ($($function:ident, $field:ident, $type:ty, $what:literal;)*) => {
+        impl Schema {$(
+            pub(crate) fn $function(&self, id: u32) -> Outcome<&$type> {
+                self.$field.get(&id).ok_or_else(|| {
+                    unknown($what, id, self.$field.iter().map(|(id, object)| (*id, object.name.as_str())))
+                })
+            }
+        )*}
+    };
+}
+
+lookups! {
+    table, tables, Table, "table";
+    action, actions, Action, "action";
+    profile, profiles, Profile, "action profile";
+    counter, counters, Array<CounterId>, "counter";
+    meter, meters, Array<MeterId>, "meter";
+    register, registers, Register, "register";
+    digest, digests, Digest, "digest";
+    value_set, value_sets, ValueSet, "value set";
+}
+
+/// The fault for an id that the P4Info does not have, with those that it has.
+fn unknown<'a>(what: &str, id: u32, all: impl Iterator<Item = (u32, &'a str)>) -> Fault {
+    if id == 0 {
+        return Fault::invalid(format!("the {what} id is missing"));
+    }
+    let all = choices(all.map(|(id, name)| format!("{name} ({id:#010x})")));
+    Fault::not_found(format!("no {what} has id {id:#010x}; there is {all}"))
+}

@@ -1,0 +1,124 @@
+//! The stream channel: one task per controller that reads what it says.
+
+use std::sync::Arc;
+
+use tonic::{Status, Streaming};
+use vouch_p4runtime::p4::v1::stream_error::Details;
+use vouch_p4runtime::p4::v1::stream_message_request::Update as Incoming;
+use vouch_p4runtime::p4::v1::stream_message_response::Update as Outgoing;
+use vouch_p4runtime::p4::v1::{
+    DigestListAck, DigestListAckError, PacketOut, PacketOutError, StreamError, StreamMessageRequest,
+    StreamMessageResponse, StreamOtherError,
+};
+
+use crate::arbitration::StreamId;
+use crate::counters::Counters;
+use crate::dataplane::Forwarder;
+use crate::device::{Device, Messages};
+use crate::fault::{Fault, Outcome};
+use crate::packet_io::encode_packet_out;
+
+/// Serve one controller until it leaves, breaks the rules of arbitration, or the switch stops.
+pub(crate) async fn run(device: Arc<Device>, messages: Messages, incoming: Streaming<StreamMessageRequest>) {
+    let stream = device.open_stream(messages.clone());
+    let mut session = Session {
+        stream,
+        forwarder: Forwarder::new(device.clone()),
+        device: device.clone(),
+        messages: messages.clone(),
+    };
+    let status = session.serve(incoming).await;
+    device.close_stream(stream);
+    messages.finish(status);
+}
+
+struct Session {
+    stream: StreamId,
+    device: Arc<Device>,
+    messages: Messages,
+    forwarder: Forwarder,
+}
+
+impl Session {
+    /// The status with which the stream ends, `None` for a good end.
+    async fn serve(&mut self, mut incoming: Streaming<StreamMessageRequest>) -> Option<Status> {
+        let device = self.device.clone();
+        let stopped = device.stopped();
+        tokio::pin!(stopped);
+        loop {
+            let request = tokio::select! {
+                () = &mut stopped => return Some(Status::unavailable("the switch is shutting down")),
+                request = incoming.message() => request,
+            };
+            match request {
+                Ok(Some(request)) => {
+                    if let Err(fault) = self.handle(request) {
+                        return Some(fault.into());
+                    }
+                }
+                Ok(None) => return None,
+                // The connection broke; nobody is left to be told.
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Act on one message. A fault ends the stream; lesser mistakes are answered with a stream error.
+    fn handle(&mut self, request: StreamMessageRequest) -> Outcome {
+        match request.update {
+            Some(Incoming::Arbitration(update)) => self.device.arbitrate(self.stream, &update)?,
+            Some(Incoming::Packet(packet)) => {
+                if let Err(fault) = self.packet_out(&packet) {
+                    self.refuse(fault, Details::PacketOut(PacketOutError { packet_out: Some(packet) }));
+                }
+            }
+            Some(Incoming::DigestAck(ack)) => {
+                if let Err(fault) = self.acknowledge(&ack) {
+                    self.refuse(fault, Details::DigestListAck(DigestListAckError { digest_list_ack: Some(ack) }));
+                }
+            }
+            Some(Incoming::Other(other)) => {
+                let fault = Fault::unimplemented(format!("messages of type {}", other.type_url));
+                self.refuse(fault, Details::Other(StreamOtherError { other: Some(other) }));
+            }
+            None => self.refuse(Fault::invalid("the message is empty"), Details::Other(StreamOtherError::default())),
+        }
+        Ok(())
+    }
+
+    fn packet_out(&mut self, packet: &PacketOut) -> Outcome {
+        self.check_primary()?;
+        let pipeline = self.device.requested()?;
+        let frame = encode_packet_out(pipeline.schema.packet_out.as_ref(), packet)?;
+        Counters::add(&self.device.counters.packet_outs, 1);
+        self.forwarder.forward(self.device.cpu_port, &[frame]);
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, ack: &DigestListAck) -> Outcome {
+        self.check_primary()?;
+        let pipeline = self.device.requested()?;
+        pipeline.schema.digest(ack.digest_id).map_err(|fault| Fault::invalid(fault.message))?;
+        pipeline.digests().acknowledge(ack.digest_id, ack.list_id);
+        Ok(())
+    }
+
+    fn check_primary(&self) -> Outcome {
+        if self.device.is_primary(self.stream) {
+            return Ok(());
+        }
+        Err(Fault::permission_denied("only the primary may send this; this stream is a backup or has not arbitrated"))
+    }
+
+    fn refuse(&self, fault: Fault, details: Details) {
+        Counters::add(&self.device.counters.stream_errors, 1);
+        let error = StreamError {
+            canonical_code: fault.code as i32,
+            message: fault.message,
+            details: Some(details),
+            ..Default::default()
+        };
+        // A controller that makes mistakes faster than it reads does not learn of all of them.
+        let _ = self.messages.offer(StreamMessageResponse { update: Some(Outgoing::Error(error)) });
+    }
+}
