@@ -22,19 +22,23 @@ const bit<16> MIN_VXLAN_UDP_BYTES = UDP_BYTES + VXLAN_BYTES + ETHERNET_BYTES;
 //   ECT(0)        | ECT(0)   ECT(0)  ECT(1)  CE
 //   ECT(1)        | ECT(1)   ECT(1)  ECT(1)  CE
 //   CE            | CE       CE      CE      CE
-control CombineEcn(in bit<2> outer, inout bit<2> inner, out bit<1> refused) {
+//
+// `change` is what was added to the 16-bit word that ends in the field, in ones' complement, for the IPv4 checksum.
+control CombineEcn(in bit<2> outer, inout bit<2> inner, out bit<16> change, out bit<1> refused) {
     apply {
+        change = 0;
         refused = 0;
         if (outer == ECN_CE) {
             if (inner == ECN_NOT_ECT) {
                 refused = 1;
             } else {
+                change = (bit<16>) (ECN_CE - inner);
                 inner = ECN_CE;
             }
-        } else if (outer == ECN_ECT_1) {
-            if (inner == ECN_ECT_0) {
-                inner = ECN_ECT_1;
-            }
+        } else if (outer == ECN_ECT_1 && inner == ECN_ECT_0) {
+            // One less: -1 in ones' complement.
+            change = 0xfffe;
+            inner = ECN_ECT_1;
         }
     }
 }
@@ -124,20 +128,17 @@ control Decapsulate(inout headers_t hdr, inout metadata_t meta) {
             meta.drop_reason = drop_reason_t.VXLAN_FLAGS;
         } else if (underlay_peer.apply().hit) {
             if (vni_to_bd.apply().hit) {
-                bit<2> outer_ecn = hdr.ipv4.ecn;
-                bit<1> refused = 0;
-                if (hdr.inner_ipv4.isValid()) {
-                    bit<8> before = hdr.inner_ipv4.dscp ++ hdr.inner_ipv4.ecn;
-                    combine_ecn.apply(outer_ecn, hdr.inner_ipv4.ecn, refused);
-                    hdr.inner_ipv4.checksum = updated_checksum(
-                        hdr.inner_ipv4.checksum,
-                        hdr.inner_ipv4.version ++ hdr.inner_ipv4.header_words ++ before,
-                        hdr.inner_ipv4.version ++ hdr.inner_ipv4.header_words ++ hdr.inner_ipv4.dscp
-                            ++ hdr.inner_ipv4.ecn);
-                } else if (hdr.inner_ipv6.isValid()) {
-                    combine_ecn.apply(outer_ecn, hdr.inner_ipv6.ecn, refused);
-                }
                 // A frame that is not IP has no ECN field and never made an outer header ECN-capable: nothing to do.
+                bit<1> refused = 0;
+                bit<16> change = 0;
+                if (hdr.inner_ipv4.isValid()) {
+                    combine_ecn.apply(hdr.ipv4.ecn, hdr.inner_ipv4.ecn, change, refused);
+                    if (change != 0) {
+                        hdr.inner_ipv4.checksum = updated_checksum(hdr.inner_ipv4.checksum, change);
+                    }
+                } else if (hdr.inner_ipv6.isValid()) {
+                    combine_ecn.apply(hdr.ipv4.ecn, hdr.inner_ipv6.ecn, change, refused);
+                }
 
                 if (hdr.inner_ethernet.ether_type == ETHERTYPE_VLAN
                     || hdr.inner_ethernet.ether_type == ETHERTYPE_SERVICE_VLAN) {

@@ -72,10 +72,9 @@ control Underlay(inout headers_t hdr, inout metadata_t meta) {
         } else if (hdr.ipv4.ttl <= 1) {
             meta.drop_reason = drop_reason_t.TTL_EXPIRED;
         } else if (underlay_route.apply().hit) {
-            bit<16> before = hdr.ipv4.ttl ++ hdr.ipv4.protocol;
             hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
-            hdr.ipv4.checksum =
-                updated_checksum(hdr.ipv4.checksum, before, hdr.ipv4.ttl ++ hdr.ipv4.protocol);
+            // The word of TTL and protocol is 0x0100 less: ~0x0100 in ones' complement.
+            hdr.ipv4.checksum = updated_checksum(hdr.ipv4.checksum, 0xfeff);
         }
     }
 }
