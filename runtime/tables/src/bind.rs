@@ -1,0 +1,204 @@
+//! Every name of the program, resolved once against a switch's P4Info.
+
+use std::fmt;
+
+use vouch_p4runtime::P4Info;
+use vouch_p4runtime::p4info::{Counter, CounterUnit, MatchKind, Meter, MeterUnit, PacketHeader, Table, UnknownName};
+
+use crate::codec::{ParamShape, TableShape};
+use crate::counters::DropReason;
+use crate::entry::TABLE_SHAPES;
+use crate::error::{BindError, Mismatch};
+use crate::packet::{self, BoundHeader};
+use crate::punt::PuntMeter;
+
+/// The program's tables, headers, meters and counters as one P4Info numbers them. Everything that is written to that
+/// switch or read from it goes through here.
+#[derive(Debug, Clone)]
+pub struct Tables {
+    /// In the order of [`TABLE_SHAPES`].
+    pub(crate) tables: Vec<BoundTable>,
+    pub(crate) packet_in: BoundHeader,
+    pub(crate) packet_out: BoundHeader,
+    pub(crate) punt_meter: u32,
+    pub(crate) drops: u32,
+    pub(crate) egress_drops: u32,
+}
+
+/// A table's ids, in the order of its shape.
+#[derive(Debug, Clone)]
+pub(crate) struct BoundTable {
+    pub(crate) id: u32,
+    pub(crate) fields: Vec<u32>,
+    pub(crate) actions: Vec<BoundAction>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct BoundAction {
+    pub(crate) id: u32,
+    pub(crate) params: Vec<u32>,
+}
+
+impl Tables {
+    /// Looks every name up. The error holds every difference, not only the first.
+    ///
+    /// What the P4Info has besides is no difference: a program may know more tables than this controller.
+    pub fn bind(p4info: &P4Info) -> Result<Self, BindError> {
+        let mut binder = Binder { p4info, mismatches: Vec::new() };
+        let tables = Self {
+            tables: TABLE_SHAPES.iter().map(|shape| binder.table(shape)).collect(),
+            packet_in: binder.header("packet_in", p4info.packet_in(), packet::PACKET_IN),
+            packet_out: binder.header("packet_out", p4info.packet_out(), packet::PACKET_OUT),
+            punt_meter: binder.meter("punt_meter", PuntMeter::CELLS),
+            drops: binder.counter("drops", DropReason::CELLS),
+            egress_drops: binder.counter("egress_drops", DropReason::CELLS),
+        };
+        match binder.mismatches.is_empty() {
+            true => Ok(tables),
+            false => Err(BindError { mismatches: binder.mismatches }),
+        }
+    }
+}
+
+/// Collects differences; what is missing gets id 0, which never leaves, because then binding fails.
+struct Binder<'a> {
+    p4info: &'a P4Info,
+    mismatches: Vec<Mismatch>,
+}
+
+impl Binder<'_> {
+    fn found<T>(&mut self, found: Result<T, UnknownName>) -> Option<T> {
+        found.map_err(|unknown| self.mismatches.push(Mismatch::Unknown(unknown))).ok()
+    }
+
+    fn compare<T: PartialEq>(&mut self, place: String, expected: T, found: T, show: impl Fn(&T) -> String) {
+        if expected != found {
+            let (expected, found) = (show(&expected), show(&found));
+            self.mismatches.push(Mismatch::Different { place, expected, found });
+        }
+    }
+
+    fn table(&mut self, shape: &TableShape) -> BoundTable {
+        let p4info = self.p4info;
+        let Some(table) = self.found(p4info.table(shape.name)) else {
+            return BoundTable { id: 0, fields: Vec::new(), actions: Vec::new() };
+        };
+        let place = format!("table `{}`", shape.name);
+        self.compare(format!("{place}, idle timeout"), shape.ageing, table.idle_timeout, |it| yes_or_no(*it));
+        self.table_counter(&place, shape, table);
+
+        let mut fields = Vec::new();
+        for expected in shape.fields {
+            let Some(field) = self.found(table.field(expected.name)) else { continue };
+            let place = format!("{place}, key field `{}`", expected.name);
+            let show = |(kind, width): &(MatchKind, u32)| format!("{} of {}", kind_name(kind), bits(*width));
+            self.compare(place, (expected.kind.clone(), expected.bits), (field.kind.clone(), field.width), show);
+            fields.push(field.id);
+        }
+        let expected = shape.fields.iter().map(|field| field.name);
+        self.nothing_else(&format!("{place}, key"), expected, table.fields.iter().map(|field| field.name.as_str()));
+
+        let mut actions = Vec::new();
+        for expected in shape.actions {
+            let Some(action) = self.found(table.action(expected.name)) else { continue };
+            let place = format!("action `{}`", expected.name);
+            let mut params = Vec::new();
+            for expected in expected.params {
+                let Some(param) = self.found(action.param(expected.name)) else { continue };
+                let place = format!("{place}, parameter `{}`", expected.name);
+                self.compare(place, expected.bits, param.width, |width| bits(*width));
+                params.push(param.id);
+            }
+            let names = expected.params.iter().map(|param| param.name);
+            self.nothing_else(&place, names, action.params.iter().map(|param| param.name.as_str()));
+            actions.push(BoundAction { id: action.id, params });
+        }
+        BoundTable { id: table.id, fields, actions }
+    }
+
+    fn table_counter(&mut self, place: &str, shape: &TableShape, table: &Table) {
+        let p4info = self.p4info;
+        if let Some(name) = shape.counter {
+            let counter = p4info.direct_counter_of(table);
+            let found = counter.map(|counter: &Counter| (counter.name.as_str(), counter.unit));
+            let show = |counter: &Option<(&str, CounterUnit)>| match counter {
+                Some((name, unit)) => format!("`{name}` of {unit:?}"),
+                None => "none".to_owned(),
+            };
+            self.compare(format!("{place}, direct counter"), Some((name, CounterUnit::Both)), found, show);
+        }
+    }
+
+    /// A key field or parameter that we leave out would not match, or be zero: nothing may be there that we do not know.
+    fn nothing_else<'a>(
+        &mut self,
+        place: &str,
+        expected: impl Iterator<Item = &'a str> + Clone,
+        found: impl Iterator<Item = &'a str> + Clone,
+    ) {
+        if found.clone().any(|name| !expected.clone().any(|it| it == name)) {
+            let list = |names: Vec<&str>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            self.mismatches.push(Mismatch::Different {
+                place: place.to_owned(),
+                expected: list(expected.collect()),
+                found: list(found.collect()),
+            });
+        }
+    }
+
+    fn header(
+        &mut self,
+        name: &str,
+        header: Result<&PacketHeader, UnknownName>,
+        shape: &'static [ParamShape],
+    ) -> BoundHeader {
+        let Some(header) = self.found(header) else { return BoundHeader::default() };
+        let mut positions = Vec::new();
+        for expected in shape {
+            let Some(position) = self.found(header.position(expected.name)) else { continue };
+            let place = format!("`{name}`, metadata `{}`", expected.name);
+            self.compare(place, expected.bits, header.fields[position].width, |width| bits(*width));
+            positions.push(position);
+        }
+        let found = header.fields.iter().filter(|field| !field.padding).map(|field| field.name.as_str());
+        self.nothing_else(&format!("`{name}`"), shape.iter().map(|field| field.name), found);
+        BoundHeader { header: Some(header.clone()), positions }
+    }
+
+    fn meter(&mut self, name: &str, cells: u64) -> u32 {
+        let p4info = self.p4info;
+        let Some(meter) = self.found(p4info.meter(name)) else { return 0 };
+        let Meter { size, unit, .. } = *meter;
+        let show = |(size, unit): &(u64, MeterUnit)| format!("{size} cells of {unit:?}");
+        self.compare(format!("meter `{name}`"), (cells, MeterUnit::Packets), (size, unit), show);
+        meter.id
+    }
+
+    fn counter(&mut self, name: &str, cells: u64) -> u32 {
+        let p4info = self.p4info;
+        let Some(counter) = self.found(p4info.counter(name)) else { return 0 };
+        let Counter { size, unit, .. } = *counter;
+        let show = |(size, unit): &(u64, CounterUnit)| format!("{size} cells of {unit:?}");
+        self.compare(format!("counter `{name}`"), (cells, CounterUnit::Both), (size, unit), show);
+        counter.id
+    }
+}
+
+fn bits(width: u32) -> String {
+    format!("{width} bit{}", if width == 1 { "" } else { "s" })
+}
+
+fn yes_or_no(yes: bool) -> String {
+    if yes { "yes" } else { "no" }.to_owned()
+}
+
+fn kind_name(kind: &MatchKind) -> impl fmt::Display + '_ {
+    match kind {
+        MatchKind::Exact => "exact",
+        MatchKind::Lpm => "lpm",
+        MatchKind::Ternary => "ternary",
+        MatchKind::Range => "range",
+        MatchKind::Optional => "optional",
+        MatchKind::Other(name) => name,
+    }
+}

@@ -1,0 +1,193 @@
+//! What the program counts: frames of each host and interface, and each reason to drop one.
+
+use std::fmt;
+
+use vouch_p4runtime::p4::v1::{CounterData, CounterEntry, DirectCounterEntry, Entity, TableEntry, entity};
+
+use crate::bind::Tables;
+use crate::codec::decode_key;
+use crate::entry::{INGRESS_INTERFACE, SOURCE};
+use crate::error::DecodeError;
+use crate::tables::{IngressInterfaceKey, SourceKey};
+
+/// Packets and bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Count {
+    /// Frames.
+    pub packets: u64,
+    /// Their bytes, as they came in.
+    pub bytes: u64,
+}
+
+impl From<&CounterData> for Count {
+    fn from(data: &CounterData) -> Self {
+        // Counters start at zero and rise; a negative one is a switch's fault that nobody can act on here.
+        let positive = |number: i64| u64::try_from(number).unwrap_or(0);
+        Self { packets: positive(data.packet_count), bytes: positive(data.byte_count) }
+    }
+}
+
+/// Which half of the switch dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Pipeline {
+    /// Counter `drops`.
+    Ingress,
+    /// Counter `egress_drops`.
+    Egress,
+}
+
+/// What a count is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Counted {
+    /// Frames of a host at a place: evidence that it lives.
+    Source(SourceKey),
+    /// Frames that came in by an interface.
+    IngressInterface(IngressInterfaceKey),
+    /// Frames dropped.
+    Drop(Pipeline, DropReason),
+}
+
+impl Tables {
+    /// Reads of every counter: answer with [`Tables::decode_count`].
+    pub fn read_counters(&self) -> Vec<Entity> {
+        let direct = [SOURCE, INGRESS_INTERFACE].map(|table| {
+            let table_entry = TableEntry { table_id: self.tables[table].id, ..TableEntry::default() };
+            let entry = DirectCounterEntry { table_entry: Some(table_entry), data: None };
+            entity::Entity::DirectCounterEntry(entry)
+        });
+        let indexed = [self.drops, self.egress_drops]
+            .map(|counter_id| entity::Entity::CounterEntry(CounterEntry { counter_id, index: None, data: None }));
+        direct.into_iter().chain(indexed).map(|entity| Entity { entity: Some(entity) }).collect()
+    }
+
+    /// What a switch counted. None for a cell that stands for no reason.
+    pub fn decode_count(&self, entity: &Entity) -> Result<Option<(Counted, Count)>, DecodeError> {
+        match &entity.entity {
+            Some(entity::Entity::DirectCounterEntry(found)) => {
+                let entry = found.table_entry.as_ref().ok_or(DecodeError::Missing("the table entry of a counter"))?;
+                let count = found.data.as_ref().map_or(Count::default(), Count::from);
+                let counted = if entry.table_id == self.tables[SOURCE].id {
+                    Counted::Source(decode_key(&self.tables[SOURCE], entry)?)
+                } else if entry.table_id == self.tables[INGRESS_INTERFACE].id {
+                    Counted::IngressInterface(decode_key(&self.tables[INGRESS_INTERFACE], entry)?)
+                } else {
+                    return Err(DecodeError::UnknownId { what: "counted table", id: entry.table_id });
+                };
+                Ok(Some((counted, count)))
+            }
+            Some(entity::Entity::CounterEntry(found)) => {
+                let pipeline = match found.counter_id {
+                    id if id == self.drops => Pipeline::Ingress,
+                    id if id == self.egress_drops => Pipeline::Egress,
+                    id => return Err(DecodeError::UnknownId { what: "counter", id }),
+                };
+                let count = found.data.as_ref().map_or(Count::default(), Count::from);
+                let reason = found.index.as_ref().and_then(|index| DropReason::from_index(index.index));
+                Ok(reason.map(|reason| (Counted::Drop(pipeline, reason), count)))
+            }
+            _ => Err(DecodeError::Foreign("an entity that counts nothing")),
+        }
+    }
+}
+
+/// The reasons, with the numbers and names of `drop_reason_t` in `p4src/parts/metadata.p4`, which says why each exists.
+macro_rules! drop_reasons {
+    ($( $number:literal $Reason:ident $name:literal $doc:literal, )+) => {
+        /// Why the program dropped a frame. `drop_reason_t` in `p4src/parts/metadata.p4`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum DropReason {
+            $( #[doc = $doc] $Reason = $number, )+
+        }
+
+        impl DropReason {
+            /// Every reason, by number.
+            pub const ALL: &'static [Self] = &[$(Self::$Reason),+];
+
+            /// The name in the program.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $( Self::$Reason => $name, )+
+                }
+            }
+        }
+    };
+}
+
+drop_reasons! {
+    1 Malformed "MALFORMED" "Shorter than its own headers, or an ARP that is not Ethernet/IPv4.",
+    2 TooLong "TOO_LONG" "Too long to encapsulate.",
+    3 UnknownInterface "UNKNOWN_INTERFACE" "Nothing is configured for its port and VLAN.",
+    4 BadSourceMac "BAD_SOURCE_MAC" "From a multicast or zero address.",
+    5 LinkLocal "LINK_LOCAL" "To an address that bridges never forward.",
+    6 StackedTag "STACKED_TAG" "A second VLAN tag, or a tag on a frame from the controller.",
+    7 NotRouterMac "NOT_ROUTER_MAC" "On the underlay, to another router's MAC.",
+    8 UnderlayNotIpv4 "UNDERLAY_NOT_IPV4" "On the underlay, not well-formed IPv4.",
+    9 OuterChecksum "OUTER_CHECKSUM" "Outer IPv4 header checksum wrong.",
+    10 OuterFragment "OUTER_FRAGMENT" "To our tunnel address in fragments.",
+    11 NotVxlan "NOT_VXLAN" "To our tunnel address, not VXLAN.",
+    12 VxlanTooShort "VXLAN_TOO_SHORT" "VXLAN shorter than its headers or lengths.",
+    13 VxlanFlags "VXLAN_FLAGS" "VXLAN without the I flag.",
+    14 UnknownPeer "UNKNOWN_PEER" "VXLAN from an address that is no peer's.",
+    15 UnknownVni "UNKNOWN_VNI" "VXLAN for a VNI that is not served here.",
+    16 InnerTag "INNER_TAG" "VXLAN with a tagged inner frame.",
+    17 EcnNotCapable "ECN_NOT_CAPABLE" "Congestion marked on a transport that is not ECN-capable.",
+    18 TtlExpired "TTL_EXPIRED" "Transit packet at the end of its life.",
+    19 NoRoute "NO_ROUTE" "Transit packet without route.",
+    20 Quarantined "QUARANTINED" "From a quarantined host and port.",
+    21 ClaimHeld "CLAIM_HELD" "Announcement of a claim that is being verified.",
+    22 ClaimData "CLAIM_DATA" "Data of a claimant where policy drops it.",
+    23 NoLocationPort "NO_LOCATION_PORT" "To a place without port.",
+    24 NoFloodGroup "NO_FLOOD_GROUP" "To flood in a bridge domain without group.",
+    25 BackToOrigin "BACK_TO_ORIGIN" "Known unicast to where it came from.",
+    26 TunnelToTunnel "TUNNEL_TO_TUNNEL" "Known unicast from tunnel to tunnel without hairpin.",
+    27 BadPacketOut "BAD_PACKET_OUT" "From the controller, with an unknown mode.",
+    28 PuntLearnPoliced "PUNT_LEARN_POLICED" "Punt over budget: LEARN.",
+    29 PuntMovePoliced "PUNT_MOVE_POLICED" "Punt over budget: MOVE.",
+    30 PuntProbeReplyPoliced "PUNT_PROBE_REPLY_POLICED" "Punt over budget: PROBE_REPLY.",
+    31 PuntAlivePoliced "PUNT_ALIVE_POLICED" "Punt over budget: ALIVE.",
+    32 NoEncapsulation "NO_ENCAPSULATION" "To a tunnel without encapsulation.",
+    33 NoVni "NO_VNI" "To a tunnel from a bridge domain without VNI.",
+    34 NoAccessTag "NO_ACCESS_TAG" "To an access interface without tag rule.",
+}
+
+impl DropReason {
+    /// Cells of each drop counter.
+    pub(crate) const CELLS: u64 = 64;
+
+    /// The reason of a cell.
+    pub fn from_index(index: i64) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reason| *reason as i64 == index)
+    }
+
+    /// The cell of a reason.
+    pub const fn index(self) -> i64 {
+        self as i64
+    }
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The program's own list, read from its source.
+    #[test]
+    fn reasons_are_those_of_the_program() {
+        let source = include_str!("../../../p4src/parts/metadata.p4");
+        let list = source.split("drop_reason_t {").nth(1).and_then(|rest| rest.split('}').next()).unwrap();
+        let reasons = list.lines().map(str::trim).filter(|line| !line.starts_with("//") && line.contains('='));
+        let theirs: Vec<(String, i64)> = reasons
+            .map(|line| line.trim_end_matches(',').split_once(" = ").unwrap())
+            .map(|(name, number)| (name.to_owned(), number.parse().unwrap()))
+            .filter(|(_, number)| *number != 0)
+            .collect();
+        let ours: Vec<(String, i64)> =
+            DropReason::ALL.iter().map(|reason| (reason.name().to_owned(), reason.index())).collect();
+        assert_eq!(ours, theirs);
+    }
+}

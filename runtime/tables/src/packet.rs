@@ -1,0 +1,125 @@
+//! Frames between switch and controller: what stands beside the frame itself.
+
+use bytes::Bytes;
+use vouch_p4runtime::p4::v1;
+use vouch_p4runtime::p4info::PacketHeader;
+
+use crate::bind::Tables;
+use crate::codec::ParamShape;
+use crate::error::DecodeError;
+use crate::punt::PuntReason;
+use crate::types::{Bd, LocationId, Port};
+use crate::value::{Value, ValueError};
+
+/// What the switch says of a frame that it punted. The frame itself is without VLAN tag, and decapsulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PacketIn {
+    /// The physical port it came in by.
+    pub ingress_port: Port,
+    /// Its bridge domain.
+    pub bd: Bd,
+    /// Why it was punted.
+    pub reason: PuntReason,
+    /// Where it came in.
+    pub location: LocationId,
+    /// Where the table says its source is; None where the table was not asked or does not know.
+    pub recorded: Option<LocationId>,
+}
+
+/// What the switch is to do with a frame. The frame itself is without VLAN tag, and not encapsulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PacketOut {
+    /// Out of exactly this place, tagged or encapsulated as that place needs: a probe.
+    Send {
+        /// The frame's bridge domain: it names the VNI in a tunnel.
+        bd: Bd,
+        /// An access interface or a tunnel.
+        location: LocationId,
+    },
+    /// As if it had come in here, past the source check: a frame that was held and is released.
+    Receive {
+        /// The frame's bridge domain.
+        bd: Bd,
+        /// Where it came in.
+        location: LocationId,
+    },
+}
+
+pub(crate) const PACKET_IN: &[ParamShape] = &[
+    ParamShape { name: "ingress_port", bits: 16 },
+    ParamShape { name: "bd", bits: 16 },
+    ParamShape { name: "reason", bits: 8 },
+    ParamShape { name: "location", bits: 16 },
+    ParamShape { name: "recorded", bits: 16 },
+];
+
+pub(crate) const PACKET_OUT: &[ParamShape] = &[
+    ParamShape { name: "mode", bits: 8 },
+    ParamShape { name: "bd", bits: 16 },
+    ParamShape { name: "location", bits: 16 },
+];
+
+/// A header and where the shape's fields stand in it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BoundHeader {
+    /// None only while binding fails.
+    pub(crate) header: Option<PacketHeader>,
+    pub(crate) positions: Vec<usize>,
+}
+
+impl Tables {
+    /// Reads the header of a punted frame.
+    pub fn packet_in(&self, packet: &v1::PacketIn) -> Result<PacketIn, DecodeError> {
+        let header = self.packet_in.header.as_ref().ok_or(DecodeError::Missing("the header packet_in"))?;
+        let values = header.decode(&packet.metadata)?;
+        // Binding has checked that there are five, and that none has more than 16 bits.
+        let value = |field: usize| values[self.packet_in.positions[field]] as u64;
+        let problem = |field: usize| {
+            move |source| DecodeError::Value { place: "`packet_in`".to_owned(), field: PACKET_IN[field].name, source }
+        };
+        let recorded = match value(4) {
+            0 => None,
+            id => Some(LocationId::from_bits(id).map_err(problem(4))?),
+        };
+        Ok(PacketIn {
+            ingress_port: Port::from_bits(value(0)).map_err(problem(0))?,
+            bd: Bd::from_bits(value(1)).map_err(problem(1))?,
+            reason: PuntReason::from_bits(value(2)).map_err(problem(2))?,
+            location: LocationId::from_bits(value(3)).map_err(problem(3))?,
+            recorded,
+        })
+    }
+
+    /// Puts the header beside a frame for the switch.
+    pub fn packet_out(&self, header: PacketOut, frame: impl Into<Bytes>) -> v1::PacketOut {
+        let (mode, bd, location) = match header {
+            PacketOut::Send { bd, location } => (0, bd, location),
+            PacketOut::Receive { bd, location } => (1, bd, location),
+        };
+        let bound = &self.packet_out;
+        let mut values = vec![None; bound.header.as_ref().map_or(0, |header| header.fields.len())];
+        for (&position, value) in bound.positions.iter().zip([mode, bd.to_bits(), location.to_bits()]) {
+            values[position] = Some(u128::from(value));
+        }
+        let metadata = bound.header.as_ref().map(|header| header.encode_positions(&values));
+        let metadata = metadata.expect("binding found the header").expect("binding checked fields and widths");
+        v1::PacketOut { payload: frame.into(), metadata }
+    }
+
+    /// The other direction, for a switch's side of a test: reads the header of a frame for the switch.
+    pub fn decode_packet_out(&self, packet: &v1::PacketOut) -> Result<PacketOut, DecodeError> {
+        let header = self.packet_out.header.as_ref().ok_or(DecodeError::Missing("the header packet_out"))?;
+        let values = header.decode(&packet.metadata)?;
+        let value = |field: usize| values[self.packet_out.positions[field]] as u64;
+        let problem = |field: usize| {
+            move |source| DecodeError::Value { place: "`packet_out`".to_owned(), field: PACKET_OUT[field].name, source }
+        };
+        let bd = Bd::from_bits(value(1)).map_err(problem(1))?;
+        let location = LocationId::from_bits(value(2)).map_err(problem(2))?;
+        match value(0) {
+            0 => Ok(PacketOut::Send { bd, location }),
+            1 => Ok(PacketOut::Receive { bd, location }),
+            mode => Err(problem(0)(ValueError::Meaningless { value: mode, kind: "a mode (0: send, 1: receive)" })),
+        }
+    }
+}

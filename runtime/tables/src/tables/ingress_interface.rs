@@ -1,0 +1,34 @@
+//! `ingress_interface`: where does a frame come in?
+
+use vouch_net::MacAddr;
+
+use crate::codec::table;
+use crate::types::{Bd, LocationId, Port, Tag};
+
+table! {
+    table "ingress_interface" counter "ingress_interface_counter";
+
+    /// A port, and a tag or none. Without entry, a frame is dropped as `UNKNOWN_INTERFACE`.
+    key IngressInterfaceKey {
+        /// The physical port.
+        ingress_port: Port,
+        /// The frame's VLAN.
+        vlan_id: Tag,
+    }
+
+    /// What an interface is.
+    action IngressInterfaceAction as IngressInterfaceAction {
+        /// Hosts are behind it.
+        "access" Access {
+            /// The bridge domain of its frames.
+            bd: Bd,
+            /// The interface's own id: an access interface.
+            location: LocationId,
+        },
+        /// Other VTEPs and routers are behind it.
+        "underlay" Underlay {
+            /// The address that packets for this router carry.
+            router_mac: MacAddr,
+        },
+    }
+}

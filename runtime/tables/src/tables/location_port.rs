@@ -1,0 +1,23 @@
+//! `location_port`: which port leads to a place?
+
+use crate::codec::table;
+use crate::types::{LocationId, Port};
+
+table! {
+    table "location_port";
+
+    /// An access interface or a tunnel. Without entry, a frame is dropped as `NO_LOCATION_PORT`.
+    key LocationPortKey {
+        /// The place.
+        location: LocationId,
+    }
+
+    /// The way there.
+    action LocationPortAction as LocationPortAction {
+        /// Out of this port.
+        "port" Port {
+            /// The access interface's own, or that of the next hop towards the peer.
+            port: Port,
+        },
+    }
+}

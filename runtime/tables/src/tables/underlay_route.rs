@@ -1,0 +1,29 @@
+//! `underlay_route`: where does a transit packet go?
+
+use vouch_net::MacAddr;
+
+use crate::codec::table;
+use crate::types::{Ipv4Prefix, Port};
+
+table! {
+    table "underlay_route";
+
+    /// A destination prefix; the longest wins. Without entry, a packet is dropped as `NO_ROUTE`.
+    key UnderlayRouteKey {
+        /// Outer destination.
+        dst: Ipv4Prefix,
+    }
+
+    /// What is done with the packet.
+    action UnderlayRouteAction as UnderlayRouteAction {
+        /// On to the next hop, with one less to live.
+        "route" Route {
+            /// The port of the next hop's link.
+            port: Port,
+            /// Our address on that link.
+            src_mac: MacAddr,
+            /// The next hop's.
+            dst_mac: MacAddr,
+        },
+    }
+}

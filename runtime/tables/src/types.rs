@@ -1,0 +1,277 @@
+//! The numbers of the program that are not addresses: places, bridge domains, groups, ports, VLANs.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use crate::value::{Value, ValueError};
+
+/// Where a host is reached from a switch: an access interface (a port and a VLAN, or untagged) or a tunnel to a peer.
+/// `location_t` in `p4src/parts/headers.p4`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LocationId(u16);
+
+impl LocationId {
+    /// The highest number of an access interface.
+    pub const MAX_ACCESS: u16 = 0x7fff;
+    /// The highest number of a tunnel.
+    pub const MAX_TUNNEL: u16 = 0x7ffe;
+
+    /// Access interface `number`, 1 to [`Self::MAX_ACCESS`].
+    pub const fn access(number: u16) -> Option<Self> {
+        if number >= 1 && number <= Self::MAX_ACCESS { Some(Self(number)) } else { None }
+    }
+
+    /// Tunnel `number`, 1 to [`Self::MAX_TUNNEL`].
+    pub const fn tunnel(number: u16) -> Option<Self> {
+        if number >= 1 && number <= Self::MAX_TUNNEL { Some(Self(0x8000 | number)) } else { None }
+    }
+
+    /// The id as the tables hold it.
+    pub const fn from_id(id: u16) -> Option<Self> {
+        if id & 0x8000 == 0 { Self::access(id) } else { Self::tunnel(id & 0x7fff) }
+    }
+
+    /// The id that the tables hold.
+    pub const fn id(self) -> u16 {
+        self.0
+    }
+
+    /// Whether it is a tunnel, not an access interface.
+    pub const fn is_tunnel(self) -> bool {
+        self.0 & 0x8000 != 0
+    }
+
+    /// The number of the access interface or tunnel among its kind.
+    pub const fn number(self) -> u16 {
+        self.0 & 0x7fff
+    }
+}
+
+impl fmt::Display for LocationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", if self.is_tunnel() { "tunnel" } else { "access" }, self.number())
+    }
+}
+
+impl fmt::Debug for LocationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Value for LocationId {
+    const BITS: u32 = 16;
+
+    fn to_bits(self) -> u64 {
+        self.0.into()
+    }
+
+    fn from_bits(bits: u64) -> Result<Self, ValueError> {
+        u16::try_from(bits)
+            .ok()
+            .and_then(Self::from_id)
+            .ok_or(ValueError::Meaningless { value: bits, kind: "an access interface or a tunnel" })
+    }
+}
+
+/// A number type with a range of its own, checked once.
+macro_rules! number {
+    ($(#[$doc:meta])* $Name:ident($Inner:ty), $bits:literal, $kind:literal, $range:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $Name($Inner);
+
+        impl $Name {
+            /// Checks that `number` is in range.
+            pub fn new(number: $Inner) -> Option<Self> {
+                ($range).contains(&number).then_some(Self(number))
+            }
+
+            /// The plain number.
+            pub const fn get(self) -> $Inner {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $Name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $Name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($Name), "({})"), self.0)
+            }
+        }
+
+        impl Value for $Name {
+            const BITS: u32 = $bits;
+
+            fn to_bits(self) -> u64 {
+                self.0.into()
+            }
+
+            fn from_bits(bits: u64) -> Result<Self, ValueError> {
+                <$Inner>::try_from(bits)
+                    .ok()
+                    .and_then(Self::new)
+                    .ok_or(ValueError::Meaningless { value: bits, kind: $kind })
+            }
+        }
+    };
+}
+
+number!(
+    /// A bridge domain: this switch's number for a VNI, 1 to 16383. Its flood group has the same number.
+    Bd(u16), 16, "a bridge domain (1 to 16383)", 1..0x4000
+);
+
+number!(
+    /// A multicast group, 1 to 65535: see [`Group::flood`] and [`Group::pair`].
+    Group(u16), 16, "a multicast group (1 to 65535)", 1..=0xffff
+);
+
+number!(
+    /// A port of the switch. 511 is the target's "drop".
+    Port(u16), 9, "a port (0 to 510)", 0..511
+);
+
+number!(
+    /// A VLAN that a tag can name (IEEE 802.1Q, table 9-2), 1 to 4094.
+    VlanId(u16), 12, "a VLAN (1 to 4094)", 1..0xfff
+);
+
+number!(
+    /// A differentiated services code point (RFC 2474), 0 to 63.
+    Dscp(u8), 6, "a DSCP (0 to 63)", 0..64
+);
+
+impl Group {
+    /// How many groups there are for pairs of places.
+    pub const PAIRS: u16 = 0xc000;
+
+    /// The flood group of a bridge domain: broadcast, multicast, unknown unicast.
+    pub const fn flood(bd: Bd) -> Self {
+        Self(bd.0)
+    }
+
+    /// Group `number` (less than [`Self::PAIRS`]) for a pair of places that both get a host's traffic.
+    pub const fn pair(number: u16) -> Option<Self> {
+        if number < Self::PAIRS { Some(Self(0x4000 + number)) } else { None }
+    }
+}
+
+/// How frames are told apart on a port: without tag (or with a priority only), or by a VLAN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tag {
+    /// 0 in the tables.
+    Untagged,
+    /// The VLAN's number in the tables.
+    Vlan(VlanId),
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Untagged => f.write_str("untagged"),
+            Self::Vlan(vlan) => fmt::Display::fmt(vlan, f),
+        }
+    }
+}
+
+impl Value for Tag {
+    const BITS: u32 = 12;
+
+    fn to_bits(self) -> u64 {
+        match self {
+            Self::Untagged => 0,
+            Self::Vlan(vlan) => vlan.to_bits(),
+        }
+    }
+
+    fn from_bits(bits: u64) -> Result<Self, ValueError> {
+        if bits == 0 { Ok(Self::Untagged) } else { VlanId::from_bits(bits).map(Self::Vlan) }
+    }
+}
+
+/// An IPv4 prefix without bits behind its length.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ipv4Prefix {
+    network: Ipv4Addr,
+    length: u8,
+}
+
+impl Ipv4Prefix {
+    /// `0.0.0.0/0`.
+    pub const ALL: Self = Self { network: Ipv4Addr::UNSPECIFIED, length: 0 };
+
+    /// None if `length` is over 32 or `network` has bits set behind it.
+    pub fn new(network: Ipv4Addr, length: u8) -> Option<Self> {
+        let host_bits = u32::MAX.checked_shr(length.into()).unwrap_or(0);
+        (length <= 32 && network.to_bits() & host_bits == 0).then_some(Self { network, length })
+    }
+
+    /// One address.
+    pub const fn host(address: Ipv4Addr) -> Self {
+        Self { network: address, length: 32 }
+    }
+
+    /// The address part.
+    pub const fn network(self) -> Ipv4Addr {
+        self.network
+    }
+
+    /// The number of leading bits that must agree.
+    pub const fn length(self) -> u8 {
+        self.length
+    }
+}
+
+impl fmt::Display for Ipv4Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.network, self.length)
+    }
+}
+
+impl fmt::Debug for Ipv4Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locations_know_their_kind() {
+        let access = LocationId::access(3).unwrap();
+        let tunnel = LocationId::tunnel(3).unwrap();
+        assert_eq!((access.id(), access.is_tunnel(), access.to_string()), (3, false, "access3".into()));
+        assert_eq!((tunnel.id(), tunnel.is_tunnel(), tunnel.to_string()), (0x8003, true, "tunnel3".into()));
+        for none in [0, 0x8000, 0xffff] {
+            assert_eq!(LocationId::from_id(none), None, "{none:#x}");
+        }
+        assert_eq!(LocationId::access(0x8001), None);
+        assert_eq!(LocationId::tunnel(0x7fff), None);
+    }
+
+    #[test]
+    fn flood_and_pair_groups_never_meet() {
+        let last_bd = Bd::new(0x3fff).unwrap();
+        assert_eq!(Bd::new(0x4000), None);
+        assert!(Group::flood(last_bd) < Group::pair(0).unwrap());
+        assert_eq!(Group::pair(Group::PAIRS - 1).unwrap().get(), 0xffff);
+        assert_eq!(Group::pair(Group::PAIRS), None);
+    }
+
+    #[test]
+    fn a_prefix_has_no_host_bits() {
+        assert_eq!(Ipv4Prefix::new(Ipv4Addr::new(10, 1, 0, 0), 16).unwrap().to_string(), "10.1.0.0/16");
+        assert_eq!(Ipv4Prefix::new(Ipv4Addr::new(10, 1, 0, 1), 16), None);
+        assert_eq!(Ipv4Prefix::new(Ipv4Addr::UNSPECIFIED, 0), Some(Ipv4Prefix::ALL));
+        assert_eq!(Ipv4Prefix::new(Ipv4Addr::LOCALHOST, 32), Some(Ipv4Prefix::host(Ipv4Addr::LOCALHOST)));
+        assert_eq!(Ipv4Prefix::new(Ipv4Addr::UNSPECIFIED, 33), None);
+    }
+}

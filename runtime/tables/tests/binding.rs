@@ -1,0 +1,93 @@
+//! Binding to a P4Info: the program's own fits; one that differs is refused, with every difference.
+
+use vouch_p4runtime::P4Info;
+use vouch_p4runtime::p4::config::v1::P4Info as Message;
+use vouch_tables::Tables;
+
+/// The lines of the error for a P4Info that was spoiled.
+fn differences(spoil: impl FnOnce(&mut Message)) -> Vec<String> {
+    let mut message = vouch_tables::p4info().message().clone();
+    spoil(&mut message);
+    let info = P4Info::new(message).expect("still a valid P4Info");
+    match Tables::bind(&info) {
+        Ok(_) => Vec::new(),
+        Err(error) => error.to_string().lines().map(|line| line.trim().to_owned()).collect(),
+    }
+}
+
+fn table<'a>(message: &'a mut Message, name: &str) -> &'a mut vouch_p4runtime::p4::config::v1::Table {
+    let named = |table: &&mut vouch_p4runtime::p4::config::v1::Table| table.preamble.as_ref().unwrap().name == name;
+    message.tables.iter_mut().find(named).unwrap()
+}
+
+#[test]
+fn the_compiled_program_fits() {
+    assert_eq!(differences(|_| ()), Vec::<String>::new());
+}
+
+#[test]
+fn a_missing_table_is_named() {
+    let lines = differences(|info| info.tables.retain(|table| table.preamble.as_ref().unwrap().name != "source"));
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].ends_with("1 difference"), "{}", lines[0]);
+    assert!(lines[1].starts_with("no table `source` in the P4Info"), "{}", lines[1]);
+}
+
+#[test]
+fn every_difference_is_told_at_once() {
+    let lines = differences(|info| {
+        table(info, "destination").match_fields[1].name = "ether_dst".into();
+        table(info, "flood").match_fields[0].bitwidth = 12;
+        table(info, "source").idle_timeout_behavior = 0;
+        table(info, "source").direct_resource_ids.clear();
+        let bridge = info.actions.iter_mut().find(|it| it.preamble.as_ref().unwrap().name == "vni_to_bd.bridge");
+        bridge.unwrap().params[0].bitwidth = 24;
+        info.meters.clear();
+        info.counters[0].size = 8;
+        let packet_in = &mut info.controller_packet_metadata[0].metadata;
+        packet_in.retain(|field| field.name != "recorded");
+    });
+    let expected = [
+        "the P4Info is not that of the VTEP program this controller was built for: 9 differences",
+        "table `source`, idle timeout: expected yes, found no",
+        "table `source`, direct counter: expected `source_counter` of Both, found none",
+        "no key field `mac` in table `destination`",
+        "table `destination`, key: expected bd, mac, found bd, ether_dst",
+        "table `flood`, key field `bd`: expected exact of 16 bits, found exact of 12 bits",
+        "action `vni_to_bd.bridge`, parameter `bd`: expected 16 bits, found 24 bits",
+        "no metadata `recorded` in `packet_in`",
+        "no meter `punt_meter` in the P4Info",
+        "counter `drops`: expected 64 cells of Both, found 8 cells of Both",
+    ];
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+    for expected in expected {
+        assert!(lines.iter().any(|line| line.starts_with(expected)), "{expected} not in {lines:#?}");
+    }
+}
+
+#[test]
+fn a_match_of_another_kind_is_a_difference() {
+    let lines = differences(|info| {
+        let field = &mut table(info, "underlay_route").match_fields[0];
+        use vouch_p4runtime::p4::config::v1::match_field::{Match, MatchType};
+        field.r#match = Some(Match::MatchType(MatchType::Ternary.into()));
+    });
+    let expected = "table `underlay_route`, key field `dst`: expected lpm of 32 bits, found ternary of 32 bits";
+    assert_eq!(lines[1], expected);
+}
+
+#[test]
+fn a_key_field_or_parameter_that_we_do_not_know_is_a_difference() {
+    let lines = differences(|info| {
+        let mut field = table(info, "flood").match_fields[0].clone();
+        (field.id, field.name) = (2, "colour".into());
+        table(info, "flood").match_fields.push(field);
+        let both = info.actions.iter_mut().find(|it| it.preamble.as_ref().unwrap().name == "destination.both");
+        let params = &mut both.unwrap().params;
+        let mut param = params[0].clone();
+        (param.id, param.name) = (2, "weight".into());
+        params.push(param);
+    });
+    assert_eq!(lines[1], "action `destination.both`: expected group, found group, weight");
+    assert_eq!(lines[2], "table `flood`, key: expected bd, found bd, colour");
+}
