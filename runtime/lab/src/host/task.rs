@@ -164,6 +164,8 @@ impl Task {
             }
             Command::Plug { wire, keep_old, done } => {
                 empty(&wire);
+                // What was still to be announced was about another place.
+                self.announcements.clear();
                 let old = self.wire.replace(wire);
                 if keep_old {
                     self.old_wire = old;

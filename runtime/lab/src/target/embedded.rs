@@ -1,0 +1,116 @@
+//! Embedded switches in this process, with in-process links between them and to the hosts.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use vouch_switch_server::{Capture, Endpoint, LinkConfig, ServerHandle, SwitchServer, link};
+
+use super::{BoxFuture, Plant, Target};
+use crate::error::LabError;
+use crate::host::Wire;
+use crate::topology::{PortRef, Topology};
+
+/// The embedded switch as a target.
+#[derive(Clone, Debug)]
+pub struct Embedded {
+    /// How long a frame travels between two switches. Timers round it up to the next millisecond.
+    pub underlay_delay: Duration,
+    /// The directory for one capture per link.
+    pub captures: Option<PathBuf>,
+}
+
+impl Default for Embedded {
+    fn default() -> Self {
+        Self { underlay_delay: Duration::from_micros(100), captures: None }
+    }
+}
+
+impl Embedded {
+    fn link(&self, name: &str, delay: Duration) -> Result<(Endpoint, Endpoint), LabError> {
+        let capture = match &self.captures {
+            None => None,
+            Some(directory) => {
+                let path = directory.join(format!("{name}.pcap"));
+                Some(Capture::create(&path).map_err(|error| LabError::Capture { path, error })?)
+            }
+        };
+        Ok(link(LinkConfig { delay, capture, ..LinkConfig::default() }))
+    }
+
+    async fn start(&self, topology: &Topology) -> Result<Switches, LabError> {
+        let mut ports: BTreeMap<&str, Vec<(u16, Endpoint)>> = BTreeMap::new();
+        for [a, b] in &topology.cables {
+            let name = format!("{}-{}", a.switch, b.switch);
+            let (end_a, end_b) = self.link(&name, self.underlay_delay)?;
+            ports.entry(&a.switch).or_default().push((a.port, end_a));
+            ports.entry(&b.switch).or_default().push((b.port, end_b));
+        }
+        let mut switches = Switches { servers: BTreeMap::new(), wires: BTreeMap::new(), sockets: BTreeMap::new() };
+        for seat in &topology.seats {
+            let name = format!("{}-port{}", seat.at.switch, seat.at.port);
+            let (switch_end, host_end) = self.link(&name, Duration::ZERO)?;
+            ports.entry(&seat.at.switch).or_default().push((seat.at.port, switch_end.clone()));
+            switches.sockets.insert(seat.at.clone(), switch_end);
+            switches.wires.insert(seat.at.clone(), Arc::new(host_end));
+        }
+        for switch in &topology.switches {
+            let mut builder = SwitchServer::builder().device_id(switch.device_id);
+            for (number, port) in ports.remove(switch.name.as_str()).unwrap_or_default() {
+                builder = builder.port(number.into(), port);
+            }
+            let refused = |error: String| LabError::Switch { switch: switch.name.clone(), error };
+            let server = builder.build().map_err(|error| refused(error.to_string()))?;
+            let handle = server.listen(("127.0.0.1", 0)).await.map_err(|error| refused(error.to_string()))?;
+            switches.servers.insert(switch.name.clone(), handle);
+        }
+        Ok(switches)
+    }
+}
+
+impl Target for Embedded {
+    fn name(&self) -> &str {
+        "embedded switch"
+    }
+
+    fn build<'a>(&'a self, topology: &'a Topology) -> BoxFuture<'a, Result<Box<dyn Plant>, LabError>> {
+        Box::pin(async {
+            let plant: Box<dyn Plant> = Box::new(self.start(topology).await?);
+            Ok(plant)
+        })
+    }
+}
+
+struct Switches {
+    servers: BTreeMap<String, ServerHandle>,
+    wires: BTreeMap<PortRef, Wire>,
+    /// The switches' ends of the access links.
+    sockets: BTreeMap<PortRef, Endpoint>,
+}
+
+impl Plant for Switches {
+    fn control(&self, switch: &str) -> Option<String> {
+        self.servers.get(switch).map(|server| format!("http://{}", server.local_addr()))
+    }
+
+    fn take_wire(&mut self, seat: &PortRef) -> Option<Wire> {
+        self.wires.remove(seat)
+    }
+
+    fn set_link<'a>(&'a self, seat: &'a PortRef, up: bool) -> BoxFuture<'a, Result<(), LabError>> {
+        Box::pin(async move {
+            let socket = self.sockets.get(seat).ok_or_else(|| LabError::NoSuchSeat(seat.clone()))?;
+            socket.set_up(up);
+            Ok(())
+        })
+    }
+
+    fn shutdown(self: Box<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(async {
+            for (_, server) in self.servers {
+                server.shutdown().await;
+            }
+        })
+    }
+}

@@ -1,0 +1,41 @@
+//! What brings the switches of a fabric up: the embedded ones of this crate, or real BMv2 processes elsewhere.
+//!
+//! Scenarios see only a [`Plant`]: where each switch is controlled, and the cable that ends at each seat.
+
+pub mod embedded;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::error::LabError;
+use crate::host::Wire;
+use crate::topology::{PortRef, Topology};
+
+pub use embedded::Embedded;
+
+/// A boxed future, so that targets can be chosen at run time.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A way to bring switches up.
+pub trait Target: Send + Sync {
+    /// What kind of switch it is, in a word or two.
+    fn name(&self) -> &str;
+
+    /// Bring up the switches of a topology, cabled, without a pipeline.
+    fn build<'a>(&'a self, topology: &'a Topology) -> BoxFuture<'a, Result<Box<dyn Plant>, LabError>>;
+}
+
+/// Switches that run.
+pub trait Plant: Send + Sync {
+    /// Where the P4Runtime server of a switch listens, as a URL.
+    fn control(&self, switch: &str) -> Option<String>;
+
+    /// The host's end of the cable at a seat. Given out once.
+    fn take_wire(&mut self, seat: &PortRef) -> Option<Wire>;
+
+    /// Pull the cable out of a seat's switch port, or put it back.
+    fn set_link<'a>(&'a self, seat: &'a PortRef, up: bool) -> BoxFuture<'a, Result<(), LabError>>;
+
+    /// Stop the switches and wait until they have stopped.
+    fn shutdown(self: Box<Self>) -> BoxFuture<'static, ()>;
+}
