@@ -22,6 +22,16 @@ pub enum RpcError {
         /// The bound.
         after: Duration,
     },
+    /// The request is beyond [`super::SessionConfig::max_message`]; it was not sent.
+    #[error("{rpc}: a request of {bytes} bytes, where the session's limit is {limit}")]
+    TooLarge {
+        /// The request.
+        rpc: &'static str,
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// The switch, or the connection to it, refused.
     #[error("{rpc}: {message} ({code:?}{hint})", hint = hint(*.code))]
     Status {
@@ -56,7 +66,7 @@ impl RpcError {
     /// The gRPC code, where there is one.
     pub fn code(&self) -> Option<Code> {
         match self {
-            Self::NotConnected { .. } | Self::TimedOut { .. } => None,
+            Self::NotConnected { .. } | Self::TimedOut { .. } | Self::TooLarge { .. } => None,
             Self::Status { code, .. } => Some(*code),
         }
     }
@@ -70,6 +80,7 @@ impl RpcError {
     pub fn is_connection(&self) -> bool {
         match self {
             Self::NotConnected { .. } | Self::TimedOut { .. } => true,
+            Self::TooLarge { .. } => false,
             Self::Status { code, .. } => *code == Code::Unavailable,
         }
     }

@@ -117,6 +117,7 @@ impl Session {
             }),
             role: self.role(),
         };
+        self.check_size(RPC, &request)?;
         match timeout(after, link.client.set_forwarding_pipeline_config(request)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(status)) => Err(RpcError::status(RPC, &status)),

@@ -128,10 +128,17 @@ impl Session {
         self.shared.link.borrow().clone().ok_or(RpcError::NotConnected { rpc })
     }
 
+    /// Checked here as the transport would break the connection over it.
+    pub(super) fn check_size(&self, rpc: &'static str, message: &impl prost::Message) -> Result<(), RpcError> {
+        let (bytes, limit) = (message.encoded_len(), self.shared.config.max_message);
+        if bytes > limit { Err(RpcError::TooLarge { rpc, bytes, limit }) } else { Ok(()) }
+    }
+
     /// Puts a message on the stream; waits where the queue is full.
     pub(super) async fn send(&self, rpc: &'static str, update: Outgoing) -> Result<(), RpcError> {
         let link = self.link(rpc)?;
         let message = StreamMessageRequest { update: Some(update) };
+        self.check_size(rpc, &message)?;
         link.outgoing.send(message).await.map_err(|_| RpcError::NotConnected { rpc })
     }
 

@@ -113,7 +113,8 @@ impl Session {
         let total = updates.len();
         let mut failed = Vec::new();
         let mut from = 0;
-        for batch in batches(updates, self.shared.config.max_batch.max(1)) {
+        let config = &self.shared.config;
+        for batch in batches(updates, config.max_batch.max(1), BATCH_BYTES.min(config.max_message / 2)) {
             let length = batch.len();
             match self.write_batch(batch, from, Atomicity::ContinueOnError).await {
                 Ok(()) => {}
@@ -148,6 +149,7 @@ impl Session {
             atomicity: atomicity.into(),
             role: self.role(),
         };
+        self.check_size(RPC, &request).map_err(BatchError::Rpc)?;
         // For naming the failed ones; the updates themselves go with the request.
         let sent = request.updates.clone();
         let status = match timeout(after, link.client.write(request)).await {
@@ -199,13 +201,13 @@ fn is_ok(outcome: &WireError) -> bool {
 /// Bytes after which a request is full.
 const BATCH_BYTES: usize = 1 << 20;
 
-fn batches(updates: Vec<Update>, max_batch: usize) -> Vec<Vec<Update>> {
+fn batches(updates: Vec<Update>, max_batch: usize, max_bytes: usize) -> Vec<Vec<Update>> {
     let mut batches: Vec<Vec<Update>> = Vec::new();
     let mut bytes = 0;
     for update in updates {
         let length = update.encoded_len();
         match batches.last_mut() {
-            Some(batch) if batch.len() < max_batch && bytes + length <= BATCH_BYTES => {
+            Some(batch) if batch.len() < max_batch && bytes + length <= max_bytes => {
                 batch.push(update);
                 bytes += length;
             }
@@ -230,11 +232,11 @@ mod tests {
     #[test]
     fn batches_keep_order_and_bounds() {
         let lengths =
-            |updates: Vec<Update>, max| -> Vec<usize> { batches(updates, max).iter().map(Vec::len).collect() };
+            |updates: Vec<Update>, max| -> Vec<usize> { batches(updates, max, 1000).iter().map(Vec::len).collect() };
         assert_eq!(lengths((0..7).map(|id| update(id, 0)).collect(), 3), [3, 3, 1]);
-        assert_eq!(lengths(vec![update(1, BATCH_BYTES), update(2, 0), update(3, 0)], 10), [1, 2]);
+        assert_eq!(lengths(vec![update(1, 1000), update(2, 0), update(3, 0)], 10), [1, 2]);
         assert_eq!(lengths(Vec::new(), 10), [0; 0]);
-        let ids: Vec<_> = (0..7).map(|id| update(id, 300_000)).collect();
-        assert_eq!(batches(ids.clone(), 10).concat(), ids);
+        let ids: Vec<_> = (0..7).map(|id| update(id, 300)).collect();
+        assert_eq!(batches(ids.clone(), 10, 1000).concat(), ids);
     }
 }
