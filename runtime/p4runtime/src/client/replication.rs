@@ -48,7 +48,7 @@ pub fn multicast_group(id: u32, replicas: impl IntoIterator<Item = Replica>) -> 
     PacketReplicationEngineEntry { r#type: Some(Type::MulticastGroupEntry(group)) }.into()
 }
 
-/// A clone session (1 to 32767 on v1model); `truncate_to` cuts the copies.
+/// A clone session (1 to 32767 on v1model); `truncate_to` cuts the copies, which BMv2 refuses.
 pub fn clone_session(id: u32, replicas: impl IntoIterator<Item = Replica>, truncate_to: Option<u16>) -> Entity {
     let session = CloneSessionEntry {
         session_id: id,

@@ -31,14 +31,18 @@ impl Session {
         self.read_kind(wanted.into(), cell).await
     }
 
-    /// All multicast groups, with their replicas.
+    /// All multicast groups, with their replicas in ascending order (PI keeps no order).
     pub async fn read_multicast_groups(&self) -> Result<Vec<(u32, Vec<Replica>)>, RpcError> {
         let wanted =
             PacketReplicationEngineEntry { r#type: Some(Type::MulticastGroupEntry(MulticastGroupEntry::default())) };
         let group = |kind| match kind {
             Kind::PacketReplicationEngineEntry(PacketReplicationEngineEntry {
                 r#type: Some(Type::MulticastGroupEntry(group)),
-            }) => Some((group.multicast_group_id, group.replicas.iter().filter_map(Replica::from_wire).collect())),
+            }) => {
+                let mut replicas: Vec<_> = group.replicas.iter().filter_map(Replica::from_wire).collect();
+                replicas.sort();
+                Some((group.multicast_group_id, replicas))
+            }
             _ => None,
         };
         self.read_kind(wanted.into(), group).await
