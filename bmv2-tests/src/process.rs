@@ -1,0 +1,131 @@
+//! One `simple_switch_grpc` process.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use vouch_p4runtime::p4::v1::CapabilitiesRequest;
+use vouch_p4runtime::p4::v1::p4_runtime_client::P4RuntimeClient;
+
+use crate::namespace::SWITCH;
+
+/// How long a switch may take until it answers. Starting takes a fraction of a second where the machine is not busy.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+/// How often a starting switch is asked whether it is there.
+const START_RETRY: Duration = Duration::from_millis(10);
+/// The gRPC port of device 0; every other device's lies above. The namespace is ours, so they are all free.
+const FIRST_GRPC_PORT: u64 = 50_000;
+/// The port to the controller, as in the P4 program.
+const CPU_PORT: u16 = 510;
+
+/// A running switch, which ends with this value.
+#[derive(Debug)]
+pub(crate) struct SwitchProcess {
+    child: Child,
+    url: String,
+}
+
+impl SwitchProcess {
+    /// Start a switch without a pipeline, with an interface at each port, and wait until its P4Runtime server answers.
+    /// What it prints goes to `log`.
+    ///
+    /// Must not be called on a thread that ends before the switch is to end: the kernel kills the switch with the thread.
+    pub(crate) async fn start(device_id: u64, ports: &[(u16, String)], log: &Path) -> Result<Self, SwitchError> {
+        let address = format!("127.0.0.1:{}", FIRST_GRPC_PORT + device_id);
+        let failed = |error| SwitchError::Spawn { error };
+        let output = File::create(log).map_err(failed)?;
+        // A test that is killed cannot kill its switches; this way the kernel does.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", SWITCH, "--no-p4", "--device-id", &device_id.to_string()]);
+        for (number, interface) in ports {
+            command.args(["-i", &format!("{number}@{interface}")]);
+        }
+        command.args(["--log-console", "-L", "warn"]);
+        command.args(["--", "--grpc-server-addr", &address, "--cpu-port", &CPU_PORT.to_string()]);
+        command.stdin(Stdio::null()).stdout(output.try_clone().map_err(failed)?).stderr(output);
+        let child = command.spawn().map_err(failed)?;
+
+        let mut switch = Self { child, url: format!("http://{address}") };
+        switch.answered(log).await?;
+        Ok(switch)
+    }
+
+    /// Where its P4Runtime server listens.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    async fn answered(&mut self, log: &Path) -> Result<(), SwitchError> {
+        let deadline = Instant::now() + START_PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().map_err(|error| SwitchError::Spawn { error })? {
+                return Err(SwitchError::Ended { status: status.to_string(), log: tail(log) });
+            }
+            let last = match P4RuntimeClient::connect(self.url.clone()).await {
+                Ok(mut client) => match client.capabilities(CapabilitiesRequest::default()).await {
+                    Ok(_) => return Ok(()),
+                    Err(status) => status.to_string(),
+                },
+                Err(error) => error.to_string(),
+            };
+            if Instant::now() >= deadline {
+                return Err(SwitchError::Silent { last, log: tail(log) });
+            }
+            tokio::time::sleep(START_RETRY).await;
+        }
+    }
+}
+
+impl Drop for SwitchProcess {
+    fn drop(&mut self) {
+        // Either it has ended already, or it is ended now; nothing is to be done about failure here.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Why a switch did not come up.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SwitchError {
+    /// The process could not be started.
+    #[error("{SWITCH} cannot be started: {error}")]
+    Spawn {
+        /// Why.
+        error: io::Error,
+    },
+    /// The process ended by itself.
+    #[error("{SWITCH} ended ({status}); it said:\n{log}")]
+    Ended {
+        /// How.
+        status: String,
+        /// What it printed last.
+        log: String,
+    },
+    /// The process runs but does not serve.
+    #[error("{SWITCH} does not answer: {last}; it said:\n{log}", last = .last)]
+    Silent {
+        /// What became of the last attempt.
+        last: String,
+        /// What it printed last.
+        log: String,
+    },
+}
+
+/// The end of a log.
+pub(crate) fn tail(log: &Path) -> String {
+    const LINES: usize = 40;
+    let text = match std::fs::read(log) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) => return format!("({} cannot be read: {error})", log.display()),
+    };
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(LINES)..].join("\n")
+}
+
+/// The log of a switch in a folder of logs.
+pub(crate) fn log_path(folder: &Path, switch: &str) -> PathBuf {
+    folder.join(format!("{switch}.log"))
+}
