@@ -18,12 +18,22 @@
 //! # Ok(()) }
 //! ```
 
+mod bits;
+mod code;
+mod control;
 mod error;
+mod exec;
+mod expr;
+mod hash;
 mod ids;
 mod info;
+mod load;
 mod output;
+mod packet;
 mod program;
+mod state;
 mod switch;
+mod trace;
 mod types;
 mod worker;
 
@@ -36,6 +46,7 @@ pub use info::{
 pub use output::{Drops, Output};
 pub use program::Program;
 pub use switch::{Switch, SwitchConfig};
+pub use trace::TraceEvent;
 pub use types::{
     ActionCall, ActionGroup, ActionGroupId, CloneSession, CloneTarget, CounterData, DefaultView, EntryAction, EntryKey,
     EntryView, GroupMember, IdleEntry, Match, MatchKind, MemberId, MeterConfig, MeterUnit, OneShotMember,

@@ -79,14 +79,12 @@ impl Output {
         self.digests.iter().map(|(id, range)| (*id, &self.bytes[range.clone()]))
     }
 
-    #[expect(dead_code)]
-    pub(crate) fn push_frame(&mut self, port: Port, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn push_frame(&mut self, port: Port, frame: &[u8]) {
         let start = self.bytes.len();
-        write(&mut self.bytes);
+        self.bytes.extend_from_slice(frame);
         self.frames.push((port, start..self.bytes.len()));
     }
 
-    #[expect(dead_code)]
     pub(crate) fn push_digest(&mut self, id: DigestId, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.bytes.len();
         write(&mut self.bytes);

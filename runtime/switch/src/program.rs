@@ -1,5 +1,6 @@
 //! A loaded program: immutable, shared by any number of switches and workers.
 
+use crate::code::Code;
 use crate::error::LoadError;
 use crate::ids::{ActionId, CounterId, DigestId, MeterId, ProfileId, RegisterId, TableId, ValueSetId};
 use crate::info::{ActionInfo, CounterInfo, DigestInfo, MeterInfo, ProfileInfo, RegisterInfo, TableInfo, ValueSetInfo};
@@ -15,6 +16,7 @@ pub struct Program {
     pub(crate) registers: Vec<RegisterInfo>,
     pub(crate) digests: Vec<DigestInfo>,
     pub(crate) value_sets: Vec<ValueSetInfo>,
+    pub(crate) code: Code,
 }
 
 impl Program {
@@ -23,8 +25,7 @@ impl Program {
     /// # Errors
     /// What is malformed, inconsistent, too large or not supported, and at which place of the JSON.
     pub fn load(json: &[u8]) -> Result<Program, LoadError> {
-        let _ = json;
-        Ok(Program::default())
+        crate::load::load(json)
     }
 }
 

@@ -1,16 +1,45 @@
 //! Scratch memory of one thread that processes packets.
 
-use crate::switch::Switch;
+use std::sync::Arc;
 
-/// Everything a thread needs to run packets through a [`Switch`]: made once, reused for every packet.
+use crate::exec::Scratch;
+use crate::program::Program;
+use crate::switch::Switch;
+use crate::trace::{Trace, TraceEvent};
+
+/// Everything a thread needs to run packets through a [`Switch`]: made once, reused for every packet. It may go from one switch
+/// to another, whose program it then adapts to.
 #[derive(Debug)]
-pub struct Worker {}
+pub struct Worker {
+    program: Arc<Program>,
+    scratch: Scratch,
+}
 
 impl Worker {
     /// Memory for packets of this switch's program.
     #[must_use]
     pub fn new(switch: &Switch) -> Self {
-        let _ = switch;
-        Self {}
+        let random = switch.config().seed ^ 0x9e37_79b9_7f4a_7c15;
+        // The generator's state must not be 0.
+        Self { program: switch.program().clone(), scratch: Scratch::new(random.max(1)) }
+    }
+
+    /// The memory, fit for this program.
+    pub(crate) fn scratch(&mut self, program: &Arc<Program>) -> &mut Scratch {
+        if !Arc::ptr_eq(&self.program, program) {
+            self.scratch.forget();
+            self.program = program.clone();
+        }
+        &mut self.scratch
+    }
+
+    /// Turns the trace on or off; what was noted so far is forgotten.
+    pub fn set_trace(&mut self, on: bool) {
+        self.scratch.trace = on.then(Trace::default);
+    }
+
+    /// Takes what was noted since the trace was turned on or last taken.
+    pub fn take_trace(&mut self) -> Vec<TraceEvent> {
+        self.scratch.trace.as_mut().map(|trace| core::mem::take(&mut trace.events)).unwrap_or_default()
     }
 }

@@ -1,0 +1,437 @@
+//! One packet's way through the switch.
+//!
+//! A frame is parsed, runs through ingress, is cloned, resubmitted, replicated, dropped or sent on, runs through egress and
+//! is put together again. What one frame becomes is worked off from two queues, egress first, until both are empty; the
+//! order of the steps at the end of ingress and egress is BMv2's.
+
+mod action;
+mod control;
+mod deparser;
+mod parser;
+
+use std::collections::VecDeque;
+
+use crate::code::{Code, Field, ListMember};
+use crate::expr::{Env, Value, store};
+use crate::ids::{DigestId, Micros, Port};
+use crate::output::Output;
+use crate::packet::{Meta, Phv};
+use crate::program::Program;
+use crate::state::Tables;
+use crate::state::arrays::{Counter, Meter, Registers};
+use crate::state::replication::Replica;
+use crate::switch::SwitchConfig;
+use crate::trace::{Trace, TraceEvent};
+
+/// Largest frame in or out.
+pub(crate) const MAX_FRAME: usize = 65535;
+/// Most times a packet may pass through the switch by resubmission, recirculation and cloning.
+const MAX_PASSES: u32 = 256;
+/// Most packets that one frame may become.
+const MAX_JOBS: u32 = 1 << 14;
+/// Most primitives, parser states and control nodes of one packet; programs may loop.
+const MAX_STEPS: u32 = 1 << 20;
+/// Scratch packets kept for the next frame.
+const KEPT: usize = 512;
+
+/// `standard_metadata.instance_type`, in BMv2's numbers.
+#[derive(Clone, Copy)]
+enum Instance {
+    Normal = 0,
+    IngressClone = 1,
+    EgressClone = 2,
+    Recirculated = 4,
+    Replicated = 5,
+    Resubmitted = 6,
+}
+
+/// Counters, meters and registers of a switch.
+#[derive(Debug, Default)]
+pub(crate) struct Arrays {
+    pub(crate) counters: Vec<Vec<Counter>>,
+    pub(crate) meters: Vec<Vec<Meter>>,
+    pub(crate) registers: Vec<Registers>,
+}
+
+/// Memory that outlives a frame.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    pool: Vec<Phv>,
+    ingress: VecDeque<Phv>,
+    egress: VecDeque<(Port, Phv)>,
+    /// Frames as they entered a pass; the first is the one that came in.
+    buffers: Vec<Vec<u8>>,
+    used: usize,
+    jobs: u32,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) key: Vec<u64>,
+    pub(crate) random: u64,
+    pub(crate) trace: Option<Trace>,
+}
+
+impl Scratch {
+    pub(crate) fn new(random: u64) -> Self {
+        Self { random, ..Self::default() }
+    }
+
+    /// Drops what has the shape of one program.
+    pub(crate) fn forget(&mut self) {
+        self.pool.clear();
+        self.ingress.clear();
+        self.egress.clear();
+    }
+}
+
+/// One frame's run: what it reads and what it writes.
+pub(crate) struct Run<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) code: &'a Code,
+    pub(crate) tables: &'a Tables,
+    pub(crate) arrays: &'a Arrays,
+    pub(crate) config: &'a SwitchConfig,
+    pub(crate) now: Micros,
+    pub(crate) scratch: &'a mut Scratch,
+    pub(crate) output: &'a mut Output,
+    pub(crate) steps: u32,
+}
+
+impl<'a> Run<'a> {
+    /// Takes a frame in and follows all it becomes.
+    pub(crate) fn frame(&mut self, port: Port, frame: &[u8]) {
+        if frame.len() > MAX_FRAME {
+            self.output.drops.oversized += 1;
+            return;
+        }
+        self.scratch.jobs = 0;
+        self.scratch.used = 0;
+        let buffer = self.buffer(frame);
+        let mut phv = self.blank();
+        let length = frame.len() as u32;
+        phv.meta = Meta { buffer, port, ingress_length: length, length, limit: u32::MAX, ..Meta::default() };
+        let intrinsic = &self.program.code.intrinsic;
+        set(&mut phv, intrinsic.ingress_port, u64::from(port));
+        set(&mut phv, intrinsic.packet_length, u64::from(length));
+        set(&mut phv, intrinsic.ingress_timestamp, self.now.0);
+        self.ingress(phv);
+        loop {
+            if let Some((port, phv)) = self.scratch.egress.pop_front() {
+                self.egress(port, phv);
+            } else if let Some(phv) = self.scratch.ingress.pop_front() {
+                self.ingress(phv);
+            } else {
+                break;
+            }
+        }
+    }
+
+    fn ingress(&mut self, mut phv: Phv) {
+        self.trace(|| TraceEvent::Ingress { port: phv.meta.port, pass: phv.meta.passes });
+        self.steps = MAX_STEPS;
+        self.parse(&mut phv);
+        let intrinsic = &self.program.code.intrinsic;
+        let (error, checksum) = (phv.meta.parser_error, phv.meta.checksum_error);
+        set(&mut phv, intrinsic.parser_error, u64::from(error));
+        set(&mut phv, intrinsic.checksum_error, u64::from(checksum));
+        self.control(self.code.ingress, &mut phv);
+        phv.meta.exit = false;
+        if phv.meta.dead {
+            return self.recycle(phv);
+        }
+        if let Some((session, list)) = phv.meta.clone.take() {
+            self.clone_ingress(&phv, session, list);
+        }
+        self.digest(&phv);
+        if phv.meta.resubmit != 0 {
+            self.resubmit(&phv);
+            return self.recycle(phv);
+        }
+        let group = get(&phv, intrinsic.multicast_group);
+        if group != 0 {
+            set(&mut phv, intrinsic.instance_type, Instance::Replicated as u64);
+            let tables = self.tables;
+            let replicas = tables.replication.replicas(group as u32);
+            if replicas.is_empty() {
+                self.output.drops.empty_group += 1;
+            }
+            self.trace(|| TraceEvent::Multicast { group: group as u32, copies: replicas.len() });
+            // Copies start without the requests that ingress made.
+            phv.meta = Meta { passes: phv.meta.passes, ..self.copied(&phv.meta) };
+            self.replicate(phv, replicas);
+            return;
+        }
+        let port = get(&phv, intrinsic.egress_spec) as Port;
+        if port == self.config.drop_port {
+            self.trace(|| TraceEvent::Dropped { egress: false });
+            self.output.drops.ingress += 1;
+            return self.recycle(phv);
+        }
+        set(&mut phv, intrinsic.instance_type, Instance::Normal as u64);
+        if self.scratch.egress.is_empty() {
+            self.stamp(&mut phv);
+            self.egress(port, phv);
+        } else {
+            self.enqueue(port, phv);
+        }
+    }
+
+    fn egress(&mut self, port: Port, mut phv: Phv) {
+        self.trace(|| TraceEvent::Egress { port });
+        self.steps = MAX_STEPS;
+        let intrinsic = &self.program.code.intrinsic;
+        set(&mut phv, intrinsic.egress_timestamp, self.now.0);
+        set(&mut phv, intrinsic.deq_timedelta, 0);
+        set(&mut phv, intrinsic.deq_qdepth, 0);
+        if intrinsic.qid.is_some() {
+            let priority = get(&phv, intrinsic.priority);
+            set(&mut phv, intrinsic.qid, priority);
+        }
+        set(&mut phv, intrinsic.egress_port, u64::from(port));
+        // Anything but the drop port, so that only egress itself can ask for a drop.
+        set(&mut phv, intrinsic.egress_spec, u64::from(self.config.drop_port) + 1);
+        let length = u64::from(phv.meta.length);
+        set(&mut phv, intrinsic.packet_length, length);
+        self.control(self.code.egress, &mut phv);
+        phv.meta.exit = false;
+        if phv.meta.dead {
+            return self.recycle(phv);
+        }
+        if let Some((session, list)) = phv.meta.clone.take() {
+            self.clone_egress(&phv, session, list);
+        }
+        if get(&phv, intrinsic.egress_spec) == u64::from(self.config.drop_port) {
+            self.trace(|| TraceEvent::Dropped { egress: true });
+            self.output.drops.egress += 1;
+            return self.recycle(phv);
+        }
+        self.deparse(port, &mut phv);
+        self.recycle(phv);
+    }
+
+    /// The frame as it came in, parsed anew, with nothing of the metadata but the field list.
+    fn clone_ingress(&mut self, phv: &Phv, session: u16, list: u16) {
+        let Some((replicas, limit)) = self.session(phv, session) else { return };
+        let mut copy = self.blank();
+        let intrinsic = &self.program.code.intrinsic;
+        copy.meta = Meta { length: phv.meta.ingress_length, limit, ..self.copied(&phv.meta) };
+        set(&mut copy, intrinsic.ingress_port, u64::from(phv.meta.port));
+        self.parse(&mut copy);
+        copy.reset_metadata(self.code);
+        self.copy_list(list, phv, &mut copy);
+        set(&mut copy, intrinsic.instance_type, Instance::IngressClone as u64);
+        self.replicate(copy, replicas);
+    }
+
+    /// The packet as egress left it, neither put together nor parsed again.
+    fn clone_egress(&mut self, phv: &Phv, session: u16, list: u16) {
+        let Some((replicas, limit)) = self.session(phv, session) else { return };
+        let mut copy = self.blank();
+        copy.copy_from(phv);
+        copy.meta = Meta { payload: phv.meta.payload, limit, ..self.copied(&phv.meta) };
+        copy.reset_metadata(self.code);
+        self.copy_list(list, phv, &mut copy);
+        set(&mut copy, self.code.intrinsic.instance_type, Instance::EgressClone as u64);
+        self.replicate(copy, replicas);
+    }
+
+    fn session(&mut self, phv: &Phv, session: u16) -> Option<(&'a [Replica], u32)> {
+        if phv.meta.passes >= MAX_PASSES {
+            self.output.drops.too_many_passes += 1;
+            return None;
+        }
+        let tables = self.tables;
+        let found = tables.replication.session(session);
+        let copies = found.map(|(replicas, _)| replicas.len());
+        self.trace(|| TraceEvent::Clone { session, copies });
+        if found.is_none() {
+            self.output.drops.no_clone_session += 1;
+        }
+        found
+    }
+
+    fn resubmit(&mut self, phv: &Phv) {
+        if phv.meta.passes >= MAX_PASSES {
+            self.output.drops.too_many_passes += 1;
+            return;
+        }
+        self.trace(|| TraceEvent::Resubmitted);
+        let mut copy = self.blank();
+        copy.meta = Meta { length: phv.meta.ingress_length, ..self.copied(&phv.meta) };
+        self.copy_list(phv.meta.resubmit as u16, phv, &mut copy);
+        let intrinsic = &self.program.code.intrinsic;
+        set(&mut copy, intrinsic.instance_type, Instance::Resubmitted as u64);
+        set(&mut copy, intrinsic.packet_length, u64::from(phv.meta.ingress_length));
+        if self.job() {
+            self.scratch.ingress.push_back(copy);
+        }
+    }
+
+    /// Lets the bytes in `scratch.bytes` come in again.
+    fn recirculate(&mut self, phv: &Phv) {
+        if phv.meta.passes >= MAX_PASSES {
+            self.output.drops.too_many_passes += 1;
+            return;
+        }
+        self.trace(|| TraceEvent::Recirculated);
+        let bytes = core::mem::take(&mut self.scratch.bytes);
+        let buffer = self.buffer(&bytes);
+        let length = bytes.len() as u32;
+        self.scratch.bytes = bytes;
+        let mut copy = self.blank();
+        copy.meta = Meta { buffer, ingress_length: length, length, ..self.copied(&phv.meta) };
+        self.copy_list(phv.meta.recirculate as u16, phv, &mut copy);
+        let intrinsic = &self.program.code.intrinsic;
+        set(&mut copy, intrinsic.instance_type, Instance::Recirculated as u64);
+        set(&mut copy, intrinsic.packet_length, u64::from(length));
+        if self.job() {
+            self.scratch.ingress.push_back(copy);
+        }
+    }
+
+    /// What a copy knows of its original; requests and flags are not part of it.
+    fn copied(&self, meta: &Meta) -> Meta {
+        Meta {
+            buffer: meta.buffer,
+            payload: meta.payload,
+            port: meta.port,
+            ingress_length: meta.ingress_length,
+            length: meta.length,
+            limit: u32::MAX,
+            passes: meta.passes + 1,
+            ..Meta::default()
+        }
+    }
+
+    /// One copy per replica, in order.
+    fn replicate(&mut self, phv: Phv, replicas: &[Replica]) {
+        for (port, instance) in replicas {
+            let mut copy = self.blank();
+            copy.copy_from(&phv);
+            set(&mut copy, self.code.intrinsic.egress_rid, u64::from(*instance));
+            self.enqueue(*port, copy);
+        }
+        self.recycle(phv);
+    }
+
+    fn enqueue(&mut self, port: Port, mut phv: Phv) {
+        if !self.job() {
+            return self.recycle(phv);
+        }
+        self.stamp(&mut phv);
+        self.scratch.egress.push_back((port, phv));
+    }
+
+    fn stamp(&self, phv: &mut Phv) {
+        set(phv, self.code.intrinsic.enq_timestamp, self.now.0);
+        set(phv, self.code.intrinsic.enq_qdepth, 0);
+    }
+
+    /// Whether this frame may become one packet more.
+    fn job(&mut self) -> bool {
+        self.scratch.jobs += 1;
+        if self.scratch.jobs > MAX_JOBS {
+            self.output.drops.too_many_passes += 1;
+            return false;
+        }
+        true
+    }
+
+    fn digest(&mut self, phv: &Phv) {
+        let number = phv.meta.digest as usize;
+        let Some(index) = self.code.digest_numbers.get(number).copied().filter(|index| *index != crate::code::NONE)
+        else {
+            return;
+        };
+        self.trace(|| TraceEvent::Digest { list: DigestId(index) });
+        let members = &self.code.digests[index as usize];
+        self.output.push_digest(DigestId(index), |bytes| {
+            for member in members {
+                match member {
+                    ListMember::Field { field, header } => {
+                        let valid = *header == crate::code::NONE || phv.valid[*header as usize];
+                        if valid {
+                            crate::bits::push_bytes(&phv.slots[field.range()], field.bits, bytes);
+                        } else {
+                            bytes.resize(bytes.len() + field.bits.div_ceil(8) as usize, 0);
+                        }
+                    }
+                    ListMember::Const { value, bits } => {
+                        let limbs = [*value as u64, (*value >> 64) as u64];
+                        crate::bits::push_bytes(&limbs, *bits, bytes);
+                    }
+                }
+            }
+        });
+    }
+
+    /// Copies the fields of a list; a number without a list has none.
+    fn copy_list(&self, list: u16, from: &Phv, to: &mut Phv) {
+        for member in self.code.field_lists.get(usize::from(list)).into_iter().flatten() {
+            if let ListMember::Field { field, .. } = member {
+                to.slots[field.range()].copy_from_slice(&from.slots[field.range()]);
+            }
+        }
+    }
+
+    fn buffer(&mut self, bytes: &[u8]) -> usize {
+        let index = self.scratch.used;
+        self.scratch.used += 1;
+        if self.scratch.buffers.len() < self.scratch.used {
+            self.scratch.buffers.push(Vec::new());
+        }
+        self.scratch.buffers[index].clear();
+        self.scratch.buffers[index].extend_from_slice(bytes);
+        index
+    }
+
+    fn blank(&mut self) -> Phv {
+        match self.scratch.pool.pop() {
+            Some(mut phv) => {
+                phv.reset(self.code);
+                phv
+            }
+            None => Phv::new(self.code),
+        }
+    }
+
+    fn recycle(&mut self, phv: Phv) {
+        if self.scratch.pool.len() < KEPT {
+            self.scratch.pool.push(phv);
+        }
+    }
+
+    /// What expressions see, with the parameters of an action.
+    pub(crate) fn env<'e>(&'e self, phv: &'e Phv, params: &'e [u64]) -> Env<'e> {
+        Env { code: self.code, phv, params, registers: &self.arrays.registers }
+    }
+
+    /// Uses up one step; false when there are none left, and then the packet is lost.
+    pub(crate) fn step(&mut self, phv: &mut Phv) -> bool {
+        if self.steps == 0 {
+            if !phv.meta.dead {
+                phv.meta.dead = true;
+                self.output.drops.step_limit += 1;
+            }
+            return false;
+        }
+        self.steps -= 1;
+        true
+    }
+
+    /// Notes an event if anybody wants to know.
+    pub(crate) fn trace(&mut self, event: impl FnOnce() -> TraceEvent) {
+        if let Some(trace) = &mut self.scratch.trace {
+            trace.events.push(event());
+        }
+    }
+}
+
+/// Sets a field of the standard metadata, where the program has it.
+pub(crate) fn set(phv: &mut Phv, field: Option<Field>, value: u64) {
+    if let Some(field) = field {
+        store(&mut phv.slots, field, &Value::Int(i128::from(value)));
+    }
+}
+
+fn get(phv: &Phv, field: Option<Field>) -> u64 {
+    field.map_or(0, |field| phv.slots[field.slot as usize])
+}

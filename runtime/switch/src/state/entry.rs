@@ -1,0 +1,189 @@
+//! Checks what a control call wrote and turns it into what packets use, and back.
+
+use std::sync::atomic::AtomicU64;
+
+use crate::bits;
+use crate::code::Table;
+use crate::error::ControlError;
+use crate::ids::{ActionId, Port};
+use crate::info::TableInfo;
+use crate::program::Program;
+use crate::state::arrays::{Counter, Meter};
+use crate::state::lookup::Packed;
+use crate::types::{ActionCall, EntryAction, EntryKey, Match, MatchKind, MeterConfig};
+
+/// An entry of a table.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) key: EntryKey,
+    pub(crate) packed: Packed,
+    pub(crate) written: EntryAction,
+    pub(crate) run: Run,
+    pub(crate) is_const: bool,
+    /// Microseconds; 0 is never.
+    pub(crate) idle_timeout: u64,
+    pub(crate) counter: Counter,
+    pub(crate) meter: Meter,
+    pub(crate) last_hit: AtomicU64,
+    /// When the entry was last reported idle, 0 for never.
+    pub(crate) reported: AtomicU64,
+}
+
+/// What a hit or miss runs.
+#[derive(Clone, Debug)]
+pub(crate) enum Run {
+    Call(Call),
+    Member(u32),
+    Group(u32),
+    OneShot(Vec<Share>),
+}
+
+/// An action with its parameters as limbs.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) action: u32,
+    pub(crate) params: Box<[u64]>,
+}
+
+/// One choice of a one-shot set.
+#[derive(Clone, Debug)]
+pub(crate) struct Share {
+    pub(crate) call: Call,
+    pub(crate) weight: u32,
+    pub(crate) watch_port: Option<Port>,
+}
+
+/// Checks a key; gives its full-width form and its packed form.
+pub(crate) fn pack(info: &TableInfo, code: &Table, key: &EntryKey) -> Result<(EntryKey, Packed), ControlError> {
+    if key.matches.len() != info.key.len() {
+        return Err(ControlError::MatchCount { want: info.key.len(), got: key.matches.len() });
+    }
+    if info.needs_priority != (key.priority > 0) || key.priority < 0 {
+        return Err(ControlError::Priority { needed: info.needs_priority, got: key.priority });
+    }
+    let mut packed = Packed { rank: i64::from(key.priority), ..Packed::default() };
+    let mut matches = Vec::with_capacity(key.matches.len());
+    for (field, (given, (known, part))) in key.matches.iter().zip(info.key.iter().zip(&code.key)).enumerate() {
+        let bits = known.bits;
+        let number = |bytes: &[u8]| {
+            let mut out = Vec::new();
+            bits::push_limbs(bytes, bits, &mut out).ok_or(ControlError::MatchWidth { field, bits }).map(|()| out)
+        };
+        let all_ones = bits::prefix_mask(bits, bits);
+        let zeros = vec![0; bits::limbs(bits)];
+        let bytes = |number: &[u64]| bits::to_bytes(number, bits);
+        let (mut value, mask, canonical) = match (known.kind, given) {
+            (MatchKind::Exact, Match::Exact(value)) => {
+                let value = number(value)?;
+                let canonical = Match::Exact(bytes(&value));
+                (value, all_ones, canonical)
+            }
+            (MatchKind::Valid, Match::Valid(valid)) => (vec![u64::from(*valid)], all_ones, given.clone()),
+            (MatchKind::Lpm, Match::Lpm { value, prefix_len }) => {
+                if *prefix_len > bits {
+                    return Err(ControlError::PrefixLength { field, bits, got: *prefix_len });
+                }
+                let (value, mask) = (number(value)?, bits::prefix_mask(*prefix_len, bits));
+                within(&value, &mask, field)?;
+                if !info.needs_priority {
+                    packed.rank = i64::from(*prefix_len);
+                }
+                let canonical = Match::Lpm { value: bytes(&value), prefix_len: *prefix_len };
+                (value, mask, canonical)
+            }
+            (MatchKind::Lpm, Match::Any) => {
+                (zeros.clone(), zeros.clone(), Match::Lpm { value: bytes(&zeros), prefix_len: 0 })
+            }
+            (MatchKind::Ternary, Match::Ternary { value, mask }) => {
+                let (value, mask) = (number(value)?, number(mask)?);
+                within(&value, &mask, field)?;
+                let canonical = Match::Ternary { value: bytes(&value), mask: bytes(&mask) };
+                (value, mask, canonical)
+            }
+            (MatchKind::Ternary, Match::Any) => {
+                (zeros.clone(), zeros.clone(), Match::Ternary { value: bytes(&zeros), mask: bytes(&zeros) })
+            }
+            (MatchKind::Range, Match::Range { low, high }) => {
+                let (low, high) = (number(low)?, number(high)?);
+                if high.iter().rev().lt(low.iter().rev()) {
+                    return Err(ControlError::EmptyRange { field });
+                }
+                let canonical = Match::Range { low: bytes(&low), high: bytes(&high) };
+                packed.ranges.push((part.limb, low, high));
+                (zeros.clone(), zeros.clone(), canonical)
+            }
+            (MatchKind::Range, Match::Any) => {
+                (zeros.clone(), zeros.clone(), Match::Range { low: bytes(&zeros), high: bytes(&all_ones) })
+            }
+            (want, got) => {
+                return Err(ControlError::MatchKind { field, want: want.name(), got: kind_name(got) });
+            }
+        };
+        if let Some(fixed) = &part.mask {
+            for (value, fixed) in value.iter_mut().zip(fixed) {
+                *value &= fixed;
+            }
+        }
+        packed.value.extend(value);
+        packed.mask.extend(mask);
+        matches.push(canonical);
+    }
+    Ok((EntryKey { matches, priority: key.priority }, packed))
+}
+
+fn within(value: &[u64], mask: &[u64], field: usize) -> Result<(), ControlError> {
+    if value.iter().zip(mask).any(|(value, mask)| value & !mask != 0) {
+        return Err(ControlError::BitsOutsideMask { field });
+    }
+    Ok(())
+}
+
+fn kind_name(given: &Match) -> &'static str {
+    match given {
+        Match::Exact(_) => "exact",
+        Match::Lpm { .. } => "lpm",
+        Match::Ternary { .. } => "ternary",
+        Match::Range { .. } => "range",
+        Match::Valid(_) => "valid",
+        Match::Any => "don't care",
+    }
+}
+
+/// Checks an action of one of `allowed`; gives its full-width form and its limbs.
+pub(crate) fn call(
+    program: &Program,
+    allowed: impl FnOnce(ActionId) -> bool,
+    call: &ActionCall,
+) -> Result<(ActionCall, Call), ControlError> {
+    let action = call.action;
+    if action.index() >= program.actions.len() || !allowed(action) {
+        return Err(ControlError::ActionNotInTable { action });
+    }
+    let info = &program.actions[action.index()];
+    if call.params.len() != info.params.len() {
+        return Err(ControlError::ParamCount { want: info.params.len(), got: call.params.len() });
+    }
+    let mut params = Vec::with_capacity(program.code.actions[action.index()].param_limbs as usize);
+    let mut full = Vec::with_capacity(call.params.len());
+    for (param, (bytes, known)) in call.params.iter().zip(&info.params).enumerate() {
+        let start = params.len();
+        bits::push_limbs(bytes, known.bits, &mut params).ok_or(ControlError::ParamWidth { param, bits: known.bits })?;
+        full.push(bits::to_bytes(&params[start..], known.bits));
+    }
+    Ok((ActionCall { action, params: full }, Call { action: action.0, params: params.into() }))
+}
+
+/// The form in which a constant call of the program is read back.
+pub(crate) fn written(program: &Program, action: u32, params: &[u64]) -> ActionCall {
+    let code = &program.code.actions[action as usize];
+    let param = |(limb, bits): &(u32, u32)| bits::to_bytes(&params[*limb as usize..][..bits::limbs(*bits)], *bits);
+    ActionCall { action: ActionId(action), params: code.params.iter().map(param).collect() }
+}
+
+/// Rates that make sense together.
+pub(crate) fn check_rates(config: Option<MeterConfig>) -> Result<(), ControlError> {
+    if config.is_some_and(|config| config.cir > config.pir) {
+        return Err(ControlError::MeterRates);
+    }
+    Ok(())
+}

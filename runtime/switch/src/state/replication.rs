@@ -1,0 +1,130 @@
+//! Multicast groups and clone sessions.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use crate::error::ControlError;
+use crate::ids::Port;
+use crate::types::{CloneSession, CloneTarget, ReplicationNode};
+
+/// Most replicas of one group.
+const MAX_REPLICAS: usize = 1 << 16;
+/// Session ids have 15 bits.
+const MAX_SESSION: u16 = 32767;
+
+/// A replica: port and `egress_rid`.
+pub(crate) type Replica = (Port, u16);
+
+#[derive(Debug)]
+struct Listed<T> {
+    written: T,
+    /// In the order in which copies leave.
+    replicas: Vec<Replica>,
+}
+
+/// All replication lists.
+#[derive(Debug, Default)]
+pub(crate) struct Replication {
+    groups: BTreeMap<u32, Listed<Vec<ReplicationNode>>>,
+    sessions: BTreeMap<u16, Listed<CloneSession>>,
+}
+
+impl Replication {
+    pub(crate) fn insert_group(&mut self, id: u32, nodes: &[ReplicationNode]) -> Result<(), ControlError> {
+        if id == 0 {
+            return Err(ControlError::MulticastGroupZero);
+        }
+        if self.groups.contains_key(&id) {
+            return Err(ControlError::MulticastGroupExists(id));
+        }
+        self.groups.insert(id, Listed { written: nodes.to_vec(), replicas: flatten(nodes)? });
+        Ok(())
+    }
+
+    pub(crate) fn modify_group(&mut self, id: u32, nodes: &[ReplicationNode]) -> Result<(), ControlError> {
+        let group = self.groups.get_mut(&id).ok_or(ControlError::MulticastGroupNotFound(id))?;
+        *group = Listed { written: nodes.to_vec(), replicas: flatten(nodes)? };
+        Ok(())
+    }
+
+    pub(crate) fn delete_group(&mut self, id: u32) -> Result<(), ControlError> {
+        self.groups.remove(&id).map(drop).ok_or(ControlError::MulticastGroupNotFound(id))
+    }
+
+    pub(crate) fn groups(&self) -> impl Iterator<Item = (u32, &Vec<ReplicationNode>)> {
+        self.groups.iter().map(|(id, group)| (*id, &group.written))
+    }
+
+    /// Copies that the group makes; none if it does not exist.
+    pub(crate) fn replicas(&self, id: u32) -> &[Replica] {
+        self.groups.get(&id).map_or(&[], |group| &group.replicas)
+    }
+
+    pub(crate) fn insert_session(&mut self, id: u16, session: &CloneSession) -> Result<(), ControlError> {
+        if id > MAX_SESSION {
+            return Err(ControlError::CloneSessionRange(id));
+        }
+        if self.sessions.contains_key(&id) {
+            return Err(ControlError::CloneSessionExists(id));
+        }
+        self.sessions.insert(id, listed(session)?);
+        Ok(())
+    }
+
+    pub(crate) fn modify_session(&mut self, id: u16, session: &CloneSession) -> Result<(), ControlError> {
+        let entry = self.sessions.get_mut(&id).ok_or(ControlError::CloneSessionNotFound(id))?;
+        *entry = listed(session)?;
+        Ok(())
+    }
+
+    pub(crate) fn delete_session(&mut self, id: u16) -> Result<(), ControlError> {
+        self.sessions.remove(&id).map(drop).ok_or(ControlError::CloneSessionNotFound(id))
+    }
+
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = (u16, &CloneSession)> {
+        self.sessions.iter().map(|(id, session)| (*id, &session.written))
+    }
+
+    /// Copies that a clone session makes and the most bytes of each; `None` if it does not exist.
+    pub(crate) fn session(&self, id: u16) -> Option<(&[Replica], u32)> {
+        let session = self.sessions.get(&id)?;
+        let limit = match session.written.max_packet_length {
+            0 => u32::MAX,
+            length => u32::from(length),
+        };
+        let replicas = match session.written.target {
+            CloneTarget::Group(group) => self.replicas(group),
+            CloneTarget::Port(_) | CloneTarget::Replicas(_) => &session.replicas,
+        };
+        Some((replicas, limit))
+    }
+}
+
+fn listed(session: &CloneSession) -> Result<Listed<CloneSession>, ControlError> {
+    let replicas = match &session.target {
+        CloneTarget::Port(port) => vec![(*port, 0)],
+        CloneTarget::Group(_) => Vec::new(),
+        CloneTarget::Replicas(nodes) => flatten(nodes)?,
+    };
+    Ok(Listed { written: session.clone(), replicas })
+}
+
+/// Nodes in the order given, the ports of each ascending.
+fn flatten(nodes: &[ReplicationNode]) -> Result<Vec<Replica>, ControlError> {
+    if nodes.iter().map(|node| node.ports.len()).sum::<usize>() > MAX_REPLICAS {
+        return Err(ControlError::TooManyReplicas { max: MAX_REPLICAS });
+    }
+    let mut replicas = Vec::new();
+    let mut seen = BTreeSet::new();
+    for node in nodes {
+        let mut ports = node.ports.clone();
+        ports.sort_unstable();
+        for port in ports {
+            if !seen.insert((node.instance, port)) {
+                return Err(ControlError::DuplicateReplica { port, instance: node.instance });
+            }
+            replicas.push((port, node.instance));
+        }
+    }
+    Ok(replicas)
+}
