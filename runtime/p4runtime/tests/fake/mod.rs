@@ -14,10 +14,16 @@ use futures::{Stream, stream};
 use prost::Message;
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
-use tonic::{Code, Request, Response, Status, Streaming, codegen::BoxStream, transport::Server};
+use tonic::{
+    Code, Request, Response, Status, Streaming,
+    codegen::BoxStream,
+    service::Routes,
+    transport::{Server, ServerTlsConfig},
+};
 use vouch_p4runtime::{
     Event, EventReceiver, Session, SessionConfig,
     client::BackoffConfig,
+    gnmi::g_nmi_server::{GNmi, GNmiServer},
     google::rpc,
     p4::v1::{
         self, CapabilitiesRequest, CapabilitiesResponse, ForwardingPipelineConfig, GetForwardingPipelineConfigRequest,
@@ -70,12 +76,25 @@ struct Service {
 
 impl FakeSwitch {
     pub(crate) async fn start() -> Self {
+        Self::launch(Server::builder(), Routes::default()).await
+    }
+
+    /// One that serves something else too.
+    pub(crate) async fn start_with(gnmi: GNmiServer<impl GNmi>) -> Self {
+        Self::launch(Server::builder(), Routes::new(gnmi)).await
+    }
+
+    pub(crate) async fn start_tls(tls: ServerTlsConfig) -> Self {
+        Self::launch(Server::builder().tls_config(tls).expect("the settings are valid"), Routes::default()).await
+    }
+
+    async fn launch(builder: Server, routes: Routes) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let (sender, streams) = mpsc::channel(16);
         let script = Arc::<Mutex<Script>>::default();
         let service = Service { script: script.clone(), streams: sender };
-        let server = tokio::spawn(serve(service.clone(), listener));
+        let server = tokio::spawn(serve(builder, routes, service.clone(), listener));
         Self { address, script, streams, service, server }
     }
 
@@ -88,7 +107,7 @@ impl FakeSwitch {
     /// Another process at the same address.
     pub(crate) async fn restart(&mut self) {
         let listener = TcpListener::bind(self.address).await.expect("the port of the stopped server");
-        self.server = tokio::spawn(serve(self.service.clone(), listener));
+        self.server = tokio::spawn(serve(Server::builder(), Routes::default(), self.service.clone(), listener));
     }
 
     /// The next controller that opens a stream.
@@ -119,11 +138,11 @@ impl Drop for FakeSwitch {
     }
 }
 
-async fn serve(service: Service, listener: TcpListener) {
+async fn serve(mut builder: Server, routes: Routes, service: Service, listener: TcpListener) {
     let service =
         P4RuntimeServer::new(service).max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE);
     let incoming = TcpListenerStream::new(listener);
-    Server::builder().add_service(service).serve_with_incoming(incoming).await.expect("serving does not fail");
+    builder.add_routes(routes.add_service(service)).serve_with_incoming(incoming).await.expect("serving does not fail");
 }
 
 impl Controller {
