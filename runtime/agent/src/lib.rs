@@ -11,4 +11,4 @@ pub mod peering;
 
 pub use config::Config;
 pub use events::{AgentEvent, AgentEventKind, Place};
-pub use peering::{PeerEvent, PeeringSetup};
+pub use peering::{PeerEvent, Peering, PeeringHandle, PeeringSetup};

@@ -260,6 +260,13 @@ fn a_missing_probe_address_is_a_warning() {
 }
 
 #[test]
+fn a_queue_that_cannot_hold_a_synchronisation_is_a_warning() {
+    let text = VALID.replace("plaintext: true", "plaintext: true\n  queue: 1000");
+    let warnings = Config::parse("t.yaml", &text).expect("a warning stops nothing").warnings;
+    assert!(warnings.iter().any(|warning| warning.path == "peering.queue"), "{warnings:?}");
+}
+
+#[test]
 fn what_is_no_configuration_at_all_is_told() {
     assert_eq!(
         problems(""),

@@ -115,6 +115,15 @@ fn sections(reader: &mut Reader, root: &Field<'_>, files: &mut Files, facts: &mu
     let quarantine = tuning::quarantine(reader, section("quarantine"));
     let needed = !peers.is_empty();
     let peering = peers::peering(reader, root, section("peering"), needed, files, facts);
+    if peering.queue <= limits.method.hosts {
+        let at = section("peering").unwrap_or_else(|| root.clone());
+        reader.warn(
+            at.node.at,
+            "peering.queue",
+            format!("{} messages are fewer than the {} hosts of `limits.hosts`", peering.queue, limits.method.hosts),
+            "a whole synchronisation must fit: raise `queue`, or lower `hosts`",
+        );
+    }
     let vtep = VtepConfig {
         address,
         probe_mac,

@@ -57,7 +57,7 @@ pub(super) fn peering(
         dead_after: Duration::from_secs(3),
         reconnect: Duration::from_millis(100),
         reconnect_max: Duration::from_secs(5),
-        queue: 65_536,
+        queue: 327_680,
         max_message: 1 << 20,
     };
     let Some(field) = field else {

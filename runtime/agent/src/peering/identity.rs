@@ -1,0 +1,95 @@
+//! Certificates: ours, and what a caller's says.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto};
+use tonic::transport::{Certificate, ClientTlsConfig, Identity};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+use super::api::PeeringError;
+use crate::config::PeerSecurity;
+
+/// Who opened a connection, as far as that is proven.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    /// The other end of the connection.
+    pub(super) from: String,
+    /// The names in its certificate; `None` without TLS, when nothing is proven.
+    pub(super) certified: Option<Arc<[String]>>,
+}
+
+/// The files of a TLS identity, read and checked once.
+pub(super) struct TlsFiles {
+    ca: Vec<u8>,
+    cert: Vec<u8>,
+    key: Vec<u8>,
+}
+
+impl TlsFiles {
+    /// `None` if the peering is to be plaintext.
+    pub(super) fn read(security: &PeerSecurity) -> Result<Option<Self>, PeeringError> {
+        match security {
+            PeerSecurity::Plaintext => Ok(None),
+            PeerSecurity::Tls { ca, cert, key } => Ok(Some(Self { ca: file(ca)?, cert: file(cert)?, key: file(key)? })),
+        }
+    }
+
+    /// For dialling: whoever answers must have a certificate for `peer`.
+    pub(super) fn client(&self, peer: &str) -> ClientTlsConfig {
+        ClientTlsConfig::new()
+            .domain_name(peer)
+            .ca_certificate(Certificate::from_pem(&self.ca))
+            .identity(Identity::from_pem(&self.cert, &self.key))
+    }
+
+    /// For listening: whoever calls must have a certificate of our authority.
+    pub(super) fn acceptor(&self, name: &str) -> Result<TlsAcceptor, PeeringError> {
+        let wrong = |what: &str, why: String| PeeringError::Identity(format!("{what}: {why}"));
+        let provider = Arc::new(crypto::ring::default_provider());
+        let mut roots = RootCertStore::empty();
+        for root in CertificateDer::pem_slice_iter(&self.ca) {
+            let root = root.map_err(|error| wrong("the authority's certificate", error.to_string()))?;
+            roots.add(root).map_err(|error| wrong("the authority's certificate", error.to_string()))?;
+        }
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+            .build()
+            .map_err(|error| wrong("the authority's certificate", error.to_string()))?;
+        let chain = CertificateDer::pem_slice_iter(&self.cert)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| wrong("our certificate", error.to_string()))?;
+        let names = chain.first().map(names).unwrap_or_default();
+        if !names.iter().any(|certified| certified.eq_ignore_ascii_case(name)) {
+            return Err(wrong("our certificate", format!("it is for {names:?}, but our name is `{name}`")));
+        }
+        let key =
+            PrivateKeyDer::from_pem_slice(&self.key).map_err(|error| wrong("our private key", error.to_string()))?;
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| wrong("TLS", error.to_string()))?
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(chain, key)
+            .map_err(|error| wrong("our certificate and private key", error.to_string()))?;
+        config.alpn_protocols.push(b"h2".to_vec());
+        Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+}
+
+fn file(path: &Path) -> Result<Vec<u8>, PeeringError> {
+    std::fs::read(path).map_err(|error| PeeringError::File { path: path.to_owned(), why: error.to_string() })
+}
+
+/// The DNS names that a certificate is for. One that cannot be read is for nobody.
+pub(super) fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
+    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else { return Vec::new() };
+    let Ok(Some(alternatives)) = certificate.subject_alternative_name() else { return Vec::new() };
+    let dns = |name: &GeneralName<'_>| match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        _ => None,
+    };
+    alternatives.value.general_names.iter().filter_map(dns).collect()
+}

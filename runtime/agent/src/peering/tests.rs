@@ -1,0 +1,464 @@
+//! Peers over loopback: honest ones, mistaken ones, and ones that only pretend.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::Streaming;
+use vouch_mobility::{Advertisement, HostKey, Message, Sequence, Sync, VtepAddr};
+use vouch_net::{MacAddr, Vni};
+
+use super::proto::frame::Content;
+use super::proto::peering_client::PeeringClient;
+use super::proto::{self, Frame};
+use super::*;
+use crate::config::{PeerConfig, PeerSecurity, PeeringConfig};
+
+const A: VtepAddr = VtepAddr(Ipv4Addr::new(10, 0, 0, 1));
+const B: VtepAddr = VtepAddr(Ipv4Addr::new(10, 0, 0, 2));
+const C: VtepAddr = VtepAddr(Ipv4Addr::new(10, 0, 0, 3));
+
+/// An authority, and the folder with the certificates it signed.
+struct Authority {
+    folder: TempDir,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).expect("a certificate");
+        std::fs::write(folder.path().join("ca.pem"), certificate.pem()).expect("the folder is writable");
+        Self { folder, issuer: Issuer::new(params, key) }
+    }
+
+    /// A certificate for `name`, which is trusted by whoever trusts `trust`.
+    fn identity(&self, name: &str, trust: &Authority) -> PeerSecurity {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new([name.to_owned()]).expect("a name");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        let file = |extension: &str, text: String| -> PathBuf {
+            let path = self.folder.path().join(format!("{name}.{extension}"));
+            std::fs::write(&path, text).expect("the folder is writable");
+            path
+        };
+        PeerSecurity::Tls {
+            ca: trust.folder.path().join("ca.pem"),
+            cert: file("pem", certificate.pem()),
+            key: file("key", key.serialize_pem()),
+        }
+    }
+}
+
+fn setup(name: &str, address: VtepAddr, security: PeerSecurity, peers: &[(&str, VtepAddr, &str)]) -> PeeringSetup {
+    let peers = peers
+        .iter()
+        .map(|(name, address, endpoint)| PeerConfig {
+            name: (*name).to_owned(),
+            address: *address,
+            endpoint: (*endpoint).to_owned(),
+            vnis: None,
+        })
+        .collect();
+    PeeringSetup {
+        name: name.to_owned(),
+        address,
+        peers,
+        config: PeeringConfig {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            security,
+            heartbeat: Duration::from_millis(50),
+            dead_after: Duration::from_secs(20),
+            reconnect: Duration::from_millis(10),
+            reconnect_max: Duration::from_millis(100),
+            queue: 1_000,
+            max_message: 65_536,
+        },
+    }
+}
+
+/// The endpoint of a peer that dials us, and so is never dialled.
+const NEVER: &str = "http://127.0.0.1:1";
+
+struct Agent {
+    handle: PeeringHandle,
+    events: mpsc::Receiver<PeerEvent>,
+}
+
+impl Agent {
+    async fn start(setup: PeeringSetup) -> Self {
+        let (handle, events) = Peering::start(setup).await.expect("the peering starts");
+        Self { handle, events }
+    }
+
+    fn url(&self, scheme: &str) -> String {
+        format!("{scheme}://{}", self.handle.local_address().expect("it has peers and so listens"))
+    }
+
+    /// The next event; a test that waits for one that never comes fails instead of hanging.
+    async fn next(&mut self) -> PeerEvent {
+        let event = tokio::time::timeout(Duration::from_secs(30), self.events.recv()).await;
+        event.expect("an event within 30 seconds").expect("the peering runs")
+    }
+
+    async fn up(&mut self, vtep: VtepAddr) {
+        assert_eq!(self.next().await, PeerEvent::Up { vtep });
+    }
+
+    async fn down(&mut self, vtep: VtepAddr) -> DownReason {
+        match self.next().await {
+            PeerEvent::Down { vtep: who, reason } if who == vtep => reason,
+            other => panic!("expected {vtep} to go down, but: {other:?}"),
+        }
+    }
+
+    async fn refused(&mut self) -> RefusalReason {
+        match self.next().await {
+            PeerEvent::Refused(refusal) => refusal.reason,
+            other => panic!("expected a refusal, but: {other:?}"),
+        }
+    }
+
+    async fn hears(&mut self, vtep: VtepAddr, message: Message) {
+        assert_eq!(self.next().await, PeerEvent::Message { vtep, message });
+    }
+}
+
+fn advertisement(number: u32) -> Message {
+    Message::Advertisement(Advertisement {
+        host: HostKey { vni: Vni::new(5001).expect("24 bits"), mac: MacAddr([2, 0, 0, 0, 0, 1]) },
+        addresses: vec![Ipv4Addr::new(192, 168, 1, 1).into()],
+        sequence: Sequence(number),
+        migration: None,
+    })
+}
+
+/// B, and A that dials it.
+async fn pair(a: PeerSecurity, b: PeerSecurity, scheme: &str) -> (Agent, Agent) {
+    let b = Agent::start(setup("b", B, b, &[("a", A, NEVER)])).await;
+    let a = Agent::start(setup("a", A, a, &[("b", B, &b.url(scheme))])).await;
+    (a, b)
+}
+
+/// Somebody who speaks the protocol by hand.
+struct Rogue {
+    out: mpsc::Sender<Frame>,
+    inbound: Streaming<Frame>,
+}
+
+impl Rogue {
+    async fn connect(to: &Agent, first: Content) -> Self {
+        let (out, frames) = mpsc::channel(4);
+        out.send(Frame { content: Some(first) }).await.expect("the receiver is below");
+        let mut client = PeeringClient::connect(to.url("http")).await.expect("somebody listens");
+        let inbound = client.session(ReceiverStream::new(frames)).await.expect("a stream").into_inner();
+        Self { out, inbound }
+    }
+
+    async fn say(&self, content: Option<Content>) {
+        self.out.send(Frame { content }).await.expect("the stream is open");
+    }
+
+    /// Reads to the end; the reason that the other side gave.
+    async fn goodbye(mut self) -> String {
+        loop {
+            match self.inbound.message().await.expect("a proper end").and_then(|frame| frame.content) {
+                Some(Content::Goodbye(goodbye)) => return goodbye.reason,
+                Some(Content::Hello(_) | Content::Heartbeat(_) | Content::Batch(_)) => {}
+                None => panic!("the stream ended without a reason"),
+            }
+        }
+    }
+}
+
+fn hello(name: &str, address: VtepAddr) -> Content {
+    Content::Hello(proto::Hello { version: VERSION, name: name.to_owned(), vtep_address: address.0.to_bits() })
+}
+
+/// B without TLS, with A (a rogue, to be connected) and C as peers, and C with a session.
+async fn under_attack() -> (Agent, Agent) {
+    let peers = [("a", A, NEVER), ("c", C, "")];
+    let c = Agent::start(setup("c", C, PeerSecurity::Plaintext, &[("b", B, NEVER)])).await;
+    let url = c.url("http");
+    let mut b = Agent::start(setup(
+        "b",
+        B,
+        PeerSecurity::Plaintext,
+        &peers.map(|(name, address, endpoint)| {
+            (name, address, if endpoint.is_empty() { url.as_str() } else { endpoint })
+        }),
+    ))
+    .await;
+    let mut c = c;
+    b.up(C).await;
+    c.up(B).await;
+    (b, c)
+}
+
+/// The session between B and C has survived.
+async fn unharmed(b: &mut Agent, c: &mut Agent) {
+    c.handle.send(B, advertisement(77)).expect("a session");
+    b.hears(C, advertisement(77)).await;
+}
+
+#[tokio::test]
+async fn two_peers_exchange_messages_in_order_under_mutual_tls() {
+    let authority = Authority::new();
+    let (mut a, mut b) = pair(authority.identity("a", &authority), authority.identity("b", &authority), "https").await;
+    a.up(B).await;
+    b.up(A).await;
+    a.handle.send(B, Message::Sync(Sync::Start)).expect("a session");
+    for number in 0..500 {
+        a.handle.send(B, advertisement(number)).expect("room");
+        b.handle.send(A, advertisement(number)).expect("room");
+    }
+    b.hears(A, Message::Sync(Sync::Start)).await;
+    for number in 0..500 {
+        b.hears(A, advertisement(number)).await;
+        a.hears(B, advertisement(number)).await;
+    }
+    assert_eq!((b.handle.counters().received, b.handle.counters().refused), (501, 0));
+    assert_eq!(a.handle.send(C, advertisement(0)), Err(SendError::Unknown));
+    assert_eq!(a.handle.counters().dropped, 1);
+}
+
+#[tokio::test]
+async fn a_peer_of_another_authority_is_refused_and_counted() {
+    let (ours, other) = (Authority::new(), Authority::new());
+    // A trusts B's authority, so that only B has a reason to refuse.
+    let (_a, mut b) = pair(other.identity("a", &ours), ours.identity("b", &ours), "https").await;
+    assert!(matches!(b.refused().await, RefusalReason::Handshake(why) if why.contains("certificate")));
+    assert!(b.handle.counters().refused >= 1);
+    assert_eq!(b.handle.counters().sessions, 0);
+}
+
+#[tokio::test]
+async fn a_listener_of_another_authority_gets_no_hello() {
+    let (ours, other) = (Authority::new(), Authority::new());
+    let (mut a, b) = pair(ours.identity("a", &ours), other.identity("b", &ours), "https").await;
+    assert!(matches!(a.refused().await, RefusalReason::Handshake(why) if why.contains("invalid peer certificate")));
+    assert_eq!(b.handle.counters().sessions, 0);
+}
+
+#[tokio::test]
+async fn a_peer_with_the_certificate_of_another_is_refused() {
+    let authority = Authority::new();
+    let b = setup("b", B, authority.identity("b", &authority), &[("a", A, NEVER), ("x", C, NEVER)]);
+    let mut b = Agent::start(b).await;
+    // X has a certificate of its own, and says that it is A.
+    let mut x = setup("x", A, authority.identity("x", &authority), &[("b", B, &b.url("https"))]);
+    x.config.listen = (Ipv4Addr::LOCALHOST, 0).into();
+    let tls = TlsFiles::read(&x.config.security).expect("the files are there");
+    let (events, _receiver) = mpsc::channel(1);
+    let mut liar = Shared::new(x, events);
+    let endpoint = dial::endpoint(&liar, &liar.peers[&B], tls.as_ref()).expect("a URL");
+    liar.setup.name = "a".to_owned();
+    let (liar, shutdown) = (Arc::new(liar), CancellationToken::new());
+    let peer = liar.peers[&B].clone();
+    let dialling = tokio::spawn(shutdown.clone().run_until_cancelled_owned(dial::dial(liar, peer, endpoint)));
+    let expected = RefusalReason::Name { announced: "a".to_owned(), certified: vec!["x".to_owned()] };
+    assert_eq!(b.refused().await, expected);
+    assert_eq!(b.handle.counters().sessions, 0);
+    shutdown.cancel();
+    dialling.await.expect("the dialler does not panic");
+}
+
+#[tokio::test]
+async fn a_listener_with_the_certificate_of_another_is_refused() {
+    let authority = Authority::new();
+    let b = Agent::start(setup("x", B, authority.identity("x", &authority), &[("a", A, NEVER)])).await;
+    let a = setup("a", A, authority.identity("a", &authority), &[("b", B, &b.url("https"))]);
+    let mut a = Agent::start(a).await;
+    assert!(
+        matches!(a.refused().await, RefusalReason::Handshake(why) if why.contains("NotValidForName") || why.contains("not valid for name"))
+    );
+}
+
+#[tokio::test]
+async fn a_certificate_that_does_not_carry_our_own_name_is_no_identity() {
+    let authority = Authority::new();
+    let wrong = setup("b", B, authority.identity("x", &authority), &[("a", A, NEVER)]);
+    let error = Peering::start(wrong).await.expect_err("the names differ").to_string();
+    assert!(error.contains("our certificate: it is for [\"x\"], but our name is `b`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_known_name_with_another_address_is_refused() {
+    let authority = Authority::new();
+    let mut b = Agent::start(setup("b", B, authority.identity("b", &authority), &[("a", A, NEVER)])).await;
+    let zero = VtepAddr(Ipv4Addr::new(10, 0, 0, 0));
+    let a = setup("a", zero, authority.identity("a", &authority), &[("b", B, &b.url("https"))]);
+    let mut a = Agent::start(a).await;
+    let expected = RefusalReason::Address { name: "a".to_owned(), announced: "10.0.0.0".to_owned(), configured: A };
+    assert_eq!(b.refused().await, expected);
+    assert!(matches!(a.refused().await, RefusalReason::ByPeer(why) if why.contains("announces VTEP address 10.0.0.0")));
+}
+
+#[tokio::test]
+async fn plaintext_against_tls_is_refused_on_the_side_that_has_tls() {
+    let authority = Authority::new();
+    let (_a, mut b) = pair(PeerSecurity::Plaintext, authority.identity("b", &authority), "http").await;
+    assert!(matches!(b.refused().await, RefusalReason::Handshake(_)));
+    let (mut a, _b) = pair(authority.identity("a", &authority), PeerSecurity::Plaintext, "https").await;
+    assert!(matches!(a.refused().await, RefusalReason::Handshake(_)));
+}
+
+#[tokio::test]
+async fn strangers_and_wrong_hellos_are_refused_with_the_reason() {
+    let (mut b, mut c) = under_attack().await;
+    let old = Content::Hello(proto::Hello { version: 7, name: "a".to_owned(), vtep_address: A.0.to_bits() });
+    let cases = [
+        (hello("stranger", A), "`stranger` is not a configured peer"),
+        (hello("c", C), "`c` dialled, but the VTEP with the lower address does that"),
+        (hello("a", C), "`a` announces VTEP address 10.0.0.3, but 10.0.0.1 is configured for it"),
+        (old, "it speaks protocol version 7, this agent 1"),
+        (Content::Heartbeat(proto::Heartbeat {}), "no proper hello: it began with something else"),
+    ];
+    for (first, expected) in cases {
+        let rogue = Rogue::connect(&b, first).await;
+        assert_eq!(b.refused().await.to_string(), expected);
+        assert_eq!(rogue.goodbye().await, expected);
+    }
+    assert_eq!(b.handle.counters().refused, 5);
+    unharmed(&mut b, &mut c).await;
+}
+
+#[tokio::test]
+async fn what_is_no_message_closes_its_session_and_no_other() {
+    let (mut b, mut c) = under_attack().await;
+    let batch = |message| Some(Content::Batch(proto::Batch { messages: vec![message] }));
+    let host = Some(proto::Host { vni: 5001, mac: vec![1; 7] });
+    let withdrawal = proto::Withdrawal { host, sequence: 0, moved_to: None };
+    let cases = [
+        (None, "malformed: a frame of unknown kind"),
+        (Some(hello("a", A)), "malformed: a second hello"),
+        (batch(proto::Message { kind: None }), "malformed: a message of unknown kind"),
+        (
+            batch(proto::Message { kind: Some(proto::message::Kind::Withdrawal(withdrawal)) }),
+            "malformed: a MAC address of 7 bytes",
+        ),
+    ];
+    for (number, (content, expected)) in (1..).zip(cases) {
+        let rogue = Rogue::connect(&b, hello("a", A)).await;
+        b.up(A).await;
+        rogue.say(content).await;
+        assert_eq!(b.down(A).await.to_string(), expected);
+        assert_eq!(rogue.goodbye().await, expected);
+        assert_eq!(b.handle.counters().malformed, number);
+    }
+    unharmed(&mut b, &mut c).await;
+}
+
+#[tokio::test]
+async fn an_oversized_frame_closes_its_session_and_no_other() {
+    let (mut b, mut c) = under_attack().await;
+    let rogue = Rogue::connect(&b, hello("a", A)).await;
+    b.up(A).await;
+    rogue.say(Some(Content::Goodbye(proto::Goodbye { reason: "x".repeat(100_000) }))).await;
+    assert!(matches!(b.down(A).await, DownReason::Malformed(why) if why.contains("too large")));
+    assert_eq!(b.handle.counters().malformed, 1);
+    unharmed(&mut b, &mut c).await;
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_protocol_do_no_harm() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (mut b, mut c) = under_attack().await;
+    let address = b.handle.local_address().expect("it listens");
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("it accepts");
+    // It may hang up before it has read everything.
+    let _ = stream.write_all(&[0xa5; 4_096]).await;
+    let _ = stream.read_to_end(&mut Vec::new()).await;
+    unharmed(&mut b, &mut c).await;
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_read_is_disconnected_before_its_queue_grows() {
+    let (mut b, mut c) = under_attack().await;
+    let slow = Rogue::connect(&b, hello("a", A)).await;
+    b.up(A).await;
+    let mut sent = 0;
+    let error = loop {
+        match b.handle.send(A, advertisement(sent)) {
+            Ok(()) => sent += 1,
+            Err(error) => break error,
+        }
+        // The writer gets its chances to empty the queue into the connection, and uses them for well-filled frames.
+        if sent % 256 == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(sent < 10_000_000, "the queue has no bound");
+    };
+    assert_eq!(error, SendError::TooSlow);
+    assert_eq!(b.down(A).await, DownReason::TooSlow);
+    assert_eq!(b.handle.send(A, advertisement(0)), Err(SendError::NotConnected));
+    assert_eq!((b.handle.counters().too_slow, b.handle.counters().dropped), (1, 2));
+    unharmed(&mut b, &mut c).await;
+    drop(slow);
+    // Afterwards the peer is welcome again.
+    let _again = Rogue::connect(&b, hello("a", A)).await;
+    b.up(A).await;
+}
+
+#[tokio::test]
+async fn a_silent_peer_is_given_up() {
+    let mut b = setup("b", B, PeerSecurity::Plaintext, &[("a", A, NEVER)]);
+    b.config.dead_after = Duration::from_millis(200);
+    let mut b = Agent::start(b).await;
+    let silent = Rogue::connect(&b, hello("a", A)).await;
+    b.up(A).await;
+    assert_eq!(b.down(A).await, DownReason::Silent);
+    assert_eq!(b.handle.counters().silent, 1);
+    drop(silent);
+}
+
+#[tokio::test]
+async fn a_newer_session_replaces_the_one_before() {
+    let (mut b, _c) = under_attack().await;
+    let first = Rogue::connect(&b, hello("a", A)).await;
+    b.up(A).await;
+    let second = Rogue::connect(&b, hello("a", A)).await;
+    assert_eq!(b.down(A).await, DownReason::Replaced);
+    b.up(A).await;
+    assert_eq!(first.goodbye().await, "replaced by a newer session");
+    let withdrawal = Message::Sync(Sync::End { hosts: 3 });
+    second.say(Some(Content::Batch(proto::Batch { messages: vec![codec::encode(&withdrawal)] }))).await;
+    b.hears(A, withdrawal).await;
+}
+
+#[tokio::test]
+async fn a_restarted_peer_is_found_again() {
+    let mut config = setup("b", B, PeerSecurity::Plaintext, &[("a", A, NEVER)]);
+    let mut b = Agent::start(config.clone()).await;
+    let a = setup("a", A, PeerSecurity::Plaintext, &[("b", B, &b.url("http"))]);
+    let mut a = Agent::start(a).await;
+    a.up(B).await;
+    b.up(A).await;
+    config.config.listen = b.handle.local_address().expect("it listens");
+    b.handle.shutdown().await;
+    assert_eq!(a.down(B).await, DownReason::Closed("shutting down".to_owned()));
+    assert_eq!(a.handle.send(B, advertisement(0)), Err(SendError::NotConnected));
+
+    let mut b = Agent::start(config).await;
+    a.up(B).await;
+    b.up(A).await;
+    a.handle.send(B, advertisement(1)).expect("a session");
+    b.hears(A, advertisement(1)).await;
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_told() {
+    let first = Agent::start(setup("b", B, PeerSecurity::Plaintext, &[("a", A, NEVER)])).await;
+    let mut second = setup("c", C, PeerSecurity::Plaintext, &[("a", A, NEVER)]);
+    second.config.listen = first.handle.local_address().expect("it listens");
+    let error = Peering::start(second).await.expect_err("the address is taken").to_string();
+    assert!(error.starts_with("cannot listen for peers on 127.0.0.1:"), "{error}");
+}
