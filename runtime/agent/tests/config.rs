@@ -281,6 +281,11 @@ fn what_is_no_configuration_at_all_is_told() {
 }
 
 #[test]
+fn a_mistake_at_the_very_end_is_not_beyond_it() {
+    assert!(problems("name: a\n¡").starts_with("t.yaml:2:"), "{}", problems("name: a\n¡"));
+}
+
+#[test]
 fn aliases_are_refused_before_they_multiply() {
     let bomb = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n";
     assert_eq!(

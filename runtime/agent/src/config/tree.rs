@@ -55,7 +55,11 @@ pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
     let mut builder = Builder { open: Vec::new(), root: None };
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|scan| {
-            error(mark(scan.marker()), format!("this is not YAML: {}", scan.info()), "look at indentation and quotes")
+            error(
+                within(mark(scan.marker()), text),
+                format!("this is not YAML: {}", scan.info()),
+                "look at indentation and quotes",
+            )
         })?;
         builder.event(event, mark(&span.start))?;
     }
@@ -64,6 +68,17 @@ pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
 
 fn mark(marker: &Marker) -> Mark {
     Mark { line: marker.line().max(1), column: marker.col() + 1 }
+}
+
+/// The parser may look one line past the end of the text; an editor cannot.
+fn within(at: Mark, text: &str) -> Mark {
+    // YAML breaks lines at a line feed, a carriage return, or both.
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let last = Mark {
+        line: text.matches('\n').count() + 1,
+        column: text.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1,
+    };
+    at.min(last)
 }
 
 fn error(at: Mark, what: impl Into<String>, help: &'static str) -> SyntaxError {
