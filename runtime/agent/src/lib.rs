@@ -10,5 +10,6 @@ mod events;
 pub mod peering;
 
 pub use config::Config;
+pub use driver::{Agent, AgentOptions, AgentStatus, DriverCounters, HostStatus, SwitchSetupError, TaskCounters};
 pub use events::{AgentEvent, AgentEventKind, Place};
 pub use peering::{PeerEvent, Peering, PeeringHandle, PeeringSetup};

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
     ArpHardware, ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol, EthernetRepr,
-    Icmpv6Packet, Icmpv6Repr, IpProtocol, Ipv6Packet, Ipv6Repr, NdiscNeighborFlags, NdiscRepr,
+    Icmpv6Packet, Icmpv6Repr, IpProtocol, Ipv6Packet, Ipv6Repr, NdiscRepr,
 };
 use vouch_net::MacAddr;
 
@@ -268,9 +268,8 @@ mod tests {
         for frame in [arp_frame([8, 6], HOST, [10, 1, 0, 1]), arp_frame([0x80, 0x35], HOST, [0; 4]), v6] {
             assert!(sighting(&frame).is_ok());
             for length in 0..frame.len() {
-                match sighting(&frame[..length]) {
-                    Ok(seen) => assert_eq!((seen.kind, seen.address), (SightingKind::Data, None)),
-                    Err(_) => {}
+                if let Ok(seen) = sighting(&frame[..length]) {
+                    assert_eq!((seen.kind, seen.address), (SightingKind::Data, None));
                 }
             }
         }

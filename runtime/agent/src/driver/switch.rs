@@ -1,0 +1,166 @@
+//! The switch's side of the driver: bringing its tables to a known level, and carrying out work on them.
+//!
+//! [`synchronise`] makes the switch run the pipeline (unless it already does) and reads back all that it has. [`Work`]
+//! is what one round of decisions wants of the switch: table writes first, then the frames that rely on them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use vouch_p4runtime::P4Info;
+use vouch_p4runtime::client::{self, Pipeline, PushOutcome, RpcError, Session, SessionConfig, TlsConfig, WriteError};
+use vouch_p4runtime::p4::v1::{Entity, PacketOut, Update};
+use vouch_tables::{Change, EntryAction, EntryKey, Tables};
+
+use crate::config::{Config, PipelineFiles};
+
+/// The pipeline, and the names in it.
+#[derive(Debug, Clone)]
+pub(crate) struct Program {
+    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) tables: Arc<Tables>,
+}
+
+/// The configuration names something that is not there or not usable.
+#[derive(Debug, thiserror::Error)]
+pub enum SwitchSetupError {
+    /// A file cannot be read.
+    #[error("cannot read {}: {error}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The P4Info is none.
+    #[error("{}: {error}", path.display())]
+    P4Info {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: vouch_p4runtime::p4info::P4InfoError,
+    },
+    /// The P4Info lacks what the agent needs.
+    #[error("{pipeline} is not a pipeline for this agent: {error}")]
+    Bind {
+        /// Which.
+        pipeline: String,
+        /// What it lacks.
+        error: vouch_tables::BindError,
+    },
+    /// The switch's address or TLS settings cannot be used.
+    #[error("switch: {0}")]
+    Session(#[from] client::ConfigError),
+}
+
+impl Program {
+    /// The configured pipeline, or the one that comes with the agent.
+    pub(crate) fn load(files: Option<&PipelineFiles>) -> Result<Self, SwitchSetupError> {
+        let (name, p4info, device_config) = match files {
+            None => ("the built-in pipeline".to_owned(), vouch_tables::p4info(), vouch_tables::DEVICE_CONFIG.to_vec()),
+            Some(files) => {
+                let text = String::from_utf8_lossy(&read(&files.p4info)?).into_owned();
+                let p4info = P4Info::from_text(&text)
+                    .map_err(|error| SwitchSetupError::P4Info { path: files.p4info.clone(), error })?;
+                (files.p4info.display().to_string(), p4info, read(&files.device_config)?)
+            }
+        };
+        let tables = Tables::bind(&p4info).map_err(|error| SwitchSetupError::Bind { pipeline: name, error })?;
+        Ok(Self { pipeline: Arc::new(Pipeline::new(Arc::new(p4info), device_config)), tables: Arc::new(tables) })
+    }
+}
+
+/// How to reach the configured switch.
+pub(crate) fn session_config(config: &Config, program: &Program) -> Result<SessionConfig, SwitchSetupError> {
+    let switch = &config.switch;
+    let mut session = SessionConfig::new(switch.target.clone(), switch.device_id, switch.election_id);
+    session.role = switch.role.clone();
+    session.p4info = Some(program.pipeline.p4info().clone());
+    if let Some(tls) = &switch.tls {
+        let text = |path: &PathBuf| read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let identity = match &tls.identity {
+            Some((certificate, key)) => Some((text(certificate)?, text(key)?)),
+            None => None,
+        };
+        session.tls = Some(TlsConfig { ca: text(&tls.ca)?, identity, server_name: tls.server_name.clone() });
+    }
+    Ok(session)
+}
+
+fn read(path: &PathBuf) -> Result<Vec<u8>, SwitchSetupError> {
+    std::fs::read(path).map_err(|error| SwitchSetupError::File { path: path.clone(), error })
+}
+
+/// What the switch turned out to have.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// Whether the program had to be installed.
+    pub(crate) program_installed: bool,
+    /// Its entries.
+    pub(crate) entries: BTreeMap<EntryKey, EntryAction>,
+    /// Entries in our tables that mean nothing to us, with the reason.
+    pub(crate) meaningless: Vec<(Entity, String)>,
+}
+
+/// Makes the switch run the program, and reads back all that it has.
+///
+/// Cancelling it leaves a switch that is to be synchronised anew.
+pub(crate) async fn synchronise(session: Session, program: Program) -> Result<Found, RpcError> {
+    let program_installed = match session.push_pipeline(&program.pipeline).await? {
+        PushOutcome::Pushed => true,
+        PushOutcome::Kept => false,
+    };
+    let mut found = Found { program_installed, entries: BTreeMap::new(), meaningless: Vec::new() };
+    let mut entities = session.read(program.tables.read_all()).await?;
+    while let Some(entity) = entities.next().await {
+        let entity = entity?;
+        match program.tables.decode(&entity) {
+            Ok(Some((key, action))) => {
+                found.entries.insert(key, action);
+            }
+            Ok(None) => {}
+            Err(error) => found.meaningless.push((entity, error.to_string())),
+        }
+    }
+    Ok(found)
+}
+
+/// One round of work on the switch.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    /// Written first, in this order.
+    pub(crate) updates: Vec<Update>,
+    /// Then sent.
+    pub(crate) packets: Vec<PacketOut>,
+}
+
+impl Work {
+    /// Adds the changes; one that cannot be expressed is a mistake in this program and is left out with an error in the
+    /// log, the rest of the switch must not suffer for it.
+    pub(crate) fn write(&mut self, tables: &Tables, changes: &[Change]) {
+        for change in changes {
+            match tables.update(change) {
+                Ok(update) => self.updates.push(update),
+                Err(error) => tracing::error!(%error, "an entry and an action that do not belong together"),
+            }
+        }
+    }
+
+    /// Whether there is nothing to do.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.updates.is_empty() && self.packets.is_empty()
+    }
+
+    /// Does it. Packets go out even if some update was refused: they are probes and released frames, and both are worth
+    /// more early than never.
+    pub(crate) async fn carry_out(self, session: Session) -> Result<(), WriteError> {
+        let written = if self.updates.is_empty() { Ok(()) } else { session.write(self.updates).await };
+        for packet in self.packets {
+            if let Err(error) = session.packet_out(packet.payload, packet.metadata).await {
+                tracing::debug!(%error, "packet-out dropped");
+                break;
+            }
+        }
+        written
+    }
+}

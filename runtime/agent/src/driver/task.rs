@@ -1,0 +1,468 @@
+//! The driver's task: wait → feed → flush.
+//!
+//! It waits for the switch, the peers, the clock and the operator, feeds what it hears to [`Core`], and flushes what
+//! comes out. One round of [`Work`] is on its way to the switch at a time; what is decided meanwhile goes with the next
+//! round as its net difference, so a slow switch gets fewer and larger writes. Messages to peers wait for the writes that
+//! were decided before them: a peer must not act on a table that is not there yet.
+//!
+//! The switch is, as seen from here, [`Away`](Switch::Away), [`Synchronising`](Switch::Synchronising) or
+//! [`Ready`](Switch::Ready). Whenever its tables may not be what was written (a reconnection, a failed write) it is
+//! synchronised: read back, compared with the wanted level, and given the difference.
+
+use std::collections::VecDeque;
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant as Clock, sleep_until};
+use tokio_util::sync::CancellationToken;
+use vouch_mobility::Instant;
+use vouch_p4runtime::client::{Event, EventReceiver, RpcError, Session, WriteError};
+use vouch_p4runtime::p4::v1;
+
+use super::core::{Core, Output};
+use super::ports::PortFeed;
+use super::status::{AgentStatus, TaskCounters};
+use super::switch::{Found, Program, Work, synchronise};
+use crate::config::Config;
+use crate::events::{AgentEvent, AgentEventKind};
+use crate::peering::{PeerEvent, Peering, PeeringHandle, PeeringSetup};
+
+/// Messages and packets that may wait for a write. Beyond it they go out before the write is confirmed.
+const OUTPUTS: usize = 65_536;
+
+/// The first wait before the switch is synchronised again after it refused something, doubled up to [`RETRY_MAX`].
+const RETRY: Duration = Duration::from_millis(250);
+const RETRY_MAX: Duration = Duration::from_secs(30);
+
+type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What the operator may ask.
+pub(crate) enum Command {
+    /// How are things?
+    Status(oneshot::Sender<AgentStatus>),
+}
+
+/// See the module.
+pub(crate) struct Task {
+    name: Arc<str>,
+    config: Config,
+    program: Program,
+    session: Session,
+    events: EventReceiver,
+    switch: Switch,
+    retry: Duration,
+    /// There from the first synchronisation on, when it is known which hosts the switch has.
+    core: Option<Core>,
+    peers: Option<Peers>,
+    ports: PortFeed,
+    waiting: VecDeque<Output>,
+    watcher: Option<mpsc::Sender<AgentEvent>>,
+    commands: mpsc::Receiver<Command>,
+    stop: CancellationToken,
+    epoch: Clock,
+    counters: TaskCounters,
+}
+
+/// What is known of the switch.
+enum Switch {
+    /// Not reachable, or not ours. After `retry`, if set, it is worth another try.
+    Away { retry: Option<Clock> },
+    /// It is being read back.
+    Synchronising(Pending<Result<Found, RpcError>>),
+    /// It is as wanted, but for the work that is on its way.
+    Ready { working: Option<Round> },
+}
+
+/// Work on its way to the switch.
+struct Round {
+    work: Pending<Result<(), WriteError>>,
+    /// Sent to peers once it is done.
+    messages: Vec<Output>,
+    /// Told once it is done.
+    then: AfterRound,
+}
+
+/// What to tell when a round of work is done.
+enum AfterRound {
+    /// These changes were written.
+    Written(Vec<String>),
+    /// The switch is as wanted.
+    Synchronised { program_installed: bool, hosts_restored: usize, entries_written: usize },
+}
+
+struct Peers {
+    handle: PeeringHandle,
+    events: mpsc::Receiver<PeerEvent>,
+}
+
+/// What woke the task.
+enum Wake {
+    Stop,
+    Switch(Option<Event>),
+    Found(Result<Found, RpcError>),
+    Worked(Result<(), WriteError>),
+    Peer(Option<PeerEvent>),
+    Port { port: u16, up: bool },
+    Command(Option<Command>),
+    Timeout,
+}
+
+/// What a task is made of.
+pub(crate) struct Parts {
+    pub(crate) config: Config,
+    pub(crate) program: Program,
+    pub(crate) session: Session,
+    pub(crate) events: EventReceiver,
+    pub(crate) watcher: Option<mpsc::Sender<AgentEvent>>,
+    pub(crate) commands: mpsc::Receiver<Command>,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Task {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { config, program, session, events, watcher, commands, stop } = parts;
+        Self {
+            name: config.name.as_str().into(),
+            ports: PortFeed::new(config.switch.link_status),
+            config,
+            program,
+            session,
+            events,
+            switch: Switch::Away { retry: None },
+            retry: RETRY,
+            core: None,
+            peers: None,
+            waiting: VecDeque::new(),
+            watcher,
+            commands,
+            stop,
+            epoch: Clock::now(),
+            counters: TaskCounters::default(),
+        }
+    }
+
+    /// Runs until told to stop. The switch keeps its tables: its traffic goes on.
+    pub(crate) async fn run(mut self) {
+        loop {
+            match self.wait().await {
+                Wake::Stop => break,
+                Wake::Switch(None) => break,
+                Wake::Switch(Some(event)) => self.on_switch(event),
+                Wake::Found(Ok(found)) => self.on_found(found),
+                Wake::Found(Err(error)) => self.on_sync_failure(&error),
+                Wake::Worked(result) => self.on_worked(result).await,
+                Wake::Peer(Some(event)) => self.feed(|core, now| core.peer(event, now)),
+                // The peering has ended; that it did is logged there.
+                Wake::Peer(None) => self.peers = None,
+                Wake::Port { port, up } => self.feed(|core, now| core.port(port, up, now)),
+                Wake::Command(Some(Command::Status(reply))) => {
+                    // Whoever asked may have gone.
+                    let _ = reply.send(self.status());
+                }
+                Wake::Command(None) => break,
+                Wake::Timeout => self.on_timeout(),
+            }
+            self.flush();
+        }
+        if let Some(peers) = self.peers {
+            peers.handle.shutdown().await;
+        }
+    }
+
+    /// Waits for anything. Cancel-safe in all branches: what was not returned is still where it was.
+    async fn wait(&mut self) -> Wake {
+        let deadline = self.deadline();
+        let Self { events, switch, peers, ports, commands, stop, session, .. } = self;
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Wake::Stop,
+            wake = switch.progress() => wake,
+            event = events.recv() => Wake::Switch(event),
+            event = next_peer_event(peers) => Wake::Peer(event),
+            (port, up) = ports.next(session) => Wake::Port { port, up },
+            command = commands.recv() => Wake::Command(command),
+            () = sleep_to(deadline) => Wake::Timeout,
+        }
+    }
+
+    /// The earlier of the state machine's deadline and the next try at the switch.
+    fn deadline(&self) -> Option<Clock> {
+        let due = self.core.as_ref().and_then(Core::deadline);
+        let due = due.map(|due| self.epoch + Duration::from_micros(due.as_micros()));
+        let retry = match self.switch {
+            Switch::Away { retry } => retry,
+            Switch::Synchronising(_) | Switch::Ready { .. } => None,
+        };
+        due.into_iter().chain(retry).min()
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_micros(u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    fn on_switch(&mut self, event: Event) {
+        match event {
+            Event::Connected { api_version } => {
+                tracing::debug!(agent = %self.name, api_version, "connected to the switch");
+            }
+            Event::Primary { .. } => {
+                if matches!(self.switch, Switch::Away { .. }) {
+                    self.synchronise();
+                }
+            }
+            Event::Backup { primary } => self.lost(format!("another controller is primary: {primary:?}")),
+            Event::Disconnected { reason, retry_in } => {
+                self.lost(format!("{reason}; trying again in {} ms", retry_in.as_millis()));
+            }
+            Event::PacketIn(packet) => self.on_packet(&packet),
+            Event::IdleTimeout(notification) => {
+                for entry in &notification.table_entry {
+                    match self.program.tables.idle_key(entry) {
+                        Ok(key) => self.feed(|core, now| core.idle(&key, now)),
+                        Err(error) => tracing::warn!(agent = %self.name, %error, "idle timeout of an unknown entry"),
+                    }
+                }
+            }
+            Event::StreamError(error) => {
+                self.counters.packets_refused += 1;
+                tracing::warn!(agent = %self.name, message = error.message, "the switch refused a packet-out");
+            }
+            // The pipeline has no digests.
+            Event::Digest(_) => {}
+        }
+    }
+
+    fn on_packet(&mut self, packet: &v1::PacketIn) {
+        match self.program.tables.packet_in(packet) {
+            Ok(header) => self.feed(|core, now| core.packet_in(header, &packet.payload, now)),
+            Err(error) => {
+                self.counters.malformed_punts += 1;
+                tracing::debug!(agent = %self.name, %error, "packet-in with a header that is none of ours");
+            }
+        }
+    }
+
+    /// Reads the switch back.
+    fn synchronise(&mut self) {
+        // Until the switch is read, what was decided for it has no use: the difference will contain it.
+        self.send_waiting();
+        self.switch = Switch::Synchronising(Box::pin(synchronise(self.session.clone(), self.program.clone())));
+    }
+
+    fn on_found(&mut self, found: Found) {
+        let now = self.now();
+        let mut work = Work::default();
+        for (entity, reason) in found.meaningless {
+            tracing::warn!(agent = %self.name, reason, "an entry in our tables that is not ours: deleted");
+            work.updates.push(vouch_p4runtime::client::delete(entity));
+        }
+        let mut hosts_restored = 0;
+        let core = match &mut self.core {
+            Some(core) => core,
+            none => {
+                let (core, restored) = Core::new(self.config.clone(), &found.entries, now);
+                hosts_restored = restored;
+                none.insert(core)
+            }
+        };
+        let changes = core.wanted().changes_from(found.entries);
+        work.write(&self.program.tables, &changes);
+        let entries_written = work.updates.len();
+        let then =
+            AfterRound::Synchronised { program_installed: found.program_installed, hosts_restored, entries_written };
+        let work = Box::pin(work.carry_out(self.session.clone()));
+        self.switch = Switch::Ready { working: Some(Round { work, messages: Vec::new(), then }) };
+    }
+
+    fn on_sync_failure(&mut self, error: &RpcError) {
+        if !error.is_connection() {
+            tracing::error!(agent = %self.name, %error, "the switch cannot be used; trying again in {} ms", self.retry.as_millis());
+        }
+        self.retry_later();
+    }
+
+    async fn on_worked(&mut self, result: Result<(), WriteError>) {
+        let Switch::Ready { working } = &mut self.switch else { return };
+        let Some(round) = working.take() else { return };
+        self.send(round.messages);
+        if let Err(error) = result {
+            self.counters.failed_writes += 1;
+            tracing::warn!(agent = %self.name, %error, "the switch will be read back in {} ms", self.retry.as_millis());
+            self.retry_later();
+            return;
+        }
+        match round.then {
+            AfterRound::Written(changes) => self.tell(AgentEventKind::Written { changes }),
+            AfterRound::Synchronised { program_installed, hosts_restored, entries_written } => {
+                self.retry = RETRY;
+                tracing::info!(agent = %self.name, program_installed, hosts_restored, entries_written, "the switch is ready");
+                self.tell(AgentEventKind::SwitchReady { program_installed, hosts_restored, entries_written });
+                self.ports.restart();
+                self.start_peering().await;
+            }
+        }
+    }
+
+    fn retry_later(&mut self) {
+        self.send_waiting();
+        self.switch = Switch::Away { retry: Some(Clock::now() + self.retry) };
+        self.retry = (self.retry * 2).min(RETRY_MAX);
+    }
+
+    fn lost(&mut self, reason: String) {
+        if !matches!(self.switch, Switch::Away { retry: None }) {
+            tracing::warn!(agent = %self.name, reason, "the switch is not ours any more");
+            self.tell(AgentEventKind::SwitchLost { reason });
+        } else {
+            tracing::info!(agent = %self.name, reason, "waiting for the switch");
+        }
+        self.send_waiting();
+        self.switch = Switch::Away { retry: None };
+    }
+
+    fn on_timeout(&mut self) {
+        if let Switch::Away { retry: Some(retry) } = self.switch
+            && retry <= Clock::now()
+        {
+            self.synchronise();
+        }
+        self.feed(Core::timeout);
+    }
+
+    /// Peers come after the switch: what they say is about hosts, and which hosts the switch has must be known first.
+    async fn start_peering(&mut self) {
+        if self.peers.is_some() {
+            return;
+        }
+        let Some(setup) = PeeringSetup::of(&self.config) else { return };
+        match Peering::start(setup).await {
+            Ok((handle, events)) => self.peers = Some(Peers { handle, events }),
+            // The configuration was checked and the listener bound before; files may have changed since.
+            Err(error) => tracing::error!(agent = %self.name, %error, "no peering: hosts elsewhere cannot be learned"),
+        }
+    }
+
+    fn feed(&mut self, tell: impl FnOnce(&mut Core, Instant)) {
+        let now = self.now();
+        if let Some(core) = &mut self.core {
+            tell(core, now);
+        }
+    }
+
+    /// Moves everything that was decided on its way.
+    fn flush(&mut self) {
+        let Some(core) = &mut self.core else { return };
+        let told: Vec<AgentEventKind> = std::iter::from_fn(|| core.poll_event()).collect();
+        self.waiting.extend(std::iter::from_fn(|| core.poll_output()));
+        for kind in told {
+            self.tell(kind);
+        }
+        if self.waiting.len() > OUTPUTS {
+            self.send_waiting();
+        }
+        match &self.switch {
+            Switch::Ready { working: Some(_) } => {}
+            Switch::Ready { working: None } => self.start_round(),
+            Switch::Away { .. } | Switch::Synchronising(_) => self.send_waiting(),
+        }
+    }
+
+    /// Starts the next round of work, if there is any.
+    fn start_round(&mut self) {
+        let Some(core) = &mut self.core else { return };
+        let changes = core.wanted().take_changes();
+        let mut work = Work::default();
+        work.write(&self.program.tables, &changes);
+        let mut messages = Vec::new();
+        for output in std::mem::take(&mut self.waiting) {
+            match output {
+                Output::PacketOut { header, frame } => work.packets.push(self.program.tables.packet_out(header, frame)),
+                Output::Send { .. } => messages.push(output),
+            }
+        }
+        if work.updates.is_empty() {
+            // Nothing that a peer could be told too early.
+            self.send(std::mem::take(&mut messages));
+        }
+        if work.is_empty() {
+            return;
+        }
+        let then = AfterRound::Written(changes.iter().map(ToString::to_string).collect());
+        let work = Box::pin(work.carry_out(self.session.clone()));
+        self.switch = Switch::Ready { working: Some(Round { work, messages, then }) };
+    }
+
+    /// Sends what waits, also for a round whose end nobody will see.
+    fn send_waiting(&mut self) {
+        if let Switch::Ready { working: Some(round) } = &mut self.switch {
+            let messages = std::mem::take(&mut round.messages);
+            self.send(messages);
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        self.send(waiting);
+    }
+
+    /// Sends messages; packets among them have no switch to go to, or no time to wait for it.
+    fn send(&mut self, outputs: impl IntoIterator<Item = Output>) {
+        for output in outputs {
+            match output {
+                Output::PacketOut { .. } => self.counters.packets_dropped += 1,
+                Output::Send { to, message } => {
+                    let sent = match &self.peers {
+                        Some(peers) => peers.handle.send(to, message.clone()).is_ok(),
+                        None => false,
+                    };
+                    // A message that is not sent is made good by the next session's full state.
+                    if sent {
+                        self.tell(AgentEventKind::Sent { to, message });
+                    } else {
+                        self.counters.messages_dropped += 1;
+                    }
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, kind: AgentEventKind) {
+        let Some(watcher) = &self.watcher else { return };
+        let event = AgentEvent { agent: self.name.clone(), at: std::time::Instant::now(), kind };
+        if watcher.try_send(event).is_err() {
+            self.counters.events_dropped += 1;
+        }
+    }
+
+    fn status(&mut self) -> AgentStatus {
+        let ready = matches!(self.switch, Switch::Ready { .. }) && self.core.is_some();
+        let mut counters = self.counters;
+        counters.packet_ins_dropped = self.session.dropped_packets();
+        AgentStatus::new(ready, self.core.as_mut(), counters, self.peers.as_ref().map(|peers| peers.handle.counters()))
+    }
+}
+
+impl Switch {
+    /// The end of what is on its way; never, if nothing is.
+    async fn progress(&mut self) -> Wake {
+        match self {
+            Self::Away { .. } | Self::Ready { working: None } => pending().await,
+            Self::Synchronising(found) => Wake::Found(found.await),
+            Self::Ready { working: Some(round) } => Wake::Worked((&mut round.work).await),
+        }
+    }
+}
+
+async fn next_peer_event(peers: &mut Option<Peers>) -> Option<PeerEvent> {
+    match peers {
+        Some(peers) => peers.events.recv().await,
+        None => pending().await,
+    }
+}
+
+async fn sleep_to(deadline: Option<Clock>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
+    }
+}
