@@ -1,0 +1,164 @@
+//! The project's own pipeline on the engine: it loads, its names resolve, and no frame makes it panic.
+
+mod support;
+
+use std::sync::{Arc, OnceLock};
+
+use proptest::prelude::*;
+use vouch_switch::{Micros, Output, Program, Switch, SwitchConfig, Worker};
+
+fn json() -> &'static [u8] {
+    static JSON: OnceLock<Vec<u8>> = OnceLock::new();
+    JSON.get_or_init(support::json)
+}
+
+fn program() -> Arc<Program> {
+    static PROGRAM: OnceLock<Arc<Program>> = OnceLock::new();
+    PROGRAM.get_or_init(|| Arc::new(Program::load(json()).expect("the pipeline loads"))).clone()
+}
+
+#[test]
+fn a_switch_without_entries_drops_and_counts_every_frame() {
+    let switch = Switch::new(program(), SwitchConfig::default());
+    let (mut worker, mut output) = (Worker::new(&switch), Output::new());
+    switch.process(&mut worker, 1, &[0x55; 64], Micros(0), &mut output);
+    assert_eq!(output.frames().len(), 0);
+    assert_eq!(output.drops.ingress, 1);
+    assert_eq!(output.drops.total(), 1);
+}
+
+fn run_frame(switch: &Switch, port: u16, frame: &[u8]) -> Vec<(u16, Vec<u8>)> {
+    let (mut worker, mut output) = (Worker::new(switch), Output::new());
+    switch.process(&mut worker, port, frame, Micros(0), &mut output);
+    output.frames().map(|(port, frame)| (port, frame.to_vec())).collect()
+}
+
+/// RFC 7348 section 5: outer headers in front of the unchanged frame.
+#[test]
+fn known_unicast_leaves_through_the_tunnel() {
+    let switch = support::vtep(0);
+    let frame = support::frame(support::THERE, support::HERE, 100);
+    let out = run_frame(&switch, support::ACCESS, &frame);
+    let [(port, packet)] = out.as_slice() else { panic!("{} frames", out.len()) };
+    assert_eq!(*port, support::UNDERLAY);
+    assert_eq!(packet.len(), 150);
+    assert_eq!(packet[..12], [support::SPINE, support::ROUTER].concat());
+    assert_eq!(packet[16..18], 136u16.to_be_bytes(), "IPv4 total length");
+    assert_eq!(packet[26..34], [support::MY_IP, support::PEER_IP].concat());
+    assert_eq!(packet[36..38], 4789u16.to_be_bytes());
+    assert_eq!(packet[40..42], [0, 0], "no UDP checksum");
+    assert_eq!(packet[42], 8, "the I flag");
+    assert_eq!(packet[46..49], support::VNI.to_be_bytes()[1..]);
+    assert_eq!(packet[50..], frame);
+    let sum: u32 = packet[14..34].chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1])).sum();
+    assert_eq!((sum & 0xffff) + (sum >> 16), 0xffff, "IPv4 header checksum");
+}
+
+#[test]
+fn a_frame_from_the_tunnel_leaves_as_it_was() {
+    let switch = support::vtep(0);
+    let frame = support::frame(support::HERE, support::THERE, 100);
+    let out = run_frame(&switch, support::UNDERLAY, &support::from_peer(&frame));
+    assert_eq!(out, [(support::ACCESS, frame)]);
+}
+
+#[test]
+fn broadcast_leaves_everywhere_but_where_it_came_in() {
+    let switch = support::vtep(0);
+    let frame = support::frame([0xff; 6], support::HERE, 60);
+    let ports: Vec<u16> = run_frame(&switch, support::ACCESS, &frame).iter().map(|(port, _)| *port).collect();
+    assert_eq!(ports, [support::OTHER, support::UNDERLAY]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn no_frame_is_lost_uncounted(
+        length in prop_oneof![0usize..200, 0usize..65536, Just(65535), Just(65536)],
+        seed in any::<u64>(),
+        port in 0u16..512,
+    ) {
+        let switch = Switch::new(program(), SwitchConfig::default());
+        let (mut worker, mut output) = (Worker::new(&switch), Output::new());
+        let mut state = seed | 1;
+        let frame: Vec<u8> = (0..length).map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state as u8
+        }).collect();
+        switch.process(&mut worker, port, &frame, Micros(0), &mut output);
+        prop_assert!(output.frames().len() as u64 + output.drops.total() > 0);
+    }
+
+    /// A document with some bytes replaced or cut out is refused or runs; it never panics.
+    #[test]
+    fn no_damaged_document_panics(
+        damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0usize..40, any::<bool>()), 1..4),
+    ) {
+        let mut document = json().to_vec();
+        for (at, byte, length, cut) in damage {
+            let at = at.index(document.len());
+            let end = (at + length).min(document.len());
+            if cut {
+                document.drain(at..end);
+            } else {
+                document[at] = byte;
+            }
+        }
+        run(&document)?;
+    }
+
+    /// Numbers and names swapped between places of the document: still JSON, but inconsistent.
+    #[test]
+    fn no_inconsistent_document_panics(
+        swaps in proptest::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 1..6),
+    ) {
+        let mut document: serde_json::Value = serde_json::from_slice(json()).expect("the pipeline is JSON");
+        let mut leaves = Vec::new();
+        collect(&document, String::new(), &mut leaves);
+        for (from, to) in swaps {
+            let value = document.pointer(&leaves[from.index(leaves.len())]).cloned();
+            if let (Some(value), Some(slot)) = (value, document.pointer_mut(&leaves[to.index(leaves.len())])) {
+                *slot = value;
+            }
+        }
+        run(&serde_json::to_vec(&document).expect("values print"))?;
+    }
+}
+
+/// Pointers to all values of the document that are not objects or arrays, and to small arrays.
+fn collect(value: &serde_json::Value, place: String, leaves: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(members) => {
+            for (key, member) in members {
+                collect(member, format!("{place}/{}", key.replace('~', "~0").replace('/', "~1")), leaves);
+            }
+        }
+        serde_json::Value::Array(items) => {
+            if items.len() <= 3 {
+                leaves.push(place.clone());
+            }
+            for (index, item) in items.iter().enumerate() {
+                collect(item, format!("{place}/{index}"), leaves);
+            }
+        }
+        _ => leaves.push(place),
+    }
+}
+
+fn run(document: &[u8]) -> Result<(), TestCaseError> {
+    match Program::load(document) {
+        Ok(program) => {
+            let switch = Switch::new(Arc::new(program), SwitchConfig::default());
+            let (mut worker, mut output) = (Worker::new(&switch), Output::new());
+            for length in [0, 14, 60, 200] {
+                switch.process(&mut worker, 1, &vec![8; length], Micros(0), &mut output);
+                switch.process(&mut worker, 510, &vec![0; length], Micros(0), &mut output);
+            }
+        }
+        Err(error) => prop_assert!(!error.to_string().is_empty()),
+    }
+    Ok(())
+}
