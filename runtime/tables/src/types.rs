@@ -128,8 +128,9 @@ number!(
 );
 
 number!(
-    /// A multicast group, 1 to 65535: see [`Group::flood`] and [`Group::pair`].
-    Group(u16), 16, "a multicast group (1 to 65535)", 1..=0xffff
+    /// A multicast group, 1 to 32767: see [`Group::flood`] and [`Group::pair`]. BMv2's P4Runtime server keeps the rest for
+    /// clone sessions.
+    Group(u16), 16, "a multicast group (1 to 32767)", 1..0x8000
 );
 
 number!(
@@ -149,7 +150,7 @@ number!(
 
 impl Group {
     /// How many groups there are for pairs of places.
-    pub const PAIRS: u16 = 0xc000;
+    pub const PAIRS: u16 = 0x4000;
 
     /// The flood group of a bridge domain: broadcast, multicast, unknown unicast.
     pub const fn flood(bd: Bd) -> Self {
@@ -262,7 +263,7 @@ mod tests {
         let last_bd = Bd::new(0x3fff).unwrap();
         assert_eq!(Bd::new(0x4000), None);
         assert!(Group::flood(last_bd) < Group::pair(0).unwrap());
-        assert_eq!(Group::pair(Group::PAIRS - 1).unwrap().get(), 0xffff);
+        assert_eq!(Group::pair(Group::PAIRS - 1).unwrap().get(), 0x7fff);
         assert_eq!(Group::pair(Group::PAIRS), None);
     }
 

@@ -1,0 +1,262 @@
+//! A VTEP with two VNIs and two peers, and what it does with one frame.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+
+use vouch_net::{MacAddr, Vni};
+use vouch_p4runtime::p4::v1::{self, PacketMetadata, entity};
+use vouch_tables::*;
+
+use crate::device::Device;
+use crate::frames::{IPV4, Ipv4, ethernet, udp, vxlan};
+
+pub(crate) const OURS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+pub(crate) const PEER1: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
+pub(crate) const PEER2: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
+pub(crate) const VNI: u32 = 5005;
+
+pub(crate) const ROUTER: MacAddr = MacAddr([2, 0x10, 0, 0, 0, 1]);
+pub(crate) const NEXT_HOP: MacAddr = MacAddr([2, 0x10, 0, 0, 0, 2]);
+pub(crate) const PROBE: MacAddr = MacAddr([2, 0x76, 10, 0, 0, 1]);
+
+pub(crate) const TTL: u8 = 99;
+pub(crate) const DSCP: u8 = 46;
+
+/// A host of the tenant, by number.
+pub(crate) const fn host(number: u8) -> MacAddr {
+    MacAddr([2, 0, 0, 0, 0, number])
+}
+
+pub(crate) fn access(number: u16) -> LocationId {
+    LocationId::access(number).unwrap()
+}
+
+pub(crate) fn tunnel(number: u16) -> LocationId {
+    LocationId::tunnel(number).unwrap()
+}
+
+pub(crate) fn bd(number: u16) -> Bd {
+    Bd::new(number).unwrap()
+}
+
+pub(crate) fn port(number: u16) -> Port {
+    Port::new(number).unwrap()
+}
+
+pub(crate) struct Bench {
+    device: Device,
+    tables: Tables,
+}
+
+/// What became of one frame.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// By port, then content: the order of replicas is not the program's.
+    pub(crate) frames: Vec<(u16, Vec<u8>)>,
+    pub(crate) punts: Vec<(PacketIn, Vec<u8>)>,
+    pub(crate) drops: Vec<(Pipeline, DropReason)>,
+}
+
+impl Bench {
+    /// The picture in `main.rs`, with no host known.
+    pub(crate) fn new() -> Self {
+        let mut bench = Self { device: Device::new(), tables: Tables::bind(&p4info()).expect("our own P4Info") };
+        let interface = |number, vlan_id| IngressInterfaceKey { ingress_port: port(number), vlan_id };
+        let vlan = VlanId::new(20).unwrap();
+        for (number, tag, domain) in
+            [(1, Tag::Untagged, 5), (2, Tag::Vlan(vlan), 5), (3, Tag::Untagged, 5), (4, Tag::Untagged, 6)]
+        {
+            let location = access(number);
+            bench.insert(interface(number, tag).with(IngressInterfaceAction::Access { bd: bd(domain), location }));
+            bench.insert(LocationPortKey { location }.with(LocationPortAction::Port { port: port(number) }));
+            bench.insert(AccessTagKey { location }.with(match tag {
+                Tag::Untagged => AccessTagAction::Untagged,
+                Tag::Vlan(vlan_id) => AccessTagAction::Tagged { vlan_id },
+            }));
+        }
+        for (number, peer, out) in [(1, PEER1, 10), (2, PEER2, 11)] {
+            let location = tunnel(number);
+            bench.insert(interface(out, Tag::Untagged).with(IngressInterfaceAction::Underlay { router_mac: ROUTER }));
+            bench.insert(UnderlayPeerKey { src: peer }.with(UnderlayPeerAction::FromTunnel { location }));
+            bench.insert(LocationPortKey { location }.with(LocationPortAction::Port { port: port(out) }));
+            bench.insert(EncapsulateKey { location }.with(EncapsulateAction::Encapsulate {
+                src_ip: OURS,
+                dst_ip: peer,
+                src_mac: ROUTER,
+                dst_mac: NEXT_HOP,
+                ttl: TTL,
+                dscp: Dscp::new(DSCP).unwrap(),
+            }));
+        }
+        bench.insert(LocalVtepKey { dst: OURS }.with(LocalVtepAction::Terminate));
+        let members = |places: &[LocationId]| {
+            let replica = |&location: &LocationId| Replica { location, port: port(place_port(location)) };
+            EntryAction::MulticastGroup(places.iter().map(replica).collect::<BTreeSet<_>>())
+        };
+        for (domain, vni, places) in [
+            (bd(5), VNI, vec![access(1), access(2), access(3), tunnel(1), tunnel(2)]),
+            (bd(6), 6006, vec![access(4), tunnel(1), tunnel(2)]),
+        ] {
+            let vni = Vni::new(vni).unwrap();
+            let group = Group::flood(domain);
+            bench.insert(VniToBdKey { vni }.with(VniToBdAction::Bridge { bd: domain }));
+            bench.insert(BdVniKey { bd: domain }.with(BdVniAction::Vni { vni }));
+            bench.insert(FloodKey { bd: domain }.with(FloodAction::FloodTo { group }));
+            bench.insert((EntryKey::MulticastGroup(group), members(&places)));
+            bench.insert(DestinationKey { bd: domain, mac: PROBE }.with(DestinationAction::ProbeReply));
+        }
+        bench.insert((EntryKey::MulticastGroup(Group::pair(0).unwrap()), members(&[access(1), tunnel(1)])));
+        bench.insert((EntryKey::CloneSession(CPU_SESSION), EntryAction::CloneSession(CloneSession::to_cpu())));
+        bench
+    }
+
+    /// With a host known at a place, as the owner or an observer has it.
+    pub(crate) fn with_host(mut self, mac: MacAddr, location: LocationId) -> Self {
+        let recorded = RecordedLocationAction::Recorded { location, forward: true };
+        self.insert(RecordedLocationKey { bd: bd(5), mac }.with(recorded));
+        self.insert(DestinationKey { bd: bd(5), mac }.with(DestinationAction::Unicast { location }));
+        if !location.is_tunnel() {
+            self.at(mac, location, SourceAction::Here { watch: false, learn_addresses: false });
+        }
+        self
+    }
+
+    /// What the table `source` says of a host at a place.
+    pub(crate) fn at(&mut self, mac: MacAddr, location: LocationId, action: SourceAction) {
+        self.insert(SourceKey { bd: bd(5), mac, location }.with(Aged::never(action)));
+    }
+
+    /// Changes where frames to a host go.
+    pub(crate) fn redirect(&mut self, mac: MacAddr, action: DestinationAction) {
+        self.modify(DestinationKey { bd: bd(5), mac }.with(action));
+    }
+
+    pub(crate) fn insert(&mut self, (key, action): (EntryKey, EntryAction)) {
+        self.write(&Change::Insert(key, action));
+    }
+
+    pub(crate) fn modify(&mut self, (key, action): (EntryKey, EntryAction)) {
+        self.write(&Change::Modify(key, action));
+    }
+
+    pub(crate) fn delete(&mut self, key: impl Into<EntryKey>) {
+        self.write(&Change::Delete(key.into()));
+    }
+
+    fn write(&mut self, change: &Change) {
+        self.device.write(&self.tables.update(change).expect("key and action of one table"));
+    }
+
+    /// How often a host was seen at a place.
+    pub(crate) fn hits(&self, key: impl Into<EntryKey>) -> u64 {
+        let update = self.tables.update(&Change::Delete(key.into())).expect("a key alone");
+        let Some(entity::Entity::TableEntry(entry)) = update.entity.and_then(|it| it.entity) else {
+            panic!("not of a table")
+        };
+        self.device.hits(&entry)
+    }
+
+    /// One frame in by a port.
+    pub(crate) fn send(&mut self, port: u16, frame: &[u8]) -> Outcome {
+        let before = self.drops();
+        let out = self.device.process(port, frame);
+        let mut drops = Vec::new();
+        for (old, new) in before.iter().zip(self.drops()) {
+            drops.extend(std::iter::repeat_n(new.0, (new.1 - old.1) as usize));
+        }
+        let (punts, mut frames): (Vec<_>, Vec<_>) = out.into_iter().partition(|(port, _)| *port == CPU_PORT);
+        frames.sort();
+        Outcome { frames, punts: punts.iter().map(|(_, bytes)| self.punt(bytes)).collect(), drops }
+    }
+
+    /// One VXLAN packet in from a peer, by the peer's port, in VNI 5005.
+    pub(crate) fn send_from_peer(&mut self, number: u16, inner: &[u8]) -> Outcome {
+        let peer = if number == 1 { PEER1 } else { PEER2 };
+        self.send(9 + number, &from_peer(peer, VNI, inner))
+    }
+
+    /// One frame from the controller.
+    pub(crate) fn send_from_controller(&mut self, header: PacketOut, frame: &[u8]) -> Outcome {
+        let message = self.tables.packet_out(header, frame.to_vec());
+        // The header on the wire of the CPU port: the fields in order, mode of one byte, the others of two.
+        let mut bytes = Vec::new();
+        for (field, width) in message.metadata.iter().zip([1, 2, 2]) {
+            bytes.extend(std::iter::repeat_n(0, width - field.value.len()));
+            bytes.extend(&field.value);
+        }
+        bytes.extend(frame);
+        self.send(CPU_PORT, &bytes)
+    }
+
+    /// Header and frame of what came out of the CPU port.
+    fn punt(&self, bytes: &[u8]) -> (PacketIn, Vec<u8>) {
+        let info = p4info();
+        let mut rest = bytes;
+        let mut metadata = Vec::new();
+        for field in &info.packet_in().expect("the program's header").fields {
+            let (value, behind) = rest.split_at(field.width as usize / 8);
+            metadata.push(PacketMetadata { metadata_id: field.id, value: value.to_vec() });
+            rest = behind;
+        }
+        let message = v1::PacketIn { metadata, ..v1::PacketIn::default() };
+        (self.tables.packet_in(&message).expect("a header that makes sense"), rest.to_vec())
+    }
+
+    fn drops(&self) -> Vec<((Pipeline, DropReason), u64)> {
+        let mut counts = Vec::new();
+        for (pipeline, name) in [(Pipeline::Ingress, "drops"), (Pipeline::Egress, "egress_drops")] {
+            for &reason in DropReason::ALL {
+                counts.push(((pipeline, reason), self.device.counter(name, reason.index())));
+            }
+        }
+        counts
+    }
+}
+
+impl Outcome {
+    /// The frame left by this port and nothing else happened.
+    #[track_caller]
+    pub(crate) fn sent(&self, port: u16) -> &[u8] {
+        assert!(self.punts.is_empty() && self.drops.is_empty(), "{self:?}");
+        match &self.frames[..] {
+            [(out, frame)] if *out == port => frame,
+            _ => panic!("expected one frame out of port {port}: {self:?}"),
+        }
+    }
+
+    /// The frame was dropped in ingress for this reason and nothing else happened.
+    #[track_caller]
+    pub(crate) fn dropped(&self, reason: DropReason) {
+        assert_eq!(self.drops, [(Pipeline::Ingress, reason)], "{self:?}");
+        assert!(self.frames.is_empty() && self.punts.is_empty(), "{self:?}");
+    }
+
+    /// The controller got it, and this is what it was told.
+    #[track_caller]
+    pub(crate) fn punted(&self) -> (PacketIn, &[u8]) {
+        match &self.punts[..] {
+            [(header, frame)] => (*header, frame),
+            _ => panic!("expected one punt: {self:?}"),
+        }
+    }
+
+    /// The ports that it left by.
+    pub(crate) fn ports(&self) -> Vec<u16> {
+        self.frames.iter().map(|(port, _)| *port).collect()
+    }
+}
+
+/// A VXLAN packet to us, as a peer's VTEP sends it.
+pub(crate) fn from_peer(peer: Ipv4Addr, vni: u32, inner: &[u8]) -> Vec<u8> {
+    let header = Ipv4::new(peer, OURS, 17);
+    ethernet(ROUTER, NEXT_HOP, IPV4, &header.with(&udp(50000, 4789, &vxlan(8, vni, inner))))
+}
+
+/// The inner frame of what we sent to a peer.
+pub(crate) fn inner(frame: &[u8]) -> &[u8] {
+    &frame[50..]
+}
+
+fn place_port(location: LocationId) -> u16 {
+    if location.is_tunnel() { 9 + location.number() } else { location.number() }
+}

@@ -1,0 +1,20 @@
+//! The compiled program at work on the embedded switch: each numbered item of the pipeline, packet by packet.
+//!
+//! ```text
+//!            port 1, untagged ── access1 ┐
+//!            port 2, VLAN 20  ── access2 ├ bd 5, VNI 5005 ┐         ┌ tunnel1 ── port 10 ── 10.0.0.2
+//!            port 3, untagged ── access3 ┘                ├ 10.0.0.1 ┤
+//!            port 4, untagged ── access4 ─ bd 6, VNI 6006 ┘         └ tunnel2 ── port 11 ── 10.0.0.3
+//! ```
+
+mod bench;
+mod device;
+mod frames;
+
+mod controller;
+mod decapsulation;
+mod destination;
+mod encapsulation;
+mod interfaces;
+mod source;
+mod transit;
