@@ -2,6 +2,8 @@
 //
 // The VTEP for v1model (BMv2 and the embedded switch). The pipeline itself is in parts/; this file binds it: packet_in
 // and packet_out, clones, meters, drop counters, replication and the outer checksum.
+//
+// build/ holds what p4c makes of it. After a change: UPDATE_ARTIFACTS=1 cargo test -p vouch-tables --test artifacts
 
 #include <core.p4>
 #include <v1model.p4>

@@ -147,6 +147,11 @@ impl Bench {
         self.device.write(&self.tables.update(change).expect("key and action of one table"));
     }
 
+    /// The UDP ports that carry VXLAN besides the assigned one.
+    pub(crate) fn set_vxlan_ports(&mut self, ports: &[u16]) {
+        self.device.set_vxlan_ports(ports);
+    }
+
     /// How often a host was seen at a place.
     pub(crate) fn hits(&self, key: impl Into<EntryKey>) -> u64 {
         let update = self.tables.update(&Change::Delete(key.into())).expect("a key alone");

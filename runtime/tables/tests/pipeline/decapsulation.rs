@@ -94,6 +94,17 @@ fn what_is_not_vxlan_is_refused() {
 }
 
 #[test]
+fn another_port_carries_vxlan_where_it_is_configured() {
+    let mut bench = bench();
+    let inner = data(host(1), host(9));
+    let packet = |port| outer(&valid(), &udp(50000, port, &vxlan(8, VNI, &inner)));
+    bench.set_vxlan_ports(&[8472]);
+    assert_eq!(bench.send(10, &packet(8472)).sent(1), inner);
+    assert_eq!(bench.send(10, &packet(4789)).sent(1), inner, "and the assigned one still does");
+    bench.send(10, &packet(8473)).dropped(DropReason::NotVxlan);
+}
+
+#[test]
 fn what_is_cut_short_is_refused() {
     let mut bench = bench();
     let inner = ethernet(host(1), host(9), 0x88b5, &[]);

@@ -10,7 +10,7 @@ use vouch_p4runtime::p4::v1::{
 };
 use vouch_switch::{
     ActionCall, CloneSession, CloneTarget, EntryAction, EntryKey, Match, MeterConfig, Micros, Output, Program,
-    ReplicationNode, Switch, SwitchConfig, Worker,
+    ReplicationNode, Switch, SwitchConfig, ValueSetMember, Worker,
 };
 
 pub(crate) struct Device {
@@ -38,6 +38,14 @@ impl Device {
     pub(crate) fn counter(&self, name: &str, index: i64) -> u64 {
         let counter = self.switch.program().counter(name).expect("a counter of the program");
         self.switch.counter(counter, index as u64).expect("in range").packets
+    }
+
+    /// The UDP ports that carry VXLAN besides the assigned one.
+    pub(crate) fn set_vxlan_ports(&mut self, ports: &[u16]) {
+        let set = self.switch.program().value_set("vxlan_ports").expect("a value set of the program");
+        let member = |port: &u16| ValueSetMember { value: port.to_be_bytes().to_vec(), mask: None };
+        let members: Vec<_> = ports.iter().map(member).collect();
+        self.switch.set_value_set(set, &members).expect("accepted");
     }
 
     /// Packets that hit an entry.
