@@ -270,12 +270,23 @@ pub(crate) fn replied(
     }
     match reply.verdict {
         Verdict::Stayed | Verdict::Moved => outcome::refused(remote, *claim, reply.sequence, record, cx),
-        Verdict::Elsewhere(owner) => {
+        Verdict::Elsewhere(_) if record.routes.of(from).is_some_and(|route| reply.sequence < route.sequence) => {
+            // It knows less than we do, and is about to learn that it is the owner. The claim is repeated in time.
+            cx.counters.stale_messages += 1;
+            State::Claiming(remote, claim)
+        }
+        Verdict::Elsewhere(owner) if owner == cx.config.me => {
             record.routes.remove(from);
-            if owner != cx.config.me && cx.vni.peers.contains(&owner) {
-                record.routes.insert(owner::firm_route(owner, reply.sequence, cx), owner == from);
-            }
+            disowned(remote, claim, record, cx, from)
+        }
+        Verdict::Elsewhere(owner) if cx.vni.peers.contains(&owner) => {
+            record.routes.remove(from);
+            record.routes.insert(owner::firm_route(owner, reply.sequence, cx), owner == from);
             reconsider(remote, claim, record, cx)
+        }
+        Verdict::Elsewhere(_) => {
+            cx.counters.unknown_peer += 1;
+            State::Claiming(remote, claim)
         }
     }
 }
@@ -309,13 +320,12 @@ pub(crate) fn withdrawn(
         return outcome::won(remote, *claim, &won, record, cx, &verified);
     }
     observer::note_hand_over(record, cx, withdrawn);
-    if withdrawn.from == remote.vtep() {
-        return match record.routes.best_firm(None) {
-            Some(_) => reconsider(remote, claim, record, cx),
-            None => disowned(remote, claim, record, cx, withdrawn.from),
-        };
+    let nobody_has_it = withdrawn.moved_to.is_none() && record.routes.best_firm(None).is_none();
+    if withdrawn.from == remote.vtep() && nobody_has_it {
+        disowned(remote, claim, record, cx, withdrawn.from)
+    } else {
+        reconsider(remote, claim, record, cx)
     }
-    reconsider(remote, claim, record, cx)
 }
 
 /// The owner does not have it, and nobody else is known to: then it is here.
@@ -333,7 +343,8 @@ fn disowned(remote: Remote, claim: Box<Claim>, record: &mut Record, cx: &mut Con
 fn reconsider(remote: Remote, mut claim: Box<Claim>, record: &mut Record, cx: &mut Context<'_>) -> State {
     let owner = remote.vtep();
     match record.routes.best_firm(Some(owner)) {
-        None => disowned(remote, claim, record, cx, owner),
+        // That nobody is certain to have it is not the owner's word that it does not: the claim is repeated until it answers.
+        None => State::Claiming(remote, claim),
         Some(route) if route.vtep == owner && outranks(claim.sequence, route.sequence) => {
             State::Claiming(remote, claim)
         }

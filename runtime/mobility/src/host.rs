@@ -160,6 +160,11 @@ impl Record {
         self.aftermath.is_some_and(|after| after.old_port == Some(port) && now < after.watched_until)
     }
 
+    /// Whether traffic that comes out of a tunnel is still sent on through another.
+    pub(crate) fn passes_on(&self, now: Instant) -> bool {
+        self.aftermath.is_some_and(|after| now < after.hairpin_until)
+    }
+
     /// Lets what is over be over.
     fn expire(&mut self, now: Instant) {
         self.aftermath = self.aftermath.filter(|after| now < after.hairpin_until || now < after.watched_until);

@@ -96,8 +96,8 @@ pub(crate) struct Peer {
     up: bool,
     /// Counts the lists it began to send.
     round: u64,
-    /// How many hosts of a list have come, while one is coming.
-    listed: Option<u64>,
+    /// Which hosts of a list have come, while one is coming.
+    listed: Option<BTreeSet<HostKey>>,
     routes: BTreeSet<HostKey>,
     claims: BTreeSet<HostKey>,
 }
@@ -135,20 +135,23 @@ impl Peers {
     pub(crate) fn list_begins(&mut self, vtep: VtepAddr) {
         if let Some(peer) = self.0.get_mut(&vtep) {
             peer.round += 1;
-            peer.listed = Some(0);
+            peer.listed = Some(BTreeSet::new());
         }
     }
 
-    pub(crate) fn list_goes_on(&mut self, vtep: VtepAddr) {
-        if let Some(listed) = self.0.get_mut(&vtep).and_then(|peer| peer.listed.as_mut()) {
-            *listed += 1;
+    pub(crate) fn list_goes_on(&mut self, vtep: VtepAddr, host: HostKey, limits: &Limits) {
+        if let Some(listed) = self.0.get_mut(&vtep).and_then(|peer| peer.listed.as_mut())
+            && listed.len() < limits.hosts
+        {
+            listed.insert(host);
         }
     }
 
     /// The hosts with a route by this peer, which the list may have left out; `None` if the list was not whole.
     pub(crate) fn list_ends(&mut self, vtep: VtepAddr, hosts: u64) -> Option<Vec<HostKey>> {
         let peer = self.0.get_mut(&vtep)?;
-        (peer.listed.take()? == hosts).then(|| peer.routes.iter().copied().collect())
+        let listed = peer.listed.take()?;
+        (listed.len() as u64 == hosts).then(|| peer.routes.iter().copied().collect())
     }
 
     fn update(&mut self, host: HostKey, old: &Footprint, new: &Footprint) {

@@ -21,10 +21,7 @@ pub(crate) fn view(state: &State, record: &Record, vni: &VniConfig, now: Instant
             ..plain(Location::Local(local.port()), record)
         },
         State::Following(remote) => HostView {
-            destination: match record.aftermath {
-                Some(after) if now < after.hairpin_until => Destination::Hairpin,
-                Some(_) | None => Destination::Recorded,
-            },
+            destination: if record.passes_on(now) { Destination::Hairpin } else { Destination::Recorded },
             ..plain(Location::Remote(remote.vtep()), record)
         },
         State::Claiming(remote, claim) => HostView {

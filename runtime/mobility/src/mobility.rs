@@ -188,7 +188,7 @@ impl Mobility {
             }
             Message::Sync(Sync::Start) => self.peers.list_begins(from),
             Message::Sync(Sync::Host { host, addresses, sequence }) => {
-                self.peers.list_goes_on(from);
+                self.peers.list_goes_on(from, host, &self.config.limits);
                 let addresses = self.addresses(&addresses);
                 self.tell_from(from, host, Fact::Told(Told { from, sequence, addresses, how: How::Listed }), now);
             }

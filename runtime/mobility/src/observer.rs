@@ -9,6 +9,7 @@ use crate::owner::{self, Answered};
 use crate::report::{Because, Report};
 use crate::routes::Route;
 use crate::sequence::Sequence;
+use crate::time::Instant;
 
 /// A host that nobody had is said to be somewhere: ordinary learning.
 pub(crate) fn learn(absent: Absent, record: &mut Record, cx: &mut Context<'_>, told: Told) -> State {
@@ -135,7 +136,7 @@ fn decline(record: &Record, cx: &mut Context<'_>, sequence: Sequence) {
 /// Points the entry at the best route there is; without one, the host is forgotten.
 pub(crate) fn settle(remote: Remote, record: &mut Record, cx: &mut Context<'_>) -> State {
     let from = remote.vtep();
-    match record.routes.best(Some(from)) {
+    match usable(record, cx.now, from) {
         Some(route) if route.vtep == from => State::Following(remote),
         Some(route) => {
             let remote = remote.follow(route.vtep);
@@ -154,6 +155,13 @@ pub(crate) fn settle(remote: Remote, record: &mut Record, cx: &mut Context<'_>) 
             State::Absent(remote.forgotten())
         }
     }
+}
+
+/// The best route. Who passes the host's traffic on from tunnel to tunnel believes only what is certain: otherwise the traffic might be
+/// passed to one who passes it back by another way.
+fn usable(record: &Record, now: Instant, current: VtepAddr) -> Option<&Route> {
+    let firm = record.routes.best_firm(Some(current)).filter(|_| record.passes_on(now));
+    firm.or_else(|| record.routes.best(Some(current)))
 }
 
 /// What the peer said, as a route.
@@ -180,7 +188,7 @@ pub(crate) fn forget_route(record: &mut Record, withdrawn: &Withdrawn) {
 /// Takes the old owner's word for where the host went, until the new owner has its say.
 pub(crate) fn note_hand_over(record: &mut Record, cx: &Context<'_>, withdrawn: &Withdrawn) {
     let Some(to) = withdrawn.moved_to.filter(|to| cx.vni.peers.contains(to)) else { return };
-    if record.routes.highest().is_none_or(|known| withdrawn.sequence >= known) {
+    if record.routes.best_firm(None).is_none_or(|known| withdrawn.sequence >= known.sequence) {
         record.routes.insert(owner::firm_route(to, withdrawn.sequence, cx), false);
     }
 }

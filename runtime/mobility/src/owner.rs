@@ -58,7 +58,7 @@ pub(crate) fn heard(
         Claimant::Port { port: heard.port, frame: heard.frame, heard: cx.now, addresses: heard.addresses.clone() };
     match verified {
         Some(verified) => verdict::moved(local, vec![claimant], record, cx, &verified),
-        None => begin(local, Some(claimant), &heard.addresses, record, cx),
+        None => begin(local, vec![claimant], &heard.addresses, record, cx),
     }
 }
 
@@ -87,7 +87,7 @@ pub(crate) fn port_down(local: Local, answered: Answered, record: &mut Record, c
 pub(crate) fn idle(local: Local, record: &mut Record, cx: &mut Context<'_>) -> State {
     match Verified::by_port_down(&local, cx.ports) {
         Some(verified) => verdict::removed(local, record, cx, &verified),
-        None => begin(local, None, &crate::addresses::Addresses::default(), record, cx),
+        None => begin(local, Vec::new(), &crate::addresses::Addresses::default(), record, cx),
     }
 }
 
@@ -113,7 +113,7 @@ pub(crate) fn asked(
     let claimant = Claimant::Peer { vtep: asked.from, claim: asked.claim, sequence: asked.sequence, since: cx.now };
     match verified {
         Some(verified) => verdict::moved(local, vec![claimant], record, cx, &verified),
-        None => begin(local, Some(claimant), &asked.addresses, record, cx),
+        None => begin(local, vec![claimant], &asked.addresses, record, cx),
     }
 }
 
@@ -125,6 +125,10 @@ pub(crate) fn ask_again(local: &Local, record: &Record, cx: &mut Context<'_>, as
 
 /// A peer says it has the host, which is here: neither is right without asking (METHOD rule 10).
 pub(crate) fn told(local: Local, answered: Answered, record: &mut Record, cx: &mut Context<'_>, told: Told) -> State {
+    if told.how == How::AtOnce {
+        correct(&local, record, cx, told.from);
+        return State::Owned(local, answered);
+    }
     if !note_rival(record, cx, &told) {
         return State::Owned(local, answered);
     }
@@ -139,8 +143,16 @@ pub(crate) fn told(local: Local, answered: Answered, record: &mut Record, cx: &m
                 HandOver { to: told.from, sequence: told.sequence, reply: None, tell: false, since: cx.now };
             verdict::hand_over(local, &hand_over, record, cx, &verified)
         }
-        None => begin(local, Some(rival(&told, cx)), &told.addresses, record, cx),
+        None => begin(local, vec![rival(&told, cx)], &told.addresses, record, cx),
     }
+}
+
+/// A claimant tells us at once what it asks somebody else, whom it takes for the owner. It is told who is, and will ask.
+///
+/// Nothing is given on such a claim: while its claimant sends the host's traffic to another, it could come back that way.
+pub(crate) fn correct(local: &Local, record: &Record, cx: &mut Context<'_>, claimant: VtepAddr) {
+    cx.counters.stale_messages += 1;
+    cx.send(claimant, Message::Advertisement(advertisement(local, record, None)));
 }
 
 /// Remembers what the rival says. `false`: there is nothing new in it.
@@ -153,7 +165,7 @@ pub(crate) fn note_rival(record: &mut Record, cx: &mut Context<'_>, told: &Told)
 }
 
 pub(crate) fn rival(told: &Told, cx: &Context<'_>) -> Claimant {
-    let migration = matches!(told.how, How::AtOnce | How::Verified);
+    let migration = told.how == How::Verified;
     Claimant::Rival { vtep: told.from, sequence: told.sequence, migration, since: cx.now }
 }
 

@@ -1,5 +1,6 @@
 //! The verdict of a verification, and what everybody is told of it.
 
+use crate::addresses::Addresses;
 use crate::context::Context;
 use crate::damping::Refused;
 use crate::entry::{Local, Verified};
@@ -12,7 +13,7 @@ use crate::report::Report;
 use crate::routes::outranks;
 use crate::sequence::Sequence;
 use crate::time::Instant;
-use crate::verification::Claimant;
+use crate::verification::{Claimant, begin};
 
 /// The host answered: the entry does not change, every claim is refused (METHOD M4), and the refusal outranks them (B4).
 pub(crate) fn stayed(mut local: Local, claimants: Vec<Claimant>, record: &mut Record, cx: &mut Context<'_>) -> State {
@@ -125,6 +126,7 @@ pub(crate) fn moved(
         }
         State::Absent(_) | State::Verifying(..) | State::Claiming(..) => return state,
     };
+    let mut rivals = Vec::new();
     for loser in claimants {
         match loser {
             Claimant::Port { frame, .. } => {
@@ -134,14 +136,14 @@ pub(crate) fn moved(
             Claimant::Peer { vtep, claim, .. } => {
                 cx.reply(vtep, record.key, claim, sequence, Verdict::Elsewhere(place));
             }
-            Claimant::Rival { vtep, .. } => {
-                if let State::Owned(local, _) = &state {
-                    owner::settle_dispute(local, record, cx, vtep);
-                }
-            }
+            rival @ Claimant::Rival { .. } => rivals.push(rival),
         }
     }
-    state
+    match state {
+        // The rival still says that it has the host, and at the new port nobody has been asked yet.
+        State::Owned(local, _) if !rivals.is_empty() => begin(local, rivals, &Addresses::default(), record, cx),
+        state => state,
+    }
 }
 
 /// To whom the host goes, and how.

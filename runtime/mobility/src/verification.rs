@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::entry::{Local, Verified};
 use crate::event::Evidence;
 use crate::gate::{Admission, admit};
-use crate::host::{Asked, HeardAt, Record, State, Told, Withdrawn};
+use crate::host::{Asked, HeardAt, How, Record, State, Told, Withdrawn};
 use crate::ids::{AccessId, ClaimId, FrameId, Location, VtepAddr};
 use crate::owner::{self, Answered};
 use crate::report::Report;
@@ -62,9 +62,13 @@ impl Verification {
         }
     }
 
-    /// Where copies of the host's traffic go.
+    /// Where copies of the host's traffic go: to the first claimant, if that knows our sequence. A rival may not, and then still takes somebody
+    /// else for the owner, who could send the copies back to us.
     pub(crate) fn copies_to(&self) -> Option<Location> {
-        self.claimants.first().filter(|_| self.copying).map(Claimant::location)
+        match self.claimants.first().filter(|_| self.copying)? {
+            claimant @ (Claimant::Port { .. } | Claimant::Peer { .. }) => Some(claimant.location()),
+            Claimant::Rival { .. } => None,
+        }
     }
 
     pub(crate) fn claiming_ports(&self) -> impl Iterator<Item = AccessId> {
@@ -89,10 +93,10 @@ impl Verification {
     }
 }
 
-/// Begins to ask.
+/// Begins to ask, for all who claim the host; for nobody, if it is only to be seen whether it is still there.
 pub(crate) fn begin(
     local: Local,
-    claimant: Option<Claimant>,
+    claimants: Vec<Claimant>,
     claimed: &Addresses,
     record: &mut Record,
     cx: &mut Context<'_>,
@@ -101,14 +105,10 @@ pub(crate) fn begin(
     cx.report(Report::VerificationStarted {
         host: record.key,
         recorded: Location::Local(local.port()),
-        claimed: claimant.as_ref().map(Claimant::location),
+        claimed: claimants.first().map(Claimant::location),
     });
-    let verification = Verification {
-        asking: Asking::begin(cx.now),
-        copying: false,
-        claimants: claimant.into_iter().collect(),
-        claimed: claimed.clone(),
-    };
+    let verification =
+        Verification { asking: Asking::begin(cx.now), copying: false, claimants, claimed: claimed.clone() };
     advance(local, Box::new(verification), record, cx)
 }
 
@@ -286,6 +286,10 @@ pub(crate) fn told_while_verifying(
     cx: &mut Context<'_>,
     told: Told,
 ) -> State {
+    if told.how == How::AtOnce {
+        owner::correct(&local, record, cx, told.from);
+        return State::Verifying(local, verification);
+    }
     if !owner::note_rival(record, cx, &told) {
         return State::Verifying(local, verification);
     }

@@ -1,0 +1,8 @@
+//! The machine seen from outside: what it does for each rule of the method, and what holds whatever happens.
+
+mod bench;
+mod beyond;
+mod claims;
+mod properties;
+mod regressions;
+mod sim;

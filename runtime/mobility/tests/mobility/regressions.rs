@@ -1,0 +1,162 @@
+//! Runs that once went wrong.
+
+use vouch_mobility::{AccessId, Advertise, During, Evidence, UnreachableOwner};
+
+use crate::properties::run;
+use crate::sim::network::Weather;
+use crate::sim::script::{Deed, Script};
+
+/// An old owner that still passed traffic on followed a claim told at once, whose claimant sent it to the new owner, which sent it back.
+#[test]
+fn who_passes_traffic_on_does_not_follow_a_claim_told_at_once() {
+    run(&Script {
+        seed: 19969140838715649,
+        vteps: 4,
+        advertise: Advertise::AtOnce,
+        during: During::Hold,
+        unreachable_owner: UnreachableOwner::Accept,
+        weather: Weather { max_delay_ms: 1, loss: 0, duplication: 0, reordering: 0 },
+        cunning: false,
+        deeds: vec![
+            (1396, Deed::Move { device: 2, at: 0, port: AccessId(4), stunned_ms: 0 }),
+            (1396, Deed::Announce { device: 2, evidence: Evidence::Arp }),
+            (1196, Deed::Move { device: 2, at: 0, port: AccessId(4), stunned_ms: 0 }),
+            (1196, Deed::Announce { device: 2, evidence: Evidence::Arp }),
+            (1396, Deed::Announce { device: 3, evidence: Evidence::Arp }),
+            (0, Deed::Announce { device: 2, evidence: Evidence::Arp }),
+            (1268, Deed::Move { device: 1, at: 0, port: AccessId(2), stunned_ms: 301 }),
+            (1268, Deed::Announce { device: 1, evidence: Evidence::Arp }),
+            (4997, Deed::Move { device: 1, at: 3, port: AccessId(4), stunned_ms: 241 }),
+            (4997, Deed::Announce { device: 1, evidence: Evidence::Rarp }),
+            (5179, Deed::Move { device: 4, at: 1, port: AccessId(3), stunned_ms: 0 }),
+            (5179, Deed::Announce { device: 4, evidence: Evidence::Rarp }),
+            (894, Deed::Move { device: 1, at: 1, port: AccessId(3), stunned_ms: 262 }),
+            (894, Deed::Announce { device: 1, evidence: Evidence::Rarp }),
+            (253, Deed::Move { device: 1, at: 2, port: AccessId(3), stunned_ms: 349 }),
+            (253, Deed::Announce { device: 1, evidence: Evidence::Arp }),
+        ],
+    });
+}
+/// A doubled host made up for a lost one in the count of a list, and the lost one was deleted.
+#[test]
+fn a_list_with_a_doubled_host_does_not_hide_a_missing_one() {
+    run(&Script {
+        seed: 104273063793800159,
+        vteps: 2,
+        advertise: Advertise::AtOnce,
+        during: During::Escalate,
+        unreachable_owner: UnreachableOwner::Hold,
+        weather: Weather { max_delay_ms: 42, loss: 25, duplication: 29, reordering: 8 },
+        cunning: false,
+        deeds: vec![(0, Deed::Idle { device: 0 })],
+    });
+}
+/// The host moved between ports while a rival waited for the verdict: the rival was forgotten, and both kept the host.
+#[test]
+fn a_rival_is_taken_seriously_after_a_move_between_ports() {
+    run(&Script {
+        seed: 11956071931622659443,
+        vteps: 5,
+        advertise: Advertise::AtOnce,
+        during: During::Hold,
+        unreachable_owner: UnreachableOwner::Accept,
+        weather: Weather { max_delay_ms: 20, loss: 0, duplication: 0, reordering: 0 },
+        cunning: false,
+        deeds: vec![
+            (3828, Deed::Move { device: 1, at: 4, port: AccessId(1), stunned_ms: 0 }),
+            (3828, Deed::Announce { device: 1, evidence: Evidence::Arp }),
+            (3642, Deed::Move { device: 4, at: 4, port: AccessId(3), stunned_ms: 0 }),
+            (3642, Deed::Announce { device: 4, evidence: Evidence::Arp }),
+            (3251, Deed::Announce { device: 4, evidence: Evidence::Arp }),
+            (0, Deed::Session { a: 0, b: 4, up: false }),
+            (3921, Deed::Move { device: 1, at: 1, port: AccessId(1), stunned_ms: 0 }),
+            (3921, Deed::Announce { device: 1, evidence: Evidence::Arp }),
+            (4128, Deed::Announce { device: 4, evidence: Evidence::Arp }),
+        ],
+    });
+}
+/// Copies went to a rival whose own claim was with somebody else; they came back by way of that.
+#[test]
+fn a_rival_gets_no_copies() {
+    run(&Script {
+        seed: 42662100083990700,
+        vteps: 4,
+        advertise: Advertise::AtOnce,
+        during: During::Both,
+        unreachable_owner: UnreachableOwner::Accept,
+        weather: Weather { max_delay_ms: 41, loss: 21, duplication: 20, reordering: 12 },
+        cunning: true,
+        deeds: vec![
+            (1136, Deed::Announce { device: 2, evidence: Evidence::Arp }),
+            (1097, Deed::Move { device: 1, at: 3, port: AccessId(1), stunned_ms: 181 }),
+            (1097, Deed::Announce { device: 1, evidence: Evidence::Arp }),
+            (1507, Deed::Announce { device: 4, evidence: Evidence::Arp }),
+            (50, Deed::Announce { device: 4, evidence: Evidence::Neighbour }),
+        ],
+    });
+}
+/// The old owner said who has the host, a higher claim told at once hid it, and a third took the host for free.
+#[test]
+fn a_hand_over_counts_although_a_claim_told_at_once_is_higher() {
+    run(&Script {
+        seed: 3629407322749265829,
+        vteps: 5,
+        advertise: Advertise::AtOnce,
+        during: During::Escalate,
+        unreachable_owner: UnreachableOwner::Hold,
+        weather: Weather { max_delay_ms: 50, loss: 31, duplication: 18, reordering: 4 },
+        cunning: true,
+        deeds: vec![
+            (0, Deed::Move { device: 2, at: 1, port: AccessId(3), stunned_ms: 0 }),
+            (0, Deed::Announce { device: 2, evidence: Evidence::Arp }),
+            (2390, Deed::Move { device: 1, at: 4, port: AccessId(1), stunned_ms: 0 }),
+            (2390, Deed::Announce { device: 1, evidence: Evidence::Arp }),
+            (2375, Deed::Move { device: 1, at: 2, port: AccessId(1), stunned_ms: 0 }),
+            (2375, Deed::Announce { device: 1, evidence: Evidence::Arp }),
+            (850, Deed::Announce { device: 2, evidence: Evidence::Arp }),
+            (1194, Deed::Port { at: 0, port: AccessId(2), up: true }),
+            (2484, Deed::Move { device: 1, at: 3, port: AccessId(1), stunned_ms: 10 }),
+            (2484, Deed::Announce { device: 1, evidence: Evidence::Arp }),
+            (2699, Deed::Move { device: 1, at: 2, port: AccessId(3), stunned_ms: 379 }),
+            (2699, Deed::Announce { device: 1, evidence: Evidence::Data }),
+            (2392, Deed::Announce { device: 4, evidence: Evidence::Neighbour }),
+        ],
+    });
+}
+#[test]
+fn harsh5() {
+    run(&Script {
+        seed: 6253687109104420077,
+        vteps: 5,
+        advertise: Advertise::AtOnce,
+        during: During::Both,
+        unreachable_owner: UnreachableOwner::Hold,
+        weather: Weather { max_delay_ms: 74, loss: 26, duplication: 6, reordering: 10 },
+        cunning: true,
+        deeds: vec![
+            (6026, Deed::Port { at: 0, port: AccessId(2), up: false }),
+            (4417, Deed::Announce { device: 4, evidence: Evidence::Arp }),
+            (3863, Deed::Idle { device: 0 }),
+            (0, Deed::Move { device: 1, at: 0, port: AccessId(1), stunned_ms: 0 }),
+            (0, Deed::Announce { device: 1, evidence: Evidence::Arp }),
+            (3453, Deed::Announce { device: 4, evidence: Evidence::Arp }),
+            (5383, Deed::Move { device: 1, at: 1, port: AccessId(1), stunned_ms: 0 }),
+            (5383, Deed::Announce { device: 1, evidence: Evidence::Arp }),
+            (2345, Deed::Announce { device: 4, evidence: Evidence::Neighbour }),
+            (5633, Deed::Move { device: 1, at: 1, port: AccessId(2), stunned_ms: 388 }),
+            (5633, Deed::Announce { device: 1, evidence: Evidence::Arp }),
+            (1496, Deed::Announce { device: 2, evidence: Evidence::Data }),
+            (4184, Deed::Port { at: 1, port: AccessId(3), up: true }),
+            (3394, Deed::Announce { device: 2, evidence: Evidence::Rarp }),
+            (3056, Deed::Idle { device: 0 }),
+            (4494, Deed::Announce { device: 2, evidence: Evidence::Arp }),
+            (504, Deed::Idle { device: 0 }),
+            (6024, Deed::Move { device: 1, at: 0, port: AccessId(4), stunned_ms: 95 }),
+            (6024, Deed::Announce { device: 1, evidence: Evidence::Rarp }),
+            (1374, Deed::Announce { device: 4, evidence: Evidence::Arp }),
+            (3454, Deed::Session { a: 1, b: 4, up: false }),
+            (1770, Deed::Move { device: 1, at: 3, port: AccessId(1), stunned_ms: 126 }),
+            (1770, Deed::Announce { device: 1, evidence: Evidence::Arp }),
+        ],
+    });
+}

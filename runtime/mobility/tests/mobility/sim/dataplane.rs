@@ -1,0 +1,134 @@
+//! What switches would do with the views: where a frame ends up, and who is punted.
+
+use std::collections::BTreeMap;
+
+use vouch_mobility::{AccessId, ClaimView, Destination, HostKey, HostView, Location};
+
+/// The views of one switch.
+pub(crate) type Views = BTreeMap<HostKey, HostView>;
+
+/// Where a frame came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ingress {
+    Access(AccessId),
+    Tunnel(usize),
+}
+
+/// Where the copies of a frame came out.
+#[derive(Debug, Default)]
+pub(crate) struct Trace {
+    pub(crate) delivered: Vec<(usize, AccessId)>,
+    /// The VTEPs it passed, if it went round.
+    pub(crate) looped: Option<Vec<usize>>,
+}
+
+/// Follows a unicast frame to `host` through the fabric. `ports` are the access interfaces of every VTEP.
+pub(crate) fn trace(
+    views: &[&Views],
+    number_of: &dyn Fn(Location) -> Option<usize>,
+    ports: &[AccessId],
+    host: &HostKey,
+    start: usize,
+    ingress: Ingress,
+) -> Trace {
+    let mut trace = Trace::default();
+    let fabric = Fabric { views, number_of, ports, host };
+    fabric.forward(start, ingress, &mut Vec::new(), &mut trace);
+    trace
+}
+
+struct Fabric<'a> {
+    views: &'a [&'a Views],
+    number_of: &'a dyn Fn(Location) -> Option<usize>,
+    ports: &'a [AccessId],
+    host: &'a HostKey,
+}
+
+impl Fabric<'_> {
+    fn forward(&self, at: usize, ingress: Ingress, path: &mut Vec<usize>, trace: &mut Trace) {
+        path.push(at);
+        if path.len() > 2 * self.views.len() + 2 {
+            trace.looped = Some(path.clone());
+            path.pop();
+            return;
+        }
+        match self.views[at].get(self.host) {
+            None => {
+                for &port in self.ports {
+                    self.out(at, ingress, Location::Local(port), path, trace);
+                }
+                if let Ingress::Access(_) = ingress {
+                    for other in (0..self.views.len()).filter(|&other| other != at) {
+                        self.tunnel(at, ingress, other, path, trace);
+                    }
+                }
+            }
+            Some(view) => match (view.destination, view.location) {
+                (Destination::Recorded, Location::Remote(_)) if matches!(ingress, Ingress::Tunnel(_)) => {}
+                (Destination::Recorded | Destination::Hairpin, location) => {
+                    self.out(at, ingress, location, path, trace);
+                }
+                (Destination::Both { with }, location) => {
+                    self.out(at, ingress, location, path, trace);
+                    self.out(at, ingress, with, path, trace);
+                }
+                (Destination::Claimed { port, owner }, _) => {
+                    let owner = Location::Remote(owner);
+                    if let Ingress::Tunnel(from) = ingress
+                        && (self.number_of)(owner) == Some(from)
+                    {
+                        self.out(at, ingress, Location::Local(port), path, trace);
+                    } else {
+                        self.out(at, ingress, owner, path, trace);
+                    }
+                }
+            },
+        }
+        path.pop();
+    }
+
+    fn out(&self, at: usize, ingress: Ingress, to: Location, path: &mut Vec<usize>, trace: &mut Trace) {
+        match to {
+            Location::Local(port) if ingress != Ingress::Access(port) => trace.delivered.push((at, port)),
+            Location::Local(_) => {}
+            Location::Remote(_) => {
+                if let Some(other) = (self.number_of)(to) {
+                    self.tunnel(at, ingress, other, path, trace);
+                }
+            }
+        }
+    }
+
+    fn tunnel(&self, at: usize, ingress: Ingress, to: usize, path: &mut Vec<usize>, trace: &mut Trace) {
+        if ingress != Ingress::Tunnel(to) && trace.looped.is_none() {
+            self.forward(to, Ingress::Tunnel(at), path, trace);
+        }
+    }
+}
+
+/// What the source check makes of a frame from `host` on `port`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Punt {
+    Nothing,
+    /// A copy, reason `LEARN`.
+    Learn,
+    /// Reason `MOVE`; the frame itself if it is an announcement.
+    Move,
+    /// A copy, reason `ALIVE`.
+    Alive,
+}
+
+pub(crate) fn source_check(view: Option<&HostView>, port: AccessId) -> Punt {
+    let Some(view) = view else { return Punt::Learn };
+    if view.location == Location::Local(port) {
+        return match (view.watch, view.learn_addresses) {
+            (true, _) => Punt::Alive,
+            (false, true) => Punt::Learn,
+            (false, false) => Punt::Nothing,
+        };
+    }
+    match view.claims.iter().find(|(claimed, _)| *claimed == port) {
+        Some((_, ClaimView::Pending { .. } | ClaimView::Quarantined)) => Punt::Nothing,
+        None => Punt::Move,
+    }
+}

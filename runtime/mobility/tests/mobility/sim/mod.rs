@@ -1,0 +1,16 @@
+//! Several machines in virtual time, over a network that misbehaves as a seed commands.
+//!
+//! ```text
+//!   Script ──▶ World ──▶ Mobility (one per VTEP)
+//!                │  ▲        │ views             ▲ punts
+//!                ▼  │        ▼                   │
+//!             network     dataplane (interprets the views) ◀── devices (answer probes, forge, move)
+//! ```
+//!
+//! `check` looks at the world after every step and at the end. A failure names the seed and the script that led to it.
+
+pub(crate) mod check;
+pub(crate) mod dataplane;
+pub(crate) mod network;
+pub(crate) mod script;
+pub(crate) mod world;
