@@ -32,7 +32,7 @@ const BARRIER_TYPE: u16 = 0x88b5;
 const SWITCH: &str = "vtep1";
 
 /// What goes into the switch.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Input {
     /// A frame at a port.
     Frame(u16, Vec<u8>),
@@ -292,6 +292,17 @@ async fn until(wire: &Wire, end: &[u8]) -> Result<Vec<Vec<u8>>> {
                 return Ok(before);
             }
             before.push(frame);
+        }
+    }
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Input::Frame(port, frame) => write!(f, "port {port}: {}", hex(frame)),
+            Input::FromController([mode, bd, location], frame) => {
+                write!(f, "controller: mode {mode} bd {bd} location {location:#x}: {}", hex(frame))
+            }
         }
     }
 }
