@@ -94,6 +94,7 @@ impl Forwarder {
         for frame in frames {
             running.pipeline.switch.process(&mut running.worker, port, frame, now, &mut self.output);
         }
+        device.counters.add_drops(&self.output.drops);
         let mut digests = false;
         for (digest, data) in self.output.digests() {
             running.pipeline.offer_digest(digest, data, now);
@@ -114,7 +115,6 @@ impl Forwarder {
                 port.flush();
             }
         }
-        device.counters.add_drops(&self.output.drops);
         self.output.clear();
     }
 }

@@ -1,4 +1,5 @@
-//! The status of ports over gNMI: Subscribe on `/interfaces/interface[name=N]/state/oper-status`, N being the port's number.
+//! The status of ports over gNMI: Subscribe and Get on `/interfaces/interface[name=N]/state/oper-status`, N being the port's
+//! number. Get also knows `ifindex`, the number once more, by which some clients find out which ports there are.
 
 use std::sync::Arc;
 
@@ -17,8 +18,39 @@ use crate::fault::{Fault, Outcome, choices};
 use crate::outbox::{Outbox, Outgoing, outbox};
 use crate::port::PortStatus;
 
-/// The leaves that exist, as a path.
-const LEAF: &str = "/interfaces/interface[name=PORT]/state/oper-status";
+/// The path of a port's leaves, without their names.
+const PATH: [&str; 3] = ["interfaces", "interface", "state"];
+
+/// A leaf of a port.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leaf {
+    OperStatus,
+    IfIndex,
+}
+
+impl Leaf {
+    const ALL: [Leaf; 2] = [Leaf::OperStatus, Leaf::IfIndex];
+
+    fn name(self) -> &'static str {
+        match self {
+            Leaf::OperStatus => "oper-status",
+            Leaf::IfIndex => "ifindex",
+        }
+    }
+
+    fn update(self, port: u16, status: PortStatus) -> Update {
+        let value = match self {
+            Leaf::OperStatus => Value::StringVal(status.as_str().into()),
+            Leaf::IfIndex => Value::UintVal(port.into()),
+        };
+        let mut elem: Vec<PathElem> =
+            PATH.iter().map(|name| PathElem { name: (*name).into(), ..Default::default() }).collect();
+        elem[1].key.insert("name".into(), port.to_string());
+        elem.push(PathElem { name: self.name().into(), ..Default::default() });
+        let path = Path { elem, ..Default::default() };
+        Update { path: Some(path), val: Some(TypedValue { value: Some(value) }), ..Default::default() }
+    }
+}
 
 /// gNMI for one device.
 #[derive(Clone)]
@@ -41,8 +73,8 @@ impl GNmi for Service {
         }))
     }
 
-    async fn get(&self, _: Request<GetRequest>) -> Result<Response<GetResponse>, Status> {
-        Err(Status::unimplemented("Get is not served: subscribe with mode ONCE"))
+    async fn get(&self, request: Request<GetRequest>) -> Result<Response<GetResponse>, Status> {
+        Ok(Response::new(GetResponse { notification: get(&self.device, &request.into_inner())?, ..Default::default() }))
     }
 
     async fn set(&self, _: Request<SetRequest>) -> Result<Response<SetResponse>, Status> {
@@ -67,6 +99,23 @@ impl GNmi for Service {
         });
         Ok(Response::new(outgoing))
     }
+}
+
+/// One notification per path that was asked for.
+fn get(device: &Device, request: &GetRequest) -> Outcome<Vec<Notification>> {
+    let prefix = request.prefix.clone().unwrap_or_default();
+    let about = About { target: prefix.target, origin: prefix.origin };
+    let answer = |path: &Path| {
+        let path: Vec<&PathElem> = prefix.elem.iter().chain(&path.elem).collect();
+        let (ports, leaves) = select(device, &path, &Leaf::ALL)?;
+        let ports = device.plugged().filter(|(number, _)| ports.contains(number));
+        let updates = ports.flat_map(|(number, port)| {
+            let status = *port.status().borrow();
+            leaves.iter().map(move |leaf| leaf.update(number, status)).collect::<Vec<_>>()
+        });
+        Ok(about.notification(updates.collect()))
+    };
+    request.path.iter().map(answer).collect()
 }
 
 /// Serve one subscription until the client leaves or breaks the rules.
@@ -104,11 +153,11 @@ async fn serve(
 
 /// The leaves of one subscription.
 struct Selected {
-    leaves: Vec<Leaf>,
+    leaves: Vec<Watched>,
     about: About,
 }
 
-struct Leaf {
+struct Watched {
     port: u16,
     status: watch::Receiver<PortStatus>,
     told: PortStatus,
@@ -128,7 +177,7 @@ impl Selected {
             Err(_) => return Err(Fault::invalid(format!("mode {} does not exist", list.mode))),
         }
         if list.subscription.is_empty() {
-            return Err(Fault::invalid(format!("the subscription names no path; there is {LEAF}")));
+            return Err(Fault::invalid(format!("the subscription names no path; there is {}", valid(&WATCHED))));
         }
         let prefix = list.prefix.clone().unwrap_or_default();
         let mut ports = std::collections::BTreeSet::new();
@@ -140,12 +189,12 @@ impl Selected {
             }
             let path = subscription.path.iter().flat_map(|path| &path.elem);
             let path: Vec<&PathElem> = prefix.elem.iter().chain(path).collect();
-            ports.extend(select(device, &path)?);
+            ports.extend(select(device, &path, &WATCHED)?.0);
         }
         let leaves = device.plugged().filter(|(number, _)| ports.contains(number)).map(|(number, port)| {
             let mut status = port.status();
             let told = *status.borrow_and_update();
-            Leaf { port: number, status, told }
+            Watched { port: number, status, told }
         });
         Ok(Selected { leaves: leaves.collect(), about: About { target: prefix.target, origin: prefix.origin } })
     }
@@ -188,41 +237,44 @@ impl Selected {
 
 impl About {
     fn update(&self, port: u16, status: PortStatus) -> SubscribeResponse {
+        let notification = self.notification(vec![Leaf::OperStatus.update(port, status)]);
+        SubscribeResponse { response: Some(Reply::Update(notification)) }
+    }
+
+    fn notification(&self, update: Vec<Update>) -> Notification {
         let prefix = (!self.target.is_empty() || !self.origin.is_empty()).then(|| Path {
             target: self.target.clone(),
             origin: self.origin.clone(),
             ..Default::default()
         });
-        let value = TypedValue { value: Some(Value::StringVal(status.as_str().into())) };
-        let update = Update { path: Some(leaf_path(port)), val: Some(value), ..Default::default() };
-        let notification = Notification { timestamp: wall_clock(), prefix, update: vec![update], ..Default::default() };
-        SubscribeResponse { response: Some(Reply::Update(notification)) }
+        Notification { timestamp: wall_clock(), prefix, update, ..Default::default() }
     }
 }
 
-fn leaf_path(port: u16) -> Path {
-    let element = |name: &str| PathElem { name: name.into(), ..Default::default() };
-    let interface = PathElem { name: "interface".into(), key: [("name".into(), port.to_string())].into() };
-    Path {
-        elem: vec![element("interfaces"), interface, element("state"), element("oper-status")],
-        ..Default::default()
-    }
-}
+/// The leaves that change and can be subscribed to.
+const WATCHED: [Leaf; 1] = [Leaf::OperStatus];
 
-/// The ports whose leaf is at or below the path.
-fn select(device: &Device, path: &[&PathElem]) -> Outcome<Vec<u16>> {
-    const NAMES: [&str; 4] = ["interfaces", "interface", "state", "oper-status"];
-    let known = path.len() <= NAMES.len() && path.iter().zip(NAMES).all(|(elem, name)| elem.name == name);
-    if !known {
+/// The ports and those of the leaves that are at or below the path.
+fn select(device: &Device, path: &[&PathElem], leaves: &[Leaf]) -> Outcome<(Vec<u16>, Vec<Leaf>)> {
+    let wanted = path.get(PATH.len()).map(|elem| elem.name.as_str());
+    let selected = leaves.iter().copied().filter(|leaf| wanted.is_none_or(|name| name == leaf.name()));
+    let selected: Vec<Leaf> = selected.collect();
+    let known = path.len() <= PATH.len() + 1 && path.iter().zip(PATH).all(|(elem, name)| elem.name == name);
+    if !known || selected.is_empty() {
         let path: String = path.iter().map(|elem| format!("/{}", elem.name)).collect();
-        return Err(Fault::not_found(format!("there is no {path}; there is {LEAF}")));
+        return Err(Fault::not_found(format!("there is no {path}; there is {}", valid(leaves))));
     }
     let all = || device.plugged().map(|(number, _)| number);
     match path.get(1).and_then(|elem| elem.key.get("name")).map(String::as_str) {
-        None | Some("*") => Ok(all().collect()),
+        None | Some("*") => Ok((all().collect(), selected)),
         Some(name) => match all().find(|number| number.to_string() == name) {
-            Some(number) => Ok(vec![number]),
+            Some(number) => Ok((vec![number], selected)),
             None => Err(Fault::not_found(format!("there is no interface {name}; there is {}", choices(all())))),
         },
     }
+}
+
+/// The paths that lead to these leaves.
+fn valid(leaves: &[Leaf]) -> String {
+    choices(leaves.iter().map(|leaf| format!("/interfaces/interface[name=PORT]/state/{}", leaf.name())))
 }

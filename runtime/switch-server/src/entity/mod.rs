@@ -13,6 +13,8 @@ mod refusal;
 mod register;
 mod replication;
 mod table;
+#[cfg(test)]
+mod tests;
 mod value_set;
 
 use std::collections::BTreeMap;

@@ -73,7 +73,9 @@ impl Join<'_> {
             let Some((engine, info)) =
                 self.program.table(name).and_then(|engine| Some((engine, self.program.table_info(engine)?)))
             else {
-                let all = choices(self.program.tables().map(|(_, info)| info.name.as_str()));
+                // p4c wraps statements outside of actions into tables of its own, which no controller sees.
+                let all = self.program.tables().map(|(_, info)| info.name.as_str());
+                let all = choices(all.filter(|name| !name.starts_with("tbl_")));
                 self.problem(format!("table {name} of the P4Info is not in the program, which has {all}"));
                 continue;
             };

@@ -1,0 +1,248 @@
+//! Sessions, pipelines, writes and reads over a real connection.
+
+mod common;
+
+use common::{Bench, soon};
+use prost::Message;
+use tonic::Code;
+use vouch_p4runtime::google::rpc;
+use vouch_p4runtime::p4::v1::entity::Entity as Kind;
+use vouch_p4runtime::p4::v1::get_forwarding_pipeline_config_request::ResponseType;
+use vouch_p4runtime::p4::v1::set_forwarding_pipeline_config_request::Action;
+use vouch_p4runtime::p4::v1::update::Type;
+use vouch_p4runtime::p4::v1::*;
+
+const OK: i32 = Code::Ok as i32;
+const BACKUP: i32 = Code::AlreadyExists as i32;
+const NO_PRIMARY: i32 = Code::NotFound as i32;
+
+fn told(status: tonic::Status) -> (Code, String) {
+    (status.code(), status.message().to_owned())
+}
+
+#[tokio::test]
+async fn the_primary_is_replaced_and_both_learn_of_it() {
+    let bench = Bench::start().await;
+    let (mut first, mut second) = (bench.controller().await, bench.controller().await);
+    assert_eq!(first.arbitrate(Some(1)).await, (OK, 1));
+    assert_eq!(second.arbitrate(Some(2)).await, (OK, 2));
+    assert_eq!(first.standing().await, (BACKUP, 2));
+    let refused = first.write(Type::Insert, vec![]).await.expect_err("it is a backup");
+    let text = "election id 1 is not the primary's; only the primary may do this";
+    assert_eq!(told(refused), (Code::PermissionDenied, text.into()));
+    // A client that ends its side of the stream leaves the election.
+    second.outgoing = None;
+    assert_eq!(first.standing().await, (NO_PRIMARY, 2));
+    assert_eq!(first.arbitrate(Some(3)).await, (OK, 3));
+}
+
+#[tokio::test]
+async fn an_election_id_has_one_holder() {
+    let bench = Bench::start().await;
+    let (_first, mut second) = (bench.primary().await, bench.controller().await);
+    second
+        .ask(MasterArbitrationUpdate {
+            device_id: 1,
+            election_id: Some(Uint128 { high: 0, low: 1 }),
+            ..Default::default()
+        })
+        .await;
+    let ended = second.hear().await.expect_err("the stream ends");
+    assert_eq!(told(ended), (Code::InvalidArgument, "Election id already exists".into()));
+}
+
+#[tokio::test]
+async fn another_device_is_not_here() {
+    let bench = Bench::start().await;
+    let mut controller = bench.controller().await;
+    let here = (Code::NotFound, "device 9 is not here: this is device 1".to_owned());
+    let refused = controller.client.read(ReadRequest { device_id: 9, ..Default::default() }).await;
+    assert_eq!(told(refused.expect_err("another device")), here);
+    let refused = controller.client.capabilities(CapabilitiesRequest { device_id: 9 }).await;
+    assert_eq!(told(refused.expect_err("another device")), here);
+    controller.ask(MasterArbitrationUpdate { device_id: 9, ..Default::default() }).await;
+    assert_eq!(told(controller.hear().await.expect_err("the stream ends")), here);
+    let answer = bench.controller().await.client.capabilities(CapabilitiesRequest { device_id: 1 }).await;
+    assert_eq!(answer.expect("this device").into_inner().p4runtime_api_version, "1.4.0");
+}
+
+#[tokio::test]
+async fn nothing_works_before_a_pipeline() {
+    let bench = Bench::start().await;
+    let mut controller = bench.primary().await;
+    let none = |status| {
+        let (code, text) = told(status);
+        assert_eq!(code, Code::FailedPrecondition);
+        assert!(text.starts_with("No forwarding pipeline config"), "{text}");
+    };
+    none(controller.write(Type::Insert, vec![]).await.expect_err("no pipeline"));
+    none(controller.read(vec![]).await.expect_err("no pipeline"));
+    let request = GetForwardingPipelineConfigRequest { device_id: 1, response_type: ResponseType::CookieOnly as i32 };
+    none(controller.client.get_forwarding_pipeline_config(request).await.map(|_| ()).expect_err("no pipeline"));
+}
+
+#[tokio::test]
+async fn a_pipeline_shows_what_was_asked_for() {
+    let (bench, mut controller) = Bench::running().await;
+    let config = bench.config();
+    for (wanted, info, device_config) in [
+        (ResponseType::All, true, true),
+        (ResponseType::CookieOnly, false, false),
+        (ResponseType::P4infoAndCookie, true, false),
+        (ResponseType::DeviceConfigAndCookie, false, true),
+    ] {
+        let request = GetForwardingPipelineConfigRequest { device_id: 1, response_type: wanted as i32 };
+        let response = controller.client.get_forwarding_pipeline_config(request).await.expect("a pipeline is there");
+        let expected = ForwardingPipelineConfig {
+            p4info: config.p4info.clone().filter(|_| info),
+            p4_device_config: if device_config { config.p4_device_config.clone() } else { Default::default() },
+            cookie: config.cookie,
+        };
+        assert_eq!(response.into_inner().config, Some(expected));
+    }
+}
+
+#[tokio::test]
+async fn a_pipeline_that_does_not_fit_is_refused_whole() {
+    let bench = Bench::start().await;
+    let mut controller = bench.primary().await;
+    let mut config = bench.config();
+    let info = config.p4info.as_mut().expect("it has one");
+    info.tables[0].match_fields[0].bitwidth = 47;
+    info.tables[1].preamble.as_mut().expect("it has one").name = "Forward.gone".into();
+    let refused = controller.set_pipeline(Action::VerifyAndCommit, Some(config)).await.expect_err("it does not fit");
+    assert_eq!(
+        told(refused),
+        (
+            Code::InvalidArgument,
+            "P4Info and device config do not belong together: table Forward.host, field hdr.ethernet.dst: 47 bits in the \
+             P4Info and 48 in the program (hdr.ethernet.dst); table Forward.gone of the P4Info is not in the program, \
+             which has Forward.acl, Forward.host, Forward.route, Forward.nexthop, Forward.balance, Forward.fixed"
+                .into()
+        )
+    );
+    let broken = ForwardingPipelineConfig { p4_device_config: b"{".as_slice().into(), ..bench.config() };
+    let refused = controller.set_pipeline(Action::Verify, Some(broken)).await.expect_err("no JSON");
+    assert!(refused.message().starts_with("the device config is not usable: "), "{}", refused.message());
+    let missing = ForwardingPipelineConfig { p4info: None, ..bench.config() };
+    let refused = controller.set_pipeline(Action::Verify, Some(missing)).await.expect_err("no P4Info");
+    assert_eq!(refused.message(), "the pipeline configuration has no P4Info");
+    let refused = controller.set_pipeline(Action::Unspecified, None).await.expect_err("no action");
+    assert_eq!(
+        refused.message(),
+        "the action must be VERIFY, VERIFY_AND_SAVE, VERIFY_AND_COMMIT, COMMIT or RECONCILE_AND_COMMIT"
+    );
+    controller.set_pipeline(Action::Verify, Some(bench.config())).await.expect("it is valid");
+    let refused = controller.read(vec![]).await.expect_err("verified is not set");
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+}
+
+#[tokio::test]
+async fn a_saved_pipeline_takes_writes_and_is_committed_with_them() {
+    let (bench, mut controller) = Bench::running().await;
+    let refused = controller.set_pipeline(Action::Commit, None).await.expect_err("nothing is saved");
+    assert_eq!(refused.code(), Code::NotFound);
+    let old = Kind::TableEntry(bench.entry("host", 1, "host_forward", &[&[2]]));
+    controller.insert(old.clone()).await;
+
+    controller.set_pipeline(Action::VerifyAndSave, Some(bench.config())).await.expect("it is valid");
+    let new = Kind::TableEntry(bench.entry("host", 1, "host_forward", &[&[3]]));
+    controller.insert(new).await;
+    bench.host(1).send(common::frame(1, 9, 1)).expect("the link is up");
+    assert_eq!(soon(bench.host(2).recv()).await, Some(common::frame(1, 9, 1)), "packets still see the old one");
+
+    controller.set_pipeline(Action::Commit, None).await.expect("one is saved");
+    bench.host(1).send(common::frame(1, 9, 1)).expect("the link is up");
+    assert_eq!(soon(bench.host(3).recv()).await, Some(common::frame(1, 9, 1)));
+}
+
+#[tokio::test]
+async fn committing_clears_state_and_reconciling_keeps_it() {
+    let (bench, mut controller) = Bench::running().await;
+    let host = bench.entry("host", 1, "host_forward", &[&[2]]);
+    let entry = TableEntry { metadata: b"mine".to_vec(), idle_timeout_ns: 1_000_000_001, ..host };
+    let default = bench.default_entry("host", "punt", &[&[1]]);
+    let wanted = TableEntry { table_id: entry.table_id, ..Default::default() };
+    let wanted_default = TableEntry { is_default_action: true, ..wanted.clone() };
+    controller.insert(Kind::TableEntry(entry.clone())).await;
+    controller.write(Type::Modify, vec![Kind::TableEntry(default.clone())]).await.expect("the default can change");
+    controller.set_pipeline(Action::ReconcileAndCommit, Some(bench.config())).await.expect("the state fits");
+    let read = controller.read(vec![Kind::TableEntry(wanted.clone()), Kind::TableEntry(wanted_default)]).await;
+    assert_eq!(read.expect("a read"), [Kind::TableEntry(entry), Kind::TableEntry(default)]);
+    controller.set_pipeline(Action::VerifyAndCommit, Some(bench.config())).await.expect("it is valid");
+    assert_eq!(controller.read(vec![Kind::TableEntry(wanted)]).await.expect("a read"), []);
+}
+
+#[tokio::test]
+async fn a_batch_goes_on_after_an_error_and_reports_each_update() {
+    let (bench, mut controller) = Bench::running().await;
+    let entry = |dst| Kind::TableEntry(bench.entry("host", dst, "host_forward", &[&[2]]));
+    let failed = controller.write(Type::Insert, vec![entry(1), entry(1), entry(2)]).await.expect_err("a duplicate");
+    assert_eq!((failed.code(), failed.message()), (Code::Unknown, "1 of 3 updates failed"));
+    let status = rpc::Status::decode(failed.details()).expect("details are a status");
+    assert_eq!(status.code, Code::Unknown as i32);
+    let errors: Vec<(i32, String)> = (status.details.iter())
+        .map(|any| {
+            assert_eq!(any.type_url, "type.googleapis.com/p4.v1.Error");
+            let error = Error::decode(any.value.as_slice()).expect("an error");
+            (error.canonical_code, error.message)
+        })
+        .collect();
+    let exists = "table Forward.host: the entry exists already";
+    assert_eq!(errors, [(0, String::new()), (6, exists.into()), (0, String::new())]);
+    let table = TableEntry { table_id: bench.info.table("host").expect("it is there").id, ..Default::default() };
+    assert_eq!(controller.read(vec![Kind::TableEntry(table)]).await.expect("a read").len(), 2);
+    let counters = bench.switch.counters();
+    assert_eq!((counters.updates, counters.updates_refused), (2, 1));
+}
+
+#[tokio::test]
+async fn atomic_batches_are_refused_whole() {
+    let (bench, mut controller) = Bench::running().await;
+    let entry = |dst| bench.entry("host", dst, "host_forward", &[&[2]]);
+    let update = |dst| Update {
+        r#type: Type::Insert as i32,
+        entity: Some(Entity { entity: Some(Kind::TableEntry(entry(dst))) }),
+    };
+    let request = WriteRequest {
+        device_id: 1,
+        election_id: controller.election_id,
+        updates: vec![update(1), update(2)],
+        atomicity: write_request::Atomicity::RollbackOnError as i32,
+        ..Default::default()
+    };
+    let refused = controller.client.write(request).await.expect_err("atomicity is not supported");
+    let text = "atomicity ROLLBACK_ON_ERROR for batches of more than one update: use CONTINUE_ON_ERROR";
+    assert_eq!(told(refused), (Code::Unimplemented, text.into()));
+}
+
+#[tokio::test]
+async fn a_large_read_comes_in_several_messages() {
+    let (bench, mut controller) = Bench::running().await;
+    let table_id = bench.info.table("acl").expect("the program has it").id;
+    let entry = |priority| {
+        let action = bench.action("drop", &[]);
+        Kind::TableEntry(TableEntry { table_id, priority, action, metadata: vec![7; 20_000], ..Default::default() })
+    };
+    controller.write(Type::Insert, (1..=60).map(entry).collect()).await.expect("the entries are valid");
+    let entities = vec![Entity { entity: Some(Kind::TableEntry(TableEntry { table_id, ..Default::default() })) }];
+    let request = ReadRequest { device_id: 1, entities, ..Default::default() };
+    let mut stream = controller.client.read(request).await.expect("a read").into_inner();
+    let mut sizes = Vec::new();
+    while let Some(response) = soon(stream.message()).await.expect("the read goes on") {
+        sizes.push(response.entities.len());
+    }
+    assert!(sizes.len() > 1, "{sizes:?}");
+    assert_eq!(sizes.iter().sum::<usize>(), 60);
+}
+
+#[tokio::test]
+async fn a_shutdown_ends_the_streams() {
+    let bench = Bench::start().await;
+    let mut controller = bench.primary().await;
+    let stopping = tokio::spawn(bench.switch.shutdown());
+    let ended = controller.hear().await.expect_err("the stream ends");
+    assert_eq!(told(ended), (Code::Unavailable, "the switch is shutting down".into()));
+    drop(controller);
+    soon(stopping).await.expect("no panic");
+}

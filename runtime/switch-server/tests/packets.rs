@@ -1,0 +1,217 @@
+//! Packets, and what they make the switch tell its controller.
+
+mod common;
+
+use common::{Bench, Controller, frame, soon, until};
+use tonic::Code;
+use vouch_p4runtime::p4::v1::entity::Entity as Kind;
+use vouch_p4runtime::p4::v1::p4_data::Data;
+use vouch_p4runtime::p4::v1::packet_replication_engine_entry::Type as Replication;
+use vouch_p4runtime::p4::v1::stream_message_request::Update as Outgoing;
+use vouch_p4runtime::p4::v1::stream_message_response::Update as Incoming;
+use vouch_p4runtime::p4::v1::update::Type;
+use vouch_p4runtime::p4::v1::*;
+
+fn metadata(values: &[(u32, &[u8])]) -> Vec<PacketMetadata> {
+    values
+        .iter()
+        .map(|(metadata_id, value)| PacketMetadata { metadata_id: *metadata_id, value: value.to_vec() })
+        .collect()
+}
+
+fn replica(port: &[u8], instance: u32) -> Replica {
+    Replica { port_kind: Some(replica::PortKind::Port(port.to_vec())), instance, backup_replicas: Vec::new() }
+}
+
+fn replication(entry: Replication) -> Kind {
+    Kind::PacketReplicationEngineEntry(PacketReplicationEngineEntry { r#type: Some(entry) })
+}
+
+/// Let frames that miss the host table go to the controller.
+async fn punt_unknown(bench: &Bench, controller: &mut Controller) {
+    let punt = Kind::TableEntry(bench.default_entry("host", "punt", &[&[0x12, 0x34]]));
+    controller.write(Type::Modify, vec![punt]).await.expect("the default can change");
+}
+
+#[tokio::test]
+async fn an_entry_forwards_and_counts() {
+    let (bench, mut controller) = Bench::running().await;
+    let entry = bench.entry("host", 1, "host_forward", &[&[2]]);
+    controller.insert(Kind::TableEntry(entry.clone())).await;
+    for _ in 0..3 {
+        bench.host(1).send(frame(1, 9, 1)).expect("the link is up");
+        assert_eq!(soon(bench.host(2).recv()).await, Some(frame(1, 9, 1)));
+    }
+    let wanted = TableEntry { counter_data: Some(CounterData::default()), action: None, ..entry };
+    let read = controller.read(vec![Kind::TableEntry(wanted)]).await.expect("a read");
+    let [Kind::TableEntry(entry)] = read.as_slice() else { panic!("one entry instead of {read:?}") };
+    let bytes = 3 * frame(1, 9, 1).len() as i64;
+    assert_eq!(entry.counter_data, Some(CounterData { packet_count: 3, byte_count: bytes }));
+    assert_eq!(bench.switch.counters().received, 3);
+}
+
+#[tokio::test]
+async fn a_punted_frame_reaches_the_primary_with_its_metadata() {
+    let (bench, mut controller) = Bench::running().await;
+    punt_unknown(&bench, &mut controller).await;
+    let mut backup = bench.controller().await;
+    backup.arbitrate(None).await;
+    bench.host(3).send(frame(7, 9, 1)).expect("the link is up");
+    let Ok(Incoming::Packet(packet)) = controller.hear().await else { panic!("a packet-in") };
+    assert_eq!(packet.payload, frame(7, 9, 1));
+    assert_eq!(packet.metadata, metadata(&[(1, &[3]), (2, &[0]), (3, &[0x12, 0x34])]));
+    // The backup would have heard of the packet before it hears of this.
+    backup.arbitrate(None).await;
+    until(|| bench.switch.counters().packet_ins == 1).await;
+}
+
+#[tokio::test]
+async fn without_a_primary_packet_ins_are_counted_drops() {
+    let (bench, mut controller) = Bench::running().await;
+    punt_unknown(&bench, &mut controller).await;
+    let forward = bench.entry("host", 1, "host_forward", &[&[2]]);
+    controller.insert(Kind::TableEntry(forward)).await;
+    let mut backup = bench.controller().await;
+    backup.arbitrate(None).await;
+    controller.outgoing = None;
+    let _ = backup.standing().await;
+    bench.host(3).send(frame(7, 9, 1)).expect("the link is up");
+    // Frames of one port are carried in order: when this one has arrived, the other has been dealt with.
+    bench.host(3).send(frame(1, 9, 1)).expect("the link is up");
+    soon(bench.host(2).recv()).await;
+    let counters = bench.switch.counters();
+    assert_eq!((counters.packet_ins, counters.packet_ins_dropped), (0, 1));
+}
+
+#[tokio::test]
+async fn a_packet_out_leaves_by_the_port_it_names() {
+    let (bench, controller) = Bench::running().await;
+    let packet = PacketOut { payload: frame(1, 2, 0).into(), metadata: metadata(&[(1, &[3])]) };
+    controller.say(Outgoing::Packet(packet)).await;
+    assert_eq!(soon(bench.host(3).recv()).await, Some(frame(1, 2, 0)));
+    assert_eq!(bench.switch.counters().packet_outs, 1);
+}
+
+#[tokio::test]
+async fn a_wrong_stream_message_is_answered_with_an_error() {
+    let (bench, mut controller) = Bench::running().await;
+    let wrong = PacketOut { payload: frame(1, 2, 0).into(), metadata: Vec::new() };
+    controller.say(Outgoing::Packet(wrong.clone())).await;
+    let Ok(Incoming::Error(error)) = controller.hear().await else { panic!("a stream error") };
+    let text = "packet_out metadata egress_port is missing";
+    assert_eq!((error.canonical_code, error.message.as_str()), (Code::InvalidArgument as i32, text));
+    let details = stream_error::Details::PacketOut(PacketOutError { packet_out: Some(wrong.clone()) });
+    assert_eq!(error.details, Some(details));
+
+    controller.say(Outgoing::DigestAck(DigestListAck { digest_id: 5, list_id: 1 })).await;
+    let Ok(Incoming::Error(error)) = controller.hear().await else { panic!("a stream error") };
+    assert_eq!(error.canonical_code, Code::InvalidArgument as i32);
+
+    let mut backup = bench.controller().await;
+    backup.say(Outgoing::Packet(wrong)).await;
+    let Ok(Incoming::Error(error)) = backup.hear().await else { panic!("a stream error") };
+    assert_eq!(error.canonical_code, Code::PermissionDenied as i32);
+    assert_eq!(bench.switch.counters().stream_errors, 3);
+}
+
+#[tokio::test]
+async fn a_multicast_group_copies_to_its_ports() {
+    let (bench, mut controller) = Bench::running().await;
+    let group = MulticastGroupEntry {
+        multicast_group_id: 5,
+        replicas: vec![replica(&[2], 1), replica(&[3], 2)],
+        metadata: Vec::new(),
+    };
+    controller.insert(replication(Replication::MulticastGroupEntry(group))).await;
+    let flood = Kind::TableEntry(bench.default_entry("host", "flood", &[&[5]]));
+    controller.write(Type::Modify, vec![flood]).await.expect("the default can change");
+    bench.host(1).send(frame(7, 9, 1)).expect("the link is up");
+    assert_eq!(soon(bench.host(2).recv()).await, Some(frame(7, 9, 1)));
+    assert_eq!(soon(bench.host(3).recv()).await, Some(frame(7, 9, 1)));
+}
+
+#[tokio::test]
+async fn a_clone_session_copies_to_the_controller() {
+    let (bench, mut controller) = Bench::running().await;
+    let session = CloneSessionEntry { session_id: 9, replicas: vec![replica(&[1, 0xfe], 1)], ..Default::default() };
+    controller.insert(replication(Replication::CloneSessionEntry(session))).await;
+    bench.host(1).send(frame(7, 9, 7)).expect("the link is up");
+    let Ok(Incoming::Packet(packet)) = controller.hear().await else { panic!("a packet-in") };
+    assert_eq!((packet.payload.as_ref(), &packet.metadata[2].value[..]), (&frame(7, 9, 7)[..], &[0xc1, 0x0e][..]));
+    assert_eq!(soon(bench.host(3).recv()).await, Some(frame(7, 9, 7)), "the frame itself goes on");
+}
+
+#[tokio::test]
+async fn digests_come_in_lists_until_acknowledged() {
+    let (bench, mut controller) = Bench::running().await;
+    let digest_id = bench.info.digest("learn_t").expect("the program has it").id;
+    let config = digest_entry::Config { max_timeout_ns: 0, max_list_size: 1, ack_timeout_ns: 3_600_000_000_000 };
+    controller.insert(Kind::DigestEntry(DigestEntry { digest_id, config: Some(config) })).await;
+    bench.host(2).send(frame(1, 0x42, 3)).expect("the link is up");
+    let Ok(Incoming::Digest(list)) = controller.hear().await else { panic!("a digest list") };
+    let bits = |value: u8| P4Data { data: Some(Data::Bitstring(vec![value])) };
+    let learned = P4Data { data: Some(Data::Struct(P4StructLike { members: vec![bits(0x42), bits(2)] })) };
+    assert_eq!((list.digest_id, list.data), (digest_id, vec![learned.clone()]));
+
+    // The same again is a duplicate; another is not.
+    bench.host(2).send(frame(1, 0x42, 3)).expect("the link is up");
+    bench.host(2).send(frame(1, 0x43, 3)).expect("the link is up");
+    let Ok(Incoming::Digest(second)) = controller.hear().await else { panic!("a digest list") };
+    assert_ne!(second.data, std::slice::from_ref(&learned));
+    controller.say(Outgoing::DigestAck(DigestListAck { digest_id, list_id: list.list_id })).await;
+    // A packet-out behind the acknowledgement shows that it has been taken.
+    let packet = PacketOut { payload: frame(1, 2, 0).into(), metadata: metadata(&[(1, &[3])]) };
+    controller.say(Outgoing::Packet(packet)).await;
+    soon(bench.host(3).recv()).await;
+    bench.host(2).send(frame(1, 0x42, 3)).expect("the link is up");
+    let Ok(Incoming::Digest(third)) = controller.hear().await else { panic!("a digest list") };
+    assert_eq!(third.data, [learned]);
+}
+
+#[tokio::test]
+async fn an_idle_entry_is_reported_and_stays() {
+    let (bench, mut controller) = Bench::running().await;
+    let entry = TableEntry {
+        idle_timeout_ns: 150_000_000,
+        metadata: b"mine".to_vec(),
+        ..bench.entry("host", 1, "host_forward", &[&[2]])
+    };
+    controller.insert(Kind::TableEntry(entry.clone())).await;
+    let reported = TableEntry { action: None, ..entry.clone() };
+    for _ in 0..2 {
+        let Ok(Incoming::IdleTimeoutNotification(idle)) = controller.hear().await else { panic!("a notification") };
+        assert_eq!(idle.table_entry, std::slice::from_ref(&reported));
+    }
+    let wanted = TableEntry { time_since_last_hit: Some(table_entry::IdleTimeout::default()), ..reported };
+    let read = controller.read(vec![Kind::TableEntry(wanted)]).await.expect("a read");
+    let [Kind::TableEntry(read)] = read.as_slice() else { panic!("one entry instead of {read:?}") };
+    let elapsed = read.time_since_last_hit.expect("it was asked for").elapsed_ns;
+    assert!(elapsed >= 300_000_000, "{elapsed}");
+    assert_eq!(read.action, entry.action);
+}
+
+#[tokio::test]
+async fn drops_are_counted_where_they_happen() {
+    let bench = Bench::start().await;
+    bench.host(1).send(frame(1, 9, 1)).expect("the link is up");
+    let mut controller = bench.primary().await;
+    // The frame was sent before the connection was made, but another task carries it.
+    until(|| bench.switch.counters().dropped_no_pipeline == 1).await;
+    let config = bench.config();
+    let action = set_forwarding_pipeline_config_request::Action::VerifyAndCommit;
+    controller.set_pipeline(action, Some(config)).await.expect("it is valid");
+    for (dst, port) in [(1, 2), (2, 9), (3, 3)] {
+        controller.insert(Kind::TableEntry(bench.entry("host", dst, "host_forward", &[&[port]]))).await;
+    }
+    bench.host(3).set_up(false);
+    for dst in [9, 2, 3, 1] {
+        bench.host(1).send(frame(dst, 9, 1)).expect("the link is up");
+    }
+    soon(bench.host(2).recv()).await;
+    let counters = bench.switch.counters();
+    assert_eq!(
+        (counters.dropped_in_pipeline, counters.dropped_unplugged, counters.dropped_at_port),
+        (1, 1, 1),
+        "{counters:?}"
+    );
+}
