@@ -15,6 +15,8 @@ pub struct Expectation {
     pub measured: String,
     /// Whether that is as expected.
     pub held: bool,
+    /// Whether a slow or busy machine can break it, with everything else in order.
+    pub timed: bool,
 }
 
 /// The expectations of one scenario, in the order in which they were checked.
@@ -26,23 +28,41 @@ impl Expectations {
     /// Expect exactly this.
     pub fn equal<T: PartialEq + Display>(&mut self, name: impl Into<String>, expected: T, measured: T) {
         let held = expected == measured;
-        self.push(name.into(), expected.to_string(), measured.to_string(), held);
+        self.push(name.into(), expected.to_string(), measured.to_string(), held, false);
+    }
+
+    /// Expect exactly this of a machine that keeps up.
+    pub fn equal_in_time<T: PartialEq + Display>(&mut self, name: impl Into<String>, expected: T, measured: T) {
+        let held = expected == measured;
+        self.push(name.into(), expected.to_string(), measured.to_string(), held, true);
     }
 
     /// Expect no more than this many `unit`s.
     pub fn at_most(&mut self, name: impl Into<String>, limit: f64, measured: f64, unit: &str) {
         // A measurement that is not a number holds nothing.
-        self.push(name.into(), format!("at most {limit} {unit}"), format!("{measured:.1} {unit}"), measured <= limit);
+        self.push(
+            name.into(),
+            format!("at most {limit} {unit}"),
+            format!("{measured:.1} {unit}"),
+            measured <= limit,
+            true,
+        );
     }
 
     /// Expect no fewer than this many `unit`s.
     pub fn at_least(&mut self, name: impl Into<String>, limit: f64, measured: f64, unit: &str) {
-        self.push(name.into(), format!("at least {limit} {unit}"), format!("{measured:.1} {unit}"), measured >= limit);
+        self.push(
+            name.into(),
+            format!("at least {limit} {unit}"),
+            format!("{measured:.1} {unit}"),
+            measured >= limit,
+            true,
+        );
     }
 
     /// Expect something that only the scenario can judge.
     pub fn judge(&mut self, name: impl Into<String>, expected: &str, measured: impl Into<String>, held: bool) {
-        self.push(name.into(), expected.to_owned(), measured.into(), held);
+        self.push(name.into(), expected.to_owned(), measured.into(), held, false);
     }
 
     /// Whether every expectation held. Without any there is nothing to hold on to: a scenario that checks nothing fails.
@@ -70,8 +90,8 @@ impl Expectations {
         self.0.is_empty()
     }
 
-    fn push(&mut self, name: String, expected: String, measured: String, held: bool) {
-        self.0.push(Expectation { name, expected, measured, held });
+    fn push(&mut self, name: String, expected: String, measured: String, held: bool, timed: bool) {
+        self.0.push(Expectation { name, expected, measured, held, timed });
     }
 }
 
@@ -87,8 +107,10 @@ mod tests {
         all.at_most("gap", 70.0, f64::NAN, "ms");
         all.at_least("rate", 1000.0, 999.9, "packets/s");
         all.judge("table", "unchanged", "changed", false);
+        all.equal_in_time("lost", 0, 1);
         assert_eq!(all.failed().count(), all.len());
         assert!(!all.all_held());
+        assert_eq!(all.iter().filter(|expectation| expectation.timed).count(), 4);
     }
 
     #[test]

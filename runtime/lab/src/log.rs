@@ -156,3 +156,55 @@ impl Log {
         self.shared.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(agent: &str, port: u16) -> AgentEvent {
+        AgentEvent { agent: Arc::from(agent), at: Instant::now(), kind: AgentEventKind::Port { port, up: false } }
+    }
+
+    fn port(event: &AgentEvent) -> Option<u16> {
+        match event.kind {
+            AgentEventKind::Port { port, .. } => Some(port),
+            _ => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn waiting_sees_what_came_before_it_and_after_it_but_not_before_the_mark() {
+        let log = Log::default();
+        log.push(Entry::Agent(event("vtep1", 1)));
+        let mark = log.mark();
+        let patience = Duration::from_secs(60);
+        let (found, ()) = tokio::join!(log.wait(mark, patience, port), async {
+            log.note("not an event");
+            log.push(Entry::Agent(event("vtep1", 2)));
+        });
+        assert_eq!(found, Some(2));
+        assert_eq!(log.wait(mark, patience, port).await, Some(2));
+        assert_eq!(log.wait(Mark::START, patience, port).await, Some(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_for_what_does_not_come_ends() {
+        let log = Log::default();
+        assert_eq!(log.wait(Mark::START, Duration::from_secs(1), port).await, None);
+    }
+
+    #[test]
+    fn a_full_log_forgets_the_oldest_and_marks_stay_right() {
+        let log = Log::default();
+        for _ in 0..MAX_ENTRIES {
+            log.note("old");
+        }
+        let mark = log.mark();
+        log.push(Entry::Agent(event("vtep1", 7)));
+        let (entries, end) = log.take(mark);
+        assert_eq!(entries.len(), 1);
+        assert_eq!(log.take(end).0.len(), 0);
+        assert_eq!(log.since(Mark::START).len(), MAX_ENTRIES);
+        assert_eq!(log.count(Mark::START, |agent, _| agent == "vtep1"), 1);
+    }
+}

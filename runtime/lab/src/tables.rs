@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use serde::Serialize;
+use tokio::sync::OnceCell;
 use tonic::transport::{Channel, Endpoint};
 use vouch_net::{MacAddr, Vni};
 use vouch_p4runtime::p4::config::v1::P4Info;
@@ -57,6 +59,18 @@ impl HostEntry {
             (action == "unicast" || action == "unicast_hairpin") && reaches.as_slice() == [reach.clone()]
         });
         toward && self.recorded.as_ref() == Some(reach) && self.claims.is_empty()
+    }
+
+    /// Whether both lead to the same places. Passing on what comes out of a tunnel, as a switch does for a while after a host
+    /// was said to have moved, leads nowhere else.
+    pub fn leads_where(&self, other: &Self) -> bool {
+        let toward = |entry: &Self| {
+            entry.destination.clone().map(|(action, reaches)| match action.as_str() {
+                "unicast_hairpin" => ("unicast".to_owned(), reaches),
+                _ => (action, reaches),
+            })
+        };
+        self.recorded == other.recorded && self.claims == other.claims && toward(self) == toward(other)
     }
 }
 
@@ -116,6 +130,8 @@ const SOURCE: &str = "source";
 pub struct TableReader {
     client: P4RuntimeClient<Channel>,
     device_id: u64,
+    /// Read once, when the switch has them.
+    names: Arc<OnceCell<P4Info>>,
 }
 
 impl TableReader {
@@ -123,13 +139,12 @@ impl TableReader {
     pub fn new(url: &str, device_id: u64) -> Result<Self, ReadError> {
         let channel = Endpoint::from_shared(url.to_owned())?.connect_lazy();
         let client = P4RuntimeClient::new(channel).max_decoding_message_size(64 << 20);
-        Ok(Self { client, device_id })
+        Ok(Self { client, device_id, names: Arc::default() })
     }
 
     /// Read what the switch has about hosts.
     pub async fn hosts(&mut self) -> Result<HostTable, ReadError> {
-        let names = self.names().await?;
-        let entries = self.entries(&names, &[INTERFACES, TUNNELS, VNIS, RECORDED, DESTINATION, SOURCE]).await?;
+        let entries = self.entries(&[INTERFACES, TUNNELS, VNIS, RECORDED, DESTINATION, SOURCE]).await?;
         Ok(host_table(&entries))
     }
 
@@ -139,14 +154,17 @@ impl TableReader {
             response_type: get_forwarding_pipeline_config_request::ResponseType::P4infoAndCookie.into(),
         };
         let config = self.client.get_forwarding_pipeline_config(request).await?.into_inner().config;
-        Ok(config.and_then(|config| config.p4info).unwrap_or_default())
+        let names = config.and_then(|config| config.p4info).unwrap_or_default();
+        // A switch without a program has none of the names.
+        if names.tables.is_empty() { Err(ReadError::NoTable(INTERFACES)) } else { Ok(names) }
     }
 
-    async fn entries(&mut self, names: &P4Info, tables: &[&'static str]) -> Result<Vec<Named>, ReadError> {
+    async fn entries(&mut self, tables: &[&'static str]) -> Result<Vec<Named>, ReadError> {
+        let known = Arc::clone(&self.names);
+        let names = known.get_or_try_init(|| self.names()).await?;
         let mut entities = Vec::new();
         for name in tables {
-            let known =
-                names.tables.iter().filter_map(|table| table.preamble.as_ref()).find(|table| table.alias == *name);
+            let known = names.tables.iter().filter_map(|table| table.preamble.as_ref()).find(|it| it.alias == *name);
             let table_id = known.ok_or(ReadError::NoTable(name))?.id;
             let entry = TableEntry { table_id, ..TableEntry::default() };
             entities.push(Entity { entity: Some(entity::Entity::TableEntry(entry)) });
@@ -302,6 +320,18 @@ mod tests {
         assert_eq!(host.claims, [(Reach::Port(2), "claim_pending".to_owned())]);
         assert!(!host.is_at(&Reach::Tunnel(Ipv4Addr::new(192, 0, 2, 2))));
         assert_eq!(host.to_string(), "tunnel to 192.0.2.2, claim_pending at port 2");
+    }
+
+    #[test]
+    fn passing_on_is_no_other_place_and_a_claim_is() {
+        let before = only_host(&switch(0x8001));
+        let mut entries = switch(0x8001);
+        entries[4].action = "unicast_hairpin".to_owned();
+        let hairpin = only_host(&entries);
+        assert!(hairpin.leads_where(&before) && hairpin != before);
+        entries[4].action = "both".to_owned();
+        assert!(!only_host(&entries).leads_where(&before));
+        assert!(!only_host(&switch(7)).leads_where(&before));
     }
 
     #[test]

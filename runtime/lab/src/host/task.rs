@@ -19,9 +19,9 @@ use crate::traffic::{Ledger, Payload, Traffic};
 const BATCH: usize = 64;
 /// How often a sender looks whether packets are due. Timers have this granularity anyway, so packets leave in small bursts.
 const TICK: Duration = Duration::from_millis(1);
-/// The most packets one look sends. What a stalled machine could not send in time is not made up for in one burst, which
+/// The most packets one look sends. What a stalled machine could not send in time is made up for only so far: longer bursts
 /// would overflow queues that no real sender overflows.
-const BURST: u64 = 16;
+const BURST: u64 = 64;
 /// How often an unanswered ping asks again.
 const PING_RETRY: Duration = Duration::from_millis(100);
 

@@ -2,8 +2,11 @@
 
 mod picture;
 mod style;
+mod table;
 mod timeline;
 
 pub use picture::picture;
 pub use style::Style;
+pub use table::results;
+pub(crate) use timeline::because_word;
 pub use timeline::{Line, LineKind, Timeline};

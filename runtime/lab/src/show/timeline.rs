@@ -111,6 +111,7 @@ impl Timeline {
             AgentEventKind::Received { from, message } => {
                 (LineKind::Received, format!("from {}: {}", self.vtep(*from), self.message(message)))
             }
+            AgentEventKind::Written { changes } if changes.is_empty() => (LineKind::Written, String::new()),
             AgentEventKind::Written { changes } => (LineKind::Written, format!("writes {}", changes.join("; "))),
             AgentEventKind::Report(report) => self.report(report),
         }
@@ -220,6 +221,8 @@ impl Line {
     pub fn is_news(&self) -> bool {
         match self.kind {
             LineKind::Received => false,
+            // A write that turned out not to change anything.
+            LineKind::Written if self.text.is_empty() => false,
             LineKind::Scenario
             | LineKind::Session
             | LineKind::Heard

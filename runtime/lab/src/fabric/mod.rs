@@ -1,0 +1,303 @@
+//! A running fabric: switches from a target, an agent for each, hosts on their seats.
+//!
+//! Everything is the real thing: the agents' configurations are YAML text that goes through the agents' own reader, they control
+//! their switches over P4Runtime, and they meet over mutual TLS on the loopback interface.
+
+mod certificates;
+pub(crate) mod configuration;
+mod settle;
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::time::Duration;
+
+use serde::Serialize;
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use vouch_agent::{Agent, AgentOptions, Config};
+use vouch_mobility::{Advertise, During, HostKey};
+
+use crate::error::LabError;
+use crate::host::{Host, Wire};
+use crate::log::Log;
+use crate::tables::{HostEntry, HostTable, Reach, ReadError, TableReader};
+use crate::target::{Plant, Target};
+use crate::topology::{Guest, PortRef, Topology};
+use crate::traffic::Traffic;
+
+use certificates::Authority;
+use configuration::Surroundings;
+
+/// Events of one agent that may wait for the log.
+const EVENT_QUEUE: usize = 4096;
+
+/// The choices of a fabric's VNIs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Variant {
+    /// When observers hear of a move.
+    pub advertise: Advertise,
+    /// Where traffic goes while a host is being asked.
+    pub during: During,
+}
+
+impl Default for Variant {
+    fn default() -> Self {
+        Self { advertise: Advertise::AfterVerdict, during: During::Escalate }
+    }
+}
+
+impl std::fmt::Display for Variant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(configuration::during(self.during))
+    }
+}
+
+impl Serialize for Variant {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let mut fields = serializer.serialize_struct("Variant", 2)?;
+        fields.serialize_field("advertise", configuration::advertise(self.advertise))?;
+        fields.serialize_field("during_verification", configuration::during(self.during))?;
+        fields.end()
+    }
+}
+
+/// How a fabric is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FabricOptions {
+    /// The choices of its VNIs.
+    pub variant: Variant,
+    /// `false`: the agents trust every announcement.
+    pub verify: bool,
+}
+
+impl Default for FabricOptions {
+    fn default() -> Self {
+        Self { variant: Variant::default(), verify: true }
+    }
+}
+
+/// A running fabric.
+pub struct Fabric {
+    topology: Topology,
+    plant: Box<dyn Plant>,
+    agents: Vec<Agent>,
+    hosts: BTreeMap<String, Host>,
+    /// Where each host sits now.
+    places: BTreeMap<String, PortRef>,
+    /// The cables at the seats where nobody sits.
+    free: BTreeMap<PortRef, Wire>,
+    readers: BTreeMap<String, TableReader>,
+    traffic: Traffic,
+    log: Log,
+    /// The agents' certificates; removed with the fabric.
+    _directory: TempDir,
+}
+
+impl Fabric {
+    /// Bring a fabric up, and wait until every VTEP knows every host.
+    pub async fn start(target: &dyn Target, topology: Topology, options: FabricOptions) -> Result<Self, LabError> {
+        let plant = target.build(&topology).await?;
+        let directory = tempfile::Builder::new().prefix("vouch-lab-").tempdir()?;
+        let mut fabric = Self {
+            topology,
+            plant,
+            agents: Vec::new(),
+            hosts: BTreeMap::new(),
+            places: BTreeMap::new(),
+            free: BTreeMap::new(),
+            readers: BTreeMap::new(),
+            traffic: Traffic::default(),
+            log: Log::default(),
+            _directory: directory,
+        };
+        let result = fabric.bring_up(options).await;
+        match result {
+            Ok(()) => Ok(fabric),
+            Err(error) => {
+                fabric.shutdown().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn bring_up(&mut self, options: FabricOptions) -> Result<(), LabError> {
+        self.start_agents(options)?;
+        self.start_hosts()?;
+        self.settle().await
+    }
+
+    fn start_agents(&mut self, options: FabricOptions) -> Result<(), LabError> {
+        let authority = Authority::create(self._directory.path())?;
+        let listen = free_addresses(self.topology.vteps().map(|(switch, _)| switch.name.clone()))?;
+        let topology = self.topology.clone();
+        let around = Surroundings { topology: &topology, variant: options.variant, listen: &listen };
+        for switch in &topology.switches {
+            let refused = |error: String| LabError::Agent { switch: switch.name.clone(), error };
+            let control = self.plant.control(&switch.name).ok_or_else(|| refused("it has no switch".to_owned()))?;
+            let identity = authority.issue(&switch.name)?;
+            let text = configuration::yaml(&around, switch, &control, &identity);
+            let file = self._directory.path().join(format!("{}.yaml", switch.name));
+            let checked =
+                Config::parse(&file.display().to_string(), &text).map_err(|error| refused(error.to_string()))?;
+            let mut config = checked.config;
+            if let Some(vtep) = &mut config.vtep {
+                vtep.verify = options.verify;
+            }
+            let (events, receiver) = mpsc::channel(EVENT_QUEUE);
+            tokio::spawn(self.log.clone().follow(receiver));
+            let options = AgentOptions { events: Some(events) };
+            self.agents.push(Agent::start(config, options).map_err(|error| refused(error.to_string()))?);
+            let reader = TableReader::new(&control, switch.device_id).map_err(|error| refused(error.to_string()))?;
+            self.readers.insert(switch.name.clone(), reader);
+        }
+        Ok(())
+    }
+
+    fn start_hosts(&mut self) -> Result<(), LabError> {
+        for seat in &self.topology.seats {
+            let wire = self.plant.take_wire(&seat.at).ok_or_else(|| LabError::NoSuchSeat(seat.at.clone()))?;
+            self.free.insert(seat.at.clone(), wire);
+        }
+        for guest in &self.topology.guests {
+            let wire = self.free.remove(&guest.seat).ok_or_else(|| LabError::NoSuchSeat(guest.seat.clone()))?;
+            let host = Host::start(guest.host.clone(), wire, self.traffic.clone());
+            self.places.insert(guest.host.name.clone(), guest.seat.clone());
+            self.hosts.insert(guest.host.name.clone(), host);
+        }
+        Ok(())
+    }
+
+    /// The fabric on paper.
+    pub fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// What happened.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// What was sent and seen.
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
+    /// A host by its name.
+    pub fn host(&self, name: &str) -> Result<&Host, LabError> {
+        self.hosts.get(name).ok_or_else(|| LabError::NoSuchHost(name.to_owned()))
+    }
+
+    /// A host of the topology by its name.
+    pub fn guest(&self, name: &str) -> Result<&Guest, LabError> {
+        self.topology.guest(name).ok_or_else(|| LabError::NoSuchHost(name.to_owned()))
+    }
+
+    /// What the agents call a host.
+    pub fn key(&self, name: &str) -> Result<HostKey, LabError> {
+        let guest = self.guest(name)?;
+        Ok(HostKey { vni: guest.vni, mac: guest.host.mac })
+    }
+
+    /// Where a host sits now.
+    pub fn place(&self, name: &str) -> Result<&PortRef, LabError> {
+        self.places.get(name).ok_or_else(|| LabError::NoSuchHost(name.to_owned()))
+    }
+
+    /// Move a host to a free seat, where it announces itself. It still takes in what comes out of its old seat, until
+    /// [`Self::leave`].
+    pub async fn arrive(&mut self, name: &str, seat: &PortRef) -> Result<(), LabError> {
+        let wire = self.free.remove(seat).ok_or_else(|| LabError::NoSuchSeat(seat.clone()))?;
+        self.log.note(format!("{name} moves to {seat} and announces itself"));
+        self.host(name)?.arrive(wire).await?;
+        Ok(())
+    }
+
+    /// The end of a move: the host has nothing more to do with its old seat, which is free again.
+    pub async fn leave(&mut self, name: &str, new: &PortRef) -> Result<(), LabError> {
+        if let Some(wire) = self.host(name)?.let_go().await?
+            && let Some(old) = self.places.insert(name.to_owned(), new.clone())
+        {
+            self.free.insert(old, wire);
+        }
+        Ok(())
+    }
+
+    /// Pull the cable out of a switch port, or put it back.
+    pub async fn set_link(&self, seat: &PortRef, up: bool) -> Result<(), LabError> {
+        self.log.note(format!("the link of {seat} goes {}", if up { "up" } else { "down" }));
+        self.plant.set_link(seat, up).await
+    }
+
+    /// What every VTEP's switch has about hosts.
+    pub async fn tables(&self) -> Result<BTreeMap<String, HostTable>, ReadError> {
+        let mut tables = BTreeMap::new();
+        for (switch, _) in self.topology.vteps() {
+            if let Some(reader) = self.readers.get(&switch.name) {
+                tables.insert(switch.name.clone(), reader.clone().hosts().await?);
+            }
+        }
+        Ok(tables)
+    }
+
+    /// What every VTEP's switch has about one host, in the order of the VTEPs.
+    pub async fn entries(&self, name: &str) -> Result<BTreeMap<String, HostEntry>, LabError> {
+        let key = self.key(name)?;
+        let tables = self.tables().await?;
+        let entry = |table: HostTable| table.get(&(key.vni, key.mac)).cloned().unwrap_or_default();
+        Ok(tables.into_iter().map(|(switch, table)| (switch, entry(table))).collect())
+    }
+
+    /// How `switch` reaches a host that sits at `place`.
+    pub fn reach(&self, switch: &str, place: &PortRef) -> Option<Reach> {
+        if place.switch == switch {
+            return Some(Reach::Port(place.port));
+        }
+        let other = self.topology.switches.iter().find(|candidate| candidate.name == place.switch)?;
+        other.vtep.map(Reach::Tunnel)
+    }
+
+    /// The VTEPs that do not have a host where it is, each with what it has instead.
+    pub async fn misplaced(&self, name: &str, place: &PortRef) -> Result<Vec<String>, LabError> {
+        let entries = self.entries(name).await?;
+        let wrong = entries.into_iter().filter(|(switch, entry)| {
+            let right = self.reach(switch, place);
+            !right.is_some_and(|reach| entry.is_at(&reach))
+        });
+        Ok(wrong.map(|(switch, entry)| format!("{switch} has {name} at {entry}")).collect())
+    }
+
+    /// Wait until every VTEP has a host where it is, at most `patience`; what is still wrong then.
+    pub async fn until_placed(&self, name: &str, place: &PortRef, patience: Duration) -> Result<Vec<String>, LabError> {
+        let deadline = tokio::time::Instant::now() + patience;
+        let mut written = self.log.written();
+        loop {
+            written.borrow_and_update();
+            let wrong = self.misplaced(name, place).await?;
+            if wrong.is_empty() || tokio::time::timeout_at(deadline, written.changed()).await.is_err() {
+                return Ok(wrong);
+            }
+        }
+    }
+
+    /// Stop everything and wait until it has stopped.
+    pub async fn shutdown(self) {
+        drop(self.hosts);
+        for agent in self.agents {
+            // An agent that panicked has been reported by the panic hook.
+            let _ = agent.shutdown().await;
+        }
+        self.plant.shutdown().await;
+    }
+}
+
+/// An address on the loopback interface for each name. They are free now, and nothing can hold them until the agents do.
+fn free_addresses(names: impl Iterator<Item = String>) -> Result<BTreeMap<String, SocketAddr>, LabError> {
+    // All are held until all are known, so that no two are equal.
+    let mut held = Vec::new();
+    for name in names {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        held.push((name, listener.local_addr()?, listener));
+    }
+    Ok(held.into_iter().map(|(name, address, _)| (name, address)).collect())
+}

@@ -1,0 +1,150 @@
+//! One claim to a host, watched from the first frame to the verdict.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use vouch_agent::AgentEventKind;
+use vouch_mobility::{HostKey, Report};
+
+use crate::error::LabError;
+use crate::fabric::Fabric;
+use crate::log::Mark;
+use crate::show::because_word;
+
+/// How a claim ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VerdictKind {
+    /// The host is where it was.
+    Stayed,
+    /// The host is where it was claimed to be.
+    Moved,
+}
+
+impl std::fmt::Display for VerdictKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            VerdictKind::Stayed => "stayed",
+            VerdictKind::Moved => "moved",
+        })
+    }
+}
+
+/// A verdict as one VTEP saw it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verdict {
+    /// The host.
+    pub host: String,
+    /// What it was claimed with.
+    pub claimed_by: String,
+    /// What came of it.
+    pub verdict: VerdictKind,
+    /// What made a move credible.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<&'static str>,
+    /// From the first frame of the claim to the verdict, both at the claimant; milliseconds.
+    pub ms: f64,
+}
+
+/// A claim that is about to be made.
+pub(super) struct Claim {
+    host: String,
+    key: HostKey,
+    claimed_by: String,
+    claimant: String,
+    since: Mark,
+}
+
+impl Claim {
+    /// Watch for claims to `host` at the VTEP `claimant` from now on.
+    pub(super) fn watch(
+        fabric: &Fabric,
+        host: &str,
+        claimant: &str,
+        claimed_by: impl Into<String>,
+    ) -> Result<Self, LabError> {
+        Ok(Self {
+            host: host.to_owned(),
+            key: fabric.key(host)?,
+            claimed_by: claimed_by.into(),
+            claimant: claimant.to_owned(),
+            since: fabric.log().mark(),
+        })
+    }
+
+    /// Wait until the claimant has taken the claim up; whether it did.
+    pub(super) async fn raised(&self, fabric: &Fabric, patience: Duration) -> bool {
+        let raised = fabric.log().wait(self.since, patience, |event| match &event.kind {
+            AgentEventKind::Report(Report::ClaimRaised { host, .. } | Report::Moved { host, .. })
+                if *host == self.key && *event.agent == *self.claimant =>
+            {
+                Some(())
+            }
+            _ => None,
+        });
+        raised.await.is_some()
+    }
+
+    /// Wait for the verdict as the claimant learns it.
+    pub(super) async fn verdict(&self, fabric: &Fabric, patience: Duration) -> Option<Verdict> {
+        self.verdict_at(fabric, &self.claimant, patience).await
+    }
+
+    /// Wait for the verdict as the VTEP `agent` reports it.
+    pub(super) async fn verdict_at(&self, fabric: &Fabric, agent: &str, patience: Duration) -> Option<Verdict> {
+        let (at, verdict, because) = fabric
+            .log()
+            .wait(self.since, patience, |event| {
+                if *event.agent != *agent {
+                    return None;
+                }
+                match &event.kind {
+                    AgentEventKind::Report(Report::Stayed { host, .. }) if *host == self.key => {
+                        Some((event.at, VerdictKind::Stayed, None))
+                    }
+                    AgentEventKind::Report(Report::Moved { host, because, .. }) if *host == self.key => {
+                        Some((event.at, VerdictKind::Moved, Some(because_word(*because))))
+                    }
+                    _ => None,
+                }
+            })
+            .await?;
+        let heard = self.heard(fabric).unwrap_or(at);
+        let ms = at.saturating_duration_since(heard).as_secs_f64() * 1e3;
+        let (host, claimed_by) = (self.host.clone(), self.claimed_by.clone());
+        Some(Verdict { host, claimed_by, verdict, because, ms: (ms * 100.0).round() / 100.0 })
+    }
+
+    /// When the claimant heard the frame that it took the claim up for: the last one before the claim was raised.
+    fn heard(&self, fabric: &Fabric) -> Option<Instant> {
+        let mut heard = None;
+        for entry in fabric.log().since(self.since) {
+            let crate::log::Entry::Agent(event) = entry else { continue };
+            if *event.agent != *self.claimant {
+                continue;
+            }
+            match event.kind {
+                AgentEventKind::Heard { host, .. } if host == self.key => heard = Some(event.at),
+                AgentEventKind::Report(
+                    Report::ClaimRaised { host, .. } | Report::Stayed { host, .. } | Report::Moved { host, .. },
+                ) if host == self.key => return heard,
+                _ => {}
+            }
+        }
+        heard
+    }
+}
+
+/// Expect a verdict, and keep it.
+pub(super) fn expect_verdict(
+    outcome: &mut super::Outcome,
+    name: &str,
+    expected: VerdictKind,
+    verdict: Option<Verdict>,
+) -> bool {
+    let measured = verdict.as_ref().map_or("none".to_owned(), |verdict| verdict.verdict.to_string());
+    let held = verdict.as_ref().is_some_and(|verdict| verdict.verdict == expected);
+    outcome.expectations.judge(name, &expected.to_string(), measured, held);
+    outcome.verdicts.extend(verdict);
+    held
+}

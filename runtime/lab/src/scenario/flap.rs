@@ -1,0 +1,49 @@
+//! A host that moves back and forth: each move is honest, and each must win, however many came before.
+
+use vouch_agent::AgentEventKind;
+use vouch_mobility::Report;
+
+use super::claim::{Claim, VerdictKind, expect_verdict};
+use super::{LEAD, Outcome, PATIENCE, RATE, acquaint, expect_private, expect_reachable, moves};
+use crate::error::LabError;
+use crate::fabric::Fabric;
+use crate::topology::PortRef;
+
+const HOST: &str = "red1";
+const SENDER: &str = "red3";
+const MOVES: usize = 10;
+/// The interruption that one move may cost, in milliseconds.
+const LIMIT_MS: f64 = 70.0;
+
+pub(super) async fn play(fabric: &mut Fabric) -> Result<Outcome, LabError> {
+    let mut outcome = Outcome::default();
+    let start = fabric.log().mark();
+    acquaint(fabric, SENDER, HOST).await?;
+    fabric.log().note(format!("a stream of {RATE} packets/s runs from {SENDER} to {HOST}"));
+    let stream = fabric.host(SENDER)?.stream(fabric.host(HOST)?, RATE).await?;
+    let mut here = fabric.place(HOST)?.clone();
+    let mut there = PortRef::new("vtep2", 4);
+    for number in 1..=MOVES {
+        stream.ledger().sends(LEAD, PATIENCE).await;
+        let claim = Claim::watch(fabric, HOST, &there.switch, format!("move {number}"))?;
+        fabric.arrive(HOST, &there).await?;
+        fabric.leave(HOST, &there).await?;
+        let verdict = claim.verdict(fabric, PATIENCE).await;
+        expect_verdict(&mut outcome, &format!("verdict on move {number}"), VerdictKind::Moved, verdict);
+        let wrong = fabric.until_placed(HOST, &there, PATIENCE).await?;
+        if !wrong.is_empty() {
+            break;
+        }
+        std::mem::swap(&mut here, &mut there);
+    }
+    moves::expect_placed(fabric, &mut outcome.expectations, &here).await?;
+    stream.ledger().sends(LEAD, PATIENCE).await;
+    let report = stream.finish().await?;
+    expect_private(&mut outcome.expectations, &report);
+    moves::expect_interruption(&mut outcome.expectations, LIMIT_MS, &report);
+    outcome.streams.push(report);
+    let attacks = fabric.log().count(start, |_, kind| matches!(kind, AgentEventKind::Report(Report::Attack { .. })));
+    outcome.expectations.equal("attacks reported", 0, attacks);
+    expect_reachable(fabric, &mut outcome.expectations, HOST, &["red2", "red3", "red4"]).await?;
+    Ok(outcome)
+}

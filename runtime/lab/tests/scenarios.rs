@@ -1,0 +1,105 @@
+//! Every scenario on embedded switches. What is claimed of behaviour is asserted; what is claimed of time is for the demo, since
+//! a busy machine proves nothing about it.
+
+use tokio::sync::Mutex;
+use vouch_lab::Variant;
+use vouch_lab::scenario::{Scenario, ScenarioReport, VerdictKind};
+use vouch_lab::target::Embedded;
+use vouch_mobility::{Advertise, During};
+
+/// A fabric is four switches, four agents and eight hosts: one at a time.
+static STAGE: Mutex<()> = Mutex::const_new(());
+
+const HOLD: Variant = Variant { advertise: Advertise::AfterVerdict, during: During::Hold };
+const ESCALATE: Variant = Variant { advertise: Advertise::AfterVerdict, during: During::Escalate };
+const BOTH: Variant = Variant { advertise: Advertise::AfterVerdict, during: During::Both };
+const AT_ONCE: Variant = Variant { advertise: Advertise::AtOnce, during: During::Hold };
+
+async fn play(name: &str, variant: Variant, verify: bool) -> ScenarioReport {
+    let _alone = STAGE.lock().await;
+    let scenario = Scenario::find(name).expect("the scenario exists");
+    scenario.run(&Embedded::default(), variant, verify).await.expect("the scenario can be played")
+}
+
+/// Play, and assert everything that does not depend on how fast the machine is.
+async fn behaves(name: &str, variant: Variant) -> ScenarioReport {
+    let report = play(name, variant, true).await;
+    let failed: Vec<_> = report.outcome.expectations.failed().filter(|expectation| !expectation.timed).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    assert!(!report.outcome.expectations.is_empty());
+    report
+}
+
+fn verdicts(report: &ScenarioReport) -> Vec<VerdictKind> {
+    report.outcome.verdicts.iter().map(|verdict| verdict.verdict).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everybody_is_learned_and_nobody_is_heard_across_vnis() {
+    behaves("learn", ESCALATE).await;
+}
+
+// In these, traffic is held to the old place, since an answer that comes late on a busy machine would be copied to the claimant.
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forged_announcement_takes_nothing() {
+    let report = behaves("spoof", HOLD).await;
+    assert_eq!(verdicts(&report), [VerdictKind::Stayed; 4]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forged_announcement_told_at_once_is_withdrawn() {
+    let report = behaves("spoof-at-once", AT_ONCE).await;
+    assert_eq!(verdicts(&report), [VerdictKind::Stayed]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forged_announcement_inside_a_switch_takes_nothing() {
+    behaves("port-spoof", HOLD).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_ignores_arp_is_not_hijacked() {
+    behaves("silent", HOLD).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_verification_the_same_announcement_takes_the_traffic() {
+    let report = play("spoof", HOLD, false).await;
+    assert!(!report.held);
+    assert_eq!(verdicts(&report), [VerdictKind::Moved]);
+    let stream = &report.outcome.streams[0];
+    assert!(stream.lost > 0, "{stream:?}");
+    assert!(stream.misdelivered_at.contains_key("mallory"), "{stream:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_honest_move_wins_whatever_happens_to_traffic_meanwhile() {
+    for variant in [HOLD, ESCALATE, BOTH] {
+        let report = behaves("move", variant).await;
+        assert_eq!(verdicts(&report), [VerdictKind::Moved], "{variant}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_honest_move_told_at_once_wins() {
+    let report = behaves("move-at-once", AT_ONCE).await;
+    assert_eq!(verdicts(&report), [VerdictKind::Moved]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_honest_move_inside_a_switch_wins() {
+    let report = behaves("port-move", ESCALATE).await;
+    assert_eq!(verdicts(&report), [VerdictKind::Moved]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_whose_port_went_down_has_moved() {
+    behaves("link-down", ESCALATE).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_moves_back_and_forth_all_win() {
+    let report = behaves("flap", ESCALATE).await;
+    assert_eq!(verdicts(&report), [VerdictKind::Moved; 10]);
+}
