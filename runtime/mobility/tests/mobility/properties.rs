@@ -15,7 +15,7 @@ pub(crate) fn run(script: &Script) -> World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { max_shrink_iters: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 25, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Sessions break, links fail, hosts move and lie.
     #[test]

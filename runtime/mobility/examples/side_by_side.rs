@@ -1,0 +1,73 @@
+//! How long one event takes when many hosts move at once: `cargo run --release -p vouch-mobility --example side_by_side [HOSTS]`.
+//!
+//! One machine owns all hosts; a peer claims every one of them within a moment. All verifications run side by side, each with five probes,
+//! and all end in silence.
+
+use std::time::{Duration, Instant as Clock};
+
+use vouch_mobility::{
+    AccessId, Action, Advertisement, ClaimId, Config, Event, Evidence, Heard, HostKey, Instant, Message, Migration,
+    Mobility, Sequence, VniConfig, VtepAddr,
+};
+use vouch_net::{MacAddr, Vni};
+
+fn main() {
+    let hosts: u32 = std::env::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(10_000);
+    let me = VtepAddr([10, 0, 0, 1].into());
+    let peer = VtepAddr([10, 0, 0, 2].into());
+    let vni = Vni::MAX;
+    let mut config = Config::new(me);
+    config.vnis.insert(vni, VniConfig { peers: [peer].into(), ..VniConfig::default() });
+    config.limits.hosts_per_port = usize::MAX;
+    let mut machine = Mobility::new(config);
+    let mut now = Instant::EPOCH;
+    machine.handle(Event::PeerUp { peer }, now);
+
+    let key = |number: u32| {
+        let [a, b, c, d] = number.to_be_bytes();
+        HostKey { vni, mac: MacAddr([2, 0, a, b, c, d]) }
+    };
+    measure("learned", hosts, || {
+        for number in 0..hosts {
+            let (host, port) = (key(number), AccessId(1));
+            let addresses = vec![std::net::Ipv4Addr::from(0x0a00_0000 + number).into()];
+            machine.handle(Event::Heard(Heard { host, port, evidence: Evidence::Arp, addresses, frame: None }), now);
+            drain(&mut machine);
+        }
+    });
+    measure("claimed", hosts, || {
+        for number in 0..hosts {
+            now = now + Duration::from_micros(10);
+            let migration = Some(Migration::Asked { claim: ClaimId(u64::from(number)) });
+            let advertisement =
+                Advertisement { host: key(number), addresses: Vec::new(), sequence: Sequence(1), migration };
+            machine.handle(Event::Message { from: peer, message: Message::Advertisement(advertisement) }, now);
+            drain(&mut machine);
+        }
+    });
+    let mut timers = 0;
+    let begin = Clock::now();
+    while let Some(due) = machine.next_deadline().filter(|&due| due < Instant::EPOCH + Duration::from_secs(5)) {
+        machine.handle_timeout(due);
+        timers += 1;
+        drain(&mut machine);
+    }
+    report("timer", timers, begin.elapsed());
+    println!("{} moved", machine.counters().moves);
+}
+
+fn measure(what: &str, events: u32, work: impl FnOnce()) {
+    let begin = Clock::now();
+    work();
+    report(what, events, begin.elapsed());
+}
+
+fn report(what: &str, events: u32, took: Duration) {
+    println!("{what}: {events} events, {:.2} µs each", took.as_secs_f64() * 1e6 / f64::from(events.max(1)));
+}
+
+fn drain(machine: &mut Mobility) {
+    while let Some(action) = machine.poll_action() {
+        std::hint::black_box::<Action>(action);
+    }
+}
