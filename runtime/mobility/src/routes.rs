@@ -47,7 +47,8 @@ impl Routes {
             if known.is_firm() && known.sequence == route.sequence && !route.is_firm() {
                 return false;
             }
-            route.disputed |= known.disputed && known.sequence == route.sequence;
+            // A list, at the start of a session, is the occasion to ask again.
+            route.disputed |= known.disputed && known.sequence == route.sequence && !whatever_before;
         }
         if route.is_firm() {
             self.0.retain(|other| other.vtep == route.vtep || !outranks(route.sequence, other.sequence));

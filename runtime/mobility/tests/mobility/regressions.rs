@@ -123,8 +123,9 @@ fn a_hand_over_counts_although_a_claim_told_at_once_is_higher() {
         ],
     });
 }
+/// An owner gave the host to a claimant that had told it at once while asking somebody else; the traffic went round.
 #[test]
-fn harsh5() {
+fn a_claim_told_at_once_to_the_owner_is_not_granted() {
     run(&Script {
         seed: 6253687109104420077,
         vteps: 5,
@@ -157,6 +158,25 @@ fn harsh5() {
             (3454, Deed::Session { a: 1, b: 4, up: false }),
             (1770, Deed::Move { device: 1, at: 3, port: AccessId(1), stunned_ms: 126 }),
             (1770, Deed::Announce { device: 1, evidence: Evidence::Arp }),
+        ],
+    });
+}
+/// An impostor spoke just while it was asked, and kept the host for ever although it never spoke again.
+#[test]
+fn a_duplicate_is_asked_again_in_the_next_session() {
+    run(&Script {
+        seed: 8042361790992503960,
+        vteps: 2,
+        advertise: Advertise::AfterVerdict,
+        during: During::Escalate,
+        unreachable_owner: UnreachableOwner::Accept,
+        weather: Weather { max_delay_ms: 33, loss: 21, duplication: 13, reordering: 1 },
+        cunning: false,
+        deeds: vec![
+            (1058, Deed::Move { device: 2, at: 1, port: AccessId(3), stunned_ms: 0 }),
+            (1058, Deed::Announce { device: 2, evidence: Evidence::Data }),
+            (1269, Deed::Move { device: 3, at: 1, port: AccessId(3), stunned_ms: 0 }),
+            (1269, Deed::Announce { device: 3, evidence: Evidence::Arp }),
         ],
     });
 }
