@@ -136,6 +136,9 @@ fn decline(record: &Record, cx: &mut Context<'_>, sequence: Sequence) {
 /// Points the entry at the best route there is; without one, the host is forgotten.
 pub(crate) fn settle(remote: Remote, record: &mut Record, cx: &mut Context<'_>) -> State {
     let from = remote.vtep();
+    if record.routes.best_firm(None).is_none() {
+        record.aftermath = None;
+    }
     match usable(record, cx.now, from) {
         Some(route) if route.vtep == from => State::Following(remote),
         Some(route) => {
@@ -157,8 +160,8 @@ pub(crate) fn settle(remote: Remote, record: &mut Record, cx: &mut Context<'_>) 
     }
 }
 
-/// The best route. Who passes the host's traffic on from tunnel to tunnel believes only what is certain: otherwise the traffic might be
-/// passed to one who passes it back by another way.
+/// The best route. Who passes the host's traffic on from tunnel to tunnel believes only what is certain, and stops passing it on when nothing is:
+/// otherwise the traffic might be passed to one who passes it back by another way.
 fn usable(record: &Record, now: Instant, current: VtepAddr) -> Option<&Route> {
     let firm = record.routes.best_firm(Some(current)).filter(|_| record.passes_on(now));
     firm.or_else(|| record.routes.best(Some(current)))

@@ -180,3 +180,41 @@ fn a_duplicate_is_asked_again_in_the_next_session() {
         ],
     });
 }
+/// The new owner never heard that it was the owner; the old one then passed traffic on to a claimant that had told it at once.
+#[test]
+fn nothing_is_passed_on_when_nothing_is_certain() {
+    run(&Script {
+        seed: 160836074229245869,
+        vteps: 5,
+        advertise: Advertise::AtOnce,
+        during: During::Escalate,
+        unreachable_owner: UnreachableOwner::Hold,
+        weather: Weather { max_delay_ms: 68, loss: 25, duplication: 21, reordering: 43 },
+        cunning: false,
+        deeds: vec![
+            (430, Deed::Announce { device: 4, evidence: Evidence::Arp }),
+            (827, Deed::Announce { device: 4, evidence: Evidence::Arp }),
+            (5334, Deed::Announce { device: 2, evidence: Evidence::Data }),
+            (5319, Deed::Move { device: 4, at: 0, port: AccessId(3), stunned_ms: 0 }),
+            (5319, Deed::Announce { device: 4, evidence: Evidence::Rarp }),
+            (3951, Deed::Move { device: 1, at: 0, port: AccessId(1), stunned_ms: 266 }),
+            (3951, Deed::Announce { device: 1, evidence: Evidence::Arp }),
+            (5204, Deed::Move { device: 1, at: 1, port: AccessId(1), stunned_ms: 131 }),
+            (5204, Deed::Announce { device: 1, evidence: Evidence::Arp }),
+            (2105, Deed::Vanish { device: 1 }),
+            (2723, Deed::Move { device: 4, at: 3, port: AccessId(4), stunned_ms: 0 }),
+            (2723, Deed::Announce { device: 4, evidence: Evidence::Arp }),
+            (236, Deed::Move { device: 2, at: 4, port: AccessId(4), stunned_ms: 0 }),
+            (236, Deed::Announce { device: 2, evidence: Evidence::Rarp }),
+            (2804, Deed::Move { device: 1, at: 1, port: AccessId(2), stunned_ms: 304 }),
+            (2804, Deed::Announce { device: 1, evidence: Evidence::Data }),
+            (4569, Deed::Move { device: 1, at: 3, port: AccessId(2), stunned_ms: 335 }),
+            (4569, Deed::Announce { device: 1, evidence: Evidence::Arp }),
+            (6303, Deed::Port { at: 3, port: AccessId(4), up: true }),
+            (1482, Deed::Announce { device: 2, evidence: Evidence::Data }),
+            (5237, Deed::Announce { device: 2, evidence: Evidence::Dad }),
+            (5291, Deed::Session { a: 2, b: 4, up: true }),
+            (2127, Deed::Answer { device: 1, answers: true }),
+        ],
+    });
+}
