@@ -80,6 +80,7 @@ impl Default for FabricOptions {
 /// A running fabric.
 pub struct Fabric {
     topology: Topology,
+    stream_rate: u32,
     plant: Box<dyn Plant>,
     agents: Vec<Agent>,
     hosts: BTreeMap<String, Host>,
@@ -101,6 +102,7 @@ impl Fabric {
         let directory = tempfile::Builder::new().prefix("vouch-lab-").tempdir()?;
         let mut fabric = Self {
             topology,
+            stream_rate: target.stream_rate(),
             plant,
             agents: Vec::new(),
             hosts: BTreeMap::new(),
@@ -171,6 +173,11 @@ impl Fabric {
     /// The fabric on paper.
     pub fn topology(&self) -> &Topology {
         &self.topology
+    }
+
+    /// The rate of a scenario's streams, in packets per second.
+    pub fn stream_rate(&self) -> u32 {
+        self.stream_rate
     }
 
     /// What happened.

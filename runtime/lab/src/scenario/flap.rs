@@ -4,7 +4,7 @@ use vouch_agent::AgentEventKind;
 use vouch_mobility::Report;
 
 use super::claim::{Claim, VerdictKind, expect_verdict};
-use super::{LEAD, Outcome, PATIENCE, RATE, acquaint, expect_private, expect_reachable, moves};
+use super::{LEAD, Outcome, PATIENCE, acquaint, expect_private, expect_reachable, moves};
 use crate::error::LabError;
 use crate::fabric::Fabric;
 use crate::topology::PortRef;
@@ -19,8 +19,9 @@ pub(super) async fn play(fabric: &mut Fabric) -> Result<Outcome, LabError> {
     let mut outcome = Outcome::default();
     let start = fabric.log().mark();
     acquaint(fabric, SENDER, HOST).await?;
-    fabric.log().note(format!("a stream of {RATE} packets/s runs from {SENDER} to {HOST}"));
-    let stream = fabric.host(SENDER)?.stream(fabric.host(HOST)?, RATE).await?;
+    let rate = fabric.stream_rate();
+    fabric.log().note(format!("a stream of {rate} packets/s runs from {SENDER} to {HOST}"));
+    let stream = fabric.host(SENDER)?.stream(fabric.host(HOST)?, rate).await?;
     let mut here = fabric.place(HOST)?.clone();
     let mut there = PortRef::new("vtep2", 4);
     for number in 1..=MOVES {
@@ -39,7 +40,7 @@ pub(super) async fn play(fabric: &mut Fabric) -> Result<Outcome, LabError> {
     moves::expect_placed(fabric, &mut outcome.expectations, &here).await?;
     stream.ledger().sends(LEAD, PATIENCE).await;
     let report = stream.finish().await?;
-    expect_private(&mut outcome.expectations, &report);
+    expect_private(fabric, &mut outcome.expectations, &report);
     moves::expect_interruption(&mut outcome.expectations, LIMIT_MS, &report);
     outcome.streams.push(report);
     let attacks = fabric.log().count(start, |_, kind| matches!(kind, AgentEventKind::Report(Report::Attack { .. })));

@@ -6,7 +6,7 @@ use vouch_agent::AgentEventKind;
 use vouch_mobility::{Advertise, During, HostKey};
 
 use super::claim::{Claim, VerdictKind, expect_verdict};
-use super::{LEAD, Outcome, PATIENCE, RATE, acquaint, expect_private, expect_reachable};
+use super::{LEAD, Outcome, PATIENCE, acquaint, expect_private, expect_reachable};
 use crate::error::LabError;
 use crate::expect::Expectations;
 use crate::fabric::{Fabric, Variant};
@@ -34,8 +34,9 @@ pub(super) async fn local(fabric: &mut Fabric, variant: Variant) -> Result<Outco
 async fn relocate(fabric: &mut Fabric, variant: Variant, seat: &PortRef) -> Result<Outcome, LabError> {
     let mut outcome = Outcome::default();
     acquaint(fabric, SENDER, HOST).await?;
-    fabric.log().note(format!("a stream of {RATE} packets/s runs from {SENDER} to {HOST}"));
-    let stream = fabric.host(SENDER)?.stream(fabric.host(HOST)?, RATE).await?;
+    let rate = fabric.stream_rate();
+    fabric.log().note(format!("a stream of {rate} packets/s runs from {SENDER} to {HOST}"));
+    let stream = fabric.host(SENDER)?.stream(fabric.host(HOST)?, rate).await?;
     stream.ledger().sends(LEAD, PATIENCE).await;
 
     let claim = Claim::watch(fabric, HOST, &seat.switch, "ARP and RARP of the host")?;
@@ -57,7 +58,7 @@ async fn relocate(fabric: &mut Fabric, variant: Variant, seat: &PortRef) -> Resu
     expect_placed(fabric, &mut outcome.expectations, seat).await?;
     stream.ledger().sends(LEAD, PATIENCE).await;
     let report = stream.finish().await?;
-    expect_private(&mut outcome.expectations, &report);
+    expect_private(fabric, &mut outcome.expectations, &report);
     expect_brief(&mut outcome.expectations, variant, &report);
     outcome.streams.push(report);
     expect_reachable(fabric, &mut outcome.expectations, HOST, &["red2", "red3", "red4"]).await?;
@@ -84,7 +85,7 @@ pub(super) async fn link_down(fabric: &mut Fabric) -> Result<Outcome, LabError> 
     let claim = Claim::watch(fabric, HOST, &seat.switch, "ARP and RARP of the host")?;
     fabric.arrive(HOST, &seat).await?;
     fabric.leave(HOST, &seat).await?;
-    let stream = fabric.host(SENDER)?.stream(fabric.host(HOST)?, RATE).await?;
+    let stream = fabric.host(SENDER)?.stream(fabric.host(HOST)?, fabric.stream_rate()).await?;
     let verdict = claim.verdict(fabric, PATIENCE).await;
     let owner = claim.verdict_at(fabric, &old.switch, PATIENCE).await;
     let because = owner.and_then(|verdict| verdict.because).unwrap_or("no reason");
@@ -95,7 +96,7 @@ pub(super) async fn link_down(fabric: &mut Fabric) -> Result<Outcome, LabError> 
     expect_placed(fabric, &mut outcome.expectations, &seat).await?;
     stream.ledger().sends(LEAD, PATIENCE).await;
     let report = stream.finish().await?;
-    expect_private(&mut outcome.expectations, &report);
+    expect_private(fabric, &mut outcome.expectations, &report);
     expect_interruption(&mut outcome.expectations, AT_ONCE_MS, &report);
     outcome.streams.push(report);
     fabric.set_link(&old, true).await?;

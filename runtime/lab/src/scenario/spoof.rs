@@ -7,7 +7,7 @@ use vouch_agent::AgentEventKind;
 use vouch_mobility::{Message, Report};
 
 use super::claim::{Claim, VerdictKind, expect_verdict};
-use super::{LEAD, Outcome, PATIENCE, RATE, acquaint, expect_reachable, expect_untouched};
+use super::{LEAD, Outcome, PATIENCE, acquaint, expect_reachable, expect_untouched};
 use crate::error::LabError;
 use crate::fabric::Fabric;
 use crate::host::{Announcement, Stream};
@@ -124,8 +124,9 @@ impl<'a> Attack<'a> {
         let mut streams = Vec::new();
         for sender in senders {
             acquaint(fabric, sender, victim).await?;
-            fabric.log().note(format!("a stream of {RATE} packets/s runs from {sender} to {victim}"));
-            streams.push(fabric.host(sender)?.stream(fabric.host(victim)?, RATE).await?);
+            let rate = fabric.stream_rate();
+            fabric.log().note(format!("a stream of {rate} packets/s runs from {sender} to {victim}"));
+            streams.push(fabric.host(sender)?.stream(fabric.host(victim)?, rate).await?);
         }
         let attack = Self { fabric, victim, claimant, streams, before, outcome: Outcome::default() };
         attack.flow().await;
@@ -161,7 +162,7 @@ impl<'a> Attack<'a> {
         self.flow().await;
         for stream in std::mem::take(&mut self.streams) {
             let report = stream.finish().await?;
-            expect_untouched(&mut self.outcome.expectations, &report);
+            expect_untouched(self.fabric, &mut self.outcome.expectations, &report);
             self.outcome.streams.push(report);
         }
         let changed = self.until_as_before().await?;

@@ -21,6 +21,13 @@ pub trait Target: Send + Sync {
     /// What kind of switch it is, in a word or two.
     fn name(&self) -> &str;
 
+    /// The rate of a scenario's streams, in packets per second, that its switches carry with ease.
+    ///
+    /// What is not said otherwise is more than the 1,000 that are claimed, since a loaded machine sends late.
+    fn stream_rate(&self) -> u32 {
+        1_250
+    }
+
     /// Bring up the switches of a topology, cabled, without a pipeline.
     fn build<'a>(&'a self, topology: &'a Topology) -> BoxFuture<'a, Result<Box<dyn Plant>, LabError>>;
 }
