@@ -78,6 +78,11 @@ impl Target for Bmv2 {
         "BMv2"
     }
 
+    /// Four switches that take every packet through a debuggable interpreter share this machine with everything else.
+    fn stream_rate(&self) -> u32 {
+        250
+    }
+
     fn build<'a>(&'a self, topology: &'a Topology) -> BoxFuture<'a, Result<Box<dyn Plant>, LabError>> {
         Box::pin(async {
             let plant: Box<dyn Plant> = Box::new(self.start(topology).await?);
