@@ -4,11 +4,10 @@
 //! The scenario in which a link goes down is not here: it takes port states over gNMI, which BMv2 has only with a daemon that
 //! nobody installs.
 
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use vouch_bmv2_tests::Bmv2;
-use vouch_bmv2_tests::harness::{Failure, Test, TestResult, run};
+use vouch_bmv2_tests::harness::{Failure, Test, TestResult};
 use vouch_lab::scenario::{Scenario, ScenarioReport, VerdictKind};
 use vouch_lab::show::{self, Style, Timeline};
 use vouch_lab::{Fabric, FabricOptions, Topology, Variant, log};
@@ -19,9 +18,10 @@ const ESCALATE: Variant = Variant { advertise: Advertise::AfterVerdict, during: 
 const BOTH: Variant = Variant { advertise: Advertise::AfterVerdict, during: During::Both };
 const AT_ONCE: Variant = Variant { advertise: Advertise::AtOnce, during: During::Hold };
 
-fn main() -> ExitCode {
+/// All of them.
+pub(crate) fn tests() -> Vec<Test> {
     use VerdictKind::{Moved, Stayed};
-    run(vec![
+    vec![
         scenario("learn", "learn", ESCALATE, &[]),
         // Held to the old place, since on a busy machine an answer may come so late that traffic is copied to the claimant.
         scenario("spoof", "spoof", HOLD, &[Stayed; 4]),
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         scenario("port_spoof", "port-spoof", HOLD, &[Stayed]),
         scenario("port_move", "port-move", ESCALATE, &[Moved]),
         scenario("silent", "silent", HOLD, &[Stayed]),
-    ])
+    ]
 }
 
 /// A scenario in which everything but time must be as expected, and which comes to these verdicts.

@@ -1,0 +1,91 @@
+//! The pipeline on BMv2 and on the embedded switch, packet by packet, and what our controller needs of their P4Runtime
+//! servers. BMv2 is the oracle: where the two differ, the embedded switch is wrong until shown otherwise.
+
+use std::sync::Arc;
+
+use vouch_bmv2_tests::Bmv2;
+use vouch_bmv2_tests::harness::{Test, TestResult};
+use vouch_lab::target::Embedded;
+
+use crate::bench::Bench;
+use crate::{cases, mutants, protocol};
+
+/// All tests.
+pub(crate) fn tests() -> Vec<Test> {
+    let mut tests = vec![
+        Test::new("both_do_what_every_case_says_and_do_the_same", every_case),
+        Test::new("both_do_the_same_to_damaged_packets", damaged_packets),
+    ];
+    macro_rules! protocol {
+        ($($name:ident),* $(,)?) => {$(
+            tests.push(Test::new(concat!("bmv2_", stringify!($name)), async |bmv2: Arc<Bmv2>| {
+                protocol::$name(&mut Bench::start(&*bmv2).await?).await
+            }));
+            tests.push(Test::new(concat!("embedded_", stringify!($name)), async |_: Arc<Bmv2>| {
+                protocol::$name(&mut Bench::start(&Embedded::default()).await?).await
+            }));
+        )*};
+    }
+    protocol![
+        reads_back_what_was_written,
+        names_each_refused_update,
+        tells_of_idle_entries,
+        counts_the_frames_of_a_host,
+        polices_punts_by_port,
+        lets_another_controller_take_over,
+    ];
+    tests
+}
+
+/// Each switch does what the case says, and both send the very same bytes and count the same.
+async fn every_case(bmv2: Arc<Bmv2>) -> TestResult {
+    let mut oracle = Bench::start(&*bmv2).await?;
+    let mut embedded = Bench::start(&Embedded::default()).await?;
+    let mut problems = Vec::new();
+    let cases = cases::all();
+    for case in &cases {
+        let outcomes =
+            [oracle.observe(&case.entries, &case.inputs).await?, embedded.observe(&case.entries, &case.inputs).await?];
+        for (bench, outcome) in [&oracle, &embedded].into_iter().zip(&outcomes) {
+            if let Some(disagreement) = case.disagreement(outcome) {
+                problems.push(format!("{} ({}): {disagreement}", case.name, bench.name()));
+            }
+        }
+        let [theirs, ours] = &outcomes;
+        if theirs != ours {
+            let names = (oracle.name(), embedded.name());
+            problems.push(format!("{case:#?}:\n  {}:\n{theirs:?}  {}:\n{ours:?}", names.0, names.1));
+        }
+    }
+    verdict(&problems, cases.len())
+}
+
+/// Both do the same to packets that nobody thought of.
+async fn damaged_packets(bmv2: Arc<Bmv2>) -> TestResult {
+    let mut oracle = Bench::start(&*bmv2).await?;
+    let mut embedded = Bench::start(&Embedded::default()).await?;
+    let (mut problems, mut tried) = (Vec::new(), 0);
+    for (case, seed) in cases::all().iter().zip(1..) {
+        for inputs in mutants::of(case, seed) {
+            tried += 1;
+            let theirs = oracle.observe(&case.entries, &inputs).await?;
+            let ours = embedded.observe(&case.entries, &inputs).await?;
+            if theirs != ours {
+                let names = (oracle.name(), embedded.name());
+                problems.push(format!(
+                    "after \"{}\", damaged: {inputs:#?}\n  {}:\n{theirs:?}  {}:\n{ours:?}",
+                    case.name, names.0, names.1
+                ));
+            }
+        }
+    }
+    verdict(&problems, tried)
+}
+
+/// Everything that went wrong, at once.
+fn verdict(problems: &[String], tried: usize) -> TestResult {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(format!("{} problems in {tried} cases:\n\n{}", problems.len(), problems.join("\n")).into())
+}
