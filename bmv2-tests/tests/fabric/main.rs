@@ -1,6 +1,8 @@
 //! The lab's fabric on BMv2. The process moves into a network namespace before it has threads, so it brings its own `main`.
 
 #[cfg(target_os = "linux")]
+mod example;
+#[cfg(target_os = "linux")]
 mod scenarios;
 
 #[cfg(target_os = "linux")]

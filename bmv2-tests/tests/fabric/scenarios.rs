@@ -34,6 +34,7 @@ pub(crate) fn tests() -> Vec<Test> {
         scenario("port_spoof", "port-spoof", HOLD, &[Stayed]),
         scenario("port_move", "port-move", ESCALATE, &[Moved]),
         scenario("silent", "silent", HOLD, &[Stayed]),
+        Test::new("the_example_works_and_an_agent_restarts_unnoticed", crate::example::restart),
     ]
 }
 
