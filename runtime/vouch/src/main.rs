@@ -1,10 +1,14 @@
 //! The `vouch` command: reads the command line and leaves the work to the libraries.
 
-use std::io::Write as _;
+mod run;
+
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+use vouch_lab::demo::{self, DemoOptions};
 
 /// A VXLAN fabric that asks a host before it believes that it moved.
 #[derive(Debug, Parser)]
@@ -16,6 +20,20 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run an agent for each configuration, until SIGINT or SIGTERM
+    ///
+    /// Each agent connects to its switch over P4Runtime, installs the pipeline unless the switch already runs it, writes
+    /// the difference between what the tables have and what they should have, and talks with its peers. A switch or
+    /// peer that is not there is tried again until it is. Stopping an agent leaves the tables as they are: traffic
+    /// goes on, and an agent that is started again picks the hosts up from the switch.
+    ///
+    /// The environment variable VOUCH_LOG chooses what is logged, as in VOUCH_LOG=debug or
+    /// VOUCH_LOG=vouch_agent=debug,info. The default is info.
+    Run {
+        /// The YAML files, one for each switch
+        #[arg(required = true, value_name = "CONFIG")]
+        configs: Vec<PathBuf>,
+    },
     /// Look for mistakes in configurations, and tell all of them at once
     ///
     /// Each mistake is told as FILE:LINE:COLUMN, the field, what is wrong, and what would be right. Several files are
@@ -28,15 +46,72 @@ enum Command {
         #[arg(required = true, value_name = "CONFIG")]
         configs: Vec<PathBuf>,
     },
+    /// Play attacks and moves on a fabric in this process, and measure what becomes of the traffic
+    ///
+    /// Three VTEPs and a spine, all running the compiled P4 program on embedded switches, agents that control them over
+    /// P4Runtime and talk with each other over mutual TLS, and hosts with IP stacks of their own. Shows the fabric, a
+    /// timeline of who heard, asked, answered and wrote what, and for each scenario the verdict, the time to it, and
+    /// the packets sent, delivered, lost and misdelivered.
+    ///
+    /// The exit status is 0 only if every expectation of every scenario held.
+    Demo {
+        /// Play only this scenario; may be repeated. A name that does not exist lists those that do
+        #[arg(long = "scenario", value_name = "NAME")]
+        scenarios: Vec<String>,
+        /// Print JSON lines instead of text
+        #[arg(long)]
+        json: bool,
+        /// Write a capture of every link below this directory, for Wireshark
+        #[arg(long, value_name = "DIR")]
+        pcap: Option<PathBuf>,
+        /// Believe every announcement, as fabrics without verification do: the attacks succeed, the exit status is 1
+        #[arg(long)]
+        no_verify: bool,
+    },
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Run { configs } => {
+            log("info");
+            in_runtime(run::run(&configs))
+        }
+        Command::Demo { scenarios, json, pcap, no_verify } => {
+            log("off");
+            let color = !json && std::io::stdout().is_terminal();
+            let options = DemoOptions { scenarios, json, captures: pcap, verify: !no_verify, color };
+            in_runtime(play(options))
+        }
         Command::Check { configs } => {
             let (report, status) = vouch_agent::config::check(&configs);
             // Whoever closed our output has seen enough; the status still tells.
             let _ = std::io::stdout().write_all(report.as_bytes());
             ExitCode::from(status)
+        }
+    }
+}
+
+async fn play(options: DemoOptions) -> ExitCode {
+    match demo::run(options, &mut std::io::stdout()).await {
+        Ok(outcome) => ExitCode::from(outcome.exit_code()),
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn log(default: &str) {
+    let filter = EnvFilter::try_from_env("VOUCH_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => {
+            eprintln!("cannot start the runtime: {error}");
+            ExitCode::FAILURE
         }
     }
 }

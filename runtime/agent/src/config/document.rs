@@ -170,7 +170,7 @@ fn identity(reader: &mut Reader, field: &Field<'_>, facts: &mut Facts) -> (VtepA
 }
 
 /// A locally administered address that no other VTEP has: a probe sent through a tunnel must be answered to this switch.
-fn default_probe_mac(address: VtepAddr) -> MacAddr {
+pub(crate) fn default_probe_mac(address: VtepAddr) -> MacAddr {
     let [a, b, c, d] = address.0.octets();
     MacAddr([0x02, 0x76, a, b, c, d])
 }

@@ -16,6 +16,7 @@ mod types;
 mod underlay;
 mod vnis;
 
+pub(crate) use document::default_probe_mac;
 pub use load::{Checked, check};
 pub use problem::{ConfigErrors, Mark, Problem};
 pub use types::*;

@@ -21,7 +21,7 @@ use super::frames::{self, ProbeSource, SightingKind};
 use super::held::{HeldFrame, HeldFrames};
 use super::numbering::Numbering;
 use super::wanted::Wanted;
-use crate::config::{AccessInterface, Config, Port, VlanId, VtepConfig};
+use crate::config::{AccessInterface, Config, Port, VlanId, VtepConfig, default_probe_mac};
 use crate::events::{AgentEventKind, Place};
 use crate::peering::PeerEvent;
 
@@ -401,7 +401,14 @@ fn vni_config(vtep: &VtepConfig, vni: &crate::config::VniConfig) -> mobility::Vn
         advertise: vni.advertise,
         during: vni.during_verification,
         unreachable_owner: vni.owner_unreachable,
-        reserved: vni.reserved_macs.iter().copied().chain([vtep.probe_mac]).collect(),
+        // No host may pass for a VTEP: answers to probes would go to it.
+        reserved: vni
+            .reserved_macs
+            .iter()
+            .copied()
+            .chain([vtep.probe_mac])
+            .chain(vtep.peers.iter().map(|peer| default_probe_mac(peer.address)))
+            .collect(),
         trusted_moves: vni.trusted_moves.clone(),
         forward_pending: vni.forward_pending,
         quarantine: vtep.quarantine.enabled.then_some(vtep.quarantine.duration),
