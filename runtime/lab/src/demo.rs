@@ -2,16 +2,20 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::error::LabError;
 use crate::fabric::{Fabric, FabricOptions, Variant};
-use crate::log::{Log, Mark};
+use crate::log::{Entry, Log, Mark};
 use crate::scenario::{self, Outcome, Scenario, ScenarioReport};
 use crate::show::{self, Line, Style, Timeline};
 use crate::target::{Embedded, Target};
 use crate::topology::Topology;
+
+/// How often the timeline is told. Each agent's events come by their own channel, and in between they can be put in order.
+const TELL_EVERY: Duration = Duration::from_millis(50);
 
 /// What to play and how to show it.
 #[derive(Clone, Debug)]
@@ -132,18 +136,13 @@ async fn play(
     let mut fabric = Fabric::start(target, Topology::demo(), FabricOptions { variant, verify }).await?;
     let (log, timeline) = (fabric.log().clone(), Timeline::new(fabric.topology().clone()));
     let mut told = Told { scenario: scenario.name, log: log.clone(), mark: log.mark(), last: None };
-    let mut written = log.written();
+    let mut telling = tokio::time::interval(TELL_EVERY);
     let result = {
         let mut playing = Box::pin(scenario.play(&mut fabric, variant));
         loop {
             tokio::select! {
                 report = &mut playing => break report,
-                changed = written.changed() => {
-                    // The log outlives the scenario, so there is always a sender.
-                    if changed.is_ok() {
-                        told.tell(&timeline, show)?;
-                    }
-                }
+                _ = telling.tick() => told.tell(&timeline, show)?,
             }
         }
     };
@@ -168,8 +167,9 @@ struct Told {
 
 impl Told {
     fn tell(&mut self, timeline: &Timeline, show: &mut Show<'_>) -> io::Result<()> {
-        let (entries, mark) = self.log.take(self.mark);
+        let (mut entries, mark) = self.log.take(self.mark);
         self.mark = mark;
+        entries.sort_by_key(Entry::at);
         for entry in entries {
             let line = timeline.line(&entry);
             // The same thing over and over is told once.

@@ -1,8 +1,13 @@
 //! Every scenario on embedded switches. What is claimed of behaviour is asserted; what is claimed of time is for the demo, since
 //! a busy machine proves nothing about it.
 
+use std::fs::File;
+use std::path::Path;
+
+use pcap_file::pcap::PcapReader;
 use tokio::sync::Mutex;
 use vouch_lab::Variant;
+use vouch_lab::demo::{DemoOptions, run};
 use vouch_lab::scenario::{Scenario, ScenarioReport, VerdictKind};
 use vouch_lab::target::Embedded;
 use vouch_mobility::{Advertise, During};
@@ -102,4 +107,42 @@ async fn a_host_whose_port_went_down_has_moved() {
 async fn ten_moves_back_and_forth_all_win() {
     let report = behaves("flap", ESCALATE).await;
     assert_eq!(verdicts(&report), [VerdictKind::Moved; 10]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn captures_show_vxlan_between_the_switches_and_none_at_the_hosts() {
+    let _alone = STAGE.lock().await;
+    let directory = tempfile::tempdir().unwrap();
+    let options = DemoOptions {
+        scenarios: vec!["learn".to_owned()],
+        captures: Some(directory.path().to_owned()),
+        ..DemoOptions::default()
+    };
+    let outcome = run(options, &mut Vec::new()).await.unwrap();
+    assert!(outcome.held(), "{outcome:#?}");
+    let captures = directory.path().join("learn");
+    let mut vnis = vxlan_vnis(&captures.join("vtep1-spine.pcap"));
+    vnis.sort_unstable();
+    vnis.dedup();
+    assert_eq!(vnis, [5001, 5002]);
+    assert!(vxlan_vnis(&captures.join("vtep1-port2.pcap")).is_empty());
+    // Three cables between switches, and eighteen seats.
+    assert_eq!(std::fs::read_dir(&captures).unwrap().count(), 21);
+}
+
+/// The VNI of each VXLAN packet in a capture, which must not be empty (RFC 7348 section 5).
+fn vxlan_vnis(path: &Path) -> Vec<u32> {
+    let mut reader = PcapReader::new(File::open(path).unwrap()).unwrap();
+    let (mut packets, mut vnis) = (0, Vec::new());
+    while let Some(packet) = reader.next_packet() {
+        let frame = packet.unwrap().data.into_owned();
+        packets += 1;
+        let udp = frame.get(12..14) == Some(&[0x08, 0x00]) && frame.get(23) == Some(&17);
+        if udp && frame.get(36..38) == Some(&4789_u16.to_be_bytes()) {
+            assert_eq!(frame[42], 0x08, "the I flag");
+            vnis.push(u32::from_be_bytes([0, frame[46], frame[47], frame[48]]));
+        }
+    }
+    assert!(packets > 0, "{path:?} is empty");
+    vnis
 }
