@@ -150,6 +150,7 @@ impl Core {
     /// A port's link came up or went down.
     pub(crate) fn port(&mut self, port: u16, up: bool, now: Instant) {
         self.events.push_back(AgentEventKind::Port { port, up });
+        self.wanted.set_underlay_port(port, up, &self.config, &self.numbering);
         for port in self.numbering.on_port(port) {
             let event = if up { Event::PortUp { port } } else { Event::PortDown { port } };
             self.tell(event, now);

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use vouch_mobility::{ClaimView, Destination, HostKey, HostView, Location};
+use vouch_net::MacAddr;
 use vouch_tables::{
     AccessTagAction, AccessTagKey, Aged, Bd, BdVniAction, BdVniKey, CPU_SESSION, Change, CloneSession,
     DestinationAction, DestinationKey, Dscp, EncapsulateAction, EncapsulateKey, EntryAction, EntryKey, FloodAction,
@@ -23,7 +24,7 @@ use vouch_tables::{
 
 use super::ledger::Ledger;
 use super::numbering::Numbering;
-use crate::config::{AccessInterface, Config, PuntRate, VtepConfig};
+use crate::config::{AccessInterface, Config, NextHop, PuntRate, Route, VtepConfig};
 
 /// The wanted state of one switch.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub(crate) struct Wanted {
     forward_pending: BTreeMap<Bd, bool>,
     /// Access interfaces and tunnels: the port that leads there.
     ports: BTreeMap<LocationId, Port>,
+    /// Underlay ports without link: their next hops are passed over.
+    down: BTreeSet<u16>,
 }
 
 /// What one host has in the switch.
@@ -54,14 +57,20 @@ impl Wanted {
             ageing: config.vtep.as_ref().map(|vtep| vtep.host_ageing),
             forward_pending: BTreeMap::new(),
             ports: BTreeMap::new(),
+            down: BTreeSet::new(),
         };
         wanted.punting(config);
-        wanted.underlay(config);
-        if let Some(vtep) = &config.vtep {
-            wanted.tunnels(config, vtep, numbering);
-            wanted.bridge_domains(vtep, numbering);
-        }
+        wanted.ways(config, numbering);
         wanted
+    }
+
+    /// Wants the underlay to do without a port that has lost its link, or to use it again.
+    pub(crate) fn set_underlay_port(&mut self, port: u16, up: bool, config: &Config, numbering: &Numbering) {
+        let is_underlay = config.underlay.ports.iter().any(|underlay| underlay.port.get() == port);
+        let changed = if up { self.down.remove(&port) } else { is_underlay && self.down.insert(port) };
+        if changed {
+            self.ways(config, numbering);
+        }
     }
 
     /// Wants the host to be as `view` says; `None`: the switch knows nothing of it.
@@ -125,6 +134,18 @@ impl Wanted {
         }
     }
 
+    /// Everything that depends on which port leads where.
+    fn ways(&mut self, config: &Config, numbering: &Numbering) {
+        self.underlay(config);
+        if let Some(vtep) = &config.vtep {
+            self.tunnels(config, vtep, numbering);
+            self.bridge_domains(vtep, numbering);
+        }
+        for (pair, group) in self.pairs.all() {
+            self.pair_group(pair, group);
+        }
+    }
+
     /// Routing between underlay ports, for packets that are not for this switch.
     fn underlay(&mut self, config: &Config) {
         for underlay in &config.underlay.ports {
@@ -136,7 +157,7 @@ impl Wanted {
         }
         for route in &config.underlay.routes {
             let Some(dst) = Ipv4Prefix::new(route.prefix.address, route.prefix.length) else { continue };
-            let Some((port, src_mac, dst_mac)) = next_hop(config, route) else { continue };
+            let Some((port, src_mac, dst_mac)) = self.next_hop(config, route) else { continue };
             self.want(UnderlayRouteKey { dst }.with(UnderlayRouteAction::Route { port, src_mac, dst_mac }));
         }
     }
@@ -150,7 +171,7 @@ impl Wanted {
             let Some(location) = numbering.location_id(Location::Remote(peer.address)) else { continue };
             self.want(UnderlayPeerKey { src: peer.address.0 }.with(UnderlayPeerAction::FromTunnel { location }));
             let Some((port, src_mac, dst_mac)) =
-                config.underlay.route_to(peer.address.0).and_then(|route| next_hop(config, route))
+                config.underlay.route_to(peer.address.0).and_then(|route| self.next_hop(config, route))
             else {
                 continue;
             };
@@ -251,14 +272,24 @@ impl Wanted {
 
     /// The group of two places. Without a free group the host's frames go to the recorded place alone, as in `hold`.
     fn take_pair(&mut self, pair: (LocationId, LocationId)) -> Option<Group> {
-        let replicas: Option<BTreeSet<Replica>> = [pair.0, pair.1]
-            .into_iter()
-            .map(|location| Some(Replica { port: *self.ports.get(&location)?, location }))
-            .collect();
-        let replicas = replicas?;
         let group = self.pairs.take(pair)?;
-        self.ledger.set(EntryKey::MulticastGroup(group), Some(EntryAction::MulticastGroup(replicas)));
+        self.pair_group(pair, group);
         Some(group)
+    }
+
+    fn pair_group(&mut self, pair: (LocationId, LocationId), group: Group) {
+        let replica = |location| Some(Replica { port: *self.ports.get(&location)?, location });
+        let replicas = [pair.0, pair.1].into_iter().filter_map(replica).collect();
+        self.ledger.set(EntryKey::MulticastGroup(group), Some(EntryAction::MulticastGroup(replicas)));
+    }
+
+    /// The first next hop whose port has a link; if none has, the first: it may be that only the news of its link is
+    /// missing.
+    fn next_hop(&self, config: &Config, route: &Route) -> Option<(Port, MacAddr, MacAddr)> {
+        let alive = |hop: &&NextHop| !self.down.contains(&hop.port.get());
+        let hop = route.next_hops.iter().find(alive).or(route.next_hops.first())?;
+        let own = config.underlay.port(hop.port)?;
+        Some((Port::new(hop.port.get())?, own.mac, hop.mac))
     }
 
     fn want(&mut self, (key, action): (EntryKey, EntryAction)) {
@@ -299,14 +330,6 @@ fn pair_of(view: &HostView, numbering: &Numbering) -> Option<(LocationId, Locati
     (a != b).then(|| (a.min(b), a.max(b)))
 }
 
-/// The first next hop whose port belongs to the underlay.
-fn next_hop(config: &Config, route: &crate::config::Route) -> Option<(Port, vouch_net::MacAddr, vouch_net::MacAddr)> {
-    route.next_hops.iter().find_map(|hop| {
-        let own = config.underlay.port(hop.port)?;
-        Some((Port::new(hop.port.get())?, own.mac, hop.mac))
-    })
-}
-
 fn meter_rate(rate: PuntRate) -> MeterRate {
     MeterRate { rate: rate.rate, burst: rate.burst }
 }
@@ -319,6 +342,11 @@ struct Pairs {
 }
 
 impl Pairs {
+    /// All pairs that some host uses, with their groups.
+    fn all(&self) -> Vec<((LocationId, LocationId), Group)> {
+        self.groups.iter().filter_map(|(pair, (number, _))| Some((*pair, Group::pair(*number)?))).collect()
+    }
+
     /// One more host uses the pair.
     fn take(&mut self, pair: (LocationId, LocationId)) -> Option<Group> {
         if let Some((number, hosts)) = self.groups.get_mut(&pair) {

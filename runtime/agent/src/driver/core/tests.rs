@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use vouch_mobility::{Advertisement, Message, Migration, Reply, Sequence, Verdict, VtepAddr};
 use vouch_net::{MacAddr, Vni};
 use vouch_tables::{
-    Aged, Bd, Change, DestinationAction, DestinationKey, RecordedLocationAction, RecordedLocationKey, SourceAction,
-    SourceKey,
+    Aged, Bd, Change, DestinationAction, DestinationKey, LocationPortAction, RecordedLocationAction,
+    RecordedLocationKey, SourceAction, SourceKey,
 };
 
 use super::*;
@@ -242,4 +242,39 @@ fn m3_the_owner_asks_out_of_exactly_the_recorded_port() {
         .collect();
     let header = PacketOut::Send { bd: bd(), location: access(2) };
     assert_eq!(probes, [(header, HOST.octets().to_vec(), ADDRESS.octets().to_vec())]);
+}
+
+#[test]
+fn tunnels_take_the_next_way_when_an_underlay_port_goes_down_and_come_back() {
+    let two_ways = CONFIG.replace("  routes:", "    - {port: 10, mac: \"02:00:00:00:01:0a\"}\n  routes:").replace(
+        "via: {port: 9, mac: \"02:00:00:00:fe:01\"}",
+        "via: [{port: 9, mac: \"02:00:00:00:fe:01\"}, {port: 10, mac: \"02:00:00:00:fd:01\"}]",
+    );
+    let (mut core, _) = Core::new(config(&two_ways), &Switch::new(), T0);
+    let mut switch = Switch::new();
+    write(&mut core, &mut switch);
+    let before = switch.clone();
+    let ports_of_tunnels = |switch: &Switch| -> Vec<u16> {
+        switch
+            .iter()
+            .filter_map(|(key, action)| match (key, action) {
+                (EntryKey::LocationPort(key), EntryAction::LocationPort(LocationPortAction::Port { port }))
+                    if key.location.is_tunnel() =>
+                {
+                    Some(port.get())
+                }
+                (EntryKey::MulticastGroup(_), EntryAction::MulticastGroup(replicas)) => {
+                    replicas.iter().find(|replica| replica.location.is_tunnel()).map(|replica| replica.port.get())
+                }
+                _ => None,
+            })
+            .collect()
+    };
+    assert_eq!(ports_of_tunnels(&switch), [9, 9, 9, 9], "two tunnels, and two flood groups");
+    core.port(9, false, T0);
+    write(&mut core, &mut switch);
+    assert_eq!(ports_of_tunnels(&switch), [10, 10, 10, 10]);
+    core.port(9, true, T0);
+    write(&mut core, &mut switch);
+    assert_eq!(switch, before);
 }
