@@ -1,7 +1,7 @@
 //! The configuration: YAML in, checked values out, or every problem at once.
 //!
-//! The story of a file: [text](tree) becomes a tree of nodes that know their place; a [reader] takes typed values out of it and
-//! notes what is wrong without stopping, section by [section](document); [checks] compares the sections with each other. Only a file
+//! The story of a file: text (`tree`) becomes a tree of nodes that know their place; a `reader` takes typed values out of it and
+//! notes what is wrong without stopping, section by section (`document`); `checks` compares the sections with each other. Only a file
 //! without a noted error becomes a [`Config`]. `configs/` holds commented examples of everything that can be said.
 
 mod checks;
