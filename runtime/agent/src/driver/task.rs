@@ -37,6 +37,10 @@ const OUTPUTS: usize = 65_536;
 const RETRY: Duration = Duration::from_millis(250);
 const RETRY_MAX: Duration = Duration::from_secs(30);
 
+/// How late a deadline may be met while there is still something to hear. What was heard before a deadline counts
+/// before it (an answer beats a timeout); but a flood of news must not put deadlines off for ever.
+const LATE: Duration = Duration::from_millis(20);
+
 type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What the operator may ask.
@@ -164,6 +168,9 @@ impl Task {
                 }
                 Wake::Command(None) => break,
                 Wake::Timeout => self.on_timeout(),
+            }
+            if self.deadline().is_some_and(|deadline| deadline + LATE < Clock::now()) {
+                self.on_timeout();
             }
             self.flush();
         }
