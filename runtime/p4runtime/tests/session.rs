@@ -65,6 +65,30 @@ async fn losing_and_regaining_the_primary_role_are_events() {
 }
 
 #[tokio::test]
+async fn where_nobody_is_primary_it_takes_over_for_this_connection() {
+    let mut switch = FakeSwitch::start().await;
+    let (session, mut events, mut controller) = switch.primary(switch.config()).await;
+    controller.arbitrate(Code::NotFound, election_id(MINE + 7)).await;
+    assert_eq!(next(&mut events).await, Event::Backup { primary: None });
+    let refused = session.try_packet_out(&b"hello"[..], vec![]).unwrap_err();
+    assert_eq!(refused, RpcError::NotConnected { rpc: "PacketOut" }, "only a primary may");
+
+    session.take_over().unwrap();
+    assert_eq!(controller.arbitration().await.election_id, election_id(MINE + 8));
+    // A switch that will not have it is not asked again and again.
+    controller.arbitrate(Code::NotFound, election_id(MINE + 7)).await;
+    assert_eq!(next(&mut events).await, Event::Backup { primary: None });
+    session.take_over().unwrap();
+    controller.arbitrate(Code::Ok, election_id(MINE + 8)).await;
+    assert_eq!(next(&mut events).await, Event::Primary { election_id: MINE + 8 });
+    session.try_packet_out(&b"hello"[..], vec![]).unwrap();
+    assert!(matches!(controller.receive().await, Sent::Packet(packet) if packet.payload == "hello"));
+
+    controller.fail(Status::unavailable("going down")).await;
+    assert_eq!(switch.controller().await.arbitration().await.election_id, election_id(MINE));
+}
+
+#[tokio::test]
 async fn it_connects_again_after_the_stream_ends() {
     let mut switch = FakeSwitch::start().await;
     let (session, mut events, controller) = switch.primary(switch.config()).await;

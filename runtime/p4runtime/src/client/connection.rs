@@ -1,6 +1,6 @@
 //! The task behind a session: connect, arbitrate, pass on, and again.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -54,6 +54,7 @@ impl Task {
     fn offline(&self) {
         self.shared.link.send_replace(None);
         self.shared.standing.send_replace(Standing::Offline);
+        self.shared.forget_connection();
     }
 
     /// One connection from dialling to its end.
@@ -133,6 +134,9 @@ impl Task {
     async fn arbitrated(&self, update: &MasterArbitrationUpdate) {
         let code = update.status.as_ref().map_or(Code::Ok, |status| Code::from_i32(status.code));
         let heard = update.election_id.as_ref().map(from_uint128);
+        if let Some(highest) = heard {
+            *self.shared.highest.write().unwrap_or_else(PoisonError::into_inner) = highest;
+        }
         let (standing, event) = match code {
             Code::Ok => (Standing::Primary, Event::Primary { election_id: heard.unwrap_or_default() }),
             Code::NotFound => (Standing::Backup { primary: None }, Event::Backup { primary: None }),

@@ -52,6 +52,10 @@ pub(super) struct Shared {
     pub(super) link: watch::Sender<Option<Link>>,
     pub(super) standing: watch::Sender<Standing>,
     pub(super) election_id: RwLock<u128>,
+    /// The id of this connection, where [`Session::take_over`] has raised it.
+    pub(super) raised: RwLock<Option<u128>>,
+    /// The highest id that the switch has named on this connection.
+    pub(super) highest: RwLock<u128>,
     pub(super) p4info: RwLock<Option<Arc<P4Info>>>,
     dropped_packets: Arc<AtomicU64>,
 }
@@ -74,6 +78,8 @@ impl Session {
             link: watch::Sender::new(None),
             standing: watch::Sender::new(Standing::Offline),
             election_id: RwLock::new(config.election_id),
+            raised: RwLock::new(None),
+            highest: RwLock::new(0),
             p4info: RwLock::new(config.p4info.clone()),
             dropped_packets,
             config,
@@ -99,19 +105,34 @@ impl Session {
         self.shared.config.device_id
     }
 
-    /// The election id, as configured or last set.
+    /// The election id, as configured or last set; after [`Self::take_over`], the one that was taken.
     pub fn election_id(&self) -> u128 {
-        *self.shared.election_id.read().unwrap_or_else(PoisonError::into_inner)
+        self.shared.election_id()
     }
 
     /// Takes another election id, now and for later connections: higher than the primary's to become primary, lower to
     /// step back. An event tells the outcome.
     pub async fn set_election_id(&self, election_id: u128) -> Result<(), RpcError> {
         *self.shared.election_id.write().unwrap_or_else(PoisonError::into_inner) = election_id;
+        *self.shared.raised.write().unwrap_or_else(PoisonError::into_inner) = None;
         if self.shared.link.borrow().is_none() {
             return Ok(());
         }
         self.send("StreamChannel", Outgoing::Arbitration(self.shared.arbitration())).await
+    }
+
+    /// Asks to be primary where nobody is any more ([`super::Event::Backup`] without a primary): a switch promotes no
+    /// backup by itself (P4Runtime, section 5), and takes only an id that none before was above. The id is one more than
+    /// the highest, so that what the former primary still has on its way is refused. It holds for this connection: the
+    /// next one begins with the configured id again. An event tells the outcome.
+    pub fn take_over(&self) -> Result<(), RpcError> {
+        let highest = *self.shared.highest.read().unwrap_or_else(PoisonError::into_inner);
+        // A switch that refuses an id above all others would refuse the next one as well.
+        if self.election_id() > highest {
+            return Ok(());
+        }
+        *self.shared.raised.write().unwrap_or_else(PoisonError::into_inner) = Some(highest.saturating_add(1));
+        self.try_send("StreamChannel", Outgoing::Arbitration(self.shared.arbitration()))
     }
 
     /// The program's names, if a pipeline was pushed or configured.
@@ -142,6 +163,14 @@ impl Session {
         link.outgoing.send(message).await.map_err(|_| RpcError::NotConnected { rpc })
     }
 
+    /// Puts a message on the stream, if there is room.
+    pub(super) fn try_send(&self, rpc: &'static str, update: Outgoing) -> Result<(), RpcError> {
+        let link = self.link(rpc)?;
+        let message = StreamMessageRequest { update: Some(update) };
+        self.check_size(rpc, &message)?;
+        link.outgoing.try_send(message).map_err(|_| RpcError::NotConnected { rpc })
+    }
+
     /// The role's name as requests carry it.
     pub(super) fn role(&self) -> String {
         self.shared.config.role.clone().unwrap_or_default()
@@ -153,8 +182,19 @@ impl Session {
 }
 
 impl Shared {
+    /// A connection ends, and with it what was only of it.
+    pub(super) fn forget_connection(&self) {
+        *self.raised.write().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.highest.write().unwrap_or_else(PoisonError::into_inner) = 0;
+    }
+
+    fn election_id(&self) -> u128 {
+        let raised = *self.raised.read().unwrap_or_else(PoisonError::into_inner);
+        raised.unwrap_or_else(|| *self.election_id.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     pub(super) fn arbitration(&self) -> MasterArbitrationUpdate {
-        let election_id = *self.election_id.read().unwrap_or_else(PoisonError::into_inner);
+        let election_id = self.election_id();
         MasterArbitrationUpdate {
             device_id: self.config.device_id,
             role: self.config.role.clone().map(|name| Role { name, ..Role::default() }),
