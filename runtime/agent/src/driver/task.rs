@@ -7,7 +7,11 @@
 //!
 //! The switch is, as seen from here, [`Away`](Switch::Away), [`Synchronising`](Switch::Synchronising) or
 //! [`Ready`](Switch::Ready). Whenever its tables may not be what was written (a reconnection, a failed write) it is
-//! synchronised: read back, compared with the wanted level, and given the difference.
+//! synchronised: read back, compared with the wanted level, and given the difference. An entry that the switch refuses
+//! holds up no other: work goes on, and the switch is read back after a while.
+//!
+//! While the switch is not ours nothing can be asked of a host, and silence means nothing. The state machine's time stands
+//! still for so long.
 
 use std::collections::VecDeque;
 use std::future::{Future, pending};
@@ -58,6 +62,8 @@ pub(crate) struct Task {
     events: EventReceiver,
     switch: Switch,
     retry: Duration,
+    /// When to read a switch back that is ready but has refused something.
+    read_back: Option<Clock>,
     /// There from the first synchronisation on, when it is known which hosts the switch has.
     core: Option<Core>,
     peers: Option<Peers>,
@@ -66,7 +72,10 @@ pub(crate) struct Task {
     watcher: Option<mpsc::Sender<AgentEvent>>,
     commands: mpsc::Receiver<Command>,
     stop: CancellationToken,
+    /// The state machine's time began then, later by all that it stood still.
     epoch: Clock,
+    /// Since when it stands still.
+    paused: Option<Clock>,
     counters: TaskCounters,
 }
 
@@ -137,6 +146,7 @@ impl Task {
             events,
             switch: Switch::Away { retry: None },
             retry: RETRY,
+            read_back: None,
             core: None,
             peers: None,
             waiting: VecDeque::new(),
@@ -144,6 +154,7 @@ impl Task {
             commands,
             stop,
             epoch: Clock::now(),
+            paused: None,
             counters: TaskCounters::default(),
         }
     }
@@ -197,17 +208,26 @@ impl Task {
 
     /// The earlier of the state machine's deadline and the next try at the switch.
     fn deadline(&self) -> Option<Clock> {
-        let due = self.core.as_ref().and_then(Core::deadline);
+        let due = self.core.as_ref().filter(|_| self.paused.is_none()).and_then(Core::deadline);
         let due = due.map(|due| self.epoch + Duration::from_micros(due.as_micros()));
         let retry = match self.switch {
             Switch::Away { retry } => retry,
-            Switch::Synchronising(_) | Switch::Ready { .. } => None,
+            Switch::Ready { working: None } => self.read_back,
+            Switch::Synchronising(_) | Switch::Ready { working: Some(_) } => None,
         };
         due.into_iter().chain(retry).min()
     }
 
     fn now(&self) -> Instant {
-        Instant::from_micros(u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX))
+        let elapsed = self.paused.unwrap_or_else(Clock::now) - self.epoch;
+        Instant::from_micros(u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// Hosts can be asked (again).
+    fn resume(&mut self) {
+        if let Some(since) = self.paused.take() {
+            self.epoch += since.elapsed();
+        }
     }
 
     fn on_switch(&mut self, event: Event) {
@@ -220,7 +240,15 @@ impl Task {
                     self.synchronise();
                 }
             }
-            Event::Backup { primary } => self.lost(format!("another controller is primary: {primary:?}")),
+            Event::Backup { primary: Some(other) } => {
+                self.lost(format!("another controller is primary, with election id {other}"));
+            }
+            Event::Backup { primary: None } => {
+                self.lost("nobody is primary; asking to be".to_owned());
+                if let Err(error) = self.session.take_over() {
+                    tracing::debug!(agent = %self.name, %error, "the next connection will ask");
+                }
+            }
             Event::Disconnected { reason, retry_in } => {
                 self.lost(format!("{reason}; trying again in {} ms", retry_in.as_millis()));
             }
@@ -254,8 +282,7 @@ impl Task {
 
     /// Reads the switch back.
     fn synchronise(&mut self) {
-        // Until the switch is read, what was decided for it has no use: the difference will contain it.
-        self.send_waiting();
+        self.read_back = None;
         self.switch = Switch::Synchronising(Box::pin(synchronise(self.session.clone(), self.program.clone())));
     }
 
@@ -281,7 +308,9 @@ impl Task {
         let then =
             AfterRound::Synchronised { program_installed: found.program_installed, hosts_restored, entries_written };
         let work = Box::pin(work.carry_out(self.session.clone()));
-        self.switch = Switch::Ready { working: Some(Round { work, messages: Vec::new(), then }) };
+        self.send_packets();
+        let messages = std::mem::take(&mut self.waiting).into();
+        self.switch = Switch::Ready { working: Some(Round { work, messages, then }) };
     }
 
     fn on_sync_failure(&mut self, error: &RpcError) {
@@ -295,11 +324,23 @@ impl Task {
         let Switch::Ready { working } = &mut self.switch else { return };
         let Some(round) = working.take() else { return };
         self.send(round.messages);
-        if let Err(error) = result {
-            self.counters.failed_writes += 1;
-            tracing::warn!(agent = %self.name, %error, "the switch will be read back in {} ms", self.retry.as_millis());
-            self.retry_later();
-            return;
+        match result {
+            Ok(()) => self.resume(),
+            Err(error @ WriteError::Updates { .. }) => {
+                self.resume();
+                self.counters.failed_writes += 1;
+                if self.read_back.is_none() {
+                    tracing::warn!(agent = %self.name, %error, "the switch will be read back in {} ms", self.retry.as_millis());
+                    self.read_back = Some(self.next_retry());
+                }
+                return;
+            }
+            Err(error @ WriteError::Rpc { .. }) => {
+                self.counters.failed_writes += 1;
+                tracing::warn!(agent = %self.name, %error, "the switch will be read back in {} ms", self.retry.as_millis());
+                self.retry_later();
+                return;
+            }
         }
         match round.then {
             AfterRound::Written(changes) => self.tell(AgentEventKind::Written { changes }),
@@ -315,8 +356,13 @@ impl Task {
 
     fn retry_later(&mut self) {
         self.send_waiting();
-        self.switch = Switch::Away { retry: Some(Clock::now() + self.retry) };
+        self.switch = Switch::Away { retry: Some(self.next_retry()) };
+    }
+
+    fn next_retry(&mut self) -> Clock {
+        let due = Clock::now() + self.retry;
         self.retry = (self.retry * 2).min(RETRY_MAX);
+        due
     }
 
     fn lost(&mut self, reason: String) {
@@ -328,6 +374,8 @@ impl Task {
         }
         self.send_waiting();
         self.switch = Switch::Away { retry: None };
+        self.read_back = None;
+        self.paused.get_or_insert_with(Clock::now);
     }
 
     fn on_timeout(&mut self) {
@@ -372,8 +420,13 @@ impl Task {
         }
         match &self.switch {
             Switch::Ready { working: Some(_) } => {}
+            Switch::Ready { working: None } if self.read_back.is_some_and(|due| due <= Clock::now()) => {
+                self.synchronise();
+                self.send_packets();
+            }
             Switch::Ready { working: None } => self.start_round(),
-            Switch::Away { .. } | Switch::Synchronising(_) => self.send_waiting(),
+            Switch::Synchronising(_) => self.send_packets(),
+            Switch::Away { .. } => self.send_waiting(),
         }
     }
 
@@ -412,11 +465,28 @@ impl Task {
         self.send(waiting);
     }
 
-    /// Sends messages; packets among them have no switch to go to, or no time to wait for it.
+    /// Sends the packets among what waits: a probe must not be late because the switch is being read. What was decided
+    /// for the tables will be in the difference, and messages wait for that.
+    fn send_packets(&mut self) {
+        let (packets, messages): (Vec<Output>, _) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|output| match output {
+                Output::PacketOut { .. } => true,
+                Output::Send { .. } => false,
+            });
+        self.waiting = messages.into();
+        self.send(packets);
+    }
+
+    /// Sends messages, and packets without waiting for anything.
     fn send(&mut self, outputs: impl IntoIterator<Item = Output>) {
         for output in outputs {
             match output {
-                Output::PacketOut { .. } => self.counters.packets_dropped += 1,
+                Output::PacketOut { header, frame } => {
+                    let packet = self.program.tables.packet_out(header, frame);
+                    if self.session.try_packet_out(packet.payload, packet.metadata).is_err() {
+                        self.counters.packets_dropped += 1;
+                    }
+                }
                 Output::Send { to, message } => {
                     let sent = match &self.peers {
                         Some(peers) => peers.handle.send(to, message.clone()).is_ok(),
@@ -442,7 +512,7 @@ impl Task {
     }
 
     fn status(&mut self) -> AgentStatus {
-        let ready = matches!(self.switch, Switch::Ready { .. }) && self.core.is_some();
+        let ready = matches!(self.switch, Switch::Ready { .. }) && self.read_back.is_none() && self.core.is_some();
         let mut counters = self.counters;
         counters.packet_ins_dropped = self.session.dropped_packets();
         AgentStatus::new(ready, self.core.as_mut(), counters, self.peers.as_ref().map(|peers| peers.handle.counters()))

@@ -1,0 +1,181 @@
+//! What the agent makes of other controllers, of foreign entries, and of a switch that refuses.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use vouch_agent::AgentEventKind;
+use vouch_agent::config::PipelineFiles;
+use vouch_mobility::Report;
+use vouch_net::MacAddr;
+use vouch_p4runtime::client::{Event, EventReceiver, Session, SessionConfig};
+use vouch_tables::{
+    Bd, Change, DestinationAction, DestinationKey, EntryAction, EntryKey, LocationId, RecordedLocationAction,
+    RecordedLocationKey, Tables,
+};
+
+use crate::bench::*;
+
+const FOREIGNER: MacAddr = MacAddr([2, 0, 0, 0, 0, 0x66]);
+
+/// Another controller, with a higher election id than the agent's configured one.
+struct Rival {
+    session: Session,
+    tables: Tables,
+    // The session lasts as long as its events are wanted.
+    _events: EventReceiver,
+}
+
+impl Rival {
+    async fn connect(switch: SocketAddr) -> Self {
+        let info = vouch_tables::p4info();
+        let tables = Tables::bind(&info).expect("our own program");
+        let config =
+            SessionConfig { p4info: Some(info.into()), ..SessionConfig::new(format!("http://{switch}"), 1, 99) };
+        let (session, mut events) = Session::connect(config).expect("a valid address");
+        let answered =
+            async { while !matches!(events.recv().await, Some(Event::Primary { .. } | Event::Backup { .. })) {} };
+        tokio::time::timeout(PATIENCE, answered).await.expect("the switch answers");
+        Self { session, tables, _events: events }
+    }
+
+    async fn write(&self, changes: &[Change]) {
+        let updates = changes.iter().map(|change| self.tables.update(change).expect("they belong together")).collect();
+        self.session.write(updates).await.expect("the switch takes them");
+    }
+
+    /// What the switch has for a host.
+    async fn read(&self, mac: MacAddr) -> Vec<(EntryKey, EntryAction)> {
+        let mut found = Vec::new();
+        let mut entities = self.session.read(self.tables.read_all()).await.expect("a backup may read");
+        while let Some(entity) = entities.next().await {
+            let decoded = self.tables.decode(&entity.expect("the read goes on")).expect("only our entries");
+            found.extend(decoded.filter(|(key, _)| key.to_string().contains(&mac.to_string())));
+        }
+        found
+    }
+}
+
+async fn lost(agent: &mut Watched) {
+    agent.until(|kind| matches!(kind, AgentEventKind::SwitchLost { .. }).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_was_replaced_takes_over_again_and_undoes_what_is_not_wanted() {
+    let address = free_address();
+    let bench = switch(address).await;
+    let mut agent = start(config(address));
+    agent.ready().await;
+    bench.cables[0].send(arp(HOST, [192, 168, 1, 1])).expect("the link is up");
+    agent.learned(HOST).await;
+    let entries = agent.status().await.entries;
+
+    let rival = Rival::connect(address).await;
+    lost(&mut agent).await;
+    assert!(!agent.status().await.ready);
+    let hosts = rival.read(HOST).await;
+    assert_eq!(hosts.len(), 3, "who has the switch changes nothing in it");
+    let bd = Bd::new(1).expect("in range");
+    let (elsewhere, location) = (LocationId::access(2).expect("in range"), LocationId::access(1).expect("in range"));
+    let foreign =
+        RecordedLocationKey { bd, mac: FOREIGNER }.with(RecordedLocationAction::Recorded { location, forward: true });
+    let redirected = DestinationKey { bd, mac: HOST }.with(DestinationAction::Unicast { location: elsewhere });
+    let recorded = RecordedLocationKey { bd, mac: HOST };
+    rival
+        .write(&[
+            Change::Insert(foreign.0, foreign.1),
+            Change::Modify(redirected.0, redirected.1),
+            Change::Delete(recorded.into()),
+        ])
+        .await;
+    drop(rival);
+
+    let (installed, restored, written) = agent.ready().await;
+    assert_eq!((installed, restored, written), (false, 0, 3), "no more than the difference");
+    assert_eq!(agent.status().await.entries, entries);
+    let reader = Rival::connect(address).await;
+    assert_eq!(reader.read(HOST).await, hosts);
+    assert_eq!(reader.read(FOREIGNER).await, []);
+    agent.stop().await;
+    bench.server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silence_while_nobody_could_be_asked_is_no_verdict() {
+    let verdict_after = Duration::from_millis(2500);
+    let address = free_address();
+    let bench = switch(address).await;
+    let mut config = config(address);
+    let vtep = config.vtep.as_mut().expect("the demo's is a VTEP");
+    vtep.timers.probes = vec![Duration::ZERO, Duration::from_secs(2)];
+    vtep.timers.verdict_after = verdict_after;
+    let mut agent = start(config);
+    agent.ready().await;
+    bench.cables[0].send(arp(HOST, [192, 168, 1, 1])).expect("the link is up");
+    agent.learned(HOST).await;
+
+    bench.cables[1].send(arp(HOST, [192, 168, 1, 1])).expect("the link is up");
+    agent
+        .until(|kind| match kind {
+            AgentEventKind::Report(Report::VerificationStarted { .. }) => Some(()),
+            _ => None,
+        })
+        .await;
+    let rival = Rival::connect(address).await;
+    lost(&mut agent).await;
+    // No synchronisation: it is the time itself in which a verdict would be given.
+    tokio::time::sleep(verdict_after).await;
+    drop(rival);
+    agent.ready().await;
+    bench.cables[0].send(arp(HOST, [192, 168, 1, 1])).expect("the link is up");
+    let stayed = agent
+        .until(|kind| match kind {
+            AgentEventKind::Report(Report::Stayed { .. }) => Some(true),
+            AgentEventKind::Report(Report::Moved { .. }) => Some(false),
+            _ => None,
+        })
+        .await;
+    assert!(stayed, "the host had no chance to answer");
+    agent.stop().await;
+    bench.server.shutdown().await;
+}
+
+/// The program with so much room in `destination` and no more.
+fn small_program(directory: &std::path::Path, size: u32) -> PipelineFiles {
+    let json = String::from_utf8(vouch_tables::DEVICE_CONFIG.to_vec()).expect("JSON is text");
+    let (before, table) = json.split_once("\"name\" : \"destination\"").expect("the program has the table");
+    let small = table.replacen("\"max_size\" : 131072", &format!("\"max_size\" : {size}"), 1);
+    assert_ne!(small, table, "the size is there");
+    let files = PipelineFiles { p4info: directory.join("p4info.txtpb"), device_config: directory.join("small.json") };
+    std::fs::write(&files.p4info, vouch_tables::P4INFO_TEXT).expect("writable");
+    std::fs::write(&files.device_config, [before, "\"name\" : \"destination\"", &small].concat()).expect("writable");
+    files
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entry_that_the_switch_refuses_holds_up_no_other_and_is_tried_again() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let address = free_address();
+    let bench = switch(address).await;
+    let mut config = config(address);
+    // Room for the probe address of both VNIs, and one host.
+    config.switch.pipeline = Some(small_program(directory.path(), 3));
+    config.vtep.as_mut().expect("the demo's is a VTEP").host_ageing = Duration::from_secs(2);
+    let mut agent = start(config);
+    agent.ready().await;
+    bench.cables[0].send(arp(HOST, [192, 168, 1, 1])).expect("the link is up");
+    agent.learned(HOST).await;
+
+    bench.cables[1].send(arp(NEIGHBOR, [192, 168, 1, 2])).expect("the link is up");
+    while agent.status().await.task.failed_writes == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!agent.status().await.ready, "there is a doubt about the tables");
+    // What is there works on, and goes when its time comes: then there is room.
+    bench.cables[1].send(data(NEIGHBOR, HOST, 1)).expect("the link is up");
+    received(&bench.cables[0], &data(NEIGHBOR, HOST, 1)).await;
+    agent.ready().await;
+    let status = agent.status().await;
+    assert!(status.ready && status.hosts.len() <= 1, "{status:?}");
+    agent.stop().await;
+    bench.server.shutdown().await;
+}
