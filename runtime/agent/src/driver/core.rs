@@ -291,7 +291,28 @@ impl Core {
 
     /// The VNI and the place that a punted frame came from.
     fn origin(&self, packet: &PacketIn) -> Option<(vouch_net::Vni, Location)> {
-        Some((self.numbering.vni(packet.bd)?, self.numbering.location(packet.location)?))
+        let (vni, place) = (self.numbering.vni(packet.bd)?, self.numbering.location(packet.location)?);
+        self.belongs(place, vni).then_some((vni, place))
+    }
+
+    /// Whether hosts of the VNI can be there at all.
+    fn belongs(&self, place: Location, vni: vouch_net::Vni) -> bool {
+        let Some(vni) = self.config.vtep.iter().flat_map(|vtep| &vtep.vnis).find(|config| config.vni == vni) else {
+            return false;
+        };
+        match place {
+            Location::Local(access) => {
+                self.numbering.interface(access).is_some_and(|interface| vni.access.contains(&interface))
+            }
+            Location::Remote(_) => true,
+        }
+    }
+
+    /// Whether the address is a host's: the present configuration may reserve what an earlier one did not (METHOD section 6,
+    /// rule 6).
+    fn may_be_host(&self, host: HostKey) -> bool {
+        let vni = self.machine.config().vnis.get(&host.vni);
+        host.mac.is_host() && vni.is_some_and(|vni| !vni.reserved.contains(&host.mac))
     }
 
     /// Keeps the frame if the switch did not forward it: announcements of a claim are handed over, not copied.
@@ -322,8 +343,11 @@ impl Core {
             // is forgotten.
             let Some(vni) = prior.vni(key.bd).filter(|vni| self.numbering.bd(*vni).is_some()) else { continue };
             let Some(location) = translate(location, prior, &self.numbering) else { continue };
-            restored += 1;
             let host = HostKey { vni, mac: key.mac };
+            if !self.may_be_host(host) || !self.belongs(location, vni) {
+                continue;
+            }
+            restored += 1;
             self.tell(Event::Restored { host, location, addresses: Vec::new() }, now);
         }
         restored
@@ -416,5 +440,7 @@ fn vni_config(vtep: &VtepConfig, vni: &crate::config::VniConfig) -> mobility::Vn
     }
 }
 
+#[cfg(test)]
+mod noise;
 #[cfg(test)]
 mod tests;

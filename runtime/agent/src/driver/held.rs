@@ -30,6 +30,12 @@ impl HeldFrames {
         Self { frames: HashMap::new(), next: 0, limit }
     }
 
+    /// How many are kept.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.frames.len()
+    }
+
     /// Keeps a frame until it is taken; `None` if there is no room.
     pub(crate) fn keep(&mut self, frame: HeldFrame) -> Option<FrameId> {
         if self.frames.len() >= self.limit {

@@ -187,6 +187,30 @@ fn a_restarted_agent_keeps_the_hosts_of_its_switch_and_writes_nothing_else() {
 }
 
 #[test]
+fn what_may_be_no_host_any_more_is_not_restored_and_goes() {
+    let (_, switch) = knows_host_behind_vtep2();
+    let reserving = CONFIG.replacen("  - vni: 5001\n", &format!("  - vni: 5001\n    reserved_macs: [\"{HOST}\"]\n"), 1);
+    assert_ne!(reserving, CONFIG);
+    let (mut core, restored) = Core::new(config(&reserving), &switch, T0);
+    assert_eq!(restored, 0);
+    let gone: Vec<_> = core.wanted().changes_from(switch).iter().map(|change| *change.key()).collect();
+    let key = RecordedLocationKey { bd: bd(), mac: HOST };
+    assert!(gone.contains(&key.into()) && gone.len() == 2, "{gone:?}");
+}
+
+#[test]
+fn a_host_at_the_interface_of_another_vni_is_not_restored_nor_learnt() {
+    let (_, mut switch) = knows_host_behind_vtep2();
+    // Access interface 3 belongs to the other VNI.
+    switch.insert(RecordedLocationKey { bd: bd(), mac: HOST }.into(), recorded_at(access(3)));
+    let (mut core, restored) = Core::new(config(CONFIG), &switch, T0);
+    assert_eq!(restored, 0);
+    core.packet_in(punt(PuntReason::Learn, access(3), None), &gratuitous_arp(), T0);
+    assert_eq!(core.machine().hosts().count(), 0);
+    assert_eq!(core.counters().foreign_frames, 1);
+}
+
+#[test]
 fn a_restart_with_more_in_the_configuration_renumbers_nothing() {
     let (_, switch) = knows_host_behind_vtep2();
     let extended = CONFIG

@@ -1,0 +1,194 @@
+//! Whatever the switch hands over and whatever peers say, in any order: no panic, and nothing grows beyond its limit.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use vouch_mobility::{
+    Advertisement, ClaimId, Message, Migration, Reply, Sequence, Sync, Verdict, VtepAddr, Withdrawal,
+};
+use vouch_net::{MacAddr, Vni};
+use vouch_tables::{Bd, Change, Port as SwitchPort};
+
+use super::*;
+use crate::peering::DownReason;
+
+const CONFIG: &str = include_str!("../../../../../configs/demo/vtep1.yaml");
+const HOSTS: usize = 6;
+const HELD: usize = 3;
+
+/// Something from outside.
+#[derive(Debug, Clone)]
+enum Noise {
+    Punt(PacketIn, Vec<u8>),
+    Peer(VtepAddr, bool),
+    Message(VtepAddr, Message),
+    Idle(SourceKey),
+    Port(u16, bool),
+    Time(Duration),
+}
+
+fn mac() -> impl Strategy<Value = MacAddr> {
+    // Few enough to meet again, more than there is room for, and some that no host may have.
+    prop_oneof![
+        8 => (0_u8..10).prop_map(|last| MacAddr([2, 0, 0, 0, 0, last])),
+        1 => any::<[u8; 6]>().prop_map(MacAddr),
+        1 => Just(MacAddr::BROADCAST),
+        1 => Just(MacAddr::ZERO),
+        1 => Just(MacAddr([2, 0x76, 10, 0, 0, 1])),
+    ]
+}
+
+fn vtep() -> impl Strategy<Value = VtepAddr> {
+    (1_u8..6).prop_map(|last| VtepAddr([10, 0, 0, last].into()))
+}
+
+fn location() -> impl Strategy<Value = LocationId> {
+    prop_oneof![
+        6 => (1_u16..6).prop_filter_map("in range", LocationId::access),
+        1 => (1_u16..5).prop_filter_map("in range", LocationId::tunnel),
+    ]
+}
+
+fn bd() -> impl Strategy<Value = Bd> {
+    (1_u16..4).prop_filter_map("in range", Bd::new)
+}
+
+/// An ARP, RARP, IPv6 or other frame, whole or cut short, as it should be or with a byte changed; or plain noise.
+fn frame() -> impl Strategy<Value = Vec<u8>> {
+    let near_arp = (mac(), mac(), any::<[u8; 4]>(), 0_usize..4, 0_usize..80, any::<(u8, bool)>());
+    let near_arp = near_arp.prop_map(|(source, sender, address, ethertype, cut, (byte, damaged))| {
+        let ethertype = [[8, 6], [0x80, 0x35], [0x86, 0xdd], [8, 0]][ethertype];
+        let mut frame = [&MacAddr::BROADCAST.octets()[..], &source.octets(), &ethertype].concat();
+        frame.extend([0, 1, 8, 0, 6, 4, 0, 1]);
+        frame.extend(if damaged { sender.octets() } else { source.octets() });
+        frame.extend(address);
+        frame.extend([0; 10]);
+        if damaged && cut < frame.len() {
+            frame[cut] = byte;
+        }
+        frame.truncate(if cut < 60 { frame.len() } else { cut - 50 });
+        frame
+    });
+    prop_oneof![4 => near_arp, 1 => prop::collection::vec(any::<u8>(), 0..100)]
+}
+
+fn punt() -> impl Strategy<Value = Noise> {
+    let reason =
+        prop::sample::select(vec![PuntReason::Learn, PuntReason::Move, PuntReason::ProbeReply, PuntReason::Alive]);
+    let port = (1_u16..5).prop_filter_map("in range", SwitchPort::new);
+    (port, bd(), reason, location(), prop::option::of(location()), frame()).prop_map(
+        |(ingress_port, bd, reason, location, recorded, frame)| {
+            Noise::Punt(PacketIn { ingress_port, bd, reason, location, recorded }, frame)
+        },
+    )
+}
+
+fn message() -> impl Strategy<Value = Message> {
+    let host = || (5000_u32..5004, mac()).prop_map(|(vni, mac)| HostKey { vni: Vni::new(vni).expect("24 bits"), mac });
+    let sequence = || prop_oneof![(0_u32..5), Just(u32::MAX), Just(u32::MAX - 1)].prop_map(Sequence);
+    let addresses = || prop::collection::vec(any::<IpAddr>(), 0..4);
+    let claim = || (0_u64..8).prop_map(ClaimId);
+    let migration = prop_oneof![
+        claim().prop_map(|claim| Migration::Asked { claim }),
+        Just(Migration::AtOnce),
+        vtep().prop_map(|by| Migration::Verified { by }),
+    ];
+    let verdict = prop_oneof![Just(Verdict::Stayed), Just(Verdict::Moved), vtep().prop_map(Verdict::Elsewhere)];
+    prop_oneof![
+        4 => (host(), addresses(), sequence(), prop::option::of(migration)).prop_map(
+            |(host, addresses, sequence, migration)| Message::Advertisement(Advertisement {
+                host,
+                addresses,
+                sequence,
+                migration,
+            })
+        ),
+        2 => (host(), claim(), sequence(), verdict).prop_map(|(host, claim, sequence, verdict)| {
+            Message::Reply(Reply { host, claim, sequence, verdict })
+        }),
+        1 => (host(), sequence(), prop::option::of(vtep())).prop_map(|(host, sequence, moved_to)| {
+            Message::Withdrawal(Withdrawal { host, sequence, moved_to })
+        }),
+        1 => Just(Message::Sync(Sync::Start)),
+        2 => (host(), addresses(), sequence())
+            .prop_map(|(host, addresses, sequence)| Message::Sync(Sync::Host { host, addresses, sequence })),
+        1 => (0_u64..4).prop_map(|hosts| Message::Sync(Sync::End { hosts })),
+    ]
+}
+
+fn noise() -> impl Strategy<Value = Noise> {
+    prop_oneof![
+        8 => punt(),
+        8 => (vtep(), message()).prop_map(|(from, message)| Noise::Message(from, message)),
+        2 => (vtep(), any::<bool>()).prop_map(|(vtep, up)| Noise::Peer(vtep, up)),
+        1 => (bd(), mac(), location()).prop_map(|(bd, mac, location)| Noise::Idle(SourceKey { bd, mac, location })),
+        1 => (0_u16..12, any::<bool>()).prop_map(|(port, up)| Noise::Port(port, up)),
+        4 => (0_u64..400).prop_map(|millis| Noise::Time(Duration::from_millis(millis))),
+        1 => (0_u64..20).prop_map(|seconds| Noise::Time(Duration::from_secs(seconds))),
+    ]
+}
+
+/// Writes what is to be written; the switch never refuses what was right.
+fn write(core: &mut Core, switch: &mut BTreeMap<EntryKey, EntryAction>) {
+    for change in core.wanted().take_changes() {
+        match change {
+            Change::Insert(key, action) => assert_eq!(switch.insert(key, action), None, "{key} is there already"),
+            Change::Modify(key, action) => assert!(switch.insert(key, action).is_some(), "{key} is not there"),
+            Change::Delete(key) => assert!(switch.remove(&key).is_some(), "{key} is not there"),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_from_outside_panics_or_outgrows_its_limit(noise in prop::collection::vec(noise(), 0..120)) {
+        let mut config = Config::parse("vtep1.yaml", CONFIG).expect("the demo's configuration is valid").config;
+        let vtep = config.vtep.as_mut().expect("the demo's is a VTEP");
+        vtep.limits.hosts = HOSTS;
+        vtep.held_frames = HELD;
+        let (mut core, _) = Core::new(config, &BTreeMap::new(), Instant::EPOCH);
+        let mut switch = BTreeMap::new();
+        write(&mut core, &mut switch);
+        let fixed = switch.len();
+        let mut now = Instant::EPOCH;
+        for noise in noise {
+            match noise {
+                Noise::Punt(packet, frame) => core.packet_in(packet, &frame, now),
+                Noise::Peer(vtep, true) => core.peer(PeerEvent::Up { vtep }, now),
+                Noise::Peer(vtep, false) => core.peer(PeerEvent::Down { vtep, reason: DownReason::Silent }, now),
+                Noise::Message(vtep, message) => core.peer(PeerEvent::Message { vtep, message }, now),
+                Noise::Idle(key) => core.idle(&key, now),
+                Noise::Port(port, up) => core.port(port, up, now),
+                Noise::Time(passed) => {
+                    let until = now + passed;
+                    while let Some(due) = core.deadline().filter(|due| *due <= until) {
+                        now = now.max(due);
+                        core.timeout(now);
+                    }
+                    now = until;
+                }
+            }
+            write(&mut core, &mut switch);
+            let hosts = core.machine().hosts().count();
+            prop_assert!(hosts <= HOSTS, "{} hosts", hosts);
+            // Its place, its destination, its group, and one source entry for each of the VNI's two interfaces.
+            prop_assert!(switch.len() <= fixed + 5 * hosts, "{} entries for {} hosts", switch.len() - fixed, hosts);
+            prop_assert!(core.held.len() <= HELD);
+            while core.poll_output().is_some() {}
+            while core.poll_event().is_some() {}
+        }
+        // Undecided things end by themselves, and with them everything that was held for them.
+        for _ in 0..10_000 {
+            let Some(due) = core.deadline() else { break };
+            now = now.max(due);
+            core.timeout(now);
+        }
+        prop_assert_eq!(core.deadline(), None, "something stays for ever");
+        prop_assert_eq!(core.held.len(), 0);
+        write(&mut core, &mut switch);
+        let read_back = core.wanted().changes_from(switch);
+        prop_assert!(read_back.is_empty());
+    }
+}
