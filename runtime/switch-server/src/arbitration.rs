@@ -21,6 +21,9 @@ pub(crate) type Notices = Vec<(StreamId, MasterArbitrationUpdate)>;
 /// How many streams a device serves at once. A controller that cannot stop dialling must not exhaust the switch.
 pub(crate) const MAX_STREAMS: usize = 64;
 
+/// How many roles a device keeps an election for. An election outlasts its streams, as its highest id must.
+pub(crate) const MAX_ROLES: usize = 256;
+
 /// The election of one device.
 #[derive(Debug)]
 pub(crate) struct Arbitration {
@@ -74,6 +77,9 @@ impl Arbitration {
                 return Err(Fault::resource_exhausted(format!("the device serves at most {MAX_STREAMS} streams")));
             }
             None => {}
+        }
+        if !self.roles.contains_key(&role) && self.roles.len() >= MAX_ROLES {
+            return Err(Fault::resource_exhausted(format!("the device knows at most {MAX_ROLES} roles")));
         }
         let election_id = update.election_id.as_ref().map(number);
         let election = self.roles.entry(role.clone()).or_default();
@@ -298,5 +304,22 @@ mod tests {
             (fault.code, fault.message.as_str()),
             (Code::ResourceExhausted, "the device serves at most 64 streams")
         );
+    }
+
+    #[test]
+    fn roles_are_bounded() {
+        let mut arbitration = Arbitration::new(1);
+        let asked =
+            |name: String| MasterArbitrationUpdate { role: Some(Role { name, ..Default::default() }), ..ask(Some(5)) };
+        for role in 0..MAX_ROLES {
+            arbitration.update(1, &asked(role.to_string())).expect("there is room");
+            arbitration.leave(1);
+        }
+        let fault = arbitration.update(1, &asked("one too many".into())).expect_err("there is none");
+        assert_eq!(
+            (fault.code, fault.message.as_str()),
+            (Code::ResourceExhausted, "the device knows at most 256 roles")
+        );
+        arbitration.update(1, &asked("0".into())).expect("an old role has its election still");
     }
 }
