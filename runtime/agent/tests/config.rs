@@ -108,6 +108,18 @@ fn the_reference_shows_the_defaults() {
     assert_eq!(full.config.underlay.routes[0].next_hops.len(), 2);
 }
 
+/// Rule 14: whoever floods addresses meets our limits before the switch has to refuse entries of others.
+#[test]
+fn the_default_limits_fit_the_tables() {
+    let info = vouch_tables::p4info();
+    let size = |table| info.table(table).expect("the program has it").size;
+    let hosts = Limits::default().hosts as u64;
+    let bridge_domains = 0x3fff;
+    assert!(hosts <= size("recorded_location"));
+    assert!(hosts + bridge_domains <= size("destination"), "each bridge domain has its probe address there");
+    assert!(hosts <= size("source") / 2, "there is as much room for claims");
+}
+
 #[test]
 fn what_is_written_is_what_is_meant() {
     let text = format!("{VALID}timers: {{verdict: 1s, probes: [0ms, 500ms]}}\n")

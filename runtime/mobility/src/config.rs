@@ -185,7 +185,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             hosts_per_port: 16_384,
-            hosts: 262_144,
+            hosts: 114_688,
             claims_per_port: 16_384,
             refusals_per_port: 4_096,
             addresses_per_host: 16,
