@@ -88,8 +88,11 @@ async fn an_honest_move_wins_whatever_happens_to_traffic_meanwhile() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_honest_move_told_at_once_wins() {
-    let report = behaves("move-at-once", AT_ONCE).await;
-    assert_eq!(verdicts(&report), [VerdictKind::Moved]);
+    for during in [During::Hold, During::Escalate, During::Both] {
+        let variant = Variant { advertise: Advertise::AtOnce, during };
+        let report = behaves("move-at-once", variant).await;
+        assert_eq!(verdicts(&report), [VerdictKind::Moved], "{variant}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

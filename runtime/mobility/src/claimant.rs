@@ -1,67 +1,25 @@
 //! The claimant ("second device"): the host was heard here, the entry says it is elsewhere (METHOD M1, M2, M6 to M8, B9).
 
-use std::time::Duration;
-
 use crate::action::{Action, Probe};
-use crate::addresses::Addresses;
 use crate::asking::Asking;
-use crate::config::{Advertise, Timers};
+use crate::claim::{Claim, Stage};
+use crate::config::Advertise;
 use crate::context::Context;
 use crate::entry::{Remote, Verified};
 use crate::event::Evidence;
 use crate::gate::{Admission, admit};
 use crate::host::{Asked, HeardAt, How, Record, State, Told, Withdrawn};
-use crate::ids::{AccessId, ClaimId, FrameId, Location, VtepAddr};
+use crate::ids::{AccessId, Location, VtepAddr};
 use crate::message::{Advertisement, Message, Migration, Reply, Verdict};
 use crate::outcome::{self, Won};
 use crate::report::Report;
 use crate::routes::outranks;
 use crate::sequence::Sequence;
-use crate::time::Instant;
 use crate::{observer, owner};
 
-/// The *second entry*: where the host was just heard, beside where it is recorded.
-#[derive(Debug)]
-pub(crate) struct Claim {
-    pub(crate) id: ClaimId,
-    pub(crate) port: AccessId,
-    /// Outranks the owner's.
-    pub(crate) sequence: Sequence,
-    /// The announcement, held until the verdict.
-    pub(crate) frame: Option<FrameId>,
-    pub(crate) heard: Instant,
-    /// Addresses that the announcements named.
-    pub(crate) addresses: Addresses,
-    /// Whether the observers know of it.
-    pub(crate) told: bool,
-    stage: Stage,
-    /// How often the claim was sent on to another owner.
-    hops: u8,
-}
-
-#[derive(Debug)]
-enum Stage {
-    /// The owner is to ask the host.
-    Owner { retry_at: Instant, wait: Duration, give_up_at: Instant },
-    /// The owner is unreachable: we ask the host ourselves, through the tunnel.
-    Tunnel(Asking),
-}
-
-/// How often a claim follows the host to yet another owner before it is dropped. The next announcement begins anew.
+/// How often a claim is made anew, mostly because it follows the host to yet another owner, before it is dropped. The next announcement
+/// begins another.
 const MAX_HOPS: u8 = 8;
-
-impl Claim {
-    pub(crate) fn due(&self, timers: &Timers) -> Instant {
-        match &self.stage {
-            Stage::Owner { retry_at, give_up_at, .. } => *retry_at.min(give_up_at),
-            Stage::Tunnel(asking) => asking.due(timers),
-        }
-    }
-
-    pub(crate) fn is_probing(&self) -> bool {
-        matches!(self.stage, Stage::Tunnel(_))
-    }
-}
 
 /// The host is heard here (METHOD M1, B1).
 pub(crate) fn heard(remote: Remote, record: &mut Record, cx: &mut Context<'_>, heard: HeardAt) -> State {
@@ -70,7 +28,7 @@ pub(crate) fn heard(remote: Remote, record: &mut Record, cx: &mut Context<'_>, h
         Admission::Exempt(verified) => {
             let highest = record.routes.highest().unwrap_or(Sequence::FIRST);
             let sequence = cx.sequence_after(record.key, highest);
-            let claim = new_claim(sequence, &heard, cx);
+            let claim = Claim::new(sequence, &heard, cx);
             let by = cx.config.me;
             outcome::won(remote, claim, &Won { by, sequence }, record, cx, &verified)
         }
@@ -82,29 +40,16 @@ pub(crate) fn heard(remote: Remote, record: &mut Record, cx: &mut Context<'_>, h
             };
             let known = record.routes.of(remote.vtep()).map_or(Sequence::FIRST, |route| route.sequence);
             let sequence = cx.sequence_after(record.key, known);
-            let mut claim = Box::new(new_claim(sequence, &heard, cx));
+            let mut claim = Box::new(Claim::new(sequence, &heard, cx));
             ask_owner(&remote, &mut claim, record, cx);
             advance(remote, claim, record, cx)
         }
     }
 }
 
-fn new_claim(sequence: Sequence, heard: &HeardAt, cx: &mut Context<'_>) -> Claim {
-    Claim {
-        id: cx.new_claim(),
-        port: heard.port,
-        sequence,
-        frame: heard.frame,
-        heard: cx.now,
-        addresses: heard.addresses.clone(),
-        told: false,
-        stage: Stage::Tunnel(Asking::begin(cx.now)),
-        hops: 0,
-    }
-}
-
 /// Turns to the owner: by message if its session is up, else by probes through the tunnel.
 fn ask_owner(remote: &Remote, claim: &mut Claim, record: &Record, cx: &mut Context<'_>) {
+    claim.nobody_asks(cx);
     if cx.peers.is_up(remote.vtep()) {
         let timers = &cx.config.timers;
         claim.stage = Stage::Owner {
@@ -125,11 +70,15 @@ fn ask_owner(remote: &Remote, claim: &mut Claim, record: &Record, cx: &mut Conte
 
 fn ask_through_tunnel(remote: &Remote, claim: &mut Claim, record: &Record, cx: &mut Context<'_>) {
     claim.stage = Stage::Tunnel(Asking::begin(cx.now));
+    claim.nobody_asks(cx);
     cx.counters.owner_unreachable += 1;
     cx.report(Report::OwnerUnreachable { host: record.key, owner: remote.vtep() });
 }
 
-fn send_claim(remote: &Remote, claim: &Claim, record: &Record, cx: &mut Context<'_>) {
+fn send_claim(remote: &Remote, claim: &mut Claim, record: &Record, cx: &mut Context<'_>) {
+    if cx.peers.is_up(remote.vtep()) {
+        claim.owner_asks(cx);
+    }
     let message = advertisement(claim, record, cx, Migration::Asked { claim: claim.id });
     cx.send(remote.vtep(), Message::Advertisement(message));
 }
@@ -155,7 +104,7 @@ pub(crate) fn advance(remote: Remote, mut claim: Box<Claim>, record: &mut Record
             *wait = wait.saturating_mul(2);
             *retry_at = cx.now + *wait;
             cx.counters.retries += 1;
-            send_claim(&remote, &claim, record, cx);
+            send_claim(&remote, &mut claim, record, cx);
         }
     }
     if let Stage::Tunnel(asking) = &mut claim.stage {
@@ -241,20 +190,23 @@ pub(crate) fn owner_up(remote: Remote, mut claim: Box<Claim>, record: &mut Recor
     match claim.stage {
         Stage::Owner { .. } => {
             cx.counters.retries += 1;
-            send_claim(&remote, &claim, record, cx);
+            send_claim(&remote, &mut claim, record, cx);
             State::Claiming(remote, claim)
         }
-        Stage::Tunnel(_) => match ask_next_owner(remote, &mut claim, record, cx) {
-            Ok(remote) => State::Claiming(remote, claim),
-            Err(remote) => outcome::undecided(remote, *claim, record, cx),
-        },
+        Stage::Tunnel(_) => ask_anew(remote, claim, record, cx),
     }
+}
+
+/// The session with the owner is down, and whether the owner still asks the host is not known. The claim waits for the session to come back.
+pub(crate) fn owner_down(remote: Remote, mut claim: Box<Claim>, cx: &Context<'_>) -> State {
+    claim.nobody_asks(cx);
+    State::Claiming(remote, claim)
 }
 
 /// The verdict (METHOD M6), or a hint where to get it.
 pub(crate) fn replied(
     remote: Remote,
-    claim: Box<Claim>,
+    mut claim: Box<Claim>,
     record: &mut Record,
     cx: &mut Context<'_>,
     from: VtepAddr,
@@ -273,6 +225,7 @@ pub(crate) fn replied(
         Verdict::Elsewhere(_) if record.routes.of(from).is_some_and(|route| reply.sequence < route.sequence) => {
             // It knows less than we do, and is about to learn that it is the owner. The claim is repeated in time.
             cx.counters.stale_messages += 1;
+            claim.nobody_asks(cx);
             State::Claiming(remote, claim)
         }
         Verdict::Elsewhere(owner) if owner == cx.config.me => {
@@ -282,7 +235,12 @@ pub(crate) fn replied(
         Verdict::Elsewhere(owner) if cx.vni.peers.contains(&owner) => {
             record.routes.remove(from);
             record.routes.insert(owner::firm_route(owner, reply.sequence, cx), owner == from);
-            reconsider(remote, claim, record, cx)
+            // It still has the host, but has not taken up the claim, or has dropped it for another: it asks nobody until it is asked anew.
+            if record.routes.best_firm(Some(from)).is_some_and(|route| route.vtep == from) {
+                ask_anew(remote, claim, record, cx)
+            } else {
+                reconsider(remote, claim, record, cx)
+            }
         }
         Verdict::Elsewhere(_) => {
             cx.counters.unknown_peer += 1;
@@ -340,7 +298,7 @@ fn disowned(remote: Remote, claim: Box<Claim>, record: &mut Record, cx: &mut Con
 }
 
 /// The routes have changed: the claim goes to whom they make the owner, and outranks it.
-fn reconsider(remote: Remote, mut claim: Box<Claim>, record: &mut Record, cx: &mut Context<'_>) -> State {
+fn reconsider(remote: Remote, claim: Box<Claim>, record: &mut Record, cx: &mut Context<'_>) -> State {
     let owner = remote.vtep();
     match record.routes.best_firm(Some(owner)) {
         // That nobody is certain to have it is not the owner's word that it does not: the claim is repeated until it answers.
@@ -350,25 +308,22 @@ fn reconsider(remote: Remote, mut claim: Box<Claim>, record: &mut Record, cx: &m
         }
         Some(route) => {
             let remote = remote.follow(route.vtep);
-            match ask_next_owner(remote, &mut claim, record, cx) {
-                Ok(remote) => State::Claiming(remote, claim),
-                Err(remote) => outcome::undecided(remote, *claim, record, cx),
-            }
+            ask_anew(remote, claim, record, cx)
         }
     }
 }
 
-/// Makes the claim to `remote`, unless it has been passed on too often.
-fn ask_next_owner(remote: Remote, claim: &mut Claim, record: &Record, cx: &mut Context<'_>) -> Result<Remote, Remote> {
+/// Makes the claim to `remote`, anew or for the first time, unless it has been made too often.
+fn ask_anew(remote: Remote, mut claim: Box<Claim>, record: &mut Record, cx: &mut Context<'_>) -> State {
     if claim.hops >= MAX_HOPS {
-        return Err(remote);
+        return outcome::undecided(remote, *claim, record, cx);
     }
     claim.hops += 1;
     if let Some(route) = record.routes.of(remote.vtep()).filter(|route| !outranks(claim.sequence, route.sequence)) {
         claim.sequence = cx.sequence_after(record.key, route.sequence);
     }
-    ask_owner(&remote, claim, record, cx);
-    Ok(remote)
+    ask_owner(&remote, &mut claim, record, cx);
+    State::Claiming(remote, claim)
 }
 
 /// A peer claims it, too.

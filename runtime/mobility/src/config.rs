@@ -74,14 +74,15 @@ pub enum Advertise {
     AtOnce,
 }
 
-/// Where the host's traffic goes while it is being asked. The old place receives it in every case.
+/// Where the host's traffic goes while it is being asked, at the owner and at the claimant. The old place receives it in every case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum During {
     /// To the old place only.
     Hold,
     /// To the old and to the claimed place.
     Both,
-    /// To the old place only while an answer can be expected ([`Timers::escalate_after`]), then to both.
+    /// To the old place only while an answer can be expected ([`Timers::escalate_after`]), then to both. At a claimant: only while there is a
+    /// session with the owner, since otherwise nobody may have asked the host.
     Escalate,
 }
 
@@ -123,7 +124,8 @@ impl MacPrefix {
 pub struct Timers {
     /// When the host is asked, counted from the start of a verification; ascending.
     pub probes: Vec<Duration>,
-    /// When [`During::Escalate`] begins to copy the traffic.
+    /// When [`During::Escalate`] begins to copy the traffic, counted at the owner from the start of a verification, and at the claimant from
+    /// asking the owner: longer than the way to the owner and back and the host's answer take together.
     pub escalate_after: Duration,
     /// When silence becomes a verdict; later than the last probe.
     pub verdict_after: Duration,

@@ -13,7 +13,7 @@
 //! ```
 
 use crate::addresses::Addresses;
-use crate::claimant::Claim;
+use crate::claim::Claim;
 use crate::context::Context;
 use crate::entry::{Absent, Local, Remote};
 use crate::event::Evidence;
@@ -85,6 +85,7 @@ pub(crate) enum Fact {
     Replied { from: VtepAddr, reply: Reply },
     Withdrawn(Withdrawn),
     OwnerUp,
+    OwnerDown,
     Restored { location: Location },
     Due,
 }
@@ -192,7 +193,7 @@ pub(crate) fn react(state: State, record: &mut Record, cx: &mut Context<'_>, fac
             cx.counters.unasked_answers += 1;
             State::Absent(absent)
         }
-        (State::Absent(absent), Fact::PortDown { .. } | Fact::Idle | Fact::OwnerUp | Fact::Due) => {
+        (State::Absent(absent), Fact::PortDown { .. } | Fact::Idle | Fact::OwnerUp | Fact::OwnerDown | Fact::Due) => {
             State::Absent(absent)
         }
 
@@ -213,7 +214,7 @@ pub(crate) fn react(state: State, record: &mut Record, cx: &mut Context<'_>, fac
             owner::withdrawn(&mut local, record, cx, &withdrawn);
             State::Owned(local, answered)
         }
-        (State::Owned(local, answered), Fact::OwnerUp | Fact::Restored { .. } | Fact::Due) => {
+        (State::Owned(local, answered), Fact::OwnerUp | Fact::OwnerDown | Fact::Restored { .. } | Fact::Due) => {
             State::Owned(local, answered)
         }
 
@@ -243,7 +244,7 @@ pub(crate) fn react(state: State, record: &mut Record, cx: &mut Context<'_>, fac
             owner::withdrawn_while_verifying(local, asking, record, cx, &withdrawn)
         }
         (State::Verifying(local, asking), Fact::Due) => owner::advance(local, asking, record, cx),
-        (State::Verifying(local, asking), Fact::Idle | Fact::OwnerUp | Fact::Restored { .. }) => {
+        (State::Verifying(local, asking), Fact::Idle | Fact::OwnerUp | Fact::OwnerDown | Fact::Restored { .. }) => {
             State::Verifying(local, asking)
         }
 
@@ -263,9 +264,10 @@ pub(crate) fn react(state: State, record: &mut Record, cx: &mut Context<'_>, fac
         }
         (State::Following(remote), Fact::Withdrawn(withdrawn)) => observer::withdrawn(remote, record, cx, &withdrawn),
         (State::Following(remote), Fact::Due) => observer::settle(remote, record, cx),
-        (State::Following(remote), Fact::PortDown { .. } | Fact::Idle | Fact::OwnerUp | Fact::Restored { .. }) => {
-            State::Following(remote)
-        }
+        (
+            State::Following(remote),
+            Fact::PortDown { .. } | Fact::Idle | Fact::OwnerUp | Fact::OwnerDown | Fact::Restored { .. },
+        ) => State::Following(remote),
 
         (State::Claiming(remote, claim), Fact::Heard(heard)) => {
             claimant::heard_while_claiming(remote, claim, record, cx, heard)
@@ -285,6 +287,7 @@ pub(crate) fn react(state: State, record: &mut Record, cx: &mut Context<'_>, fac
             claimant::withdrawn(remote, claim, record, cx, &withdrawn)
         }
         (State::Claiming(remote, claim), Fact::OwnerUp) => claimant::owner_up(remote, claim, record, cx),
+        (State::Claiming(remote, claim), Fact::OwnerDown) => claimant::owner_down(remote, claim, cx),
         (State::Claiming(remote, claim), Fact::Due) => claimant::advance(remote, claim, record, cx),
         (State::Claiming(remote, claim), Fact::Seen { .. }) => {
             cx.counters.unasked_answers += 1;

@@ -25,7 +25,11 @@ pub(crate) fn view(state: &State, record: &Record, vni: &VniConfig, now: Instant
             ..plain(Location::Remote(remote.vtep()), record)
         },
         State::Claiming(remote, claim) => HostView {
-            destination: Destination::Claimed { port: claim.port, owner: remote.vtep() },
+            destination: if claim.is_copied(now) {
+                Destination::Both { with: Location::Local(claim.port) }
+            } else {
+                Destination::Claimed { port: claim.port, owner: remote.vtep() }
+            },
             ..plain(Location::Remote(remote.vtep()), record)
         },
     };
@@ -72,7 +76,7 @@ pub(crate) fn due(state: &State, record: &Record, vni: &VniConfig, timers: &Time
         State::Absent(_) => return None,
         State::Owned(..) | State::Following(_) => None,
         State::Verifying(_, verification) => Some(verification.due(vni.during, timers)),
-        State::Claiming(_, claim) => Some(claim.due(timers)),
+        State::Claiming(_, claim) => Some(claim.due(timers, now)),
     };
     let aftermath =
         record.aftermath.map(|after| if now < after.hairpin_until { after.hairpin_until } else { after.watched_until });

@@ -48,6 +48,7 @@
 mod action;
 mod addresses;
 mod asking;
+mod claim;
 mod claimant;
 mod config;
 mod context;

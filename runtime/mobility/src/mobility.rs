@@ -64,7 +64,7 @@ impl Mobility {
             Event::PortUp { port } => self.ports.set_down(port, false),
             Event::Idle { host } => self.tell(host, Fact::Idle, now),
             Event::PeerUp { peer } => self.peer_up(peer, now),
-            Event::PeerDown { peer } => self.peers.set_up(peer, false),
+            Event::PeerDown { peer } => self.peer_down(peer, now),
             Event::Message { from, message } => self.message(from, message, now),
             Event::Restored { host, location, addresses } => {
                 if self.hosts.contains_key(&host) {
@@ -158,6 +158,13 @@ impl Mobility {
         self.actions.extend(list.into_iter().map(|sync| Action::Send { to: peer, message: Message::Sync(sync) }));
         for host in self.peers.claims(peer) {
             self.tell(host, Fact::OwnerUp, now);
+        }
+    }
+
+    fn peer_down(&mut self, peer: VtepAddr, now: Instant) {
+        self.peers.set_up(peer, false);
+        for host in self.peers.claims(peer) {
+            self.tell(host, Fact::OwnerDown, now);
         }
     }
 

@@ -1,6 +1,6 @@
 //! How a claim ends, at the claimant.
 
-use crate::claimant::Claim;
+use crate::claim::Claim;
 use crate::config::Advertise;
 use crate::context::Context;
 use crate::entry::{Local, Remote, Verified};

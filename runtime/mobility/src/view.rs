@@ -28,12 +28,17 @@ pub enum Destination {
     Recorded,
     /// To the recorded location, a tunnel, also for what came out of another tunnel: the host just moved there from here.
     Hairpin,
-    /// To the recorded location and to `with`.
+    /// To the recorded location and to `with`, also from tunnel to tunnel; but never back to where a frame came from.
+    ///
+    /// At the owner one of the two is its own port, the old place. At a claimant it is the claimed port, and the recorded location is the
+    /// owner: what comes from the owner's tunnel goes to the claimed port only, since the owner has seen to the old place, and everything else
+    /// goes to both; the owner passes it to the old place, and not back here.
     Both {
         /// The place that has been claimed.
         with: Location,
     },
-    /// What comes from the owner's tunnel goes to the claimed port; everything else goes to the owner, also out of other tunnels.
+    /// At a claimant, while the claimed port gets no copies: what comes from the owner's tunnel goes to the claimed port; everything else goes
+    /// to the owner, also out of other tunnels.
     Claimed {
         /// Where the host was just heard.
         port: AccessId,

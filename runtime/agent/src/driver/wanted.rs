@@ -7,6 +7,9 @@
 //! | local | the access interface | `here` at it | `unicast` to it, or `both` |
 //! | remote | the tunnel | | `unicast`, `unicast_hairpin`, `both` or `claimed` |
 //! | each claim | | `claim_pending` or `quarantined` at its interface | |
+//!
+//! `both` names a group of the two places, in either role: the owner's own interface and the claimant (a tunnel, or an interface of its own),
+//! or, at a claimant, the owner's tunnel and the claimed interface.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -270,7 +273,7 @@ impl Wanted {
         entries
     }
 
-    /// The group of two places. Without a free group the host's frames go to the recorded place alone, as in `hold`.
+    /// The group of two places. Without a free group the host's frames go where they go in `hold`.
     fn take_pair(&mut self, pair: (LocationId, LocationId)) -> Option<Group> {
         let group = self.pairs.take(pair)?;
         self.pair_group(pair, group);
@@ -306,20 +309,23 @@ fn destination(
     match view.destination {
         Destination::Recorded => DestinationAction::Unicast { location },
         Destination::Hairpin => DestinationAction::UnicastHairpin { location },
-        Destination::Both { .. } => match pair_group {
-            Some(group) => DestinationAction::Both { group },
-            None => DestinationAction::Unicast { location },
+        Destination::Both { with } => match (pair_group, view.location, with) {
+            (Some(group), _, _) => DestinationAction::Both { group },
+            (None, owner @ Location::Remote(_), claimed @ Location::Local(_)) => {
+                claimed_from(claimed, owner, location, numbering)
+            }
+            (None, Location::Local(_), _) | (None, _, Location::Remote(_)) => DestinationAction::Unicast { location },
         },
         Destination::Claimed { port, owner } => {
-            let claimed = numbering.location_id(Location::Local(port));
-            let owner = numbering.location_id(Location::Remote(owner));
-            match (claimed, owner) {
-                (Some(claim_location), Some(owner_location)) => {
-                    DestinationAction::Claimed { claim_location, owner_location }
-                }
-                (None, _) | (_, None) => DestinationAction::Unicast { location },
-            }
+            claimed_from(Location::Local(port), Location::Remote(owner), location, numbering)
         }
+    }
+}
+
+fn claimed_from(claimed: Location, owner: Location, recorded: LocationId, numbering: &Numbering) -> DestinationAction {
+    match (numbering.location_id(claimed), numbering.location_id(owner)) {
+        (Some(claim_location), Some(owner_location)) => DestinationAction::Claimed { claim_location, owner_location },
+        (None, _) | (_, None) => DestinationAction::Unicast { location: recorded },
     }
 }
 
@@ -370,5 +376,28 @@ impl Pairs {
         self.groups.remove(&pair);
         self.numbers.remove(&number);
         Group::pair(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vouch_mobility::{AccessId, VtepAddr};
+
+    use super::*;
+
+    #[test]
+    fn without_a_free_group_traffic_goes_where_it_goes_in_hold() {
+        let vtep = VtepAddr([10, 0, 0, 2].into());
+        let numbering = Numbering::read_back([], [], [(vtep, 1)]);
+        let (here, tunnel) = (Location::Local(AccessId(1)), Location::Remote(vtep));
+        let id = |location| numbering.location_id(location).expect("numbered");
+        let [owner, claimant] = [(here, tunnel), (tunnel, here)].map(|(location, with)| {
+            let destination = Destination::Both { with };
+            let view = HostView { location, watch: false, learn_addresses: false, destination, claims: Vec::new() };
+            super::destination(&view, id(location), None, &numbering)
+        });
+        assert_eq!(owner, DestinationAction::Unicast { location: id(here) });
+        let held = DestinationAction::Claimed { claim_location: id(here), owner_location: id(tunnel) };
+        assert_eq!(claimant, held);
     }
 }

@@ -72,7 +72,9 @@ pub struct ScenarioReport {
 const HOLD: Variant = Variant { advertise: Advertise::AfterVerdict, during: During::Hold };
 const ESCALATE: Variant = Variant { advertise: Advertise::AfterVerdict, during: During::Escalate };
 const BOTH: Variant = Variant { advertise: Advertise::AfterVerdict, during: During::Both };
+const AT_ONCE_HOLD: Variant = Variant { advertise: Advertise::AtOnce, during: During::Hold };
 const AT_ONCE: Variant = Variant { advertise: Advertise::AtOnce, during: During::Escalate };
+const AT_ONCE_BOTH: Variant = Variant { advertise: Advertise::AtOnce, during: During::Both };
 
 /// All scenarios, in the order in which the demo plays them.
 pub const ALL: [Scenario; 10] = [
@@ -103,7 +105,7 @@ pub const ALL: [Scenario; 10] = [
     Scenario {
         name: "move-at-once",
         about: "a real move that observers believe at once",
-        variants: &[AT_ONCE],
+        variants: &[AT_ONCE_HOLD, AT_ONCE, AT_ONCE_BOTH],
         play: |fabric, variant| Box::pin(moves::remote(fabric, variant)),
     },
     Scenario {

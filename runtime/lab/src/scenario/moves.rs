@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use vouch_agent::AgentEventKind;
-use vouch_mobility::{Advertise, During, HostKey};
+use vouch_mobility::{During, HostKey};
 
 use super::claim::{Claim, VerdictKind, expect_verdict};
 use super::{LEAD, Outcome, PATIENCE, acquaint, expect_private, expect_reachable};
@@ -125,15 +125,10 @@ pub(super) async fn expect_placed(
 
 /// How long a verification may interrupt: what the configuration says, and 20 ms for everything else.
 fn expect_brief(expectations: &mut Expectations, variant: Variant, report: &StreamReport) {
-    let limit = match (variant.during, variant.advertise) {
-        (During::Hold, Advertise::AfterVerdict | Advertise::AtOnce) => 320.0,
-        (During::Escalate, Advertise::AfterVerdict) => 70.0,
-        // The observers send to the claimant, and the claimant to the owner. What the owner copies would have to go back into
-        // the tunnel that it came from, which nothing ever does; so these hosts wait for the verdict.
-        (During::Escalate, Advertise::AtOnce) => 320.0,
-        (During::Both, Advertise::AfterVerdict | Advertise::AtOnce) => {
-            return expectations.equal_in_time("lost", 0, report.lost);
-        }
+    let limit = match variant.during {
+        During::Hold => 320.0,
+        During::Escalate => 70.0,
+        During::Both => return expectations.equal_in_time("lost", 0, report.lost),
     };
     expect_interruption(expectations, limit, report);
 }

@@ -1,7 +1,7 @@
 //! M1 to M9: the method itself.
 
 use vouch_mobility::{
-    Action, Advertise, ClaimView, Destination, During, Evidence, Location, Migration, Phase, Sequence, Verdict,
+    Action, Advertise, ClaimView, Destination, Evidence, Location, Migration, Phase, Sequence, Verdict,
 };
 
 use crate::bench::{
@@ -219,6 +219,19 @@ fn a_claim_follows_the_host_to_its_new_owner() {
 }
 
 #[test]
+fn a_claim_that_the_owner_dropped_for_another_is_made_anew_at_once() {
+    let mut bench = Bench::new().following();
+    bench.heard(P1, Evidence::Arp, Some(FRAME));
+    let again = advertisement(1, Some(Migration::Asked { claim: vouch_mobility::ClaimId(1) }));
+    for _ in 0..8 {
+        let actions = bench.replied(B, 1, 0, Verdict::Elsewhere(B));
+        assert_eq!(sent(&actions), [(B, again.clone())]);
+    }
+    let actions = bench.replied(B, 1, 0, Verdict::Elsewhere(B));
+    assert_eq!(sent(&actions), [(B, withdrawal(1, None))], "but not for ever");
+}
+
+#[test]
 fn the_verdict_is_given_again_if_it_was_lost() {
     let mut bench = Bench::new().owning();
     bench.asked(B, 1, 1);
@@ -259,20 +272,4 @@ fn a_verdict_for_an_abandoned_claim_is_declined() {
     let actions = bench.replied(B, 1, 1, Verdict::Moved);
     assert!(actions.contains(&send(B, withdrawal(1, None))), "the host would be nowhere");
     assert_eq!(bench.location(), None);
-}
-
-#[test]
-fn b3_traffic_goes_where_the_vni_says_while_the_host_is_asked() {
-    for (during, expected) in [
-        (During::Hold, [Destination::Recorded; 2]),
-        (During::Both, [Destination::Both { with: Location::Remote(B) }; 2]),
-        (During::Escalate, [Destination::Recorded, Destination::Both { with: Location::Remote(B) }]),
-    ] {
-        let mut bench = Bench::with(|vni| vni.during = during).owning();
-        bench.asked(B, 1, 1);
-        bench.wait(49);
-        let before = bench.view().destination;
-        bench.wait(1);
-        assert_eq!([before, bench.view().destination], expected, "b3, {during:?}");
-    }
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod beyond;
 mod claims;
+mod during;
 mod properties;
 mod regressions;
 mod sim;

@@ -141,6 +141,25 @@ fn m1_m2_a_punted_arp_adds_a_second_entry_beside_the_first_and_asks_the_owner() 
 }
 
 #[test]
+fn b3_an_undecided_claim_is_served_beside_the_owner_after_a_while() {
+    let (mut core, mut switch) = knows_host_behind_vtep2();
+    claim(&mut core, &mut switch);
+    let escalation = core.deadline().expect("a claim is pending");
+    assert_eq!(escalation, T0 + std::time::Duration::from_millis(50));
+    core.timeout(escalation);
+    write(&mut core, &mut switch);
+    let Some(EntryAction::Destination(DestinationAction::Both { group })) =
+        switch.get(&DestinationKey { bd: bd(), mac: HOST }.into())
+    else {
+        panic!("both places, not {:?}", switch.get(&DestinationKey { bd: bd(), mac: HOST }.into()));
+    };
+    let Some(EntryAction::MulticastGroup(replicas)) = switch.get(&EntryKey::MulticastGroup(*group)) else {
+        panic!("{group} is not there");
+    };
+    assert_eq!(replicas.iter().map(|replica| replica.location).collect::<Vec<_>>(), [access(1), tunnel(1)]);
+}
+
+#[test]
 fn m6_stayed_takes_the_second_entry_away_and_drops_the_held_frame() {
     let (mut core, mut switch) = knows_host_behind_vtep2();
     let before = switch.clone();

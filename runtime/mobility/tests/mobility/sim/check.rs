@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use vouch_mobility::{AccessId, Destination, During, HostInfo, HostKey, Instant, Location, Phase, Report};
+use vouch_mobility::{
+    AccessId, ClaimView, Destination, During, HostInfo, HostKey, HostView, Instant, Location, Phase, Report,
+};
 
 use super::dataplane::Ingress;
-use super::script::{Deed, SETTLED, STEADFAST, Script, WANDERER, key};
+use super::script::{DEEDS_END, Deed, SETTLED, STEADFAST, Script, WANDERER, key};
 use super::world::{World, number};
 
 /// Longer than any claim or verification may take.
@@ -21,6 +23,8 @@ pub(crate) struct Checker {
     changed: BTreeSet<HostKey>,
     busy_since: BTreeMap<(usize, HostKey), Instant>,
     pub(crate) reports: Vec<(usize, Report)>,
+    /// How often it was seen that both places get what is sent from anywhere.
+    pub(crate) served_both: usize,
 }
 
 impl Checker {
@@ -57,6 +61,10 @@ impl Checker {
         if world.now > Instant::EPOCH + SETTLED {
             steadfast_keeps_its_entry(world);
         }
+        for host in [key(1), key(2)] {
+            the_old_place_gets_what_a_claimant_gets(world, &host);
+            self.both_places_are_served(world, &host);
+        }
         self.nothing_takes_for_ever(world);
     }
 
@@ -67,12 +75,57 @@ impl Checker {
         let place = world.devices[STEADFAST].at.expect("it stays");
         for start in 0..world.vteps.len() {
             let trace = world.trace(&key(1), start, Ingress::Access(AccessId(99)));
-            let copies = trace.delivered.iter().filter(|&&delivered| delivered == place).count();
-            assert_eq!(copies, 1, "{:?}: from VTEP {start} its traffic goes to {:?}", world.now, trace.delivered);
+            assert_eq!(trace.copies(place), 1, "{:?}: from VTEP {start} it goes to {:?}", world.now, trace.delivered);
+            for &(at, port) in trace.delivered.iter().filter(|&&delivered| delivered != place) {
+                let claims = world.vteps[at].views.get(&key(1)).map(|view| view.claims.as_slice()).unwrap_or_default();
+                let claimed = claims.iter().any(|claim| matches!(claim, (p, ClaimView::Pending { .. }) if *p == port));
+                assert!(claimed, "{:?}: from VTEP {start} it goes to {:?}", world.now, trace.delivered);
+                assert_eq!(trace.copies((at, port)), 1, "{:?}: from VTEP {start}, twice", world.now);
+            }
             if self.during == Some(During::Hold) {
                 assert_eq!(trace.delivered, [place], "{:?}: others see its traffic in `hold`", world.now);
             }
         }
+    }
+
+    /// With `both`, a claim that everybody concerned has heard of shows the host's traffic to the claimed place and to the old one, each frame
+    /// once, wherever it is sent.
+    fn both_places_are_served(&mut self, world: &World, host: &HostKey) {
+        let in_time = world.now > Instant::EPOCH + SETTLED && world.now < Instant::EPOCH + DEEDS_END;
+        if self.during != Some(During::Both) || !self.calm || !in_time {
+            return;
+        }
+        let Some(infos) = world.vteps.iter().map(|vtep| vtep.machine.host(host)).collect::<Option<Vec<_>>>() else {
+            return;
+        };
+        let owners: Vec<_> = (0..infos.len()).filter(|&at| matches!(infos[at].location, Location::Local(_))).collect();
+        let pending = |view: &HostView| view.claims.iter().any(|(_, claim)| matches!(claim, ClaimView::Pending { .. }));
+        let claimed = world.vteps.iter().filter_map(|vtep| vtep.views.get(host)).any(pending);
+        let (&[owner], true) = (owners.as_slice(), claimed) else { return };
+        if world.is_being_discussed(host) {
+            return;
+        }
+        let now = world.now;
+        let view = &world.vteps[owner].views[host];
+        let (Location::Local(old), Destination::Both { with }) = (view.location, view.destination) else {
+            // Who claims a host that has just moved may have to ask once more.
+            assert!(*host != key(1), "{now:?}: {host} is claimed from VTEP {owner}, which copies nothing: {view:?}");
+            return;
+        };
+        let claimed = match (with, number(with)) {
+            (Location::Local(port), _) => (owner, port),
+            (Location::Remote(_), None) => unreachable!("a tunnel leads to a VTEP"),
+            (Location::Remote(_), Some(claimant)) => match world.vteps[claimant].views[host].claims.as_slice() {
+                &[(port, ClaimView::Pending { .. })] => (claimant, port),
+                claims => panic!("{now:?}: VTEP {claimant} gets copies for {host} and has the claims {claims:?}"),
+            },
+        };
+        for start in 0..world.vteps.len() {
+            let trace = world.trace(host, start, Ingress::Access(AccessId(99)));
+            let copies = [(owner, old), claimed].map(|place| trace.copies(place));
+            assert_eq!(copies, [1, 1], "{now:?}: from VTEP {start} to {host}: {:?}", trace.delivered);
+        }
+        self.served_both += 1;
     }
 
     fn nothing_takes_for_ever(&mut self, world: &World) {
@@ -122,6 +175,25 @@ fn steadfast_keeps_its_entry(world: &World) {
     let info = world.vteps[at].machine.host(&key(1));
     let location = info.map(|info: HostInfo| info.location);
     assert_eq!(location, Some(Location::Local(port)), "{:?}: a host that answers lost its entry", world.now);
+}
+
+/// What reaches a claimant, from its own ports or from those who believe it early, reaches the owner's port, once.
+fn the_old_place_gets_what_a_claimant_gets(world: &World, host: &HostKey) {
+    let infos: Vec<_> = world.vteps.iter().map(|vtep| vtep.machine.host(host)).collect();
+    let location = |at: usize| infos[at].as_ref().map(|info| info.location);
+    for (claimant, info) in infos.iter().enumerate() {
+        let Some(info) =
+            info.as_ref().filter(|info| matches!(info.phase, Phase::Claiming | Phase::ProbingThroughTunnel))
+        else {
+            continue;
+        };
+        let Some(owner) = number(info.location) else { continue };
+        let Some(Location::Local(old)) = location(owner) else { continue };
+        for start in (0..infos.len()).filter(|&at| at == claimant || location(at).and_then(number) == Some(claimant)) {
+            let trace = world.trace(host, start, Ingress::Access(AccessId(99)));
+            assert_eq!(trace.copies((owner, old)), 1, "{:?}: from VTEP {start} to {host}: {trace:?}", world.now);
+        }
+    }
 }
 
 /// A frame that is anywhere, having come from anywhere, ends somewhere.

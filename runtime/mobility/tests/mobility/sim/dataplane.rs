@@ -22,6 +22,12 @@ pub(crate) struct Trace {
     pub(crate) looped: Option<Vec<usize>>,
 }
 
+impl Trace {
+    pub(crate) fn copies(&self, place: (usize, AccessId)) -> usize {
+        self.delivered.iter().filter(|&&delivered| delivered == place).count()
+    }
+}
+
 /// Follows a unicast frame to `host` through the fabric. `ports` are the access interfaces of every VTEP.
 pub(crate) fn trace(
     views: &[&Views],
@@ -68,6 +74,7 @@ impl Fabric<'_> {
                 (Destination::Recorded | Destination::Hairpin, location) => {
                     self.out(at, ingress, location, path, trace);
                 }
+                // From tunnel to tunnel as well; of the two, the one that would go back where the frame came from is pruned.
                 (Destination::Both { with }, location) => {
                     self.out(at, ingress, location, path, trace);
                     self.out(at, ingress, with, path, trace);

@@ -329,6 +329,21 @@ impl World {
         }
     }
 
+    /// Whether there are messages on the way that may change what anybody makes of the host.
+    pub(crate) fn is_being_discussed(&self, host: &HostKey) -> bool {
+        self.queue.values().any(|happening| match happening {
+            Happening::Deliver { message, .. } => match message {
+                Message::Advertisement(advertisement) => advertisement.host == *host,
+                Message::Reply(reply) => reply.host == *host,
+                Message::Withdrawal(withdrawal) => withdrawal.host == *host,
+                Message::Sync(_) => true,
+            },
+            Happening::Punted { .. } | Happening::Probed { .. } | Happening::Answered { .. } | Happening::Do(_) => {
+                false
+            }
+        })
+    }
+
     pub(crate) fn trace(&self, host: &HostKey, start: usize, ingress: Ingress) -> super::dataplane::Trace {
         let views: Vec<_> = self.vteps.iter().map(|vtep| &vtep.views).collect();
         trace(&views, &number, &PORTS, host, start, ingress)
