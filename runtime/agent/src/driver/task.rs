@@ -41,6 +41,9 @@ const OUTPUTS: usize = 65_536;
 const RETRY: Duration = Duration::from_millis(250);
 const RETRY_MAX: Duration = Duration::from_secs(30);
 
+/// The wait before a peering that did not start is tried again.
+const PEERING_RETRY: Duration = Duration::from_secs(1);
+
 /// How late a deadline may be met while there is still something to hear. What was heard before a deadline counts
 /// before it (an answer beats a timeout); but a flood of news must not put deadlines off for ever.
 const LATE: Duration = Duration::from_millis(20);
@@ -67,6 +70,8 @@ pub(crate) struct Task {
     /// There from the first synchronisation on, when it is known which hosts the switch has.
     core: Option<Core>,
     peers: Option<Peers>,
+    /// When to try again to start the peering.
+    peering_due: Option<Clock>,
     ports: PortFeed,
     waiting: VecDeque<Output>,
     watcher: Option<mpsc::Sender<AgentEvent>>,
@@ -149,6 +154,7 @@ impl Task {
             read_back: None,
             core: None,
             peers: None,
+            peering_due: None,
             waiting: VecDeque::new(),
             watcher,
             commands,
@@ -178,10 +184,10 @@ impl Task {
                     let _ = reply.send(self.status());
                 }
                 Wake::Command(None) => break,
-                Wake::Timeout => self.on_timeout(),
+                Wake::Timeout => self.on_timeout().await,
             }
             if self.deadline().is_some_and(|deadline| deadline + LATE < Clock::now()) {
-                self.on_timeout();
+                self.on_timeout().await;
             }
             self.flush();
         }
@@ -206,7 +212,7 @@ impl Task {
         }
     }
 
-    /// The earlier of the state machine's deadline and the next try at the switch.
+    /// The earliest of the state machine's deadline, the next try at the switch, and the next at the peering.
     fn deadline(&self) -> Option<Clock> {
         let due = self.core.as_ref().filter(|_| self.paused.is_none()).and_then(Core::deadline);
         let due = due.map(|due| self.epoch + Duration::from_micros(due.as_micros()));
@@ -215,7 +221,7 @@ impl Task {
             Switch::Ready { working: None } => self.read_back,
             Switch::Synchronising(_) | Switch::Ready { working: Some(_) } => None,
         };
-        due.into_iter().chain(retry).min()
+        due.into_iter().chain(retry).chain(self.peering_due).min()
     }
 
     fn now(&self) -> Instant {
@@ -378,7 +384,10 @@ impl Task {
         self.paused.get_or_insert_with(Clock::now);
     }
 
-    fn on_timeout(&mut self) {
+    async fn on_timeout(&mut self) {
+        if self.peering_due.is_some_and(|due| due <= Clock::now()) {
+            self.start_peering().await;
+        }
         if let Switch::Away { retry: Some(retry) } = self.switch
             && retry <= Clock::now()
         {
@@ -394,9 +403,15 @@ impl Task {
         }
         let Some(setup) = PeeringSetup::of(&self.config) else { return };
         match Peering::start(setup).await {
-            Ok((handle, events)) => self.peers = Some(Peers { handle, events }),
-            // The configuration was checked and the listener bound before; files may have changed since.
-            Err(error) => tracing::error!(agent = %self.name, %error, "no peering: hosts elsewhere cannot be learned"),
+            Ok((handle, events)) => {
+                self.peers = Some(Peers { handle, events });
+                self.peering_due = None;
+            }
+            // An agent that is being replaced may still hold the address; files may have changed since they were checked.
+            Err(error) => {
+                tracing::error!(agent = %self.name, %error, "no peering: hosts elsewhere cannot be learned; trying again in {} ms", PEERING_RETRY.as_millis());
+                self.peering_due = Some(Clock::now() + PEERING_RETRY);
+            }
         }
     }
 

@@ -179,3 +179,21 @@ async fn an_entry_that_the_switch_refuses_holds_up_no_other_and_is_tried_again()
     agent.stop().await;
     bench.server.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peering_whose_address_is_still_taken_starts_once_it_is_free() {
+    let address = free_address();
+    let bench = switch(address).await;
+    let config = config(address);
+    let listen = config.vtep.as_ref().expect("the demo's is a VTEP").peering.listen;
+    let predecessor = std::net::TcpListener::bind(listen).expect("it was free");
+    let mut agent = start(config);
+    agent.ready().await;
+    assert_eq!(agent.status().await.peering, None);
+    drop(predecessor);
+    while agent.status().await.peering.is_none() {
+        tokio::task::yield_now().await;
+    }
+    agent.stop().await;
+    bench.server.shutdown().await;
+}
