@@ -2,7 +2,7 @@
 //!
 //! While it is pending, the claimant's switch uses both entries. Traffic for the host that comes from the owner's tunnel goes to the claimed
 //! port, since the owner has seen to the old place; all other traffic goes to the owner, which is the only one to reach the old place. Whether
-//! that other traffic goes to the claimed port as well is the same choice as at the owner (METHOD B3), for what the owner gets from here it
+//! that other traffic goes to the claimed port as well is the same choice as at the owner (B3), for what the owner gets from here it
 //! does not send back here:
 //!
 //! | policy | copies to the claimed port |

@@ -1,4 +1,4 @@
-//! The claimant ("second device"): the host was heard here, the entry says it is elsewhere (METHOD M1, M2, M6 to M8, B9).
+//! The claimant ("second device"): the host was heard here, the entry says it is elsewhere (M1, M2, M6 to M8, B9).
 
 use crate::action::{Action, Probe};
 use crate::asking::Asking;
@@ -21,7 +21,7 @@ use crate::{observer, owner};
 /// begins another.
 const MAX_HOPS: u8 = 8;
 
-/// The host is heard here (METHOD M1, B1).
+/// The host is heard here (M1, B1).
 pub(crate) fn heard(remote: Remote, record: &mut Record, cx: &mut Context<'_>, heard: HeardAt) -> State {
     match admit(record, cx, &heard, Location::Remote(remote.vtep())) {
         Admission::Refused => State::Following(remote),
@@ -203,7 +203,7 @@ pub(crate) fn owner_down(remote: Remote, mut claim: Box<Claim>, cx: &Context<'_>
     State::Claiming(remote, claim)
 }
 
-/// The verdict (METHOD M6), or a hint where to get it.
+/// The verdict (M6), or a hint where to get it.
 pub(crate) fn replied(
     remote: Remote,
     mut claim: Box<Claim>,

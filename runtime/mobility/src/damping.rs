@@ -1,4 +1,4 @@
-//! Refused claims are remembered for a short while, and repeated ones are an attack (METHOD B6).
+//! Refused claims are remembered for a short while, and repeated ones are an attack (B6).
 //!
 //! What is remembered is a (host, port) pair, never a host: the rightful owner pays nothing for claims against it. The memory is bounded
 //! per port, so a port that claims everything forgets its own past, not that of others.

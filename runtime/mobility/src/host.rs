@@ -61,7 +61,7 @@ pub(crate) struct Record {
     pub(crate) armed: Option<Instant>,
 }
 
-/// What remains of a move for a while (METHOD B7, B8).
+/// What remains of a move for a while (B7, B8).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Aftermath {
     /// Where it was; a frame there is suspicious…

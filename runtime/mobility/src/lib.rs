@@ -25,6 +25,33 @@
 //! - What the switch and the peers are told are levels: a [`HostView`] is all the switch is to know of a host, a [`Sync`] all a VTEP owns.
 //! - Every wait ends, every buffer is bounded, everything refused is counted.
 //!
+//! # Behaviours by number
+//!
+//! Comments and tests name the behaviour that they are about by these numbers.
+//!
+//! | | |
+//! |---|---|
+//! | M1 | A claimant that hears a host which its table has elsewhere records the port beside the entry (the *second entry*). |
+//! | M2 | It sends the owner an advertisement with the migration attribute and the host's addresses. |
+//! | M3 | The owner asks the host out of the port on record. |
+//! | M4 | An answer: the entry stays, the reply is `Stayed`. |
+//! | M5 | None: the entry turns to the claimant, the reply is `Moved`. |
+//! | M6 | `Stayed` removes the second entry; `Moved` makes it the first. |
+//! | M7 | Advertise after the verdict: observers turn to the claimant, and do not ask. |
+//! | M8 | Advertise at once: they do so before the verdict, and go back on a withdrawal. |
+//! | M9 | Without the migration attribute, or for a host nobody knows: ordinary learning. |
+//! | M10 | Hosts of a VNI reach each other over VXLAN, hosts of different VNIs never (the data plane). |
+//! | M11 | The data plane recognises a migration ARP; ordinary ARP stays in it (the data plane). |
+//! | B1 | RARP, unsolicited neighbour advertisements and data frames raise the same claim. |
+//! | B2 | Any frame from the recorded port proves that the host is there, the port going down that it is not. |
+//! | B3 | Until the verdict the old place receives; the claimed one nothing, copies, or copies once an answer is overdue. |
+//! | B4 | The verdict outranks the claim, and the owner itself tells the observers that the host stayed. |
+//! | B5 | Moves between ports of one switch get the same check. |
+//! | B6 | Refused claims are damped per host and port, repeated ones reported, and the port can be shut for the host. |
+//! | B7 | After a move a frame at the old port opens a new check. |
+//! | B8 | After a move the old VTEP passes traffic on; a claimant passes on what comes early; nothing loops. |
+//! | B9 | If the owner cannot be reached, the claimant asks through the tunnel, and then the configuration decides. |
+//!
 //! # Driving it
 //!
 //! ```

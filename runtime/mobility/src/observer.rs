@@ -1,4 +1,4 @@
-//! The observer ("third device"): the entry points at another VTEP, and follows what the VTEPs say (METHOD M7 to M9).
+//! The observer ("third device"): the entry points at another VTEP, and follows what the VTEPs say (M7 to M9).
 
 use crate::context::Context;
 use crate::entry::{Absent, Local, Remote};
@@ -72,7 +72,7 @@ pub(crate) fn asked(remote: &Remote, record: &mut Record, cx: &mut Context<'_>, 
     }
 }
 
-/// A peer says that it has the host: no probe of our own, it is not ours to ask (METHOD M7).
+/// A peer says that it has the host: no probe of our own, it is not ours to ask (M7).
 pub(crate) fn told(remote: Remote, record: &mut Record, cx: &mut Context<'_>, told: Told) -> State {
     let new = route(&told, cx);
     let firm = new.is_firm();

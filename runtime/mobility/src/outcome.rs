@@ -20,7 +20,7 @@ pub(crate) struct Won {
     pub(crate) sequence: Sequence,
 }
 
-/// The first entry is gone, the second is now the entry (METHOD M6), and the observers are told (M7).
+/// The first entry is gone, the second is now the entry (M6), and the observers are told (M7).
 pub(crate) fn won(
     remote: Remote,
     claim: Claim,
@@ -71,7 +71,7 @@ fn take_over(
     local
 }
 
-/// The host is still at the owner: the second entry is gone (METHOD M6), and observers that were told at once take it back (M8).
+/// The host is still at the owner: the second entry is gone (M6), and observers that were told at once take it back (M8).
 pub(crate) fn refused(
     remote: Remote,
     claim: Claim,
@@ -86,7 +86,7 @@ pub(crate) fn refused(
     cx.report(Report::Stayed { host: record.key, kept, claimed, took: cx.now - claim.heard });
     if claim.told {
         cx.withdraw(Some(owner), record.key, claim.sequence, None);
-        // Observers may still send here what belongs to the owner: it is passed on (METHOD B8).
+        // Observers may still send here what belongs to the owner: it is passed on (B8).
         let hairpin_until = cx.now + cx.config.timers.hairpin;
         record.aftermath = Some(match record.aftermath {
             Some(after) => Aftermath { hairpin_until, ..after },

@@ -1,4 +1,4 @@
-//! The owner ("first device"): the host's entry is local (METHOD M3 to M5, B2 to B5).
+//! The owner ("first device"): the host's entry is local (M3 to M5, B2 to B5).
 
 use crate::context::Context;
 use crate::entry::{Absent, Local, Remote, Verified};
@@ -22,7 +22,7 @@ pub(crate) use crate::verification::{
 #[derive(Debug, Default)]
 pub(crate) struct Answered(pub(crate) Vec<(VtepAddr, ClaimId)>);
 
-/// A host that nobody has is heard: ordinary learning, no questions asked (METHOD M9).
+/// A host that nobody has is heard: ordinary learning, no questions asked (M9).
 pub(crate) fn learn(absent: Absent, record: &mut Record, cx: &mut Context<'_>, heard: HeardAt) -> State {
     cx.release(heard.frame);
     if cx.other_hosts >= cx.config.limits.hosts || !cx.ports.has_room_for_host(heard.port, &cx.config.limits) {
@@ -37,7 +37,7 @@ pub(crate) fn learn(absent: Absent, record: &mut Record, cx: &mut Context<'_>, h
     State::Owned(local, Answered::default())
 }
 
-/// It is heard: where it is recorded, or somewhere else (METHOD B5).
+/// It is heard: where it is recorded, or somewhere else (B5).
 pub(crate) fn heard(
     local: Local,
     answered: Answered,
@@ -91,7 +91,7 @@ pub(crate) fn idle(local: Local, record: &mut Record, cx: &mut Context<'_>) -> S
     }
 }
 
-/// A claimant wants to have it (METHOD M3).
+/// A claimant wants to have it (M3).
 pub(crate) fn asked(
     local: Local,
     answered: Answered,
@@ -123,7 +123,7 @@ pub(crate) fn ask_again(local: &Local, record: &Record, cx: &mut Context<'_>, as
     cx.reply(asked.from, record.key, asked.claim, local.sequence(), verdict);
 }
 
-/// A peer says it has the host, which is here: neither is right without asking (METHOD rule 10).
+/// A peer says it has the host, which is here: neither is right without asking.
 pub(crate) fn told(local: Local, answered: Answered, record: &mut Record, cx: &mut Context<'_>, told: Told) -> State {
     if told.how == How::AtOnce {
         correct(&local, record, cx, told.from);

@@ -15,7 +15,7 @@ use crate::sequence::Sequence;
 use crate::time::Instant;
 use crate::verification::{Claimant, begin};
 
-/// The host answered: the entry does not change, every claim is refused (METHOD M4), and the refusal outranks them (B4).
+/// The host answered: the entry does not change, every claim is refused (M4), and the refusal outranks them (B4).
 pub(crate) fn stayed(mut local: Local, claimants: Vec<Claimant>, record: &mut Record, cx: &mut Context<'_>) -> State {
     // A rival that learned the host ordinarily is not outranked: it would then outrank us in turn, for ever.
     let claimed = claimants.iter().filter_map(|claimant| match *claimant {
@@ -56,7 +56,7 @@ pub(crate) fn stayed(mut local: Local, claimants: Vec<Claimant>, record: &mut Re
     State::Owned(local, answered)
 }
 
-/// A claim by one of our own ports is refused: it is damped, reported if repeated, and shut out if so configured (METHOD B6).
+/// A claim by one of our own ports is refused: it is damped, reported if repeated, and shut out if so configured (B6).
 pub(crate) fn refuse_port(
     record: &mut Record,
     cx: &mut Context<'_>,
@@ -83,7 +83,7 @@ pub(crate) fn refuse_port(
     }
 }
 
-/// The host is gone from where it was: the first who claimed it has it (METHOD M5), the others have to claim it there.
+/// The host is gone from where it was: the first who claimed it has it (M5), the others have to claim it there.
 pub(crate) fn moved(
     local: Local,
     claimants: Vec<Claimant>,
@@ -159,7 +159,7 @@ pub(crate) struct HandOver {
     pub(crate) since: Instant,
 }
 
-/// Gives the host to another VTEP. For a while what still comes here for it is sent on (METHOD B8), and the old port is watched (B7).
+/// Gives the host to another VTEP. For a while what still comes here for it is sent on (B8), and the old port is watched (B7).
 pub(crate) fn hand_over(
     local: Local,
     hand_over: &HandOver,

@@ -156,7 +156,7 @@ fn conclude(
     }
 }
 
-/// Something came from the host. From its recorded port it proves that it is there, whatever it is (METHOD M4, B2).
+/// Something came from the host. From its recorded port it proves that it is there, whatever it is (M4, B2).
 pub(crate) fn sign_of_life(
     local: Local,
     verification: Box<Verification>,

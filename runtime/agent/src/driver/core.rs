@@ -308,8 +308,7 @@ impl Core {
         }
     }
 
-    /// Whether the address is a host's: the present configuration may reserve what an earlier one did not (METHOD section 6,
-    /// rule 6).
+    /// Whether the address is a host's: the present configuration may reserve what an earlier one did not.
     fn may_be_host(&self, host: HostKey) -> bool {
         let vni = self.machine.config().vnis.get(&host.vni);
         host.mac.is_host() && vni.is_some_and(|vni| !vni.reserved.contains(&host.mac))

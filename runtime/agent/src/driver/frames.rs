@@ -29,7 +29,7 @@ pub(crate) struct Sighting {
     pub(crate) address: Option<IpAddr>,
 }
 
-/// Kinds of frame that the method tells apart (METHOD M1, B1, rule 12).
+/// Kinds of frame that the method tells apart (M1, B1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SightingKind {
     /// ARP request, reply or gratuitous ARP with a sender address.
@@ -139,14 +139,14 @@ fn ipv6(body: &[u8]) -> Result<(SightingKind, Option<IpAddr>), FrameError> {
 pub(crate) struct ProbeSource {
     /// This VTEP's probe MAC: the switch punts what is sent to it.
     pub(crate) mac: MacAddr,
-    /// Sender address of ARP probes; 0.0.0.0 only where none is configured (METHOD section 6, rule 1).
+    /// Sender address of ARP probes; 0.0.0.0 only where none is configured.
     pub(crate) ipv4: Option<Ipv4Addr>,
     /// Source address of neighbour solicitations; the link-local address of `mac` where none is configured.
     pub(crate) ipv6: Option<Ipv6Addr>,
 }
 
 /// The frame that asks `host` whether it still has `target`: an ARP request or a neighbour solicitation, unicast to
-/// the host (METHOD section 6, rule 2).
+/// the host.
 pub(crate) fn probe(source: &ProbeSource, host: MacAddr, target: IpAddr) -> Vec<u8> {
     match target {
         IpAddr::V4(target) => arp_probe(source, host, target),

@@ -3,7 +3,7 @@
 //! Everything the switch knows is a level: a value by key. [`Ledger::set`] changes the wanted level; the net difference
 //! since the last [`Ledger::take_changes`] is what has to be written, so a value that changed twice is written once, and
 //! one that changed back not at all. After a reconnection, or a write that failed, the switch is read back and
-//! [`Ledger::changes_from`] says what separates it from the wanted level (METHOD section 6, rule 13).
+//! [`Ledger::changes_from`] says what separates it from the wanted level.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

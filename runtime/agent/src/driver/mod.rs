@@ -86,7 +86,7 @@ impl Agent {
     }
 }
 
-/// METHOD section 6, rule 1: a probe from 0.0.0.0 is misunderstood by some hosts.
+/// A probe from 0.0.0.0 is misunderstood by some hosts: Windows takes it for a conflict, some systems do not answer it.
 fn warn_of_unset_probe_addresses(config: &Config) {
     let vnis = config.vtep.iter().flat_map(|vtep| &vtep.vnis);
     for vni in vnis.filter(|vni| vni.probe_ipv4.is_none()) {

@@ -1,6 +1,6 @@
 //! Link state of the switch's ports.
 //!
-//! P4Runtime has no word for "this port lost its link", and that is evidence: whoever was behind it is gone (METHOD B2).
+//! P4Runtime has no word for "this port lost its link", and that is evidence: whoever was behind it is gone (B2).
 //! It comes by gNMI, where the switch offers that; on one that does not (BMv2) every verdict about a dead port waits for
 //! its timeout, and the log says so once.
 

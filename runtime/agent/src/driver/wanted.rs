@@ -1,6 +1,6 @@
 //! What the switch is to have: the fixed part out of the configuration, and the hosts out of the state machine's views.
 //!
-//! A host's view becomes entries like this (PIPELINE items 4 and 6):
+//! A host's view becomes entries like this (`p4src/parts/source.p4`, `p4src/parts/destination.p4`):
 //!
 //! | view | `recorded_location` | `source` | `destination` |
 //! |---|---|---|---|
@@ -116,7 +116,7 @@ impl Wanted {
         self.ledger.changes_from(actual)
     }
 
-    /// Copies to the controller, and how many of each kind a port may cause (PIPELINE item 7).
+    /// Copies to the controller, and how many of each kind a port may cause.
     fn punting(&mut self, config: &Config) {
         let session = EntryAction::CloneSession(CloneSession::to_cpu());
         self.ledger.set(EntryKey::CloneSession(CPU_SESSION), Some(session));

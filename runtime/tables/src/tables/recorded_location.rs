@@ -16,7 +16,7 @@ table! {
         mac: MacAddr,
     }
 
-    /// The host's first entry (METHOD's word).
+    /// The host's first entry.
     action RecordedLocationAction as RecordedLocationAction {
         /// It is there; a frame from elsewhere is punted as [`Move`](crate::PuntReason::Move).
         "recorded" Recorded {

@@ -8,7 +8,7 @@ use crate::types::{Bd, LocationId};
 table! {
     table "source" counter "source_counter";
 
-    /// A host at an access interface: the recorded one, or one that a claim names (METHOD: the second entry, beside the
+    /// A host at an access interface: the recorded one, or one that a claim names (the second entry, beside the
     /// first). Without entry, `recorded_location` is asked.
     key SourceKey {
         /// The bridge domain.
