@@ -117,13 +117,11 @@ fn artifacts_are_those_of_the_sources() {
     }
 }
 
-/// A path of some machine in the artifacts would differ on the next one.
+/// An absolute path in the artifacts would differ on the next machine.
 #[test]
 fn artifacts_name_no_machine() {
     for artifact in [P4INFO, DEVICE_CONFIG] {
         let text = fs::read_to_string(p4src().join(artifact)).expect("committed");
-        for root in ["/home/", "/work/", "/tmp/", "/usr/", "/root/", "/opt/"] {
-            assert!(!text.contains(root), "p4src/{artifact} contains {root}");
-        }
+        assert!(!text.contains("\"/"), "p4src/{artifact} contains an absolute path");
     }
 }
