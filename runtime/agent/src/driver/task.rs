@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use vouch_mobility::Instant;
 use vouch_p4runtime::client::{Event, EventReceiver, RpcError, Session, WriteError};
 use vouch_p4runtime::p4::v1;
+use vouch_tables::Change;
 
 use super::core::{Core, Output};
 use super::ports::PortFeed;
@@ -105,7 +106,7 @@ struct Round {
 /// What to tell when a round of work is done.
 enum AfterRound {
     /// These changes were written.
-    Written(Vec<String>),
+    Written(Vec<Change>),
     /// The switch is as wanted.
     Synchronised { program_installed: bool, hosts_restored: usize, entries_written: usize },
 }
@@ -348,7 +349,13 @@ impl Task {
             }
         }
         match round.then {
-            AfterRound::Written(changes) => self.tell(AgentEventKind::Written { changes }),
+            AfterRound::Written(changes) => {
+                // Words are for whoever watches; most agents run unwatched, and a round may have thousands of changes.
+                if self.watcher.is_some() {
+                    let changes = changes.iter().map(ToString::to_string).collect();
+                    self.tell(AgentEventKind::Written { changes });
+                }
+            }
             AfterRound::Synchronised { program_installed, hosts_restored, entries_written } => {
                 self.retry = RETRY;
                 tracing::info!(agent = %self.name, program_installed, hosts_restored, entries_written, "the switch is ready");

@@ -54,7 +54,7 @@ impl Task {
         if work.is_empty() {
             return;
         }
-        let then = AfterRound::Written(changes.iter().map(ToString::to_string).collect());
+        let then = AfterRound::Written(changes);
         let work = Box::pin(work.carry_out(self.session.clone()));
         self.switch = Switch::Ready { working: Some(Round { work, messages, then }) };
     }
