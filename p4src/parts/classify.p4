@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where does the frame come in? A port and a VLAN name an access interface or the underlay; the controller names the
-// place itself.
+// Where does the frame come in? A port and a VLAN name an access interface, the underlay, or the controller.
 
 #ifndef VOUCH_CLASSIFY_P4
 #define VOUCH_CLASSIFY_P4
@@ -18,8 +17,6 @@ control StripTag(inout headers_t hdr, inout metadata_t meta) {
 }
 
 control Classify(inout headers_t hdr, inout metadata_t meta) {
-    StripTag() strip_tag;
-
     DIRECT_COUNTER(ingress_interface_counter, ".ingress_interface_counter")
 
     // An access interface: the frame belongs to bridge domain `bd` and came in at `location`.
@@ -36,13 +33,20 @@ control Classify(inout headers_t hdr, inout metadata_t meta) {
     action underlay(mac_t router_mac) {
         COUNT(ingress_interface_counter)
         meta.origin = origin_t.UNDERLAY;
-        meta.router_mac = router_mac;
+        meta.not_to_router = hdr.ethernet.dst ^ router_mac;
+    }
+
+    // The controller's port: frames carry a packet_out header.
+    @name(".ingress_interface.controller")
+    action controller() {
+        COUNT(ingress_interface_counter)
+        meta.origin = origin_t.CONTROLLER;
     }
 
     // Nobody configured this port and VLAN: nothing may come in by accident.
     @name(".ingress_interface.unknown_interface")
     action unknown_interface() {
-        meta.drop_reason = drop_reason_t.UNKNOWN_INTERFACE;
+        meta.origin = origin_t.NONE;
     }
 
     @name(".ingress_interface")
@@ -55,38 +59,51 @@ control Classify(inout headers_t hdr, inout metadata_t meta) {
         actions = {
             access;
             underlay;
+            controller;
             @defaultonly unknown_interface;
         }
         const default_action = unknown_interface();
         COUNTERS(ingress_interface_counter)
-        size = 4096;
+        size = INGRESS_INTERFACES;
     }
 
     apply {
-        if (hdr.vlan.isValid()) {
-            meta.vlan_id = hdr.vlan.vlan_id;
-        }
-        strip_tag.apply(hdr, meta);
         ingress_interface.apply();
     }
 }
 
 // Obeys the packet_out header and removes it.
 control FromController(inout headers_t hdr, inout metadata_t meta) {
-    apply {
-        meta.origin = origin_t.CONTROLLER;
+    // Out of exactly that place.
+    @hidden
+    action send() {
+        meta.path = path_t.DIRECT;
         meta.bd = hdr.packet_out.bd;
-        if (hdr.vlan.isValid()) {
+        meta.out_location = hdr.packet_out.location;
+    }
+
+    // As if it had come in there.
+    @hidden
+    action receive() {
+        meta.path = path_t.BRIDGE;
+        meta.bd = hdr.packet_out.bd;
+        meta.in_location = hdr.packet_out.location;
+    }
+
+    apply {
+        if (!hdr.packet_out.isValid()) {
+            meta.drop_reason = drop_reason_t.UNKNOWN_INTERFACE;
+        } else if (meta.tagged == 1) {
             meta.drop_reason = drop_reason_t.STACKED_TAG;
         } else if (hdr.packet_out.mode == PACKET_OUT_SEND) {
-            meta.forwarding = forwarding_t.DIRECT;
-            meta.out_location = hdr.packet_out.location;
+            send();
         } else if (hdr.packet_out.mode == PACKET_OUT_RECEIVE) {
-            meta.in_location = hdr.packet_out.location;
+            receive();
         } else {
             meta.drop_reason = drop_reason_t.BAD_PACKET_OUT;
         }
         hdr.packet_out.setInvalid();
+        meta.frame_bytes = meta.frame_bytes - PACKET_OUT_BYTES;
     }
 }
 

@@ -5,12 +5,13 @@
 #ifndef VOUCH_DESTINATION_P4
 #define VOUCH_DESTINATION_P4
 
-control FindDestination(inout headers_t hdr, inout metadata_t meta) {
+control LookUpDestination(inout metadata_t meta) {
     // An access interface, or a tunnel for what did not come from a tunnel.
     @name(".destination.unicast")
     action unicast(location_t location) {
         meta.forwarding = forwarding_t.UNICAST;
         meta.out_location = location;
+        meta.back = location ^ meta.in_location;
     }
 
     // As `unicast`, and from tunnel to tunnel as well: the host has just moved on, and not every VTEP knows yet.
@@ -18,6 +19,7 @@ control FindDestination(inout headers_t hdr, inout metadata_t meta) {
     action unicast_hairpin(location_t location) {
         meta.forwarding = forwarding_t.HAIRPIN;
         meta.out_location = location;
+        meta.back = location ^ meta.in_location;
     }
 
     // Recorded place and claimant at once. The group belongs to the pair of places and is shared by its hosts.
@@ -34,6 +36,8 @@ control FindDestination(inout headers_t hdr, inout metadata_t meta) {
         meta.forwarding = forwarding_t.CLAIMED;
         meta.claim_location = claim_location;
         meta.out_location = owner_location;
+        meta.back = owner_location ^ meta.in_location;
+        meta.back_to_claim = claim_location ^ meta.in_location;
     }
 
     // Our probe address: the controller, and nobody else, whatever the source check said of the sender.
@@ -42,7 +46,7 @@ control FindDestination(inout headers_t hdr, inout metadata_t meta) {
         meta.forwarding = forwarding_t.PROBE_REPLY;
     }
 
-    // Unknown: flood.
+    // Unknown, broadcast or multicast: flood.
     @name(".destination.unknown")
     action unknown() {
         meta.forwarding = forwarding_t.FLOOD;
@@ -52,7 +56,7 @@ control FindDestination(inout headers_t hdr, inout metadata_t meta) {
     table destination {
         key = {
             meta.bd : exact @name("bd");
-            hdr.ethernet.dst : exact @name("mac");
+            meta.dst_mac : exact @name("mac");
         }
         actions = {
             unicast;
@@ -63,19 +67,18 @@ control FindDestination(inout headers_t hdr, inout metadata_t meta) {
             @defaultonly unknown;
         }
         const default_action = unknown();
-        size = 131072;
+        size = HOSTS;
     }
 
     // Every access interface of the bridge domain and every peer that serves its VNI (head-end replication).
     @name(".flood.flood_to")
     action flood_to(group_t group) {
-        meta.group = group;
-        meta.flooded = 1;
+        meta.flood_group = group;
     }
 
     @name(".flood.no_flood_group")
     action no_flood_group() {
-        meta.drop_reason = drop_reason_t.NO_FLOOD_GROUP;
+        meta.flood_group = 0;
     }
 
     @name(".flood")
@@ -88,42 +91,68 @@ control FindDestination(inout headers_t hdr, inout metadata_t meta) {
             @defaultonly no_flood_group;
         }
         const default_action = no_flood_group();
-        size = 16384;
+        size = BRIDGE_DOMAINS;
     }
 
     apply {
-        // The group bit: broadcast and multicast have no entry.
-        if (hdr.ethernet.dst[40:40] == 0) {
-            destination.apply();
-        }
+        destination.apply();
+        flood.apply();
+    }
+}
 
-        if (meta.forwarding == forwarding_t.PROBE_REPLY) {
-            // Somebody answers a probe. It outranks whatever the source check had to say: that would be news of a claim
-            // that is being verified with this very probe.
-            meta.punt_reason = punt_reason_t.PROBE_REPLY;
-            meta.punt_exclusive = 1;
-        } else if (meta.withheld != drop_reason_t.NONE) {
-            meta.drop_reason = meta.withheld;
-        } else if (meta.punt_exclusive == 1) {
-            // Held for the controller: nowhere else.
-        } else if (meta.forwarding == forwarding_t.FLOOD) {
-            flood.apply();
-        } else if (meta.forwarding == forwarding_t.CLAIMED) {
-            if (meta.in_location == meta.out_location) {
-                meta.out_location = meta.claim_location;
-            }
-            // The claimant's own frames to its own address.
-            if (meta.in_location == meta.out_location) {
-                meta.drop_reason = drop_reason_t.BACK_TO_ORIGIN;
-            }
-        } else if (meta.forwarding == forwarding_t.UNICAST || meta.forwarding == forwarding_t.HAIRPIN) {
-            if (meta.in_location == meta.out_location) {
-                meta.drop_reason = drop_reason_t.BACK_TO_ORIGIN;
-            } else if (IS_TUNNEL(meta.in_location) && IS_TUNNEL(meta.out_location)
-                       && meta.forwarding == forwarding_t.UNICAST) {
-                meta.drop_reason = drop_reason_t.TUNNEL_TO_TUNNEL;
-            }
+// What follows from the lookups, and from where the frame came in.
+control JudgeDestination(inout metadata_t meta) {
+    @hidden
+    action deliver() {}
+
+    @hidden
+    action flood_frame() {
+        meta.group = meta.flood_group;
+        meta.flooded = 1;
+    }
+
+    @hidden
+    action deliver_to_claimant() {
+        meta.out_location = meta.claim_location;
+    }
+
+    @hidden
+    action undeliverable(drop_reason_t reason) {
+        meta.undeliverable = reason;
+        meta.group = 0;
+    }
+
+    @hidden
+    table judge_destination {
+        key = {
+            meta.forwarding : ternary;
+            meta.back : ternary;
+            meta.back_to_claim : ternary;
+            meta.in_location : ternary;
+            meta.out_location : ternary;
+            meta.flood_group : ternary;
         }
+        actions = {
+            deliver;
+            flood_frame;
+            deliver_to_claimant;
+            undeliverable;
+        }
+        const entries = {
+            //                     back claim from    to      group
+            (forwarding_t.FLOOD,   _,   _,    _,      _,      0) : undeliverable(drop_reason_t.NO_FLOOD_GROUP);
+            (forwarding_t.FLOOD,   _,   _,    _,      _,      _) : flood_frame();
+            (forwarding_t.CLAIMED, 0,   0,    _,      _,      _) : undeliverable(drop_reason_t.BACK_TO_ORIGIN);
+            (forwarding_t.CLAIMED, 0,   _,    _,      _,      _) : deliver_to_claimant();
+            (forwarding_t.UNICAST, 0,   _,    _,      _,      _) : undeliverable(drop_reason_t.BACK_TO_ORIGIN);
+            (forwarding_t.HAIRPIN, 0,   _,    _,      _,      _) : undeliverable(drop_reason_t.BACK_TO_ORIGIN);
+            (forwarding_t.UNICAST, _,   _,    TUNNEL, TUNNEL, _) : undeliverable(drop_reason_t.TUNNEL_TO_TUNNEL);
+        }
+        const default_action = deliver();
+    }
+
+    apply {
+        judge_destination.apply();
     }
 }
 
@@ -136,7 +165,7 @@ control FindPort(inout metadata_t meta) {
 
     @name(".location_port.no_port")
     action no_port() {
-        meta.drop_reason = drop_reason_t.NO_LOCATION_PORT;
+        meta.no_port = 1;
     }
 
     @name(".location_port")
@@ -149,7 +178,7 @@ control FindPort(inout metadata_t meta) {
             @defaultonly no_port;
         }
         const default_action = no_port();
-        size = 16384;
+        size = LOCATIONS;
     }
 
     apply {

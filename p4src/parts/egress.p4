@@ -6,8 +6,60 @@
 #ifndef VOUCH_EGRESS_P4
 #define VOUCH_EGRESS_P4
 
+// For the controller. A copy is the frame as it came in; what stands in front of the frame itself comes off, and packet_in
+// in front.
+control ToController(inout headers_t hdr, inout metadata_t meta) {
+    StripTag() strip_tag;
+
+    @hidden
+    action take_inner_headers() {
+        TAKE_INNER_HEADERS(hdr)
+    }
+
+    @hidden
+    action add_packet_in() {
+        hdr.packet_out.setInvalid();
+        hdr.packet_in.setValid();
+        hdr.packet_in.ingress_port = (bit<16>) meta.ingress_port;
+        hdr.packet_in.bd = meta.bd;
+        hdr.packet_in.reason = (bit<8>) meta.punt_reason;
+        hdr.packet_in.location = meta.in_location;
+        hdr.packet_in.recorded = meta.recorded;
+    }
+
+    apply {
+        if (IS_TUNNEL(meta.in_location) && hdr.vxlan.isValid()) {
+            take_inner_headers();
+        } else {
+            strip_tag.apply(hdr, meta);
+        }
+        add_packet_in();
+    }
+}
+
+// 14 bits that depend on the flow only: on addresses and ports where the frame is IP, else on what Ethernet knows. Each
+// branch tests validity, because BMv2 reads stale bytes from an invalid header.
+control FlowEntropy(in headers_t hdr, inout metadata_t meta) {
+    FLOW_HASH_UNIT(ipv4_hash)
+    FLOW_HASH_UNIT(ipv6_hash)
+    FLOW_HASH_UNIT(ethernet_hash)
+
+    apply {
+        bit<32> ports = 0;
+        if (hdr.l4.isValid()) {
+            ports = hdr.l4.src ++ hdr.l4.dst;
+        }
+        if (hdr.ipv4.isValid()) {
+            FLOW_HASH(ipv4_hash, meta.entropy, { hdr.ipv4.src, hdr.ipv4.dst, hdr.ipv4.protocol, ports })
+        } else if (hdr.ipv6.isValid()) {
+            FLOW_HASH(ipv6_hash, meta.entropy, { hdr.ipv6.src, hdr.ipv6.dst, hdr.ipv6.next_header, ports })
+        } else {
+            FLOW_HASH(ethernet_hash, meta.entropy, { hdr.ethernet.src, hdr.ethernet.dst, hdr.ethernet.ether_type })
+        }
+    }
+}
+
 control Encapsulate(inout headers_t hdr, inout metadata_t meta) {
-    // From the top: 14 bits that depend on the flow only.
     FlowEntropy() flow_entropy;
 
     @name(".bd_vni.vni")
@@ -34,7 +86,7 @@ control Encapsulate(inout headers_t hdr, inout metadata_t meta) {
             @defaultonly no_vni;
         }
         const default_action = no_vni();
-        size = 16384;
+        size = BRIDGE_DOMAINS;
     }
 
     // The outer headers of one tunnel: both tunnel addresses, the MAC addresses of the next hop's link, and what the
@@ -90,7 +142,7 @@ control Encapsulate(inout headers_t hdr, inout metadata_t meta) {
             @defaultonly no_encapsulation;
         }
         const default_action = no_encapsulation();
-        size = 4096;
+        size = TUNNELS;
     }
 
     apply {
@@ -100,7 +152,7 @@ control Encapsulate(inout headers_t hdr, inout metadata_t meta) {
         } else if (hdr.ipv6.isValid()) {
             meta.ecn = hdr.ipv6.ecn;
         }
-        flow_entropy.apply(hdr, meta.entropy);
+        flow_entropy.apply(hdr, meta);
         if (bd_vni.apply().hit) {
             encapsulate.apply();
         }
@@ -138,7 +190,7 @@ control TagForAccess(inout headers_t hdr, inout metadata_t meta) {
             @defaultonly no_access_tag;
         }
         const default_action = no_access_tag();
-        size = 16384;
+        size = ACCESS_INTERFACES;
     }
 
     apply {
@@ -151,7 +203,7 @@ control VtepEgress(inout headers_t hdr, inout metadata_t meta) {
     TagForAccess() tag_for_access;
 
     apply {
-        if (meta.routed == 1) {
+        if (meta.path == path_t.ROUTE) {
             // A transit packet was finished in ingress.
         } else if (meta.out_location == meta.in_location) {
             // Never back to where it came from. Of a single frame ingress has seen to it; this prunes replicas.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Header formats, the identifiers the tables speak of, and the order of the headers on the wire.
+// Header formats, and the identifiers the tables speak of.
 //
-// The parts in this folder know no architecture. An architecture's top file (vtep.p4 for v1model) includes them and
-// binds them: it clones, punts, meters, counts drops, replicates and computes checksums.
+// The parts in this folder know no architecture. An architecture's top file (vtep.p4 for v1model, vtep_tna.p4 for Tofino)
+// includes them and binds them: it copies to the controller, meters, counts drops, replicates and computes checksums.
 
 #ifndef VOUCH_HEADERS_P4
 #define VOUCH_HEADERS_P4
@@ -22,8 +22,9 @@ typedef bit<16> bd_t;
 // untagged), 0x8001..0xfffe are tunnels (one per peer). The top bit alone says which.
 typedef bit<16> location_t;
 
-// The top bit of a location.
+// The top bit of a location, as a condition and as a ternary match.
 #define IS_TUNNEL(location) ((location)[15:15] == 1)
+#define TUNNEL 0x8000 &&& 0x8000
 
 // A multicast group of the packet replication engine. The instance of each replica is its location.
 typedef bit<16> group_t;
@@ -53,9 +54,7 @@ const bit<16> VLAN_TAG_BYTES = 4;
 const bit<16> IPV4_BYTES = 20;
 const bit<16> UDP_BYTES = 8;
 const bit<16> VXLAN_BYTES = 8;
-
-// The longest frame whose encapsulation still fits the 16 bits of the outer total length.
-const bit<16> MAX_FRAME_BYTES = 0xffff - IPV4_BYTES - UDP_BYTES - VXLAN_BYTES;
+const bit<16> PACKET_OUT_BYTES = 12;
 
 header ethernet_t {
     mac_t dst;
@@ -169,6 +168,10 @@ const bit<8> PACKET_OUT_SEND = 0;
 const bit<8> PACKET_OUT_RECEIVE = 1;
 
 // In front of every frame that comes from the controller. The frame itself is without VLAN tag.
+//
+// The parser knows it by its zeroes, which lie where an Ethernet header has its source address: a frame of a host can
+// look like that only by naming no source, and is dropped for it. So the controller's port is an entry of a table, as any
+// other interface, and no number in the program.
 @controller_header("packet_out")
 header packet_out_header_t {
     // SEND: out of exactly `location`, an access interface or a tunnel. RECEIVE: as if it had come in at `location`,
@@ -176,32 +179,7 @@ header packet_out_header_t {
     bit<8> mode;
     bd_t bd;
     location_t location;
-}
-
-// In wire order: `emit` of the whole writes what is valid, in this order.
-//
-// After ingress, `ethernet` and what follows it is always the tenant's frame without VLAN tag (or a transit packet).
-// Decapsulation moves the `inner_` headers there; encapsulation fills the `outer_` ones.
-struct headers_t {
-    packet_in_header_t packet_in;
-    packet_out_header_t packet_out;
-    ethernet_t outer_ethernet;
-    ipv4_header_t outer_ipv4;
-    udp_t outer_udp;
-    vxlan_t outer_vxlan;
-    ethernet_t ethernet;
-    vlan_tag_t vlan;
-    arp_t arp;
-    ipv4_header_t ipv4;
-    ipv6_header_t ipv6;
-    icmpv6_t icmpv6;
-    l4_ports_t l4;
-    udp_rest_t udp_rest;
-    vxlan_t vxlan;
-    ethernet_t inner_ethernet;
-    ipv4_header_t inner_ipv4;
-    ipv6_header_t inner_ipv6;
-    l4_ports_t inner_l4;
+    bit<56> zero;
 }
 
 #endif

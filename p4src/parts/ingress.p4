@@ -1,74 +1,145 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The ingress pipeline, in order: where from, underlay, is the sender where it should be, where to. The result is in
-// the metadata: at most one of drop_reason, punt_exclusive, group, out_port, and with any of them a punt_reason.
+// the metadata: drop_reason, or group, or out_port, or none of them where the controller alone gets the frame
+// (punt_exclusive); and with any of them a punt_reason for a copy.
+//
+// Lookups come in groups that do not wait for each other, and each group is followed by what it means: hardware answers a
+// group at once, and has few steps.
 
 #ifndef VOUCH_INGRESS_P4
 #define VOUCH_INGRESS_P4
 
-// 01-80-c2-00-00-00 to -0f (IEEE 802.1Q, table 8-1), without the last four bits.
-const bit<44> LINK_LOCAL_BLOCK = 0x0180c200000;
+// 01-80-c2-00-00-00 to -0f (IEEE 802.1Q, table 8-1).
+#define LINK_LOCAL_BLOCK 0x0180c2000000 &&& 0xfffffffffff0
 
-// What no bridge may take from a tenant. The controller may send what it likes.
+// What no bridge may take from a tenant. The controller may send what it likes: its own probes and what it held, both
+// checked when they were made or came in.
 control CheckFrame(in headers_t hdr, inout metadata_t meta) {
+    @hidden
+    action pass() {}
+
+    @hidden
+    action refuse(drop_reason_t reason) {
+        meta.drop_reason = reason;
+    }
+
+    @hidden
+    table check_frame {
+        key = {
+            meta.origin : ternary;
+            meta.src_mac : ternary;
+            meta.dst_mac : ternary;
+            hdr.ethernet.ether_type : ternary;
+            meta.well_formed_arp : ternary;
+        }
+        actions = {
+            pass;
+            refuse;
+        }
+        const entries = {
+            (origin_t.CONTROLLER, _, _, _, _) : pass();
+            (_, 0x010000000000 &&& 0x010000000000, _, _, _) : refuse(drop_reason_t.BAD_SOURCE_MAC);
+            (_, 0, _, _, _) : refuse(drop_reason_t.BAD_SOURCE_MAC);
+            (_, _, LINK_LOCAL_BLOCK, _, _) : refuse(drop_reason_t.LINK_LOCAL);
+            (origin_t.ACCESS, _, _, ETHERTYPE_VLAN, _) : refuse(drop_reason_t.STACKED_TAG);
+            (origin_t.ACCESS, _, _, ETHERTYPE_SERVICE_VLAN, _) : refuse(drop_reason_t.STACKED_TAG);
+            // Announcements decide about hosts, so they must be what they seem.
+            (origin_t.ACCESS, _, _, ETHERTYPE_ARP, 0) : refuse(drop_reason_t.MALFORMED);
+            (origin_t.ACCESS, _, _, ETHERTYPE_RARP, 0) : refuse(drop_reason_t.MALFORMED);
+        }
+        const default_action = pass();
+    }
+
     apply {
-        if (meta.origin == origin_t.CONTROLLER) {
-            // Its own probes and what it held: both were checked when they were made or came in.
-        } else if (hdr.ethernet.src[40:40] == 1 || hdr.ethernet.src == 0) {
+        check_frame.apply();
+    }
+}
+
+// Where the frame came from, and so which way it goes.
+control Arrive(inout headers_t hdr, inout metadata_t meta) {
+    Classify() classify;
+    UnderlayLookups() underlay_lookups;
+    CheckOuterLengths() check_outer_lengths;
+    CombineEcn() combine_ecn;
+    StripTag() strip_tag;
+    FromController() from_controller;
+    Underlay() underlay;
+
+    apply {
+        classify.apply(hdr, meta);
+        underlay_lookups.apply(hdr, meta);
+        strip_tag.apply(hdr, meta);
+        if (hdr.vxlan.isValid()) {
+            check_outer_lengths.apply(hdr, meta);
+        }
+
+        if (!hdr.ethernet.isValid()) {
+            meta.drop_reason = drop_reason_t.MALFORMED;
+        } else if (TOO_LONG(meta.frame_bytes)) {
+            meta.drop_reason = drop_reason_t.TOO_LONG;
+        } else if (meta.origin == origin_t.NONE) {
+            meta.drop_reason = drop_reason_t.UNKNOWN_INTERFACE;
+        } else if (meta.origin == origin_t.CONTROLLER) {
+            from_controller.apply(hdr, meta);
+        } else if (hdr.packet_out.isValid()) {
             meta.drop_reason = drop_reason_t.BAD_SOURCE_MAC;
-        } else if (hdr.ethernet.dst[47:4] == LINK_LOCAL_BLOCK) {
-            meta.drop_reason = drop_reason_t.LINK_LOCAL;
         } else if (meta.origin == origin_t.ACCESS) {
-            if (hdr.ethernet.ether_type == ETHERTYPE_VLAN || hdr.ethernet.ether_type == ETHERTYPE_SERVICE_VLAN) {
-                meta.drop_reason = drop_reason_t.STACKED_TAG;
-            } else if (hdr.ethernet.ether_type == ETHERTYPE_ARP || hdr.ethernet.ether_type == ETHERTYPE_RARP) {
-                // Announcements decide about hosts, so they must be what they seem.
-                if (!hdr.arp.isValid()) {
-                    meta.drop_reason = drop_reason_t.MALFORMED;
-                } else if (hdr.arp.hardware_type != 1 || hdr.arp.protocol_type != ETHERTYPE_IPV4
-                           || hdr.arp.hardware_bytes != 6 || hdr.arp.protocol_bytes != 4) {
-                    meta.drop_reason = drop_reason_t.MALFORMED;
-                }
+            meta.path = path_t.BRIDGE;
+        } else {
+            if (meta.terminates == 1) {
+                combine_ecn.apply(hdr, meta);
             }
+            underlay.apply(hdr, meta);
         }
     }
 }
 
 control VtepIngress(inout headers_t hdr, inout metadata_t meta) {
-    Classify() classify;
-    FromController() from_controller;
-    Underlay() underlay;
+    Arrive() arrive;
     CheckFrame() check_frame;
-    CheckSource() check_source;
-    FindDestination() find_destination;
+    LookUpSource() look_up_source;
+    LookUpDestination() look_up_destination;
+    JudgeSource() judge_source;
+    JudgeDestination() judge_destination;
     FindPort() find_port;
 
     apply {
-        if (!hdr.ethernet.isValid()) {
-            meta.drop_reason = drop_reason_t.MALFORMED;
-        } else if (meta.frame_bytes > MAX_FRAME_BYTES) {
-            meta.drop_reason = drop_reason_t.TOO_LONG;
-        } else if (hdr.packet_out.isValid()) {
-            from_controller.apply(hdr, meta);
-        } else {
-            classify.apply(hdr, meta);
-        }
+        arrive.apply(hdr, meta);
 
-        if (meta.drop_reason == drop_reason_t.NONE && meta.origin == origin_t.UNDERLAY) {
-            underlay.apply(hdr, meta);
-        }
-
-        if (meta.drop_reason == drop_reason_t.NONE && meta.routed == 0) {
+        if (meta.path == path_t.BRIDGE) {
             check_frame.apply(hdr, meta);
-            if (meta.drop_reason == drop_reason_t.NONE && meta.origin == origin_t.ACCESS) {
-                check_source.apply(hdr, meta);
+            look_up_destination.apply(meta);
+            if (meta.origin == origin_t.ACCESS) {
+                look_up_source.apply(meta);
             }
-            if (meta.drop_reason == drop_reason_t.NONE && meta.forwarding != forwarding_t.DIRECT) {
-                find_destination.apply(hdr, meta);
+            if (meta.drop_reason == drop_reason_t.NONE) {
+                if (meta.origin == origin_t.ACCESS) {
+                    judge_source.apply(meta);
+                }
+                judge_destination.apply(meta);
             }
-            if (meta.drop_reason == drop_reason_t.NONE && meta.punt_exclusive == 0 && meta.group == 0) {
-                find_port.apply(meta);
-            }
+        }
+
+        if (meta.path != path_t.ROUTE) {
+            find_port.apply(meta);
+        }
+
+        if (meta.drop_reason != drop_reason_t.NONE) {
+            // Refused on the way.
+        } else if (meta.forwarding == forwarding_t.PROBE_REPLY) {
+            // Somebody answers a probe. It outranks whatever the source check had to say: that would be news of a claim
+            // that is being verified with this very probe.
+            meta.punt_reason = punt_reason_t.PROBE_REPLY;
+            meta.punt_exclusive = 1;
+        } else if (meta.withheld != drop_reason_t.NONE) {
+            meta.drop_reason = meta.withheld;
+        } else if (meta.punt_exclusive == 1) {
+            // Held for the controller: nowhere else.
+        } else if (meta.undeliverable != drop_reason_t.NONE) {
+            meta.drop_reason = meta.undeliverable;
+        } else if (meta.group == 0 && meta.no_port == 1) {
+            meta.drop_reason = drop_reason_t.NO_LOCATION_PORT;
         }
     }
 }

@@ -70,12 +70,7 @@ enum bit<8> drop_reason_t {
     // A packet_out mode that does not exist.
     BAD_PACKET_OUT = 27,
 
-    // Over the budget of its port and reason. What is counted is the copy, or the frame itself where only the
-    // controller was to get it.
-    PUNT_LEARN_POLICED = 28,
-    PUNT_MOVE_POLICED = 29,
-    PUNT_PROBE_REPLY_POLICED = 30,
-    PUNT_ALIVE_POLICED = 31,
+    // 28 to 31 are not used.
 
     // Egress: the tunnel has no encapsulation, the bridge domain no VNI, the access interface no tag rule.
     NO_ENCAPSULATION = 32,
@@ -86,7 +81,10 @@ enum bit<8> drop_reason_t {
 // Indices of the drop counters; more than there are reasons, so that one can be added to a running fleet.
 #define DROP_REASONS 64
 
-// Why a frame goes to the controller.
+// Cells of `policed_punts`.
+#define PUNT_REASONS 8
+
+// Why a frame goes to the controller; the index into the counter `policed_punts`.
 enum bit<8> punt_reason_t {
     NONE = 0,
     // A host that no table knows, or an ARP/ND of one whose addresses are still wanted. A copy.
@@ -107,6 +105,26 @@ enum bit<2> origin_t {
     CONTROLLER = 3
 }
 
+// What is to be done with a frame, once it is clear where it came from.
+enum bit<2> path_t {
+    // Nothing: refused.
+    NONE = 0,
+    // Through the bridge: the source check where it comes from a host, then by destination.
+    BRIDGE = 1,
+    // Out of the place that the controller named.
+    DIRECT = 2,
+    // A transit packet, complete as it is.
+    ROUTE = 3
+}
+
+// What `source` says of a sender at the place where it was heard.
+enum bit<2> standing_t {
+    NOT_HERE = 0,
+    HERE = 1,
+    CLAIMANT = 2,
+    QUARANTINED = 3
+}
+
 // How the destination table wants the frame forwarded.
 enum bit<3> forwarding_t {
     // Unknown, broadcast or multicast.
@@ -120,46 +138,80 @@ enum bit<3> forwarding_t {
     // A claim is pending: what comes from the owner's tunnel goes to the claimed place, all else to the owner.
     CLAIMED = 4,
     // For the controller.
-    PROBE_REPLY = 5,
-    // From the controller, with the place to leave by: not looked up.
-    DIRECT = 6
+    PROBE_REPLY = 5
 }
 
-// A new packet's metadata is all zero. v1model's target guarantees that; a top for one that does not must clear it.
+// A new packet's metadata is all zero: v1model's target guarantees that, Tofino's compiler by the annotation.
+@pa_auto_init_metadata
 struct metadata_t {
     // Set by the top before the parts run.
     @field_list(1)
     port_t ingress_port;
-    // Bytes of the frame as it stands: what was stripped is subtracted. No inner header is asked for its length.
+    // Bytes of the frame as it stands: what was stripped is subtracted. No inner header is asked for its length. Where the
+    // architecture knows the length in egress only, ingress counts from zero, and egress adds.
     bit<16> frame_bytes;
     // The outermost IPv4 header failed its checksum.
     bit<1> bad_ipv4_checksum;
 
-    // Set by the parser: UDP to the VXLAN port, whole enough or not.
+    // Set by the parser: the frame's tag, its addresses, UDP to the VXLAN port (whole enough or not), and whether it
+    // announces its sender: ARP, RARP, neighbour solicitation or advertisement.
+    bit<1> tagged;
+    vlan_id_t vlan_id;
+    mac_t src_mac;
+    mac_t dst_mac;
+    bit<1> well_formed_arp;
     bit<1> to_vxlan_port;
+    bit<1> announcement;
 
     origin_t origin;
-    vlan_id_t vlan_id;
-    mac_t router_mac;
+    path_t path;
     @field_list(1)
     bd_t bd;
     @field_list(1)
     location_t in_location;
 
-    // The frame announces its sender: ARP, RARP, neighbour solicitation or advertisement.
-    bit<1> announcement;
+    // Of the underlay: zero for a packet to this router's MAC, what the lookups found, and how the outer lengths differ.
+    mac_t not_to_router;
+    bit<1> terminates;
+    bit<1> vni_known;
+    bd_t vni_bd;
+    location_t peer_location;
+    bit<1> has_route;
+    mac_t next_hop_src;
+    mac_t next_hop_dst;
+    bit<1> ecn_refused;
+    bit<16> short_by;
+    bit<16> udp_beyond;
+
+    // Of the source: what the two tables know.
+    standing_t standing;
+    bit<1> watch;
+    bit<1> learn_addresses;
+    bit<1> forward_claimant;
+    bit<1> forward_stranger;
+    @field_list(1)
+    location_t recorded;
+    // `recorded` and `in_location`, zero where they are the same.
+    location_t elsewhere;
     // The frame waits for a verdict: dropped for this reason unless it answers a probe.
     drop_reason_t withheld;
 
+    // Of the destination: what the table knows, and how that differs from where the frame came from.
     forwarding_t forwarding;
     location_t claim_location;
     location_t out_location;
+    location_t back;
+    location_t back_to_claim;
+    group_t flood_group;
+    // Why it cannot go there.
+    drop_reason_t undeliverable;
+
+    // Where it goes: to a group if there is one, else to the port.
     port_t out_port;
+    bit<1> no_port;
     group_t group;
     // Sent to a flood group: replicas are pruned between tunnels.
     bit<1> flooded;
-    // A transit packet, complete as it is.
-    bit<1> routed;
 
     drop_reason_t drop_reason;
     // A replica that must not leave. Not a loss, so not counted.
@@ -169,8 +221,6 @@ struct metadata_t {
     punt_reason_t punt_reason;
     // The controller only, no forwarding.
     bit<1> punt_exclusive;
-    @field_list(1)
-    location_t recorded;
 
     bit<2> ecn;
     bit<14> entropy;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // From a frame's first byte to what forwarding and the flow hash need. The top deals with what its architecture puts
-// in front (packet_out, intrinsic metadata).
+// in front.
 //
-// A frame too short for a header leaves that header invalid and is judged by the controls, which test validity: what a
-// bridge forwards it need not understand.
+// On v1model a frame too short for a header leaves that header invalid and is judged by the controls, which test validity:
+// what a bridge forwards it need not understand. Tofino's parser drops it.
 
 #ifndef VOUCH_PARSER_P4
 #define VOUCH_PARSER_P4
@@ -13,11 +13,35 @@ parser FrameParser(packet_in packet, inout headers_t hdr, inout metadata_t meta)
     // UDP ports besides 4789 that carry VXLAN, for fabrics that still use a port from before RFC 7348. Where the
     // target's P4Runtime server does not write value sets (BMv2's does not), the set stays empty and the assigned port
     // works all the same.
-    @name(".vxlan_ports")
     value_set<bit<16>>(4) vxlan_ports;
 
+    IPV4_CHECKSUM_UNIT
+
+    // Bytes 6 to 11, an Ethernet header's source address, are zero in front of a frame from the controller. In two steps,
+    // because hardware matches 32 bits at a time.
     state start {
+        transition select(packet.lookahead<bit<96>>()[47:16]) {
+            0: maybe_from_controller;
+            default: frame;
+        }
+    }
+
+    state maybe_from_controller {
+        transition select(packet.lookahead<bit<96>>()[55:48], packet.lookahead<bit<96>>()[15:0]) {
+            (0, 0): from_controller;
+            default: frame;
+        }
+    }
+
+    state from_controller {
+        packet.extract(hdr.packet_out);
+        transition frame;
+    }
+
+    state frame {
         packet.extract(hdr.ethernet);
+        meta.src_mac = hdr.ethernet.src;
+        meta.dst_mac = hdr.ethernet.dst;
         transition select(hdr.ethernet.ether_type) {
             ETHERTYPE_VLAN: vlan;
             ETHERTYPE_ARP: arp;
@@ -30,6 +54,8 @@ parser FrameParser(packet_in packet, inout headers_t hdr, inout metadata_t meta)
 
     state vlan {
         packet.extract(hdr.vlan);
+        meta.tagged = 1;
+        meta.vlan_id = hdr.vlan.vlan_id;
         transition select(hdr.vlan.ether_type) {
             ETHERTYPE_ARP: arp;
             ETHERTYPE_RARP: arp;
@@ -39,8 +65,25 @@ parser FrameParser(packet_in packet, inout headers_t hdr, inout metadata_t meta)
         }
     }
 
+    // Announcements decide about hosts, so they must be what they seem: ARP or RARP for Ethernet and IPv4.
     state arp {
         packet.extract(hdr.arp);
+        meta.announcement = 1;
+        transition select(hdr.arp.hardware_type, hdr.arp.protocol_type) {
+            (1, ETHERTYPE_IPV4): ethernet_ipv4_arp;
+            default: accept;
+        }
+    }
+
+    state ethernet_ipv4_arp {
+        transition select(hdr.arp.hardware_bytes, hdr.arp.protocol_bytes) {
+            (6, 4): well_formed_arp;
+            default: accept;
+        }
+    }
+
+    state well_formed_arp {
+        meta.well_formed_arp = 1;
         transition accept;
     }
 
@@ -48,6 +91,7 @@ parser FrameParser(packet_in packet, inout headers_t hdr, inout metadata_t meta)
     // share a path.
     state ipv4 {
         packet.extract(hdr.ipv4);
+        VERIFY_IPV4_CHECKSUM(hdr, meta)
         transition select(hdr.ipv4.header_words, hdr.ipv4.more_fragments, hdr.ipv4.fragment_offset,
                           hdr.ipv4.protocol) {
             (5, 0, 0, PROTOCOL_TCP): l4;
@@ -70,6 +114,15 @@ parser FrameParser(packet_in packet, inout headers_t hdr, inout metadata_t meta)
 
     state icmpv6 {
         packet.extract(hdr.icmpv6);
+        transition select(hdr.icmpv6.message_type) {
+            ICMPV6_NEIGHBOUR_SOLICITATION: neighbour_discovery;
+            ICMPV6_NEIGHBOUR_ADVERTISEMENT: neighbour_discovery;
+            default: accept;
+        }
+    }
+
+    state neighbour_discovery {
+        meta.announcement = 1;
         transition accept;
     }
 

@@ -4,13 +4,13 @@
 // tunnels teach nothing, the controllers tell each other.
 //
 // `source` knows a host at one particular place; it holds the place where the host is, and each place that claims it.
-// `recorded_location` knows the host's one place and is asked when `source` has nothing. Nothing is decided here: what
+// `recorded_location` knows the host's one place, which counts when `source` has nothing. Nothing is decided here: what
 // disagrees goes to the controller.
 
 #ifndef VOUCH_SOURCE_P4
 #define VOUCH_SOURCE_P4
 
-control CheckSource(inout headers_t hdr, inout metadata_t meta) {
+control LookUpSource(inout metadata_t meta) {
     // Evidence that a host is alive at a place, for the controller to read.
     DIRECT_COUNTER(source_counter, ".source_counter")
 
@@ -19,12 +19,9 @@ control CheckSource(inout headers_t hdr, inout metadata_t meta) {
     @name(".source.here")
     action here(bit<1> watch, bit<1> learn_addresses) {
         COUNT(source_counter)
-        meta.recorded = meta.in_location;
-        if (watch == 1) {
-            meta.punt_reason = punt_reason_t.ALIVE;
-        } else if (learn_addresses == 1 && meta.announcement == 1) {
-            meta.punt_reason = punt_reason_t.LEARN;
-        }
+        meta.standing = standing_t.HERE;
+        meta.watch = watch;
+        meta.learn_addresses = learn_addresses;
     }
 
     // The controller knows that the host was heard here and is verifying it: no second punt. Announcements must not
@@ -32,29 +29,28 @@ control CheckSource(inout headers_t hdr, inout metadata_t meta) {
     @name(".source.claim_pending")
     action claim_pending(bit<1> forward) {
         COUNT(source_counter)
-        if (meta.announcement == 1) {
-            meta.withheld = drop_reason_t.CLAIM_HELD;
-        } else if (forward == 0) {
-            meta.withheld = drop_reason_t.CLAIM_DATA;
-        }
+        meta.standing = standing_t.CLAIMANT;
+        meta.forward_claimant = forward;
     }
 
     // Repeated refused claims: this place may not speak for the host at all.
     @name(".source.quarantined")
     action quarantined() {
         COUNT(source_counter)
-        meta.drop_reason = drop_reason_t.QUARANTINED;
+        meta.standing = standing_t.QUARANTINED;
     }
 
     // Not at this place; `recorded_location` says whether anywhere.
     @name(".source.not_here")
-    action not_here() {}
+    action not_here() {
+        meta.standing = standing_t.NOT_HERE;
+    }
 
     @name(".source")
     table source {
         key = {
             meta.bd : exact @name("bd");
-            hdr.ethernet.src : exact @name("mac");
+            meta.src_mac : exact @name("mac");
             meta.in_location : exact @name("location");
         }
         actions = {
@@ -66,58 +62,133 @@ control CheckSource(inout headers_t hdr, inout metadata_t meta) {
         const default_action = not_here();
         COUNTERS(source_counter)
         IDLE_TIMEOUT
-        size = 262144;
+        size = SOURCES;
     }
 
-    // The host is somewhere else, and its claim to be here is new: the controller must hear of it. `forward`: whether
-    // data frames travel on meanwhile.
+    // The host's one place. `forward`: whether data frames from elsewhere travel on until the controller knows of them.
     @name(".recorded_location.recorded")
     action recorded(location_t location, bit<1> forward) {
         meta.recorded = location;
-        // Equal only for the moment between the two writes that record a host here: then there is nothing to punt.
-        if (location != meta.in_location) {
-            meta.punt_reason = punt_reason_t.MOVE;
-            if (meta.announcement == 1) {
-                // Held: it would turn other hosts' and switches' heads before the verdict. The controller has it.
-                meta.punt_exclusive = 1;
-            } else if (forward == 0) {
-                meta.withheld = drop_reason_t.CLAIM_DATA;
-            }
-        }
+        meta.elsewhere = location ^ meta.in_location;
+        meta.forward_stranger = forward;
     }
 
-    // Nobody knows the host: the controller gets a copy to learn from, the frame goes its way.
+    // Nobody knows the host.
     @name(".recorded_location.learn")
     action learn() {
-        meta.punt_reason = punt_reason_t.LEARN;
+        meta.recorded = 0;
     }
 
     @name(".recorded_location")
     table recorded_location {
         key = {
             meta.bd : exact @name("bd");
-            hdr.ethernet.src : exact @name("mac");
+            meta.src_mac : exact @name("mac");
         }
         actions = {
             recorded;
             @defaultonly learn;
         }
         const default_action = learn();
-        size = 131072;
+        size = HOSTS;
     }
 
     apply {
-        if (hdr.arp.isValid()) {
-            meta.announcement = 1;
-        } else if (hdr.icmpv6.isValid()) {
-            if (hdr.icmpv6.message_type == ICMPV6_NEIGHBOUR_SOLICITATION
-                || hdr.icmpv6.message_type == ICMPV6_NEIGHBOUR_ADVERTISEMENT) {
-                meta.announcement = 1;
-            }
+        source.apply();
+        recorded_location.apply();
+    }
+}
+
+// What follows from the two lookups.
+control JudgeSource(inout metadata_t meta) {
+    // A copy for the controller.
+    @hidden
+    action tell(punt_reason_t reason) {
+        meta.punt_reason = reason;
+    }
+
+    // A frame that is where it belongs: a copy, if there is a reason.
+    @hidden
+    action tell_here(punt_reason_t reason) {
+        meta.punt_reason = reason;
+        meta.recorded = meta.in_location;
+    }
+
+    // The controller only. It would turn other hosts' and switches' heads before the verdict.
+    @hidden
+    action hold() {
+        meta.punt_reason = punt_reason_t.MOVE;
+        meta.punt_exclusive = 1;
+    }
+
+    // A copy, and the frame itself waits for the verdict.
+    @hidden
+    action tell_and_withhold() {
+        meta.punt_reason = punt_reason_t.MOVE;
+        meta.withheld = drop_reason_t.CLAIM_DATA;
+    }
+
+    // The controller knows already.
+    @hidden
+    action withhold(drop_reason_t reason) {
+        meta.withheld = reason;
+        meta.recorded = 0;
+    }
+
+    @hidden
+    action refuse() {
+        meta.drop_reason = drop_reason_t.QUARANTINED;
+    }
+
+    @hidden
+    action pass() {
+        meta.recorded = 0;
+    }
+
+    @hidden
+    table judge_source {
+        key = {
+            meta.standing : ternary;
+            meta.watch : ternary;
+            meta.learn_addresses : ternary;
+            meta.forward_claimant : ternary;
+            meta.recorded : ternary;
+            meta.elsewhere : ternary;
+            meta.forward_stranger : ternary;
+            meta.announcement : ternary;
         }
-        if (source.apply().miss) {
-            recorded_location.apply();
+        actions = {
+            tell;
+            tell_here;
+            hold;
+            tell_and_withhold;
+            withhold;
+            refuse;
+            pass;
         }
+        const entries = {
+            //                        watch learn claimant recorded elsewhere stranger announcement
+            (standing_t.HERE,        1,    _,    _,       _,       _,        _,       _) : tell_here(punt_reason_t.ALIVE);
+            (standing_t.HERE,        _,    1,    _,       _,       _,        _,       1) : tell_here(punt_reason_t.LEARN);
+            (standing_t.HERE,        _,    _,    _,       _,       _,        _,       _) : tell_here(punt_reason_t.NONE);
+            (standing_t.CLAIMANT,    _,    _,    _,       _,       _,        _,       1) : withhold(drop_reason_t.CLAIM_HELD);
+            (standing_t.CLAIMANT,    _,    _,    0,       _,       _,        _,       _) : withhold(drop_reason_t.CLAIM_DATA);
+            (standing_t.CLAIMANT,    _,    _,    _,       _,       _,        _,       _) : pass();
+            (standing_t.QUARANTINED, _,    _,    _,       _,       _,        _,       _) : refuse();
+            // Nobody knows the host: the controller gets a copy to learn from, the frame goes its way.
+            (_,                      _,    _,    _,       0,       _,        _,       _) : tell(punt_reason_t.LEARN);
+            // Only for the moment between the two writes that record a host here: nothing to punt.
+            (_,                      _,    _,    _,       _,       0,        _,       _) : tell_here(punt_reason_t.NONE);
+            // Somewhere else, and its claim to be here is new: the controller must hear of it.
+            (_,                      _,    _,    _,       _,       _,        _,       1) : hold();
+            (_,                      _,    _,    _,       _,       _,        0,       _) : tell_and_withhold();
+            (_,                      _,    _,    _,       _,       _,        _,       _) : tell(punt_reason_t.MOVE);
+        }
+        const default_action = pass();
+    }
+
+    apply {
+        judge_source.apply();
     }
 }
 

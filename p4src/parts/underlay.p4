@@ -6,12 +6,14 @@
 #ifndef VOUCH_UNDERLAY_P4
 #define VOUCH_UNDERLAY_P4
 
-control Underlay(inout headers_t hdr, inout metadata_t meta) {
-    Decapsulate() decapsulate;
-
+// What the tables know of a packet's outer addresses. None of them waits for another, so that hardware can ask all at
+// once; whether the answers matter is decided afterwards.
+control UnderlayLookups(in headers_t hdr, inout metadata_t meta) {
     // The packet ends here.
     @name(".local_vtep.terminate")
-    action terminate() {}
+    action terminate() {
+        meta.terminates = 1;
+    }
 
     // Not ours: transit.
     @name(".local_vtep.transit")
@@ -30,20 +32,66 @@ control Underlay(inout headers_t hdr, inout metadata_t meta) {
         size = 16;
     }
 
-    // The next hop: the port to it and the MAC addresses of that link. The outer header is rewritten by the control.
+    // The peer behind this source address; its tunnel is where the frame came in.
+    @name(".underlay_peer.from_tunnel")
+    action from_tunnel(location_t location) {
+        meta.peer_location = location;
+    }
+
+    // Anybody can write a VXLAN header. Only configured peers are believed (RFC 7348, section 7).
+    @name(".underlay_peer.unknown_peer")
+    action unknown_peer() {
+        meta.peer_location = 0;
+    }
+
+    @name(".underlay_peer")
+    table underlay_peer {
+        key = {
+            hdr.ipv4.src : exact @name("src");
+        }
+        actions = {
+            from_tunnel;
+            @defaultonly unknown_peer;
+        }
+        const default_action = unknown_peer();
+        size = TUNNELS;
+    }
+
+    @name(".vni_to_bd.bridge")
+    action bridge(bd_t bd) {
+        meta.vni_known = 1;
+        meta.vni_bd = bd;
+    }
+
+    // RFC 7348, section 4.1: a frame is delivered only within its VNI; one that we do not serve has no receiver here.
+    @name(".vni_to_bd.unknown_vni")
+    action unknown_vni() {}
+
+    @name(".vni_to_bd")
+    table vni_to_bd {
+        key = {
+            hdr.vxlan.vni : exact @name("vni");
+        }
+        actions = {
+            bridge;
+            @defaultonly unknown_vni;
+        }
+        const default_action = unknown_vni();
+        size = BRIDGE_DOMAINS;
+    }
+
+    // The next hop: the port to it and the MAC addresses of that link.
     @name(".underlay_route.route")
     action route(port_t port, mac_t src_mac, mac_t dst_mac) {
-        meta.routed = 1;
+        meta.has_route = 1;
         meta.out_port = port;
-        hdr.ethernet.src = src_mac;
-        hdr.ethernet.dst = dst_mac;
+        meta.next_hop_src = src_mac;
+        meta.next_hop_dst = dst_mac;
     }
 
     // RFC 1812, section 5.2.4.3: no route, no forwarding. No ICMP error is generated.
     @name(".underlay_route.no_route")
-    action no_route() {
-        meta.drop_reason = drop_reason_t.NO_ROUTE;
-    }
+    action no_route() {}
 
     @name(".underlay_route")
     table underlay_route {
@@ -55,11 +103,46 @@ control Underlay(inout headers_t hdr, inout metadata_t meta) {
             @defaultonly no_route;
         }
         const default_action = no_route();
-        size = 4096;
+        size = UNDERLAY_ROUTES;
     }
 
     apply {
-        if (hdr.ethernet.dst != meta.router_mac) {
+        if (hdr.ipv4.isValid()) {
+            local_vtep.apply();
+            underlay_peer.apply();
+            underlay_route.apply();
+        }
+        if (hdr.vxlan.isValid()) {
+            vni_to_bd.apply();
+        }
+    }
+}
+
+control Underlay(inout headers_t hdr, inout metadata_t meta) {
+    Decapsulate() decapsulate;
+
+    // RFC 1624, equation 3, for the word of TTL and protocol, which is 0x0100 less: HC' = HC + 0x0100, and one more where
+    // that carries. Incremental, so it holds with IPv4 options too.
+    @hidden
+    action forward() {
+        meta.path = path_t.ROUTE;
+        hdr.ethernet.src = meta.next_hop_src;
+        hdr.ethernet.dst = meta.next_hop_dst;
+        hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
+        hdr.ipv4.checksum = hdr.ipv4.checksum + 0x0100;
+    }
+
+    @hidden
+    action forward_with_carry() {
+        meta.path = path_t.ROUTE;
+        hdr.ethernet.src = meta.next_hop_src;
+        hdr.ethernet.dst = meta.next_hop_dst;
+        hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
+        hdr.ipv4.checksum = hdr.ipv4.checksum + 0x0101;
+    }
+
+    apply {
+        if (meta.not_to_router != 0) {
             meta.drop_reason = drop_reason_t.NOT_ROUTER_MAC;
         } else if (!hdr.ipv4.isValid()) {
             meta.drop_reason = drop_reason_t.UNDERLAY_NOT_IPV4;
@@ -67,14 +150,16 @@ control Underlay(inout headers_t hdr, inout metadata_t meta) {
             meta.drop_reason = drop_reason_t.UNDERLAY_NOT_IPV4;
         } else if (meta.bad_ipv4_checksum == 1) {
             meta.drop_reason = drop_reason_t.OUTER_CHECKSUM;
-        } else if (local_vtep.apply().hit) {
+        } else if (meta.terminates == 1) {
             decapsulate.apply(hdr, meta);
         } else if (hdr.ipv4.ttl <= 1) {
             meta.drop_reason = drop_reason_t.TTL_EXPIRED;
-        } else if (underlay_route.apply().hit) {
-            hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
-            // The word of TTL and protocol is 0x0100 less: ~0x0100 in ones' complement.
-            hdr.ipv4.checksum = updated_checksum(hdr.ipv4.checksum, 0xfeff);
+        } else if (meta.has_route == 0) {
+            meta.drop_reason = drop_reason_t.NO_ROUTE;
+        } else if (hdr.ipv4.checksum >= 0xfeff) {
+            forward_with_carry();
+        } else {
+            forward();
         }
     }
 }

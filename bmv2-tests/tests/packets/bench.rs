@@ -196,7 +196,7 @@ impl Bench {
             Input::Frame(port, frame) => Ok(self.wire(*port).send(frame)?),
             Input::FromController([mode, bd, location], frame) => {
                 let header = self.info.packet_out()?;
-                let values = [("mode", *mode), ("bd", *bd), ("location", *location)];
+                let values = [("mode", *mode), ("bd", *bd), ("location", *location), ("zero", 0)];
                 let metadata = header.encode(&values.map(|(name, value)| (name, value.into())))?;
                 Ok(self.session.packet_out(frame.clone(), metadata).await?)
             }
@@ -259,10 +259,10 @@ impl Bench {
         Ok(Punt { header: values, frame: packet.payload.to_vec() })
     }
 
-    /// Every cell of both drop counters: which, index, packets, bytes.
+    /// Every cell of the counters of what did not get through: which, index, packets, bytes.
     async fn drop_counters(&self) -> Result<Vec<(&'static str, i64, i64, i64)>> {
         let mut cells = Vec::new();
-        for name in ["drops", "egress_drops"] {
+        for name in ["drops", "egress_drops", "policed_punts"] {
             let counter = self.session.read_counter(self.info.counter(name)?.id).await?;
             cells.extend(counter.into_iter().map(|(index, data)| (name, index, data.packet_count, data.byte_count)));
         }

@@ -90,6 +90,7 @@ pub(crate) fn entries() -> Vec<Entry> {
         entry("ingress_interface", &[3, 0], "access", &[1, 3]),
         entry("ingress_interface", &[4, 10], "access", &[1, 4]),
         entry("ingress_interface", &[4, 20], "access", &[2, 5]),
+        entry("ingress_interface", &[CPU_PORT.into(), 0], "controller", &[]),
         entry("local_vtep", &[ip(VTEP)], "terminate", &[]),
         Entry {
             prefix: 24,

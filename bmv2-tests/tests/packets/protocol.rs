@@ -11,8 +11,8 @@ use crate::entries::{Entry, entry, mac};
 use crate::frames::data;
 use crate::network::{self, A, B, NOBODY};
 
-/// The index of drops that the meter of LEARN refused.
-const LEARN_POLICED: i64 = 28;
+/// The punt reason of a host that no table knows.
+const LEARN: i64 = 1;
 
 /// Every entry and group is read back as it was written.
 pub(crate) async fn reads_back_what_was_written(bench: &mut Bench) -> Result<()> {
@@ -110,19 +110,19 @@ async fn packets_of(bench: &Bench, host: &TableEntry) -> Result<i64> {
 /// What is over the budget of a port and reason is counted and does not come; other ports have their own budget.
 pub(crate) async fn polices_punts_by_port(bench: &mut Bench) -> Result<()> {
     let meter = bench.info().meter("punt_meter")?.id;
-    // One packet, and no other for so long that it does not matter here. Index: class LEARN is 0, then the port.
+    // One packet, and no other for so long that it does not matter here. Index: reason LEARN, then the port.
     let one = MeterConfig { cir: 1, cburst: 1, pir: 1, pburst: 1, eburst: 0 };
-    bench.session().set_meter(meter, 2, Some(one)).await?;
+    bench.session().set_meter(meter, LEARN << 9 | 2, Some(one)).await?;
     let flood = vec![Input::Frame(2, data(B, NOBODY)); 4];
     let outcome = bench.observe(&[], &flood).await?;
     let other_port = bench.observe(&[], &[Input::Frame(3, data(A, NOBODY))]).await?;
-    bench.session().set_meter(meter, 2, None).await?;
+    bench.session().set_meter(meter, LEARN << 9 | 2, None).await?;
     let unlimited = bench.observe(&[], &flood).await?;
 
     expect_equal("frames forwarded", &outcome.frames.len(), &4)?;
     expect_equal("punts", &outcome.punts.len(), &1)?;
     let drops: Vec<_> = outcome.drops.iter().map(|(_, index, packets, _)| (*index, *packets)).collect();
-    expect_equal("drops", &drops, &vec![(LEARN_POLICED, 3)])?;
+    expect_equal("drops", &drops, &vec![(LEARN, 3)])?;
     expect_equal("punts of another port", &other_port.punts.len(), &1)?;
     expect_equal("punts without a limit", &unlimited.punts.len(), &4)
 }

@@ -10,7 +10,7 @@ use crate::counters::DropReason;
 use crate::entry::TABLE_SHAPES;
 use crate::error::{BindError, Mismatch};
 use crate::packet::{self, BoundHeader};
-use crate::punt::PuntMeter;
+use crate::punt::{PuntMeter, PuntReason};
 
 /// The program's tables, headers, meters and counters as one P4Info numbers them. Everything that is written to that
 /// switch or read from it goes through here.
@@ -23,6 +23,7 @@ pub struct Tables {
     pub(crate) punt_meter: u32,
     pub(crate) drops: u32,
     pub(crate) egress_drops: u32,
+    pub(crate) policed_punts: u32,
 }
 
 /// A table's ids, in the order of its shape.
@@ -52,6 +53,7 @@ impl Tables {
             punt_meter: binder.meter("punt_meter", PuntMeter::CELLS),
             drops: binder.counter("drops", DropReason::CELLS),
             egress_drops: binder.counter("egress_drops", DropReason::CELLS),
+            policed_punts: binder.counter("policed_punts", PuntReason::CELLS),
         };
         match binder.mismatches.is_empty() {
             true => Ok(tables),

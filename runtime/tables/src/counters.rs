@@ -8,6 +8,7 @@ use crate::bind::Tables;
 use crate::codec::decode_key;
 use crate::entry::{INGRESS_INTERFACE, SOURCE};
 use crate::error::DecodeError;
+use crate::punt::PuntReason;
 use crate::tables::{IngressInterfaceKey, SourceKey};
 
 /// Packets and bytes.
@@ -45,6 +46,8 @@ pub enum Counted {
     IngressInterface(IngressInterfaceKey),
     /// Frames dropped.
     Drop(Pipeline, DropReason),
+    /// Copies, and frames for the controller only, that were over the budget of their port and reason.
+    Policed(PuntReason),
 }
 
 impl Tables {
@@ -55,7 +58,7 @@ impl Tables {
             let entry = DirectCounterEntry { table_entry: Some(table_entry), data: None };
             entity::Entity::DirectCounterEntry(entry)
         });
-        let indexed = [self.drops, self.egress_drops]
+        let indexed = [self.drops, self.egress_drops, self.policed_punts]
             .map(|counter_id| entity::Entity::CounterEntry(CounterEntry { counter_id, index: None, data: None }));
         direct.into_iter().chain(indexed).map(|entity| Entity { entity: Some(entity) }).collect()
     }
@@ -76,14 +79,16 @@ impl Tables {
                 Ok(Some((counted, count)))
             }
             Some(entity::Entity::CounterEntry(found)) => {
-                let pipeline = match found.counter_id {
-                    id if id == self.drops => Pipeline::Ingress,
-                    id if id == self.egress_drops => Pipeline::Egress,
+                let index = found.index.as_ref().map_or(0, |index| index.index);
+                let dropped = |pipeline| DropReason::from_index(index).map(|reason| Counted::Drop(pipeline, reason));
+                let counted = match found.counter_id {
+                    id if id == self.drops => dropped(Pipeline::Ingress),
+                    id if id == self.egress_drops => dropped(Pipeline::Egress),
+                    id if id == self.policed_punts => PuntReason::from_index(index).map(Counted::Policed),
                     id => return Err(DecodeError::UnknownId { what: "counter", id }),
                 };
                 let count = found.data.as_ref().map_or(Count::default(), Count::from);
-                let reason = found.index.as_ref().and_then(|index| DropReason::from_index(index.index));
-                Ok(reason.map(|reason| (Counted::Drop(pipeline, reason), count)))
+                Ok(counted.map(|counted| (counted, count)))
             }
             _ => Err(DecodeError::Foreign("an entity that counts nothing")),
         }
@@ -141,10 +146,6 @@ drop_reasons! {
     25 BackToOrigin "BACK_TO_ORIGIN" "Known unicast to where it came from.",
     26 TunnelToTunnel "TUNNEL_TO_TUNNEL" "Known unicast from tunnel to tunnel without hairpin.",
     27 BadPacketOut "BAD_PACKET_OUT" "From the controller, with an unknown mode.",
-    28 PuntLearnPoliced "PUNT_LEARN_POLICED" "Punt over budget: LEARN.",
-    29 PuntMovePoliced "PUNT_MOVE_POLICED" "Punt over budget: MOVE.",
-    30 PuntProbeReplyPoliced "PUNT_PROBE_REPLY_POLICED" "Punt over budget: PROBE_REPLY.",
-    31 PuntAlivePoliced "PUNT_ALIVE_POLICED" "Punt over budget: ALIVE.",
     32 NoEncapsulation "NO_ENCAPSULATION" "To a tunnel without encapsulation.",
     33 NoVni "NO_VNI" "To a tunnel from a bridge domain without VNI.",
     34 NoAccessTag "NO_ACCESS_TAG" "To an access interface without tag rule.",

@@ -57,6 +57,8 @@ pub(crate) const PACKET_OUT: &[ParamShape] = &[
     ParamShape { name: "mode", bits: 8 },
     ParamShape { name: "bd", bits: 16 },
     ParamShape { name: "location", bits: 16 },
+    // What the program knows the header by.
+    ParamShape { name: "zero", bits: 56 },
 ];
 
 /// A header and where the shape's fields stand in it.
@@ -98,7 +100,7 @@ impl Tables {
         };
         let bound = &self.packet_out;
         let mut values = vec![None; bound.header.as_ref().map_or(0, |header| header.fields.len())];
-        for (&position, value) in bound.positions.iter().zip([mode, bd.to_bits(), location.to_bits()]) {
+        for (&position, value) in bound.positions.iter().zip([mode, bd.to_bits(), location.to_bits(), 0]) {
             values[position] = Some(u128::from(value));
         }
         let metadata = bound.header.as_ref().map(|header| header.encode_positions(&values));
@@ -116,6 +118,9 @@ impl Tables {
         };
         let bd = Bd::from_bits(value(1)).map_err(problem(1))?;
         let location = LocationId::from_bits(value(2)).map_err(problem(2))?;
+        if value(3) != 0 {
+            return Err(problem(3)(ValueError::Meaningless { value: value(3), kind: "zero" }));
+        }
         match value(0) {
             0 => Ok(PacketOut::Send { bd, location }),
             1 => Ok(PacketOut::Receive { bd, location }),

@@ -21,6 +21,14 @@ pub enum PuntReason {
 impl PuntReason {
     /// Every reason, in the order of the program.
     pub const ALL: [Self; 4] = [Self::Learn, Self::Move, Self::ProbeReply, Self::Alive];
+
+    /// Cells of the counter `policed_punts`, by reason.
+    pub(crate) const CELLS: u64 = 8;
+
+    /// The reason of a cell.
+    pub(crate) fn from_index(index: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| *reason as i64 == index)
+    }
 }
 
 impl fmt::Display for PuntReason {
@@ -58,18 +66,18 @@ pub struct PuntMeter {
 }
 
 impl PuntMeter {
-    /// 3 bits of class and 9 of port.
+    /// 3 bits of reason and 9 of port.
     pub(crate) const CELLS: u64 = 1 << 12;
 
-    /// The cell's index: class, then port.
+    /// The cell's index: reason, then port.
     pub fn index(self) -> i64 {
-        (self.reason as i64 - 1) << 9 | i64::from(self.port.get())
+        (self.reason as i64) << 9 | i64::from(self.port.get())
     }
 
     /// The cell at an index; None where no frame ever goes.
     pub fn from_index(index: i64) -> Option<Self> {
         let bits = u64::try_from(index).ok()?;
-        let reason = PuntReason::from_bits((bits >> 9) + 1).ok()?;
+        let reason = PuntReason::from_bits(bits >> 9).ok()?;
         let port = Port::from_bits(bits & 0x1ff).ok()?;
         Some(Self { reason, port })
     }
@@ -103,8 +111,8 @@ mod tests {
     #[test]
     fn every_cell_belongs_to_one_reason_and_port() {
         let port = Port::new(5).unwrap();
-        assert_eq!(PuntMeter { reason: PuntReason::Learn, port }.index(), 5);
-        assert_eq!(PuntMeter { reason: PuntReason::Alive, port }.index(), 3 * 512 + 5);
+        assert_eq!(PuntMeter { reason: PuntReason::Learn, port }.index(), 512 + 5);
+        assert_eq!(PuntMeter { reason: PuntReason::Alive, port }.index(), 4 * 512 + 5);
         let mut cells = 0;
         for index in 0..PuntMeter::CELLS as i64 {
             if let Some(cell) = PuntMeter::from_index(index) {

@@ -43,7 +43,7 @@ fn every_difference_is_told_at_once() {
         let bridge = info.actions.iter_mut().find(|it| it.preamble.as_ref().unwrap().name == "vni_to_bd.bridge");
         bridge.unwrap().params[0].bitwidth = 24;
         info.meters.clear();
-        info.counters[0].size = 8;
+        info.counters.iter_mut().find(|it| it.preamble.as_ref().unwrap().name == "drops").unwrap().size = 8;
         let packet_in = &mut info.controller_packet_metadata[0].metadata;
         packet_in.retain(|field| field.name != "recorded");
     });

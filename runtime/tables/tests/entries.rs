@@ -44,6 +44,10 @@ fn every_entry() -> Vec<((EntryKey, EntryAction), &'static str)> {
                 .with(IngressInterfaceAction::Underlay { router_mac: OURS }),
             "ingress_interface ingress_port=300 vlan_id=untagged: underlay router_mac=02:10:00:00:00:01",
         ),
+        (
+            IngressInterfaceKey { ingress_port: port, vlan_id: Tag::Untagged }.with(IngressInterfaceAction::Controller),
+            "ingress_interface ingress_port=300 vlan_id=untagged: controller",
+        ),
         (LocalVtepKey { dst: VTEP1 }.with(LocalVtepAction::Terminate), "local_vtep dst=10.0.0.1: terminate"),
         (
             UnderlayPeerKey { src: VTEP2 }.with(UnderlayPeerAction::FromTunnel { location: tunnel }),
@@ -280,5 +284,5 @@ fn idle_timeouts_are_whole_milliseconds() {
 fn everything_readable_is_asked_for() {
     let asked = tables().read_all();
     assert_eq!(asked.len(), p4info().tables().count() + 3);
-    assert_eq!(tables().read_counters().len(), 4);
+    assert_eq!(tables().read_counters().len(), 5);
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use vouch_mobility::{ClaimView, Destination, HostKey, HostView, Location};
 use vouch_net::MacAddr;
 use vouch_tables::{
-    AccessTagAction, AccessTagKey, Aged, Bd, BdVniAction, BdVniKey, CPU_SESSION, Change, CloneSession,
+    AccessTagAction, AccessTagKey, Aged, Bd, BdVniAction, BdVniKey, CPU_PORT, CPU_SESSION, Change, CloneSession,
     DestinationAction, DestinationKey, Dscp, EncapsulateAction, EncapsulateKey, EntryAction, EntryKey, FloodAction,
     FloodKey, Group, IngressInterfaceAction, IngressInterfaceKey, Ipv4Prefix, LocalVtepAction, LocalVtepKey,
     LocationId, LocationPortAction, LocationPortKey, MeterRate, Port, PuntMeter, PuntReason, RecordedLocationAction,
@@ -120,6 +120,10 @@ impl Wanted {
     fn punting(&mut self, config: &Config) {
         let session = EntryAction::CloneSession(CloneSession::to_cpu());
         self.ledger.set(EntryKey::CloneSession(CPU_SESSION), Some(session));
+        if let Some(ingress_port) = Port::new(CPU_PORT) {
+            let controller = IngressInterfaceKey { ingress_port, vlan_id: Tag::Untagged };
+            self.want(controller.with(IngressInterfaceAction::Controller));
+        }
         let Some(vtep) = &config.vtep else { return };
         let access = vtep.vnis.iter().flat_map(|vni| &vni.access).map(|interface| interface.port);
         let ports: BTreeSet<_> = access.chain(config.underlay.ports.iter().map(|underlay| underlay.port)).collect();

@@ -30,5 +30,7 @@ table! {
             /// The address that packets for this router carry.
             router_mac: MacAddr,
         },
+        /// The controller is behind it: frames carry a `packet_out` header.
+        "controller" Controller,
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use vouch_net::{MacAddr, Vni};
+use vouch_p4runtime::P4Info;
 use vouch_p4runtime::p4::v1::{self, PacketMetadata, entity};
 use vouch_tables::*;
 
@@ -44,6 +45,7 @@ pub(crate) fn port(number: u16) -> Port {
 }
 
 pub(crate) struct Bench {
+    info: P4Info,
     device: Device,
     tables: Tables,
 }
@@ -55,12 +57,15 @@ pub(crate) struct Outcome {
     pub(crate) frames: Vec<(u16, Vec<u8>)>,
     pub(crate) punts: Vec<(PacketIn, Vec<u8>)>,
     pub(crate) drops: Vec<(Pipeline, DropReason)>,
+    pub(crate) policed: Vec<PuntReason>,
 }
 
 impl Bench {
     /// The picture in `main.rs`, with no host known.
     pub(crate) fn new() -> Self {
-        let mut bench = Self { device: Device::new(), tables: Tables::bind(&p4info()).expect("our own P4Info") };
+        let info = P4Info::from_text(crate::P4INFO).expect("our own P4Info");
+        let tables = Tables::bind(&info).expect("our own P4Info");
+        let mut bench = Self { device: Device::new(info.clone()), info, tables };
         let interface = |number, vlan_id| IngressInterfaceKey { ingress_port: port(number), vlan_id };
         let vlan = VlanId::new(20).unwrap();
         for (number, tag, domain) in
@@ -106,6 +111,7 @@ impl Bench {
             bench.insert(DestinationKey { bd: domain, mac: PROBE }.with(DestinationAction::ProbeReply));
         }
         bench.insert((EntryKey::MulticastGroup(Group::pair(0).unwrap()), members(&[access(1), tunnel(1)])));
+        bench.insert(interface(CPU_PORT, Tag::Untagged).with(IngressInterfaceAction::Controller));
         bench.insert((EntryKey::CloneSession(CPU_SESSION), EntryAction::CloneSession(CloneSession::to_cpu())));
         bench
     }
@@ -163,15 +169,12 @@ impl Bench {
 
     /// One frame in by a port.
     pub(crate) fn send(&mut self, port: u16, frame: &[u8]) -> Outcome {
-        let before = self.drops();
+        let before = (self.drops(), self.policed());
         let out = self.device.process(port, frame);
-        let mut drops = Vec::new();
-        for (old, new) in before.iter().zip(self.drops()) {
-            drops.extend(std::iter::repeat_n(new.0, (new.1 - old.1) as usize));
-        }
+        let (drops, policed) = (rise(before.0, self.drops()), rise(before.1, self.policed()));
         let (punts, mut frames): (Vec<_>, Vec<_>) = out.into_iter().partition(|(port, _)| *port == CPU_PORT);
         frames.sort();
-        Outcome { frames, punts: punts.iter().map(|(_, bytes)| self.punt(bytes)).collect(), drops }
+        Outcome { frames, punts: punts.iter().map(|(_, bytes)| self.punt(bytes)).collect(), drops, policed }
     }
 
     /// One VXLAN packet in from a peer, by the peer's port, in VNI 5005.
@@ -183,9 +186,9 @@ impl Bench {
     /// One frame from the controller.
     pub(crate) fn send_from_controller(&mut self, header: PacketOut, frame: &[u8]) -> Outcome {
         let message = self.tables.packet_out(header, frame.to_vec());
-        // The header on the wire of the CPU port: the fields in order, mode of one byte, the others of two.
+        // The header on the wire of the CPU port: the fields in order.
         let mut bytes = Vec::new();
-        for (field, width) in message.metadata.iter().zip([1, 2, 2]) {
+        for (field, width) in message.metadata.iter().zip([1, 2, 2, 7]) {
             bytes.extend(std::iter::repeat_n(0, width - field.value.len()));
             bytes.extend(&field.value);
         }
@@ -195,10 +198,9 @@ impl Bench {
 
     /// Header and frame of what came out of the CPU port.
     fn punt(&self, bytes: &[u8]) -> (PacketIn, Vec<u8>) {
-        let info = p4info();
         let mut rest = bytes;
         let mut metadata = Vec::new();
-        for field in &info.packet_in().expect("the program's header").fields {
+        for field in &self.info.packet_in().expect("the program's header").fields {
             let (value, behind) = rest.split_at(field.width as usize / 8);
             metadata.push(PacketMetadata { metadata_id: field.id, value: value.to_vec() });
             rest = behind;
@@ -216,13 +218,27 @@ impl Bench {
         }
         counts
     }
+
+    fn policed(&self) -> Vec<(PuntReason, u64)> {
+        let count = |reason: PuntReason| self.device.counter("policed_punts", reason as i64);
+        PuntReason::ALL.into_iter().map(|reason| (reason, count(reason))).collect()
+    }
+}
+
+/// What rose between two readings of the same counters, once for each step.
+fn rise<T>(before: Vec<(T, u64)>, after: Vec<(T, u64)>) -> Vec<T>
+where
+    T: Clone,
+{
+    let steps = |((_, old), (of, new)): ((T, u64), (T, u64))| std::iter::repeat_n(of, (new - old) as usize);
+    before.into_iter().zip(after).flat_map(steps).collect()
 }
 
 impl Outcome {
     /// The frame left by this port and nothing else happened.
     #[track_caller]
     pub(crate) fn sent(&self, port: u16) -> &[u8] {
-        assert!(self.punts.is_empty() && self.drops.is_empty(), "{self:?}");
+        assert!(self.punts.is_empty() && self.drops.is_empty() && self.policed.is_empty(), "{self:?}");
         match &self.frames[..] {
             [(out, frame)] if *out == port => frame,
             _ => panic!("expected one frame out of port {port}: {self:?}"),
@@ -233,7 +249,14 @@ impl Outcome {
     #[track_caller]
     pub(crate) fn dropped(&self, reason: DropReason) {
         assert_eq!(self.drops, [(Pipeline::Ingress, reason)], "{self:?}");
-        assert!(self.frames.is_empty() && self.punts.is_empty(), "{self:?}");
+        assert!(self.frames.is_empty() && self.punts.is_empty() && self.policed.is_empty(), "{self:?}");
+    }
+
+    /// The controller was to get a copy, and the port had said too much already; nothing else happened.
+    #[track_caller]
+    pub(crate) fn policed(&self, reason: PuntReason) {
+        assert_eq!(self.policed, [reason], "{self:?}");
+        assert!(self.frames.is_empty() && self.punts.is_empty() && self.drops.is_empty(), "{self:?}");
     }
 
     /// The controller got it, and this is what it was told.

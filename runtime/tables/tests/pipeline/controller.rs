@@ -59,12 +59,26 @@ fn a_place_that_is_not_there_is_a_counted_drop() {
 fn what_the_controller_gets_wrong_is_a_counted_drop() {
     let mut bench = Bench::new();
     let frame = data(host(1), PROBE);
-    let with_header = |mode: u8, location: u16| [&[mode, 0, 5][..], &location.to_be_bytes(), &frame].concat();
+    let with_header = |mode: u8, location: u16| [&[mode, 0, 5][..], &location.to_be_bytes(), &[0; 7], &frame].concat();
     assert_eq!(bench.send(CPU_PORT, &with_header(0, 1)).ports(), [1]);
     bench.send(CPU_PORT, &with_header(2, 1)).dropped(DropReason::BadPacketOut);
     bench.send(CPU_PORT, &with_header(0, 0)).dropped(DropReason::NoLocationPort);
-    bench.send_from_controller(send(access(1)), &tagged(20, &frame)).dropped(DropReason::StackedTag);
+    bench.send_from_controller(send(access(1)), &tagged(20, &frame)).dropped(DropReason::UnknownInterface);
+    bench.send_from_controller(send(access(1)), &tagged(0, &frame)).dropped(DropReason::StackedTag);
     bench.send_from_controller(send(access(1)), &frame[..10]).dropped(DropReason::Malformed);
     // Cut inside the packet_out header.
     bench.send(CPU_PORT, &[0, 0]).dropped(DropReason::Malformed);
+    // Without one.
+    bench.send(CPU_PORT, &frame).dropped(DropReason::UnknownInterface);
+}
+
+#[test]
+fn nobody_else_speaks_for_the_controller() {
+    let mut bench = Bench::new();
+    let frame = data(host(1), PROBE);
+    let forged = [&[0, 0, 5, 0, 3, 0, 0, 0, 0, 0, 0, 0][..], &frame].concat();
+    assert_eq!(bench.send(CPU_PORT, &forged).ports(), [3]);
+    bench.send(1, &forged).dropped(DropReason::BadSourceMac);
+    bench.send(10, &forged).dropped(DropReason::BadSourceMac);
+    bench.send(7, &forged).dropped(DropReason::UnknownInterface);
 }

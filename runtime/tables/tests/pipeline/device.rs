@@ -21,11 +21,11 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    pub(crate) fn new() -> Self {
-        let program = Program::load(vouch_tables::DEVICE_CONFIG).expect("the engine takes our program");
+    pub(crate) fn new(info: P4Info) -> Self {
+        let program = Program::load(crate::PROGRAM).expect("the engine takes our program");
         let switch = Switch::new(Arc::new(program), SwitchConfig::default());
         let worker = Worker::new(&switch);
-        Self { info: vouch_tables::p4info(), switch, worker, now: Micros(1_000_000) }
+        Self { info, switch, worker, now: Micros(1_000_000) }
     }
 
     /// One frame in; what comes out, with its port.
@@ -42,7 +42,7 @@ impl Device {
 
     /// The UDP ports that carry VXLAN besides the assigned one.
     pub(crate) fn set_vxlan_ports(&mut self, ports: &[u16]) {
-        let set = self.switch.program().value_set("vxlan_ports").expect("a value set of the program");
+        let set = self.switch.program().value_set(crate::VXLAN_PORTS).expect("a value set of the program");
         let member = |port: &u16| ValueSetMember { value: port.to_be_bytes().to_vec(), mask: None };
         let members: Vec<_> = ports.iter().map(member).collect();
         self.switch.set_value_set(set, &members).expect("accepted");

@@ -93,7 +93,9 @@ fn what_could_not_be_encapsulated_is_refused() {
     let frame = |length: usize| ethernet(host(3), host(1), 0x88b5, &vec![0; length - 14]);
     let longest = 65535 - 36;
     assert_eq!(bench.send(1, &frame(longest)).sent(3).len(), longest);
-    bench.send(1, &frame(longest + 1)).dropped(DropReason::TooLong);
+    if crate::INGRESS_KNOWS_LENGTH {
+        bench.send(1, &frame(longest + 1)).dropped(DropReason::TooLong);
+    }
 }
 
 #[test]

@@ -7,6 +7,15 @@
 //!            port 4, untagged ── access4 ─ bd 6, VNI 6006 ┘         └ tunnel2 ── port 11 ── 10.0.0.3
 //! ```
 
+/// The program under test.
+pub(crate) const P4INFO: &str = vouch_tables::P4INFO_TEXT;
+pub(crate) const PROGRAM: &[u8] = vouch_tables::DEVICE_CONFIG;
+
+/// Whether ingress compares lengths with the frame's own.
+pub(crate) const INGRESS_KNOWS_LENGTH: bool = true;
+/// Its value set of UDP ports that carry VXLAN.
+pub(crate) const VXLAN_PORTS: &str = "VtepParser.frame_parser.vxlan_ports";
+
 mod bench;
 mod device;
 mod frames;

@@ -228,11 +228,11 @@ fn a_punt_over_budget_is_dropped_and_counted() {
     assert_eq!((0..2).map(|_| bench.send(1, &unknown).punts.len()).sum::<usize>(), 2);
     let over = bench.send(1, &unknown);
     assert_eq!((over.ports(), over.punts.len()), (vec![11], 0), "of a copy only the copy is dropped");
-    assert_eq!(over.drops, [(Pipeline::Ingress, DropReason::PuntLearnPoliced)]);
+    assert_eq!((over.policed, over.drops), (vec![PuntReason::Learn], vec![]));
 
     assert_eq!(bench.send(1, &announcement(host(1))).punts.len(), 1, "MOVE has a budget of its own");
     assert_eq!(bench.send(1, &announcement(host(1))).punts.len(), 1);
-    bench.send(1, &announcement(host(1))).dropped(DropReason::PuntMovePoliced);
+    bench.send(1, &announcement(host(1))).policed(PuntReason::Move);
     assert_eq!(bench.send(1, &data(PROBE, host(1))).punts.len(), 1, "and so has PROBE_REPLY,");
     assert_eq!(bench.send(3, &announcement(host(1))).punts.len(), 1, "and every port");
 }
@@ -247,7 +247,7 @@ fn every_reason_has_its_own_police() {
     }
     assert_eq!(bench.send(1, &data(host(9), host(1))).punts.len(), 1);
     let over = bench.send(1, &data(host(9), host(1)));
-    assert_eq!((over.ports(), over.drops), (vec![11], vec![(Pipeline::Ingress, DropReason::PuntAlivePoliced)]));
+    assert_eq!((over.ports(), over.policed, over.drops), (vec![11], vec![PuntReason::Alive], vec![]));
     assert_eq!(bench.send(1, &data(PROBE, host(1))).punts.len(), 1);
-    bench.send(1, &data(PROBE, host(1))).dropped(DropReason::PuntProbeReplyPoliced);
+    bench.send(1, &data(PROBE, host(1))).policed(PuntReason::ProbeReply);
 }
