@@ -24,7 +24,7 @@ mod tables;
 mod types;
 mod value;
 
-pub use artifacts::{DEVICE_CONFIG, P4INFO_TEXT, p4info};
+pub use artifacts::{DEVICE_CONFIG, P4INFO_TEXT, TOFINO_MODEL, TOFINO_P4INFO_TEXT, p4info, tofino_p4info};
 pub use bind::Tables;
 pub use codec::Aged;
 pub use counters::{Count, Counted, DropReason, Pipeline};

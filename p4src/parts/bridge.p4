@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where metadata ends with ingress (TNA): what travels in front of a frame between ingress and egress. One header for
+// frames on their way, another for copies to the controller; the first byte says which.
+
+#ifndef VOUCH_BRIDGE_P4
+#define VOUCH_BRIDGE_P4
+
+const bit<8> BRIDGED_FRAME = 1;
+const bit<8> BRIDGED_COPY = 2;
+
+header bridge_t {
+    bit<8> kind;
+    @padding bit<5> reserved;
+    bit<1> flooded;
+    // path_t
+    bit<2> path;
+    bd_t bd;
+    location_t in_location;
+    // 0 of a replica: its instance is the location.
+    location_t out_location;
+    // Less than zero: what ingress has stripped.
+    bit<16> frame_bytes;
+}
+
+header copy_t {
+    bit<8> kind;
+    // punt_reason_t
+    bit<8> reason;
+    @padding bit<7> reserved;
+    port_t ingress_port;
+    bd_t bd;
+    location_t in_location;
+    location_t recorded;
+}
+
+#endif

@@ -1,0 +1,33 @@
+//! The tests of `pipeline`, on the TNA program: its parsers and controls, with v1model playing the hardware around them
+//! (`p4src/tna_model`).
+
+/// The program under test.
+pub(crate) const P4INFO: &str = vouch_tables::TOFINO_P4INFO_TEXT;
+pub(crate) const PROGRAM: &[u8] = vouch_tables::TOFINO_MODEL;
+
+/// Whether ingress compares lengths with the frame's own.
+pub(crate) const INGRESS_KNOWS_LENGTH: bool = false;
+/// The value set of its ingress parser.
+pub(crate) const VXLAN_PORTS: &str = "ModelParser.frame_parser.vxlan_ports";
+
+#[path = "pipeline/bench.rs"]
+mod bench;
+#[path = "pipeline/device.rs"]
+mod device;
+#[path = "pipeline/frames.rs"]
+mod frames;
+
+#[path = "pipeline/controller.rs"]
+mod controller;
+#[path = "pipeline/decapsulation.rs"]
+mod decapsulation;
+#[path = "pipeline/destination.rs"]
+mod destination;
+#[path = "pipeline/encapsulation.rs"]
+mod encapsulation;
+#[path = "pipeline/interfaces.rs"]
+mod interfaces;
+#[path = "pipeline/source.rs"]
+mod source;
+#[path = "pipeline/transit.rs"]
+mod transit;
