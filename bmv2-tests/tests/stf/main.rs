@@ -1,0 +1,3 @@
+//! The STF reader: every statement, and every mistake.
+
+mod grammar;
