@@ -5,7 +5,7 @@
 //! [`Target`](vouch_lab::target::Target) like the embedded switch. Where BMv2, `ip` or the right to make a namespace is
 //! missing, the tests are skipped and say why.
 //!
-//! [`stf`] reads tests that others wrote, for any program.
+//! [`stf`] plays tests that others wrote, for any program.
 
 #[cfg(target_os = "linux")]
 pub mod harness;

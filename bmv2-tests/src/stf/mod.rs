@@ -8,14 +8,36 @@
 //! ```
 //!
 //! p4c has a test of this kind for nearly every program of its own, and p4testgen writes them for any program. [`parse`] reads
-//! one.
+//! one, [`Rules`] finds out what its names mean in a program, a [`Player`] plays it on a [`Device`], and a [`Suite`] does
+//! so with folders of tests. The rules are those of p4c's runner for BMv2, `bmv2stf.py`, with these differences:
+//!
+//! * A frame that comes out of a port which the test does not name is a failure. `bmv2stf.py` cannot see such frames;
+//!   [`Options::named_ports_only`] overlooks them as well.
+//! * `remove all`, `no_packet` and `check_counter` do something, and a value of a ternary field without `*` is exact, however
+//!   few digits it has.
+//! * Names are found in more ways: see [`Rules`].
+//!
+//! Each test starts with a switch as the program makes it.
 
+mod device;
+mod embedded;
+mod names;
 mod parse;
+mod play;
+mod report;
+mod rules;
 mod scan;
 mod statement;
+mod suite;
 
+pub use device::{Device, Problem};
+pub use embedded::Embedded;
 pub use parse::parse;
+pub use play::{Options, Player};
+pub use report::{Failure, Outcome};
+pub use rules::{Entry, Rules};
 pub use statement::{Bits, Call, Cell, Check, Command, Comparison, Key, MirrorTo, Pattern, Rate, Statement, Unit};
+pub use suite::{Program, Suite, Summary};
 
 /// A line that is no statement.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,3 +1,4 @@
-//! The STF reader: every statement, and every mistake.
+//! The STF player, from the grammar to a folder of tests.
 
 mod grammar;
+mod playing;
