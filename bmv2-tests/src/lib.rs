@@ -13,6 +13,7 @@ pub mod harness;
 mod namespace;
 #[cfg(target_os = "linux")]
 mod process;
+pub mod rig;
 #[cfg(target_os = "linux")]
 mod socket;
 pub mod stf;
