@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
-use vouch_bmv2_tests::stf::{Options, Program, Suite, Summary};
+use clap::{Parser, ValueEnum};
+use vouch_bmv2_tests::stf::{Options, Program, Remote, Rules, Suite, Summary, named_ports};
+use vouch_lab::target::{Embedded, Target};
 use vouch_p4runtime::P4Info;
 
 /// Play STF tests and compare what comes out with what they expect.
@@ -22,6 +23,9 @@ struct Arguments {
     /// Its P4Info, as text
     #[arg(long, requires = "json")]
     p4info: Option<PathBuf>,
+    /// What to play the tests on
+    #[arg(long, value_enum, default_value_t, conflicts_with = "programs")]
+    target: On,
     /// Tests, or folders of tests
     #[arg(required_unless_present = "programs", conflicts_with = "programs")]
     paths: Vec<PathBuf>,
@@ -43,8 +47,28 @@ struct Arguments {
     verbose: bool,
 }
 
+/// What tests are played on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum On {
+    /// The packet engine, in this process
+    #[default]
+    Embedded,
+    /// The embedded switch, over P4Runtime and links in this process
+    Server,
+    /// simple_switch_grpc, over P4Runtime and veth pairs in a network namespace
+    Bmv2,
+}
+
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    let arguments = Arguments::parse();
+    // Starts this process anew, so nothing may come before.
+    if arguments.target == On::Bmv2
+        && let Err(reason) = bmv2::enter()
+    {
+        eprintln!("stf: {reason}");
+        return ExitCode::from(2);
+    }
+    match run(&arguments) {
         Ok(Summary { failed: 0, .. }) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
@@ -54,7 +78,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<Summary, Box<dyn std::error::Error>> {
+fn run(arguments: &Arguments) -> Result<Summary, Box<dyn std::error::Error + Send + Sync>> {
     let options = Options { named_ports_only: arguments.named_ports_only, frame_check_sequence: arguments.fcs };
     let mut suite = Suite::new(io::stdout().lock(), arguments.verbose);
     if let (Some(tests), Some(jsons)) = (&arguments.programs, &arguments.json_folder) {
@@ -64,10 +88,51 @@ fn run(arguments: &Arguments) -> Result<Summary, Box<dyn std::error::Error>> {
             Some(path) => Some(Arc::new(P4Info::from_text(&read(path)?)?)),
             None => None,
         };
-        let mut program = Program::embedded(read(json)?.as_bytes(), info, options)?;
+        let json = read(json)?;
+        let rules = Program::rules(json.as_bytes(), info)?;
+        let remote = |target: &dyn Target| start(target, &rules, &json, &arguments.paths, options);
+        let mut program = match arguments.target {
+            On::Embedded => Program::embedded(rules, options),
+            On::Server => remote(&Embedded::default())?,
+            On::Bmv2 => remote(&*bmv2::target()?)?,
+        };
         suite.play(&mut program, &arguments.paths)?;
     }
     Ok(suite.close()?)
+}
+
+fn start(
+    target: &dyn Target,
+    rules: &Rules,
+    json: &str,
+    tests: &[PathBuf],
+    options: Options,
+) -> Result<Program, Box<dyn std::error::Error + Send + Sync>> {
+    let device = Remote::start(target, &named_ports(tests)?, rules, json.as_bytes())?;
+    Ok(Program::new(rules.clone(), Box::new(device), options))
+}
+
+#[cfg(target_os = "linux")]
+mod bmv2 {
+    use vouch_bmv2_tests::Bmv2;
+    pub(super) use vouch_bmv2_tests::harness::enter;
+
+    pub(super) fn target() -> std::io::Result<Box<Bmv2>> {
+        Bmv2::new().map(Box::new)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod bmv2 {
+    use vouch_lab::target::Target;
+
+    pub(super) fn enter() -> Result<(), String> {
+        Err("veth pairs and network namespaces are Linux's".into())
+    }
+
+    pub(super) fn target() -> Result<Box<dyn Target>, String> {
+        enter().map(|()| -> Box<dyn Target> { unreachable!("refused above") })
+    }
 }
 
 fn read(path: &PathBuf) -> Result<String, String> {

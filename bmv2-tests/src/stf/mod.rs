@@ -21,9 +21,11 @@
 
 mod device;
 mod embedded;
+mod encode;
 mod names;
 mod parse;
 mod play;
+mod remote;
 mod report;
 mod rules;
 mod scan;
@@ -34,10 +36,11 @@ pub use device::{Device, Problem};
 pub use embedded::Embedded;
 pub use parse::parse;
 pub use play::{Options, Player};
+pub use remote::Remote;
 pub use report::{Failure, Outcome};
 pub use rules::{Entry, Rules};
 pub use statement::{Bits, Call, Cell, Check, Command, Comparison, Key, MirrorTo, Pattern, Rate, Statement, Unit};
-pub use suite::{Program, Suite, Summary};
+pub use suite::{Program, Suite, Summary, named_ports};
 
 /// A line that is no statement.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

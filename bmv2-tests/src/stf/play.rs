@@ -13,6 +13,9 @@ use super::statement::{Cell, Check, Command, Pattern, Rate, Statement, Unit};
 /// Bytes of a frame check sequence.
 const FCS: usize = 4;
 
+/// How often a test is played whose frames may have been overtaken.
+const ATTEMPTS: usize = 8;
+
 /// What a test leaves open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -49,23 +52,37 @@ impl Player {
 
     /// Play a test from a fresh start.
     pub fn play(&self, test: &[Statement], device: &mut dyn Device) -> Outcome {
+        let mut attempts = 1;
+        loop {
+            let outcome = match self.attempt(test, device) {
+                Ok(failures) if failures.is_empty() => return Outcome::Passed,
+                Ok(failures) => Outcome::Failed(failures),
+                Err(problem) => Outcome::NotRun(problem.to_string()),
+            };
+            if attempts == ATTEMPTS || !device.retry() {
+                return outcome;
+            }
+            attempts += 1;
+        }
+    }
+
+    fn attempt(&self, test: &[Statement], device: &mut dyn Device) -> Result<Vec<Failure>, Problem> {
         let mut progress = Progress::default();
         let mut failures = Vec::new();
-        if let Err(problem) = device.reset() {
-            return Outcome::NotRun(problem.to_string());
-        }
+        device.reset()?;
         for Statement { line, command } in test {
             match self.step(*line, command, &mut progress, device) {
                 Ok(()) => {}
                 Err(Problem::Wrong(problem)) => failures.push(Failure::Statement { line: *line, problem }),
-                Err(Problem::Unsupported(problem)) => return Outcome::NotRun(format!("line {line}: {problem}")),
+                Err(Problem::Unsupported(problem)) => {
+                    return Err(Problem::Unsupported(format!("line {line}: {problem}")));
+                }
+                Err(Problem::Late) => return Err(Problem::Late),
             }
         }
-        match device.received() {
-            Ok(frames) => failures.extend(self.compare(progress, frames)),
-            Err(problem) => return Outcome::NotRun(problem.to_string()),
-        }
-        if failures.is_empty() { Outcome::Passed } else { Outcome::Failed(failures) }
+        let frames = device.received()?;
+        failures.extend(self.compare(progress, frames));
+        Ok(failures)
     }
 
     fn step(

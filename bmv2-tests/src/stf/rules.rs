@@ -51,6 +51,10 @@ impl Rules {
         self.info.as_deref()
     }
 
+    pub(super) fn shared_info(&self) -> Option<Arc<P4Info>> {
+        self.info.clone()
+    }
+
     /// What `add` adds.
     ///
     /// # Errors

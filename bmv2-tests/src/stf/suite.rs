@@ -1,5 +1,6 @@
 //! Many tests: of one program, or each of a program of its own.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use super::parse::{COMMAND, parse};
 use super::play::{Options, Player};
 use super::report::{Failure, Outcome};
 use super::rules::Rules;
+use super::statement::Command;
 
 /// A program with its tests' device.
 pub struct Program {
@@ -28,19 +30,15 @@ impl fmt::Debug for Program {
 }
 
 impl Program {
-    /// A program on the embedded switch.
-    ///
-    /// # Errors
-    /// What the packet engine does not know is [`Problem::Unsupported`].
-    pub fn embedded(json: &[u8], info: Option<Arc<P4Info>>, options: Options) -> Result<Self, Problem> {
-        let rules = Self::rules(json, info)?;
-        let device = Embedded::new(rules.program().clone(), SwitchConfig::default());
-        Ok(Self::on(rules, Box::new(device), options))
+    /// A program on any device.
+    pub fn new(rules: Rules, device: Box<dyn Device>, options: Options) -> Self {
+        Self { player: Player::new(rules, options), device }
     }
 
-    /// A program on any device.
-    pub fn on(rules: Rules, device: Box<dyn Device>, options: Options) -> Self {
-        Self { player: Player::new(rules, options), device }
+    /// A program on the embedded switch, without a server.
+    pub fn embedded(rules: Rules, options: Options) -> Self {
+        let device = Embedded::new(rules.program().clone(), SwitchConfig::default());
+        Self::new(rules, Box::new(device), options)
     }
 
     /// The rules of a program.
@@ -128,10 +126,10 @@ impl<W: std::io::Write> Suite<W> {
             let json = jsons.join(path.file_name().unwrap_or_default()).with_extension("json");
             let outcome = match fs::read(&json) {
                 Err(error) => Outcome::NotRun(format!("{}: {error}", json.display())),
-                Ok(json) => match Program::embedded(&json, None, options) {
-                    Ok(mut program) => program.play(&path),
-                    Err(Problem::Unsupported(problem)) => Outcome::NotRun(problem),
+                Ok(json) => match Program::rules(&json, None) {
+                    Ok(rules) => Program::embedded(rules, options).play(&path),
                     Err(Problem::Wrong(problem)) => broken(problem),
+                    Err(problem) => Outcome::NotRun(problem.to_string()),
                 },
             };
             self.note(&path, outcome)?;
@@ -168,6 +166,23 @@ impl<W: std::io::Write> Suite<W> {
         }
         Ok(())
     }
+}
+
+/// Every port that a test of these names: a switch with wires needs to know them before.
+///
+/// # Errors
+/// A path that cannot be read.
+pub fn named_ports(paths: &[PathBuf]) -> std::io::Result<Vec<u16>> {
+    let mut ports = BTreeSet::new();
+    for path in tests(paths)? {
+        // A test that cannot be read is reported when it is played.
+        for statement in parse(&fs::read_to_string(path)?).unwrap_or_default() {
+            if let Command::Packet { port, .. } | Command::Expect { port, .. } = statement.command {
+                ports.insert(port);
+            }
+        }
+    }
+    Ok(ports.into_iter().collect())
 }
 
 /// The files of these paths, in the order of their names within each folder.

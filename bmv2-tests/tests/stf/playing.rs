@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use vouch_bmv2_tests::stf::{Options, Program, Suite, Summary};
+use vouch_bmv2_tests::stf::{Options, Program, Remote, Suite, Summary, named_ports};
+use vouch_lab::target::Embedded;
 use vouch_p4runtime::P4Info;
 
 const JSON: &[u8] = include_bytes!("../../../p4src/build/vtep.json");
@@ -49,7 +50,8 @@ fn played(tests: &[(&str, &str)], info: bool, options: Options) -> (String, Summ
         fs::write(folder.path().join(name), text).expect("a file");
     }
     let info = info.then(|| Arc::new(P4Info::from_text(INFO).expect("a P4Info")));
-    let mut program = Program::embedded(JSON, info, options).expect("a program");
+    let rules = Program::rules(JSON, info).expect("a program");
+    let mut program = Program::embedded(rules, options);
     let mut printed = Vec::new();
     let mut suite = Suite::new(&mut printed, true);
     suite.play(&mut program, &[folder.path().to_owned()]).expect("playing");
@@ -115,6 +117,58 @@ fn what_a_test_leaves_open_is_an_option() {
     let exact = bridge("expect 3 02000000000b 02000000000a 88b5 00010203 $\n");
     let options = Options { frame_check_sequence: true, ..Options::default() };
     assert_eq!(played(&[("1.stf", &exact)], false, options).1, Summary { passed: 1, failed: 0, skipped: 0 });
+}
+
+#[test]
+fn over_p4runtime_it_is_the_same() {
+    let rules = || Program::rules(JSON, Some(Arc::new(P4Info::from_text(INFO).expect("a P4Info")))).expect("a program");
+    let folder = tempfile::tempdir().expect("a folder");
+    let replicated = "
+add ingress_interface ingress_port:2 vlan_id:0 access(bd:1, location:2)
+add source bd:1 mac:0x02000000000a location:2 here(watch:0, learn_addresses:0)
+add flood bd:1 flood_to(group:7)
+add access_tag location:3 untagged()
+add access_tag location:4 tagged(vlan_id:20)
+mc_mgrp_create 7
+mc_node_create 3 3
+mc_node_create 4 4
+mc_node_associate 7 0
+mc_node_associate 7 1
+packet 2 02000000000b 02000000000a 88b5 00010203
+expect 3 02000000000b 02000000000a 88b5 00010203
+expect 4 02000000000b 02000000000a 8100 0014 88b5 00010203
+";
+    let forward = bridge("expect 3 02000000000b ************ 88b5 00010203 $\n");
+    let tests = [
+        ("1.stf", replicated.to_owned()),
+        ("2.stf", forward.clone()),
+        ("3.stf", "packet 2 02000000000b 02000000000a 88b5 00010203\nno_packet\n".to_owned()),
+        ("4.stf", bridge("expect 3 02000000000b 02000000000a 88b5 0001ff03 $\n")),
+        ("5.stf", bridge("check_counter drops(0) packets == 0\n")),
+        ("6.stf", replicated.to_owned()),
+        ("7.stf", bridge("remove all\npacket 2 02000000000b 02000000000a 88b5 00010203\nexpect 3 02000000000b\n")),
+    ];
+    for (name, text) in &tests {
+        fs::write(folder.path().join(name), text).expect("a file");
+    }
+    let paths = [folder.path().to_owned()];
+    let ports = named_ports(&paths).expect("ports");
+    assert_eq!(ports, [2, 3, 4]);
+    let device = Remote::start(&Embedded::default(), &ports, &rules(), JSON).expect("a switch");
+    let mut printed = Vec::new();
+    let mut suite = Suite::new(&mut printed, true);
+    let mut program = Program::new(rules(), Box::new(device), Options::default());
+    suite.play(&mut program, &paths).expect("playing");
+    let summary = suite.close().expect("closing");
+    let printed = String::from_utf8(printed).expect("text");
+    let printed = printed.replace(&format!("{}/", folder.path().display()), "");
+    assert_eq!(
+        printed,
+        "failed: 4.stf: line 8: the frame out of port 3 differs at byte 16: it has 18 bytes; expected 18 bytes\n    0010  \
+         want  ff 03\n    0010  got   02 03\nnot run: 5.stf: line 8: counter `drops` cannot be read at the right moment \
+         over P4Runtime\n5 passed, 1 failed, 1 skipped\n"
+    );
+    assert_eq!(summary, Summary { passed: 5, failed: 1, skipped: 1 });
 }
 
 #[test]
