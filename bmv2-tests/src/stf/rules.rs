@@ -99,14 +99,20 @@ impl Rules {
     }
 
     fn field(&self, table: &TableInfo, name: &str) -> Result<usize> {
-        let error = match names::find("key field", name, table.key.iter().map(|field| field.name.as_str())) {
-            Ok(field) => return Ok(field),
-            Err(error) => error,
-        };
+        let find = |name: &str| names::find("key field", name, table.key.iter().map(|field| field.name.as_str()));
         let known = self.info().and_then(|info| info.table(&table.name).ok());
         let fields = known.iter().flat_map(|table| &table.fields).map(|field| field.name.as_str());
-        let found = names::find("key field", name, fields).ok().filter(|field| *field < table.key.len());
-        found.ok_or_else(|| Problem::wrong(format!("table `{}`: {error}", table.name)))
+        let found = find(name)
+            .or_else(|error| names::find("key field", name, fields).map_err(|_| error))
+            // Where P4_14 matches a header, its validity is meant.
+            .or_else(|error| find(&format!("{name}.$valid$")).map_err(|_| error))
+            .map_err(|error| Problem::wrong(format!("table `{}`: {error}", table.name)))?;
+        (found < table.key.len()).then_some(found).ok_or_else(|| {
+            Problem::wrong(format!(
+                "table `{}`: the P4Info has a key field `{name}` that the program has not",
+                table.name
+            ))
+        })
     }
 
     fn call(&self, table: TableId, info: &TableInfo, call: &Call) -> Result<ActionCall> {
@@ -155,9 +161,17 @@ fn field_match(field: &KeyFieldInfo, key: Option<&Key>) -> Result<Match> {
             Ok(Match::Ternary { value, mask: mask.to_bytes_be() })
         }
         MatchKind::Lpm => {
-            let prefix_len = length.unwrap_or_else(|| bits.saturating_sub(given.wild.count_ones() as u32));
+            let wild = given.wild.count_ones();
+            if given.wild != (BigUint::from(1_u8) << wild) - 1_u8 {
+                return Err(wrong("a `*` before a digit, but the field is matched by `lpm`".into()));
+            }
+            let wild = u32::try_from(wild).unwrap_or(u32::MAX);
+            let prefix_len = length.unwrap_or_else(|| bits.saturating_sub(wild));
+            if prefix_len > *bits {
+                return Err(wrong(format!("a prefix of {prefix_len} bits, but the field has {bits}")));
+            }
             // Bits beyond the prefix do not matter, so they need not be 0 in a test.
-            let beyond = bits.saturating_sub(prefix_len);
+            let beyond = bits - prefix_len;
             Ok(Match::Lpm { value: (&given.value >> beyond << beyond).to_bytes_be(), prefix_len })
         }
         _ if given.has_wild() => Err(wrong(format!("has a `*`, but the field is matched by `{}`", kind.name()))),
@@ -181,4 +195,63 @@ pub(super) fn bytes(value: &BigUint, bits: u32) -> std::result::Result<Vec<u8>, 
         return Err(format!("{value:#x} does not fit {bits} bits"));
     }
     Ok(value.to_bytes_be())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bits(value: u32, wild: u32, written: u32) -> Bits {
+        Bits { value: value.into(), wild: wild.into(), written }
+    }
+
+    fn matched(kind: MatchKind, key: Key) -> std::result::Result<Match, String> {
+        let field = KeyFieldInfo { name: "h.f".into(), kind, bits: 12 };
+        field_match(&field, Some(&key)).map_err(|problem| problem.to_string())
+    }
+
+    #[test]
+    fn a_ternary_value_counts_where_it_is_written_or_everywhere() {
+        let ternary = |value: &[u8], mask: &[u8]| Ok(Match::Ternary { value: value.to_vec(), mask: mask.to_vec() });
+        let match_of = |bits| matched(MatchKind::Ternary, Key::Value(bits));
+        assert_eq!(match_of(bits(0x0a, 0, 8)), ternary(&[0x0a], &[0x0f, 0xff]));
+        assert_eq!(match_of(bits(10, 0, 0)), ternary(&[0x0a], &[0x0f, 0xff]));
+        assert_eq!(match_of(bits(0x0a00, 0xff, 16)), ternary(&[0x0a, 0], &[0x0f, 0]));
+        assert_eq!(match_of(bits(0x20, 0x0f, 8)), ternary(&[0x20], &[0xf0]));
+        assert_eq!(match_of(bits(0, 0xffff, 16)), ternary(&[0], &[0]));
+    }
+
+    #[test]
+    fn a_prefix_is_a_length_or_what_is_before_the_first_star() {
+        let lpm = |value: &[u8], prefix_len| Ok(Match::Lpm { value: value.to_vec(), prefix_len });
+        assert_eq!(matched(MatchKind::Lpm, Key::Prefix(bits(0xabc, 0, 12), 8)), lpm(&[0x0a, 0xb0], 8));
+        assert_eq!(matched(MatchKind::Lpm, Key::Value(bits(0xa00, 0xff, 12))), lpm(&[0x0a, 0], 4));
+        assert_eq!(matched(MatchKind::Lpm, Key::Value(bits(7, 0, 0))), lpm(&[7], 12));
+        assert_eq!(matched(MatchKind::Lpm, Key::Value(bits(0, 0xfff, 12))), lpm(&[0], 0));
+    }
+
+    #[test]
+    fn what_a_field_cannot_be_is_refused() {
+        let refused = |kind, key| matched(kind, key).expect_err("refused");
+        assert_eq!(
+            refused(MatchKind::Exact, Key::Value(bits(0, 0xf, 4))),
+            "key field `h.f`: has a `*`, but the field is matched by `exact`"
+        );
+        assert_eq!(
+            refused(MatchKind::Ternary, Key::Prefix(bits(0, 0, 4), 4)),
+            "key field `h.f`: a prefix, but the field is matched by `ternary`"
+        );
+        assert_eq!(
+            refused(MatchKind::Lpm, Key::Value(bits(0x1000, 0, 16))),
+            "key field `h.f`: 0x1000 does not fit 12 bits"
+        );
+        assert_eq!(
+            refused(MatchKind::Lpm, Key::Value(bits(0, 0xf0, 8))),
+            "key field `h.f`: a `*` before a digit, but the field is matched by `lpm`"
+        );
+        assert_eq!(
+            refused(MatchKind::Lpm, Key::Prefix(bits(0, 0, 8), 13)),
+            "key field `h.f`: a prefix of 13 bits, but the field has 12"
+        );
+    }
 }
