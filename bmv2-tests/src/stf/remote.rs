@@ -219,7 +219,8 @@ impl Device for Remote {
         let wire = self.rig.wire(port);
         let wire = wire.ok_or_else(|| Problem::wrong(format!("the switch was started without port {port}")))?;
         self.in_flight = true;
-        wire.send(frame).map_err(|error| Problem::wrong(format!("port {port} does not take the frame: {error}")))
+        // An interface takes no frame that is shorter than an Ethernet header, which says nothing about the program.
+        wire.send(frame).map_err(|error| unreachable(format!("port {port} does not take the frame: {error}")))
     }
 
     fn wait(&mut self) -> Result<(), Problem> {
