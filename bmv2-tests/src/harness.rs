@@ -41,17 +41,18 @@ pub fn run(tests: Vec<Test>) -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Interfaces and ports have the same names in every test.
     arguments.test_threads = Some(1);
-    let missing = if arguments.list { None } else { namespace::missing() };
-    match &missing {
-        Some(reason) => println!("skipped: {reason}"),
-        None if arguments.list => {}
-        None => {
-            if let Err(error) = namespace::enter() {
-                eprintln!("cannot enter a network namespace: {error}");
-                return ExitCode::FAILURE;
-            }
+    let entered = if arguments.list { Ok(()) } else { enter() };
+    let missing = match entered {
+        Ok(()) => None,
+        Err(CannotRun::Missing(reason)) => {
+            println!("skipped: {reason}");
+            Some(reason)
         }
-    }
+        Err(broken @ CannotRun::Namespace(_)) => {
+            eprintln!("{broken}");
+            return ExitCode::FAILURE;
+        }
+    };
     let trials = tests.into_iter().map(|Test { name, body }| {
         let missing = missing.clone();
         let skipped = missing.is_some();
@@ -59,6 +60,27 @@ pub fn run(tests: Vec<Test>) -> ExitCode {
             .with_ignored_flag(skipped)
     });
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+/// Move this process into a network namespace of its own, by starting it anew there, so that BMv2 can run in it. To be called
+/// first thing in `main`, before there are threads.
+///
+/// # Errors
+/// What this machine lacks, or why it did not work.
+pub fn enter() -> Result<(), CannotRun> {
+    namespace::missing().map_or(Ok(()), |reason| Err(CannotRun::Missing(reason)))?;
+    namespace::enter().map_err(CannotRun::Namespace)
+}
+
+/// Why BMv2 cannot run here.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotRun {
+    /// The machine lacks something.
+    #[error("{0}")]
+    Missing(String),
+    /// It lacks nothing, but failed.
+    #[error("cannot enter a network namespace: {0}")]
+    Namespace(std::io::Error),
 }
 
 /// Run one test in a runtime of its own, and add the switches' logs to its failure.

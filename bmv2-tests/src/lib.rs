@@ -4,6 +4,8 @@
 //! A test binary has a `main` that calls [`harness::run`]; a test gets a [`Bmv2`], which is a
 //! [`Target`](vouch_lab::target::Target) like the embedded switch. Where BMv2, `ip` or the right to make a namespace is
 //! missing, the tests are skipped and say why.
+//!
+//! [`stf`] plays tests that others wrote, for any program.
 
 #[cfg(target_os = "linux")]
 pub mod harness;
@@ -11,8 +13,10 @@ pub mod harness;
 mod namespace;
 #[cfg(target_os = "linux")]
 mod process;
+pub mod rig;
 #[cfg(target_os = "linux")]
 mod socket;
+pub mod stf;
 #[cfg(target_os = "linux")]
 mod target;
 #[cfg(target_os = "linux")]

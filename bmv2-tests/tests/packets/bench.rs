@@ -4,32 +4,23 @@
 //! the controller. Each way out is a queue, so what has not come out before the barrier does not come out at all. Nothing
 //! waits for time to pass.
 
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::timeout;
-use vouch_lab::Wire;
-use vouch_lab::target::{Plant, Target};
-use vouch_lab::topology::{PortRef, Seat, SwitchSpec, Topology};
+pub(crate) use vouch_bmv2_tests::rig::Result;
+use vouch_bmv2_tests::rig::{PATIENCE, Rig};
+use vouch_lab::target::Target;
 use vouch_p4runtime::client::{Pipeline, Replica, clone_session, delete, insert, modify, multicast_group};
 use vouch_p4runtime::p4::v1::{PacketIn, Update};
-use vouch_p4runtime::{Event, EventReceiver, P4Info, Session, SessionConfig};
+use vouch_p4runtime::{Event, P4Info, Session};
 
 use crate::entries::Entry;
 use crate::frames::{BROADCAST, ethernet, hex, tagged};
 use crate::network::{self, BARRIER, BARRIER_BD, BARRIER_LOCATION, BARRIER_VLAN, CPU_PORT, PORTS, PROBE};
 
-/// What a step of the bench returns.
-pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
-
-/// How long anything may take that does not fail.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// An ethertype for experiments (IEEE 802), which the pipeline does not look into.
 const BARRIER_TYPE: u16 = 0x88b5;
-/// The name of the switch in its topology.
-const SWITCH: &str = "vtep1";
 
 /// What goes into the switch.
 #[derive(Clone)]
@@ -62,14 +53,8 @@ pub(crate) struct Punt {
 
 /// A switch under test.
 pub(crate) struct Bench {
-    name: String,
-    url: String,
-    /// Keeps the switch running.
-    _plant: Box<dyn Plant>,
-    session: Session,
-    events: EventReceiver,
+    rig: Rig,
     info: Arc<P4Info>,
-    wires: Vec<(u16, Wire)>,
     resting: Vec<Entry>,
     barriers: u32,
 }
@@ -77,46 +62,28 @@ pub(crate) struct Bench {
 impl Bench {
     /// Bring a switch up and give it the network's entries.
     pub(crate) async fn start(target: &dyn Target) -> Result<Self> {
-        let vni = vouch_net::Vni::new(network::VNIS[0])?;
-        let seat = |port| Seat { at: PortRef::new(SWITCH, port), vni };
-        let topology = Topology {
-            switches: vec![SwitchSpec { name: SWITCH.to_owned(), device_id: 1, vtep: Some(network::VTEP.into()) }],
-            cables: Vec::new(),
-            seats: PORTS.map(seat).to_vec(),
-            guests: Vec::new(),
-        };
-        let mut plant = target.build(&topology).await?;
-        let mut wires = Vec::new();
-        for seat in &topology.seats {
-            wires.push((seat.at.port, plant.take_wire(&seat.at).ok_or("a seat without a wire")?));
-        }
-        let url = plant.control(SWITCH).ok_or("a switch without a control port")?;
-        let (session, events) = Session::connect(SessionConfig::new(url.clone(), 1, 1))?;
-        timeout(PATIENCE, session.until_primary()).await?;
-
+        let rig = Rig::start(target, &PORTS).await?;
         let pipeline = pipeline()?;
         let info = pipeline.p4info().clone();
-        session.push_pipeline(&pipeline).await?;
-        let resting = network::entries();
-        let name = target.name().to_owned();
-        let bench = Self { name, url, _plant: plant, session, events, info, wires, resting, barriers: 0 };
+        rig.session.push_pipeline(&pipeline).await?;
+        let bench = Self { rig, info, resting: network::entries(), barriers: 0 };
         bench.rest().await?;
         Ok(bench)
     }
 
     /// What kind of switch it is.
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        &self.rig.name
     }
 
     /// Where it is controlled.
     pub(crate) fn url(&self) -> String {
-        self.url.clone()
+        self.rig.url.clone()
     }
 
     /// The controller's session.
     pub(crate) fn session(&self) -> &Session {
-        &self.session
+        &self.rig.session
     }
 
     /// The program's names.
@@ -128,14 +95,14 @@ impl Bench {
     pub(crate) async fn event<T>(&mut self, mut pick: impl FnMut(Event) -> Option<T>) -> Result<T> {
         timeout(PATIENCE, async {
             loop {
-                let event = self.events.recv().await.ok_or("the session ended")?;
+                let event = self.rig.events.recv().await.ok_or("the session ended")?;
                 if let Some(picked) = pick(event) {
                     return Ok(picked);
                 }
             }
         })
         .await
-        .map_err(|_| format!("{}: what was waited for did not happen", self.name))?
+        .map_err(|_| format!("{}: what was waited for did not happen", self.rig.name))?
     }
 
     async fn rest(&self) -> Result<()> {
@@ -148,15 +115,15 @@ impl Bench {
         for entry in &self.resting {
             updates.push(insert(entry.encode(&self.info)?));
         }
-        Ok(self.session.write(updates).await?)
+        Ok(self.rig.session.write(updates).await?)
     }
 
     /// Observe what the switch makes of some inputs, while it has these entries besides or instead of its own.
     pub(crate) async fn observe(&mut self, entries: &[Entry], inputs: &[Input]) -> Result<Outcome> {
         let (set, restore) = self.changes(entries)?;
-        self.session.write(set).await?;
+        self.rig.session.write(set).await?;
         let outcome = self.observe_inputs(inputs).await;
-        self.session.write(restore).await?;
+        self.rig.session.write(restore).await?;
         outcome
     }
 
@@ -193,12 +160,14 @@ impl Bench {
 
     async fn send(&self, input: &Input) -> Result<()> {
         match input {
-            Input::Frame(port, frame) => Ok(self.wire(*port).send(frame)?),
+            Input::Frame(port, frame) => {
+                Ok(self.rig.wire(*port).ok_or("a port that the switch does not have")?.send(frame)?)
+            }
             Input::FromController([mode, bd, location], frame) => {
                 let header = self.info.packet_out()?;
                 let values = [("mode", *mode), ("bd", *bd), ("location", *location), ("zero", 0)];
                 let metadata = header.encode(&values.map(|(name, value)| (name, value.into())))?;
-                Ok(self.session.packet_out(frame.clone(), metadata).await?)
+                Ok(self.rig.session.packet_out(frame.clone(), metadata).await?)
             }
         }
     }
@@ -217,23 +186,17 @@ impl Bench {
             };
             self.send(&input).await?;
         }
-        let mut frames = Vec::new();
-        for (port, wire) in &self.wires {
-            let end = tagged(BARRIER_VLAN, &ethernet(BROADCAST, BARRIER, BARRIER_TYPE, &number));
-            let before = timeout(PATIENCE, until(wire, &end)).await;
-            let before =
-                before.map_err(|_| format!("{}: the barrier did not come out of port {port}", self.name))??;
-            frames.extend(before.into_iter().map(|frame| (*port, frame)));
-        }
+        let end = tagged(BARRIER_VLAN, &ethernet(BROADCAST, BARRIER, BARRIER_TYPE, &number));
+        let frames = self.rig.frames_until(&end).await?;
         let punts = timeout(PATIENCE, self.punts_until(&number)).await;
-        let punts = punts.map_err(|_| format!("{}: the barrier did not come to the controller", self.name))??;
+        let punts = punts.map_err(|_| format!("{}: the barrier did not come to the controller", self.rig.name))??;
         Ok((frames, punts))
     }
 
     async fn punts_until(&mut self, number: &[u8]) -> Result<Vec<Punt>> {
         let mut punts = Vec::new();
         loop {
-            let packet = match self.events.recv().await {
+            let packet = match self.rig.events.recv().await {
                 Some(Event::PacketIn(packet)) => packet,
                 Some(Event::StreamError(error)) => return Err(format!("the switch refused: {error:?}").into()),
                 Some(_other) => continue,
@@ -263,16 +226,11 @@ impl Bench {
     async fn drop_counters(&self) -> Result<Vec<(&'static str, i64, i64, i64)>> {
         let mut cells = Vec::new();
         for name in ["drops", "egress_drops", "policed_punts"] {
-            let counter = self.session.read_counter(self.info.counter(name)?.id).await?;
+            let counter = self.rig.session.read_counter(self.info.counter(name)?.id).await?;
             cells.extend(counter.into_iter().map(|(index, data)| (name, index, data.packet_count, data.byte_count)));
         }
         cells.sort_unstable();
         Ok(cells)
-    }
-
-    fn wire(&self, port: u16) -> &Wire {
-        let found = self.wires.iter().find(|(number, _)| *number == port);
-        &found.expect("the network's ports are the switch's").1
     }
 }
 
@@ -280,20 +238,6 @@ impl Bench {
 pub(crate) fn pipeline() -> Result<Pipeline> {
     let info = P4Info::from_text(include_str!("../../../p4src/build/vtep.p4info.txtpb"))?;
     Ok(Pipeline::new(Arc::new(info), include_bytes!("../../../p4src/build/vtep.json").to_vec()))
-}
-
-/// Frames from a wire until the one that starts with `end`.
-async fn until(wire: &Wire, end: &[u8]) -> Result<Vec<Vec<u8>>> {
-    let (mut batch, mut before) = (Vec::new(), Vec::new());
-    loop {
-        wire.receive(&mut batch, 1).await?;
-        for frame in batch.drain(..) {
-            if frame.starts_with(end) {
-                return Ok(before);
-            }
-            before.push(frame);
-        }
-    }
 }
 
 impl fmt::Debug for Input {

@@ -1,0 +1,142 @@
+//! Plays STF tests: those that p4testgen wrote for one program, or p4c's own, each of which has a program.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, ValueEnum};
+use vouch_bmv2_tests::stf::{Options, Program, Remote, Rules, Suite, Summary, named_ports};
+use vouch_lab::target::{Embedded, Target};
+use vouch_p4runtime::P4Info;
+
+/// Play STF tests and compare what comes out with what they expect.
+///
+/// Prints a line for each test that failed or was not run, and closes with how many passed. Exits with 1 if any failed.
+#[derive(Debug, Parser)]
+#[command(name = "stf")]
+struct Arguments {
+    /// The program that p4c made for BMv2, which all the tests are for
+    #[arg(long, required_unless_present = "programs", conflicts_with = "programs")]
+    json: Option<PathBuf>,
+    /// Its P4Info, as text
+    #[arg(long, requires = "json")]
+    p4info: Option<PathBuf>,
+    /// What to play the tests on
+    #[arg(long, value_enum, default_value_t, conflicts_with = "programs")]
+    target: On,
+    /// Tests, or folders of tests
+    #[arg(required_unless_present = "programs", conflicts_with = "programs")]
+    paths: Vec<PathBuf>,
+    /// A folder of tests each of which is for the program of its own name
+    #[arg(long, requires = "json_folder")]
+    programs: Option<PathBuf>,
+    /// Where those programs are: NAME.json is for NAME.stf
+    #[arg(long, requires = "programs")]
+    json_folder: Option<PathBuf>,
+    /// Overlook frames out of ports that a test does not name, as p4c's runner does
+    #[arg(long)]
+    named_ports_only: bool,
+    /// Send frames with four bytes of a frame check sequence and take four off what comes out, which a Tofino parser does not
+    /// tell from data
+    #[arg(long)]
+    fcs: bool,
+    /// Show the bytes that differ
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+/// What tests are played on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum On {
+    /// The packet engine, in this process
+    #[default]
+    Embedded,
+    /// The embedded switch, over P4Runtime and links in this process
+    Server,
+    /// simple_switch_grpc, over P4Runtime and veth pairs in a network namespace
+    Bmv2,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // Starts this process anew, so nothing may come before.
+    if arguments.target == On::Bmv2
+        && let Err(reason) = bmv2::enter()
+    {
+        eprintln!("stf: {reason}");
+        return ExitCode::from(2);
+    }
+    match run(&arguments) {
+        Ok(Summary { failed: 0, .. }) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("stf: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<Summary, Box<dyn std::error::Error + Send + Sync>> {
+    let options = Options { named_ports_only: arguments.named_ports_only, frame_check_sequence: arguments.fcs };
+    let mut suite = Suite::new(io::stdout().lock(), arguments.verbose);
+    if let (Some(tests), Some(jsons)) = (&arguments.programs, &arguments.json_folder) {
+        suite.play_programs(tests, jsons, options)?;
+    } else if let Some(json) = &arguments.json {
+        let info = match &arguments.p4info {
+            Some(path) => Some(Arc::new(P4Info::from_text(&read(path)?)?)),
+            None => None,
+        };
+        let json = read(json)?;
+        let rules = Program::rules(json.as_bytes(), info)?;
+        let remote = |target: &dyn Target| start(target, &rules, &json, &arguments.paths, options);
+        let mut program = match arguments.target {
+            On::Embedded => Program::embedded(rules, options),
+            On::Server => remote(&Embedded::default())?,
+            On::Bmv2 => remote(&bmv2::target()?)?,
+        };
+        suite.play(&mut program, &arguments.paths)?;
+    }
+    Ok(suite.close()?)
+}
+
+fn start(
+    target: &dyn Target,
+    rules: &Rules,
+    json: &str,
+    tests: &[PathBuf],
+    options: Options,
+) -> Result<Program, Box<dyn std::error::Error + Send + Sync>> {
+    let device = Remote::start(target, &named_ports(tests)?, rules, json.as_bytes())?;
+    Ok(Program::new(rules.clone(), Box::new(device), options))
+}
+
+#[cfg(target_os = "linux")]
+mod bmv2 {
+    use vouch_bmv2_tests::Bmv2;
+    pub(super) use vouch_bmv2_tests::harness::enter;
+
+    pub(super) fn target() -> std::io::Result<Bmv2> {
+        Bmv2::new()
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod bmv2 {
+    use vouch_lab::target::Embedded;
+
+    const REASON: &str = "veth pairs and network namespaces are Linux's";
+
+    pub(super) fn enter() -> Result<(), &'static str> {
+        Err(REASON)
+    }
+
+    pub(super) fn target() -> Result<Embedded, &'static str> {
+        Err(REASON)
+    }
+}
+
+fn read(path: &PathBuf) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,89 @@
+//! Entries as P4Runtime writes them: what the engine knows by position, it knows by the ids of the P4Info.
+
+use vouch_p4runtime::P4Info;
+use vouch_p4runtime::client::insert;
+use vouch_p4runtime::p4::v1::action_profile_action::WatchKind;
+use vouch_p4runtime::p4::v1::field_match::{Exact, FieldMatchType, Lpm, Optional, Range, Ternary};
+use vouch_p4runtime::p4::v1::table_action::Type;
+use vouch_p4runtime::p4::v1::{
+    Action, ActionProfileAction, ActionProfileActionSet, ActionProfileMember, FieldMatch, TableAction, TableEntry,
+    Update, action,
+};
+use vouch_p4runtime::p4info::{MatchKind, Table};
+use vouch_p4runtime::value::canonical;
+use vouch_switch::{Match, Program};
+
+use super::device::Problem;
+use super::rules::Entry;
+
+/// An entry, and what has to be written before it: in a table with an action profile its action is a member.
+pub(super) struct Encoded {
+    pub(super) first: Option<Update>,
+    pub(super) entry: TableEntry,
+}
+
+/// Encode an entry, or where `default` is set what a table does on a miss. `member` is a member id that is free.
+pub(super) fn encode(
+    info: &P4Info,
+    program: &Program,
+    entry: &Entry,
+    default: bool,
+    member: u32,
+) -> Result<Encoded, Problem> {
+    let unknown = |error: vouch_p4runtime::p4info::UnknownName| Problem::wrong(error.to_string());
+    let name = program.table_info(entry.table).map_or("", |table| &table.name);
+    let table = info.table(name).map_err(unknown)?;
+    let called = program.action_info(entry.call.action).map_or("", |action| &action.name);
+    let known = table.action(called).map_err(unknown)?;
+    let params = known.params.iter().zip(&entry.call.params);
+    let params = params.map(|(param, value)| action::Param { param_id: param.id, value: canonical(value).to_vec() });
+    let action = Action { action_id: known.id, params: params.collect() };
+    let (first, action) = in_profile(info, table, action, member);
+    let matches = table.fields.iter().zip(&entry.matches).filter_map(|(field, wanted)| {
+        let kind = field_match(wanted, &field.kind)?;
+        Some(FieldMatch { field_id: field.id, field_match_type: Some(kind) })
+    });
+    let entry = TableEntry {
+        table_id: table.id,
+        r#match: matches.collect(),
+        priority: entry.priority,
+        action: Some(TableAction { r#type: Some(action) }),
+        is_default_action: default,
+        ..TableEntry::default()
+    };
+    Ok(Encoded { first, entry })
+}
+
+/// A table with an action profile takes a member of it, and one with a selector a group of its own.
+fn in_profile(info: &P4Info, table: &Table, action: Action, member_id: u32) -> (Option<Update>, Type) {
+    let Some(profile) = table.implementation.and_then(|id| info.action_profile_by_id(id)) else {
+        return (None, Type::Action(action));
+    };
+    if profile.with_selector {
+        let only = ActionProfileAction { action: Some(action), weight: 1, watch_kind: None::<WatchKind> };
+        let set = ActionProfileActionSet { action_profile_actions: vec![only], ..ActionProfileActionSet::default() };
+        return (None, Type::ActionProfileActionSet(set));
+    }
+    let member = ActionProfileMember { action_profile_id: profile.id, member_id, action: Some(action) };
+    (Some(insert(member)), Type::ActionProfileMemberId(member_id))
+}
+
+/// One field; `None` where it matches everything, which P4Runtime leaves out.
+fn field_match(wanted: &Match, kind: &MatchKind) -> Option<FieldMatchType> {
+    let short = |value: &[u8]| canonical(value).to_vec();
+    let nothing = |mask: &[u8]| mask.iter().all(|byte| *byte == 0);
+    Some(match wanted {
+        Match::Exact(value) => FieldMatchType::Exact(Exact { value: short(value) }),
+        Match::Valid(valid) => FieldMatchType::Exact(Exact { value: vec![u8::from(*valid)] }),
+        Match::Any | Match::Lpm { prefix_len: 0, .. } => return None,
+        Match::Ternary { mask, .. } if nothing(mask) => return None,
+        Match::Lpm { value, prefix_len } => {
+            FieldMatchType::Lpm(Lpm { value: short(value), prefix_len: i32::try_from(*prefix_len).unwrap_or(i32::MAX) })
+        }
+        Match::Ternary { value, .. } if *kind == MatchKind::Optional => {
+            FieldMatchType::Optional(Optional { value: short(value) })
+        }
+        Match::Ternary { value, mask } => FieldMatchType::Ternary(Ternary { value: short(value), mask: short(mask) }),
+        Match::Range { low, high } => FieldMatchType::Range(Range { low: short(low), high: short(high) }),
+    })
+}

@@ -1,0 +1,289 @@
+//! A switch behind P4Runtime as a [`Device`]: BMv2, or the embedded switch with its server.
+//!
+//! When has everything come out of a program that nobody knows? After a test, another program takes its place: `reflect`,
+//! which sends each frame back with a mark. A switch changes programs between packets, and BMv2 waits until the last
+//! packet has left (`SwitchWContexts::do_swap`). A frame that then goes into each port and comes back is behind everything the
+//! test has caused. If a frame of the test comes back with the mark, it was taken in after the change: the test says
+//! nothing and is played again, with more requests sent and answered before the change. Nothing waits for time to pass.
+//!
+//! A change of tables in the middle of a test can overtake frames as well, and there no mark tells. It waits for the same
+//! number of requests, and a test that fails with such a change in it is believed only when it fails with many.
+//!
+//! The change has another use: it empties all tables. Multicast groups and clone sessions it leaves, so they are taken away.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
+use vouch_lab::target::Target;
+use vouch_p4runtime::P4Info;
+use vouch_p4runtime::client::{Pipeline, Replica, clone_session, delete, insert, modify, multicast_group};
+use vouch_p4runtime::p4::v1::{
+    CounterData as WireCounterData, CounterEntry, Index, MeterConfig as WireMeterConfig, MeterEntry, Update,
+};
+use vouch_switch::{CounterData, MeterConfig, Program, ReplicationNode};
+
+use super::device::{Device, Problem};
+use super::encode::{Encoded, encode};
+use super::rules::{Entry, Rules};
+use super::statement::MirrorTo;
+use crate::rig::{Result as RigResult, Rig};
+
+/// The program that sends frames back, and its mark.
+const REFLECT: &[u8] = include_bytes!("reflect/reflect.json");
+const REFLECT_INFO: &str = include_str!("reflect/reflect.p4info.txtpb");
+const MARK: [u8; 8] = [0x9d, 0x3f, 0x6a, 0x1c, 0xb2, 0x74, 0xe8, 0x05];
+/// Most requests before a change.
+const MOST_REQUESTS: u32 = 128;
+/// The least length of a frame.
+const SHORTEST: usize = 60;
+
+/// A switch that is controlled over P4Runtime.
+#[derive(Debug)]
+pub struct Remote {
+    rig: Rig,
+    program: Arc<Program>,
+    info: Arc<P4Info>,
+    tested: Pipeline,
+    reflect: Pipeline,
+    /// Whether the program under test may have frames or state.
+    used: bool,
+    /// Frames were sent since the last change.
+    in_flight: bool,
+    /// Frames may have been overtaken in this test.
+    doubtful: bool,
+    /// Requests that are sent and answered before a change: time for the switch to take frames in.
+    settle: u32,
+    barriers: u64,
+    added: Vec<Update>,
+    members: u32,
+    groups: BTreeMap<u32, Vec<Replica>>,
+    sessions: BTreeSet<u16>,
+    /// Dropped last: the rig's tasks run in it.
+    runtime: Runtime,
+}
+
+impl Remote {
+    /// Bring up a switch with these ports for a program. Frames out of other ports are not seen.
+    ///
+    /// # Errors
+    /// What keeps the switch from running, or a missing P4Info.
+    pub fn start(target: &dyn Target, ports: &[u16], rules: &Rules, json: &[u8]) -> RigResult<Self> {
+        let info = rules.shared_info().ok_or("a switch behind P4Runtime needs the program's P4Info")?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let rig = runtime.block_on(Rig::start(target, ports))?;
+        let reflect = Pipeline::new(Arc::new(P4Info::from_text(REFLECT_INFO)?), REFLECT);
+        Ok(Self {
+            rig,
+            program: rules.program().clone(),
+            tested: Pipeline::new(info.clone(), json.to_vec()),
+            info,
+            reflect,
+            used: false,
+            in_flight: false,
+            doubtful: false,
+            settle: 1,
+            barriers: 0,
+            added: Vec::new(),
+            members: 0,
+            groups: BTreeMap::new(),
+            sessions: BTreeSet::new(),
+            runtime,
+        })
+    }
+
+    fn settle(&mut self) -> Result<(), Problem> {
+        if std::mem::take(&mut self.in_flight) {
+            for _ in 0..self.settle {
+                self.runtime.block_on(self.rig.session.running_cookie()).map_err(unreachable)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, updates: Vec<Update>) -> Result<(), Problem> {
+        self.doubtful |= self.in_flight;
+        self.settle()?;
+        self.runtime.block_on(self.rig.session.write(updates)).map_err(|error| match error.failed() {
+            [] => unreachable(error),
+            _ => Problem::wrong(error.to_string()),
+        })
+    }
+
+    fn push(&self, pipeline: &Pipeline) -> Result<(), Problem> {
+        self.runtime.block_on(self.rig.session.push_pipeline(pipeline)).map(|_| ()).map_err(unreachable)
+    }
+
+    /// Change programs, and gather what comes out before a frame that goes through the other one.
+    fn barrier(&mut self) -> Result<Vec<(u16, Vec<u8>)>, Problem> {
+        self.settle()?;
+        self.push(&self.reflect)?;
+        self.barriers += 1;
+        let number = self.barriers.to_be_bytes();
+        let mut frame = number.to_vec();
+        frame.resize(SHORTEST, 0);
+        for (_, wire) in &self.rig.wires {
+            wire.send(&frame).map_err(unreachable)?;
+        }
+        let end = [MARK, number].concat();
+        let frames = self.runtime.block_on(self.rig.frames_until(&end)).map_err(unreachable)?;
+        self.used = false;
+        self.forget()?;
+        Ok(frames)
+    }
+
+    /// Take away what a change of programs leaves. Some switches have forgotten it all the same.
+    fn forget(&mut self) -> Result<(), Problem> {
+        let sessions = std::mem::take(&mut self.sessions).into_iter();
+        let mut updates: Vec<_> = sessions.map(|session| delete(clone_session(session.into(), [], None))).collect();
+        let groups = std::mem::take(&mut self.groups).into_iter();
+        updates.extend(groups.map(|(group, replicas)| delete(multicast_group(group, replicas))));
+        self.added.clear();
+        self.members = 0;
+        if updates.is_empty() {
+            return Ok(());
+        }
+        match self.runtime.block_on(self.rig.session.write(updates)) {
+            Err(error) if error.failed().is_empty() => Err(unreachable(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Device for Remote {
+    fn name(&self) -> &str {
+        &self.rig.name
+    }
+
+    fn reset(&mut self) -> Result<(), Problem> {
+        if self.used {
+            // An earlier test was given up half-way: whatever comes is nobody's business.
+            self.barrier()?;
+        }
+        self.used = true;
+        self.doubtful = false;
+        self.push(&self.tested)
+    }
+
+    fn insert(&mut self, entry: &Entry) -> Result<(), Problem> {
+        self.members += 1;
+        let Encoded { first, entry } = encode(&self.info, &self.program, entry, false, self.members)?;
+        self.write(first.into_iter().collect())?;
+        self.write(vec![insert(entry.clone())])?;
+        self.added.push(delete(entry));
+        Ok(())
+    }
+
+    fn set_default(&mut self, entry: &Entry) -> Result<(), Problem> {
+        self.members += 1;
+        let Encoded { first, entry } = encode(&self.info, &self.program, entry, true, self.members)?;
+        self.write(first.into_iter().collect())?;
+        self.write(vec![modify(entry)])
+    }
+
+    fn remove_entries(&mut self) -> Result<(), Problem> {
+        let added = std::mem::take(&mut self.added);
+        self.write(added)
+    }
+
+    fn set_group(&mut self, group: u32, nodes: &[ReplicationNode]) -> Result<(), Problem> {
+        let replicas = nodes.iter().flat_map(|node| {
+            let instance = node.instance.into();
+            node.ports.iter().map(move |port| Replica { port: (*port).into(), instance })
+        });
+        let replicas: Vec<_> = replicas.collect();
+        let entity = multicast_group(group, replicas.iter().copied());
+        let known = self.groups.insert(group, replicas).is_some();
+        self.write(vec![if known { modify(entity) } else { insert(entity) }])
+    }
+
+    fn set_session(&mut self, session: u16, to: Option<MirrorTo>) -> Result<(), Problem> {
+        let replicas = match to {
+            None => {
+                self.sessions.remove(&session);
+                return self.write(vec![delete(clone_session(session.into(), [], None))]);
+            }
+            Some(MirrorTo::Port(port)) => vec![Replica { port: port.into(), instance: 0 }],
+            Some(MirrorTo::Group(group)) => {
+                let group = self.groups.get(&group);
+                group.cloned().ok_or_else(|| Problem::wrong("a clone session to a group that does not exist"))?
+            }
+        };
+        let entity = clone_session(session.into(), replicas, None);
+        let known = !self.sessions.insert(session);
+        self.write(vec![if known { modify(entity) } else { insert(entity) }])
+    }
+
+    fn send(&mut self, port: u16, frame: &[u8]) -> Result<(), Problem> {
+        let wire = self.rig.wire(port);
+        let wire = wire.ok_or_else(|| Problem::wrong(format!("the switch was started without port {port}")))?;
+        self.in_flight = true;
+        // An interface takes no frame that is shorter than an Ethernet header, which says nothing about the program.
+        wire.send(frame).map_err(|error| unreachable(format!("port {port} does not take the frame: {error}")))
+    }
+
+    fn wait(&mut self) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    fn received(&mut self) -> Result<Vec<(u16, Vec<u8>)>, Problem> {
+        let frames = self.barrier()?;
+        if frames.iter().any(|(_, frame)| frame.starts_with(&MARK)) {
+            self.doubtful = true;
+            return Err(Problem::Late);
+        }
+        Ok(frames)
+    }
+
+    fn retry(&mut self) -> bool {
+        if self.doubtful {
+            self.settle = (self.settle * 2).min(MOST_REQUESTS);
+        }
+        self.doubtful
+    }
+
+    fn counter(&mut self, counter: &str, _index: u64) -> Result<CounterData, Problem> {
+        Err(Problem::Unsupported(format!("counter `{counter}` cannot be read at the right moment over P4Runtime")))
+    }
+
+    fn entry_counter(&mut self, _entry: &Entry) -> Result<CounterData, Problem> {
+        Err(Problem::Unsupported("an entry's counter cannot be read at the right moment over P4Runtime".into()))
+    }
+
+    fn set_counter(&mut self, counter: &str, index: u64, data: CounterData) -> Result<(), Problem> {
+        let counter_id = self.info.counter(counter).map_err(|error| Problem::wrong(error.to_string()))?.id;
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let data = WireCounterData { packet_count: number(data.packets), byte_count: number(data.bytes) };
+        let index = Some(Index { index: number(index) });
+        self.write(vec![modify(CounterEntry { counter_id, index, data: Some(data) })])
+    }
+
+    fn set_register(&mut self, register: &str, _index: Option<u64>, _value: &[u8]) -> Result<(), Problem> {
+        Err(Problem::Unsupported(format!("register `{register}`: BMv2's P4Runtime server has no registers")))
+    }
+
+    fn set_meter(&mut self, meter: &str, index: Option<u64>, rates: MeterConfig) -> Result<(), Problem> {
+        let meter = self.info.meter(meter).map_err(|error| Problem::wrong(error.to_string()))?;
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let config = WireMeterConfig {
+            cir: number(rates.cir),
+            cburst: number(rates.cburst),
+            pir: number(rates.pir),
+            pburst: number(rates.pburst),
+            ..WireMeterConfig::default()
+        };
+        let cells = index.map_or(0..meter.size, |index| index..index + 1);
+        let meter_id = meter.id;
+        let entry = |cell| {
+            let index = Some(Index { index: number(cell) });
+            modify(MeterEntry { meter_id, index, config: Some(config), counter_data: None })
+        };
+        self.write(cells.map(entry).collect())
+    }
+}
+
+/// The switch or the way to it failed, which is not the test's fault.
+fn unreachable(error: impl Display) -> Problem {
+    Problem::Unsupported(error.to_string())
+}
