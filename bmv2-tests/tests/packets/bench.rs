@@ -62,8 +62,12 @@ pub(crate) struct Bench {
 impl Bench {
     /// Bring a switch up and give it the network's entries.
     pub(crate) async fn start(target: &dyn Target) -> Result<Self> {
+        Self::start_with(target, pipeline()?).await
+    }
+
+    /// The same with another build of the program.
+    pub(crate) async fn start_with(target: &dyn Target, pipeline: Pipeline) -> Result<Self> {
         let rig = Rig::start(target, &PORTS).await?;
-        let pipeline = pipeline()?;
         let info = pipeline.p4info().clone();
         rig.session.push_pipeline(&pipeline).await?;
         let bench = Self { rig, info, resting: network::entries(), barriers: 0 };
@@ -238,6 +242,12 @@ impl Bench {
 pub(crate) fn pipeline() -> Result<Pipeline> {
     let info = P4Info::from_text(include_str!("../../../p4src/build/vtep.p4info.txtpb"))?;
     Ok(Pipeline::new(Arc::new(info), include_bytes!("../../../p4src/build/vtep.json").to_vec()))
+}
+
+/// The VTEP program for Tofino, with v1model playing the hardware around it.
+pub(crate) fn tofino_pipeline() -> Result<Pipeline> {
+    let info = P4Info::from_text(include_str!("../../../p4src/build/tofino/vtep_model.p4info.txtpb"))?;
+    Ok(Pipeline::new(Arc::new(info), include_bytes!("../../../p4src/build/tofino/vtep_model.json").to_vec()))
 }
 
 impl fmt::Debug for Input {

@@ -16,6 +16,8 @@ mod network;
 #[cfg(target_os = "linux")]
 mod oracle;
 #[cfg(target_os = "linux")]
+mod programs;
+#[cfg(target_os = "linux")]
 mod protocol;
 
 #[cfg(target_os = "linux")]

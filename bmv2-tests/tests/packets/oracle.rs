@@ -8,13 +8,16 @@ use vouch_bmv2_tests::harness::{Test, TestResult};
 use vouch_lab::target::Embedded;
 
 use crate::bench::Bench;
-use crate::{cases, mutants, protocol};
+use crate::{cases, mutants, programs, protocol};
 
 /// All tests.
 pub(crate) fn tests() -> Vec<Test> {
     let mut tests = vec![
         Test::new("both_do_what_every_case_says_and_do_the_same", every_case),
         Test::new("both_do_the_same_to_damaged_packets", damaged_packets),
+        Test::new("the_program_for_tofino_does_the_same_on_bmv2", async |bmv2: Arc<Bmv2>| {
+            programs::compare(&*bmv2).await
+        }),
     ];
     macro_rules! protocol {
         ($($name:ident),* $(,)?) => {$(
