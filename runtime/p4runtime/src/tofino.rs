@@ -187,7 +187,8 @@ fn take_length(rest: &mut &[u8], part: &'static str) -> Result<usize, TofinoProg
 
 fn take<'a>(rest: &mut &'a [u8], part: &'static str, expected: usize) -> Result<&'a [u8], TofinoProgramError> {
     let left = rest.len();
-    let (taken, after) = rest.split_at_checked(expected).ok_or(TofinoProgramError::Truncated { part, expected, left })?;
+    let (taken, after) =
+        rest.split_at_checked(expected).ok_or(TofinoProgramError::Truncated { part, expected, left })?;
     *rest = after;
     Ok(taken)
 }
