@@ -65,8 +65,12 @@ pub struct SwitchConfig {
     pub role: Option<String>,
     /// TLS towards the switch; `None` is plaintext.
     pub tls: Option<ClientTls>,
-    /// The pipeline to run; `None` is the compiled program that comes with the agent.
+    /// The pipeline to run; `None` is the compiled program that comes with the agent, which is for BMv2.
     pub pipeline: Option<PipelineFiles>,
+    /// The port that leads to the controller, as the switch knows it.
+    pub cpu_port: u16,
+    /// How it is found out that a host is idle.
+    pub ageing: Ageing,
     /// Where "a port went down" comes from.
     pub link_status: LinkStatus,
 }
@@ -76,6 +80,26 @@ pub struct SwitchConfig {
 pub enum SwitchKind {
     /// v1model: BMv2's `simple_switch_grpc`, or the embedded switch.
     Bmv2,
+    /// TNA: a switch with a Tofino.
+    Tofino(TofinoServer),
+}
+
+/// The P4Runtime server of a Tofino switch. They take the pipeline in different forms, and differ in more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TofinoServer {
+    /// Stratum's `stratum_bfrt`.
+    Stratum,
+    /// The one of Intel's SDE.
+    Sde,
+}
+
+/// How it is found out that a host is idle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ageing {
+    /// The switch notifies of entries that were not used for their idle timeout.
+    Notifications,
+    /// The entries' packet counters are read from time to time.
+    Counters,
 }
 
 /// Where link state comes from. It is evidence: a host whose port is down has left it.
@@ -90,11 +114,36 @@ pub enum LinkStatus {
 
 /// A pipeline on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PipelineFiles {
+pub enum PipelineFiles {
+    /// For BMv2.
+    Bmv2 {
+        /// The P4Info in text form.
+        p4info: PathBuf,
+        /// The compiler's JSON.
+        device_config: PathBuf,
+    },
+    /// For Tofino.
+    Tofino {
+        /// The program's name, at most 100 bytes.
+        name: String,
+        /// The P4Info in text form.
+        p4info: PathBuf,
+        /// `tofino.bin`.
+        binary: PathBuf,
+        /// `context.json`.
+        context: PathBuf,
+        /// `bfrt.json`; always there for Stratum.
+        bfrt: Option<PathBuf>,
+    },
+}
+
+impl PipelineFiles {
     /// The P4Info in text form.
-    pub p4info: PathBuf,
-    /// What the compiler made for the switch: for BMv2 its JSON.
-    pub device_config: PathBuf,
+    pub fn p4info(&self) -> &PathBuf {
+        match self {
+            Self::Bmv2 { p4info, .. } | Self::Tofino { p4info, .. } => p4info,
+        }
+    }
 }
 
 /// TLS as a client of a switch.
@@ -133,17 +182,17 @@ pub struct VniConfig {
     pub forward_pending: bool,
 }
 
-/// A switch port: 9 bits in the pipeline, and neither the CPU port nor the drop port.
+/// A switch port, as the switch knows it: 9 bits in the pipeline. Which of them there are depends on the switch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Port(u16);
 
 impl Port {
-    /// The largest number that is a port; 510 is the CPU's, 511 drops.
-    pub const MAX: Self = Self(509);
+    /// The largest number that can be a port: 511 drops.
+    pub const MAX: Self = Self(510);
 
     /// Checks the number.
     pub const fn new(number: u16) -> Option<Self> {
-        if number >= 1 && number <= Self::MAX.0 { Some(Self(number)) } else { None }
+        if number <= Self::MAX.0 { Some(Self(number)) } else { None }
     }
 
     /// The number.

@@ -55,7 +55,7 @@ impl Agent {
     ///
     /// Needs a tokio runtime.
     pub fn start(config: Config, options: AgentOptions) -> Result<Self, SwitchSetupError> {
-        let program = Program::load(config.switch.pipeline.as_ref())?;
+        let program = Program::load(&config.switch)?;
         let (session, events) = Session::connect(session_config(&config, &program)?)?;
         warn_of_unset_probe_addresses(&config);
         let (commands, receiver) = mpsc::channel(16);

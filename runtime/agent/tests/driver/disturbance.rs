@@ -145,10 +145,10 @@ fn small_program(directory: &std::path::Path, size: u32) -> PipelineFiles {
     let (before, table) = json.split_once("\"name\" : \"destination\"").expect("the program has the table");
     let small = table.replacen("\"max_size\" : 131072", &format!("\"max_size\" : {size}"), 1);
     assert_ne!(small, table, "the size is there");
-    let files = PipelineFiles { p4info: directory.join("p4info.txtpb"), device_config: directory.join("small.json") };
-    std::fs::write(&files.p4info, vouch_tables::P4INFO_TEXT).expect("writable");
-    std::fs::write(&files.device_config, [before, "\"name\" : \"destination\"", &small].concat()).expect("writable");
-    files
+    let (p4info, device_config) = (directory.join("p4info.txtpb"), directory.join("small.json"));
+    std::fs::write(&p4info, vouch_tables::P4INFO_TEXT).expect("writable");
+    std::fs::write(&device_config, [before, "\"name\" : \"destination\"", &small].concat()).expect("writable");
+    PipelineFiles::Bmv2 { p4info, device_config }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

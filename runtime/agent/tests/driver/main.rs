@@ -87,7 +87,7 @@ async fn a_pipeline_without_a_needed_table_is_refused_by_name() {
     let json = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../p4src/build/vtep.json");
 
     let mut config = config(free_address());
-    config.switch.pipeline = Some(vouch_agent::config::PipelineFiles { p4info: path, device_config: json });
+    config.switch.pipeline = Some(vouch_agent::config::PipelineFiles::Bmv2 { p4info: path, device_config: json });
     let error = Agent::start(config, AgentOptions::default()).expect_err("a table is missing").to_string();
     assert!(error.contains("other.p4info.txtpb") && error.contains("`destination`"), "{error}");
 }
