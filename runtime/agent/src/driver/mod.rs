@@ -5,9 +5,10 @@
 //! | `task` | waits, feeds, flushes: the only part that acts |
 //! | `core` | facts in, decisions out, without I/O |
 //! | `wanted`, `ledger`, `numbering` | what the switch is to have, and what of it is not written yet |
-//! | `switch`, `ports` | bringing the switch to a known level, doing work on it, its link state |
+//! | `switch`, `ports`, `ageing` | bringing the switch to a known level, doing work on it, its link state, its idle hosts |
 //! | `frames`, `held` | reading punted frames, making probes, keeping frames that wait for a verdict |
 
+mod ageing;
 mod core;
 mod frames;
 mod held;
