@@ -82,6 +82,17 @@ impl Program {
     }
 }
 
+impl Program {
+    /// How many hosts the tables have room for, with a probe address in each of `vnis` networks, and as many claims as
+    /// hosts.
+    pub(crate) fn room_for_hosts(&self, vnis: usize) -> usize {
+        let size = |table| self.pipeline.p4info().table(table).map_or(0, |table| table.size);
+        let vnis = u64::try_from(vnis).unwrap_or(u64::MAX);
+        let room = [size("recorded_location"), size("destination").saturating_sub(vnis), size("source") / 2];
+        room.into_iter().min().and_then(|room| usize::try_from(room).ok()).unwrap_or(usize::MAX)
+    }
+}
+
 /// The pipeline in the form that the switch's server takes.
 fn device_config(files: &PipelineFiles, kind: SwitchKind) -> Result<Vec<u8>, SwitchSetupError> {
     let (name, p4info, binary, context, bfrt) = match files {
