@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use vouch_agent::{Agent, AgentEvent, AgentEventKind, AgentOptions, AgentStatus, Config};
 use vouch_mobility::Report;
 use vouch_net::MacAddr;
-use vouch_switch_server::{Endpoint, LinkConfig, ServerHandle, link};
+use vouch_switch_server::{Builder, Endpoint, LinkConfig, ServerHandle, link};
 
 use crate::kind::Kind;
 
@@ -25,8 +25,12 @@ pub(crate) struct Bench {
 }
 
 pub(crate) async fn switch(kind: Kind, address: SocketAddr) -> Bench {
+    switch_of(kind, kind.builder(), address).await
+}
+
+pub(crate) async fn switch_of(kind: Kind, builder: Builder, address: SocketAddr) -> Bench {
     let [(host1, port1), (host2, port2)] = [(); 2].map(|()| link(LinkConfig::default()));
-    let builder = kind.builder().device_id(1);
+    let builder = builder.device_id(1);
     let server = builder.port(kind.port(1).into(), port1).port(kind.port(2).into(), port2).build().expect("valid");
     // A switch that was just stopped may hold its address for a moment.
     let listener = loop {

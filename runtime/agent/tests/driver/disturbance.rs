@@ -147,10 +147,11 @@ async fn silence_while_nobody_could_be_asked_is_no_verdict(kind: Kind) {
 async fn an_entry_that_the_switch_refuses_holds_up_no_other_and_is_tried_again(kind: Kind) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let address = free_address();
-    let bench = switch(kind, address).await;
-    let mut config = config(kind, address);
     // Room for the probe address of both VNIs, and one host.
-    config.switch.pipeline = Some(kind.small_program(directory.path(), 3));
+    let (builder, pipeline) = kind.small(directory.path(), 3);
+    let bench = switch_of(kind, builder, address).await;
+    let mut config = config(kind, address);
+    config.switch.pipeline = pipeline.or(config.switch.pipeline);
     config.vtep.as_mut().expect("the demo's is a VTEP").host_ageing = Duration::from_secs(2);
     let mut agent = start(config);
     agent.ready().await;

@@ -14,8 +14,8 @@ const TOFINO_MODEL: &[u8] = include_bytes!("../../../../p4src/build/vtep.json");
 const TOFINO_BINARY: &[u8] = b"what the chip would run";
 const TOFINO_CONTEXT: &[u8] = b"{}";
 const TOFINO_BFRT: &[u8] = b"{}";
-/// BMv2's program has the port built in.
-const TOFINO_CPU_PORT: u16 = 510;
+/// As on a Tofino with two pipes.
+const TOFINO_CPU_PORT: u16 = 192;
 
 /// What sort of switch a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,34 +68,28 @@ impl Kind {
         }
     }
 
-    /// The pipeline with so much room in `destination` and no more.
-    pub(crate) fn small_program(self, directory: &Path, size: u32) -> PipelineFiles {
-        let p4info = directory.join("p4info.txtpb");
+    /// A switch that has so much room in `destination` and no more, whatever the P4Info says, and the pipeline for it where
+    /// it is not the usual one.
+    pub(crate) fn small(self, directory: &Path, size: u32) -> (Builder, Option<PipelineFiles>) {
         match self {
             Self::Bmv2 => {
-                let json = String::from_utf8(vouch_tables::DEVICE_CONFIG.to_vec()).expect("JSON is text");
-                let small = shrink(&json, "\"name\" : \"destination\"", "\"max_size\" : ", size);
-                let device_config = directory.join("small.json");
+                let (p4info, device_config) = (directory.join("p4info.txtpb"), directory.join("small.json"));
                 write(&p4info, vouch_tables::P4INFO_TEXT.as_bytes());
-                write(&device_config, small.as_bytes());
-                PipelineFiles::Bmv2 { p4info, device_config }
+                write(&device_config, small(vouch_tables::DEVICE_CONFIG, size).as_bytes());
+                (self.builder(), Some(PipelineFiles::Bmv2 { p4info, device_config }))
             }
-            Self::Tofino(_) => {
-                write(&p4info, shrink(TOFINO_P4INFO, "alias: \"destination\"", "size: ", size).as_bytes());
-                let [binary, context, bfrt] =
-                    ["tofino.bin", "context.json", "bfrt.json"].map(|name| files().join(name));
-                PipelineFiles::Tofino { name: "vtep".to_owned(), p4info, binary, context, bfrt: Some(bfrt) }
-            }
+            Self::Tofino(server) => (self.builder().tofino(server, small(TOFINO_MODEL, size)), None),
         }
     }
 }
 
-/// The first number behind `field` after `place` becomes `size`.
-fn shrink(text: &str, place: &str, field: &str, size: u32) -> String {
-    let (before, after) = text.split_once(place).expect("the program has the table");
-    let (between, number) = after.split_once(field).expect("the table has a size");
+/// The program with another size of `destination`.
+fn small(json: &[u8], size: u32) -> String {
+    let json = std::str::from_utf8(json).expect("JSON is text");
+    let (before, table) = json.split_once("\"name\" : \"destination\"").expect("the program has the table");
+    let (between, number) = table.split_once("\"max_size\" : ").expect("the table has a size");
     let rest = number.trim_start_matches(|digit: char| digit.is_ascii_digit());
-    [before, place, between, field, &size.to_string(), rest].concat()
+    format!("{before}\"name\" : \"destination\"{between}\"max_size\" : {size}{rest}")
 }
 
 /// Where the files of the program for Tofino are.

@@ -121,13 +121,9 @@ async fn a_host_that_falls_silent_is_asked_and_forgotten(kind: Kind) {
 
 #[tokio::test]
 async fn a_pipeline_that_no_tofino_can_run_is_refused() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let kind = Kind::Tofino(TofinoServer::Sde);
-    let mut config = config(kind, free_address());
-    let mut files = kind.small_program(directory.path(), 3);
-    let PipelineFiles::Tofino { binary, context, .. } = &mut files else { panic!("{files:?}") };
+    let mut config = config(Kind::Tofino(TofinoServer::Sde), free_address());
+    let Some(PipelineFiles::Tofino { binary, context, .. }) = &mut config.switch.pipeline else { panic!("{config:?}") };
     std::mem::swap(binary, context);
-    config.switch.pipeline = Some(files);
     let error = Agent::start(config, AgentOptions::default()).expect_err("the files are mixed up").to_string();
     assert!(error.contains("cannot run on a Tofino: the context.json is not JSON"), "{error}");
 }

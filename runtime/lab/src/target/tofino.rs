@@ -14,8 +14,8 @@ const CONTEXT: &[u8] = b"{}";
 const BFRT: &[u8] = b"{}";
 /// The same program, compiled for BMv2.
 pub(super) const MODEL: &[u8] = include_bytes!("../../../../p4src/build/vtep.json");
-/// BMv2's program has the port built in.
-pub(super) const CPU_PORT: u16 = 510;
+/// As on a Tofino with two pipes.
+pub(super) const CPU_PORT: u16 = 192;
 
 /// The fields of `switch` in an agent's configuration; the files that they name are put into `directory`.
 pub(super) fn switch_fields(server: TofinoServer, directory: &Path) -> io::Result<String> {
