@@ -21,4 +21,5 @@ mod vnis;
 pub(crate) use document::default_probe_mac;
 pub use load::{Checked, check};
 pub use problem::{ConfigErrors, Mark, Problem};
+pub use switch::{Ageing, ClientTls, LinkStatus, PipelineFiles, SwitchConfig, SwitchKind, TofinoServer};
 pub use types::*;

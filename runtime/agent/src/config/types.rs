@@ -8,6 +8,8 @@ use std::time::Duration;
 use vouch_mobility::{Advertise, During, Limits, MacPrefix, Timers, UnreachableOwner, VtepAddr};
 use vouch_net::{MacAddr, Vni};
 
+use super::switch::SwitchConfig;
+
 /// One agent: the switch it controls and what the switch is in the fabric.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -48,113 +50,6 @@ pub struct VtepConfig {
     pub quarantine: Quarantine,
     /// `false` trusts every announcement, which lets a forged one win. It exists to show what verification prevents.
     pub verify: bool,
-}
-
-/// The switch and how to reach it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SwitchConfig {
-    /// What sort of switch it is.
-    pub kind: SwitchKind,
-    /// Where its P4Runtime server listens: `http://HOST:PORT`, or `https://` with `tls`.
-    pub target: String,
-    /// The P4Runtime device id.
-    pub device_id: u64,
-    /// The P4Runtime election id; the highest controls the switch.
-    pub election_id: u128,
-    /// The P4Runtime role; `None` is the default role, with full access.
-    pub role: Option<String>,
-    /// TLS towards the switch; `None` is plaintext.
-    pub tls: Option<ClientTls>,
-    /// The pipeline to run; `None` is the compiled program that comes with the agent, which is for BMv2.
-    pub pipeline: Option<PipelineFiles>,
-    /// The port that leads to the controller, as the switch knows it.
-    pub cpu_port: u16,
-    /// How it is found out that a host is idle.
-    pub ageing: Ageing,
-    /// Where "a port went down" comes from.
-    pub link_status: LinkStatus,
-}
-
-/// What sort of switch runs the pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SwitchKind {
-    /// v1model: BMv2's `simple_switch_grpc`, or the embedded switch.
-    Bmv2,
-    /// TNA: a switch with a Tofino.
-    Tofino(TofinoServer),
-}
-
-/// The P4Runtime server of a Tofino switch. They take the pipeline in different forms, and differ in more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TofinoServer {
-    /// Stratum's `stratum_bfrt`.
-    Stratum,
-    /// The one of Intel's SDE.
-    Sde,
-}
-
-/// How it is found out that a host is idle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ageing {
-    /// The switch notifies of entries that were not used for their idle timeout.
-    Notifications,
-    /// The entries' packet counters are read from time to time.
-    Counters,
-}
-
-/// Where link state comes from. It is evidence: a host whose port is down has left it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LinkStatus {
-    /// A gNMI subscription on the switch's own endpoint.
-    #[default]
-    Gnmi,
-    /// Nowhere; every verdict about a dead port waits for its timeout.
-    None,
-}
-
-/// A pipeline on disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PipelineFiles {
-    /// For BMv2.
-    Bmv2 {
-        /// The P4Info in text form.
-        p4info: PathBuf,
-        /// The compiler's JSON.
-        device_config: PathBuf,
-    },
-    /// For Tofino.
-    Tofino {
-        /// The program's name, at most 100 bytes.
-        name: String,
-        /// The P4Info in text form.
-        p4info: PathBuf,
-        /// `tofino.bin`.
-        binary: PathBuf,
-        /// `context.json`.
-        context: PathBuf,
-        /// `bfrt.json`; always there for Stratum.
-        bfrt: Option<PathBuf>,
-    },
-}
-
-impl PipelineFiles {
-    /// The P4Info in text form.
-    pub fn p4info(&self) -> &PathBuf {
-        match self {
-            Self::Bmv2 { p4info, .. } | Self::Tofino { p4info, .. } => p4info,
-        }
-    }
-}
-
-/// TLS as a client of a switch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientTls {
-    /// PEM file of the authority that signed the switch's certificate.
-    pub ca: PathBuf,
-    /// PEM files of our certificate chain and key, if the switch asks for them.
-    pub identity: Option<(PathBuf, PathBuf)>,
-    /// The name in the switch's certificate; `None` is the host part of the target.
-    pub server_name: Option<String>,
 }
 
 /// One layer-2 network on this switch.
