@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use vouch_agent::config::{self, Config, LinkStatus, PeerSecurity};
+use vouch_agent::config::{self, Ageing, Config, LinkStatus, PeerSecurity, PipelineFiles, SwitchKind, TofinoServer};
 use vouch_mobility::{During, Limits, Timers};
 
 const VALID: &str = "\
@@ -44,6 +44,15 @@ fn one_problem(line: &str, instead: &str, expected: &str) {
     assert_eq!(problems(&VALID.replacen(line, instead, 1)), format!("t.yaml:{expected}"));
 }
 
+const TOFINO: &str = include_str!("../../../configs/tofino/leaf1.yaml");
+
+/// The Tofino's example with one line changed must give exactly one error, in that line.
+#[track_caller]
+fn one_tofino_problem(line: &str, instead: &str, expected: &str) {
+    assert_eq!(TOFINO.matches(line).count(), 1, "{line}");
+    assert_eq!(problems(&TOFINO.replacen(line, instead, 1)), format!("t.yaml:{expected}"));
+}
+
 fn examples() -> Vec<PathBuf> {
     fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).expect("the folder is part of the project") {
@@ -64,7 +73,7 @@ fn examples() -> Vec<PathBuf> {
 #[test]
 fn every_example_is_right() {
     let examples = examples();
-    assert!(examples.len() >= 7, "{examples:?}");
+    assert!(examples.len() >= 8, "{examples:?}");
     for path in examples {
         let text = fs::read_to_string(&path).expect("the example is readable");
         if let Err(errors) = Config::parse(&path.display().to_string(), &text) {
@@ -245,6 +254,111 @@ fn parts_that_do_not_fit_each_other_are_told() {
         "vtep:\n  address: 10.0.0.1\n",
         "",
         "5:3: vnis: only a VTEP has this; add `vtep:` with its `address`; without it, this is a switch that only routes the underlay\nt.yaml:15:3: peering: only a VTEP has this; add `vtep:` with its `address`; without it, this is a switch that only routes the underlay\nt.yaml:18:3: peers: only a VTEP has this; add `vtep:` with its `address`; without it, this is a switch that only routes the underlay",
+    );
+}
+
+#[test]
+fn a_tofino_has_ports_by_its_own_ids() {
+    let config = Config::parse("configs/tofino/leaf1.yaml", TOFINO).expect("the example is right").config;
+    let switch = &config.switch;
+    assert_eq!((switch.kind, switch.cpu_port), (SwitchKind::Tofino(TofinoServer::Stratum), 192));
+    assert_eq!((switch.ageing, switch.link_status), (Ageing::Counters, LinkStatus::Gnmi));
+    let Some(PipelineFiles::Tofino { name, bfrt: Some(bfrt), .. }) = &switch.pipeline else { panic!("{switch:?}") };
+    assert_eq!((name.as_str(), bfrt.ends_with("build/tofino/bfrt.json")), ("vtep", true));
+    let vtep = config.vtep.as_ref().expect("it is a VTEP");
+    let access: Vec<_> = vtep.vnis[0].access.iter().map(ToString::to_string).collect();
+    assert_eq!(access, ["port 132 untagged", "port 140 VLAN 100"]);
+    let underlay: Vec<_> = config.underlay.ports.iter().map(|underlay| underlay.port.get()).collect();
+    assert_eq!(underlay, [4, 12]);
+    let hops: Vec<_> = config.underlay.routes[0].next_hops.iter().map(|hop| hop.port.get()).collect();
+    assert_eq!(hops, [4, 12], "the preferred first");
+
+    // A number that the map does not have is the switch's own, from 0 on.
+    let own = TOFINO.replace("access: [1,", "access: [0,");
+    let own = Config::parse("t.yaml", &own).expect("it is right").config.vtep.expect("it is a VTEP");
+    assert_eq!(own.vnis[0].access[0].port.get(), 0);
+
+    let sde = TOFINO.replace("server: stratum", "server: sde").replace("  device_id: 1", "  #");
+    let sde = Config::parse("t.yaml", &sde).expect("it is right").config.switch;
+    assert_eq!((sde.ageing, sde.link_status, sde.device_id), (Ageing::Notifications, LinkStatus::None, 0));
+}
+
+#[test]
+fn mistakes_about_a_tofino_are_told() {
+    one_tofino_problem(
+        "  server: stratum ",
+        "  # ",
+        "8:3: switch.server: the field is missing; it is the P4Runtime server on the switch: `stratum` or `sde`",
+    );
+    one_tofino_problem(
+        "    binary: ../../p4src/build/tofino/tofino.bin",
+        "    device_config: vtep.json",
+        "13:5: switch.pipeline.binary: the field is missing; it is the compiler's tofino.bin\nt.yaml:15:20: switch.pipeline.device_config: this is of a pipeline for BMv2; a Tofino takes `p4info`, `binary` (tofino.bin) and `context` (context.json)",
+    );
+    one_tofino_problem(
+        "    bfrt: ../../p4src/build/tofino/bfrt.json\n",
+        "",
+        "13:5: switch.pipeline.bfrt: the field is missing; it is the compiler's bfrt.json, which Stratum needs",
+    );
+    one_tofino_problem(
+        "    name: vtep",
+        "    name: ''",
+        "13:11: switch.pipeline.name: `` is wrong; it is a program's name, of 1 to 100 bytes",
+    );
+    one_tofino_problem(
+        "  device_id: 1 ",
+        "  device_id: 0 ",
+        "11:14: switch.device_id: `0` is wrong; it is a whole number from 1 to 18446744073709551615",
+    );
+    one_tofino_problem(
+        "    2: 140",
+        "    2: 132",
+        "21:8: switch.port_ids.2: 132 is already the id of port 1; each port has an id of its own",
+    );
+    one_tofino_problem(
+        "    2: 140",
+        "    2: 192",
+        "21:8: switch.port_ids.2: 192 is the id of the controller's port (`switch.cpu_port`); hosts and the underlay have ports of their own",
+    );
+    one_tofino_problem(
+        "    2: 140",
+        "    two: 140",
+        "21:5: switch.port_ids.two: `two` is no port number; it is a whole number from 0 to 65535",
+    );
+    one_tofino_problem(
+        "    2: 140",
+        "    2: 511",
+        "21:8: switch.port_ids.2: `511` is wrong; it is a whole number from 0 to 510",
+    );
+    one_tofino_problem(
+        "access: [1,",
+        "access: [192,",
+        "27:14: vnis[0].access[0]: port 192 is the controller's (`switch.cpu_port`); hosts and the underlay have ports of their own",
+    );
+    // The same port by its own number and by the switch's is one port.
+    one_tofino_problem(
+        "access: [1, {port: 2, vlan: 100}]",
+        "access: [2, 140]",
+        "27:17: vnis[0].access[1]: port 140 untagged is already at vnis[0].access[0] (line 27); an access interface belongs to one VNI, once",
+    );
+}
+
+#[test]
+fn what_only_a_tofino_has_is_no_matter_of_a_bmv2() {
+    one_problem(
+        "  target: http://127.0.0.1:9559",
+        "  server: sde\n  target: http://127.0.0.1:9559",
+        "5:11: switch.server: only a Tofino has this; give `kind: tofino`, or leave it out",
+    );
+    one_problem(
+        "  target: http://127.0.0.1:9559",
+        "  pipeline: {p4info: a, device_config: b, binary: c}\n  target: http://127.0.0.1:9559",
+        "5:51: switch.pipeline.binary: this is of a pipeline for Tofino; BMv2 takes `p4info` and `device_config`, its JSON",
+    );
+    one_problem(
+        "  target: http://127.0.0.1:9559",
+        "  cpu_port: 2\n  target: http://127.0.0.1:9559",
+        "9:24: vnis[0].access[1].port: port 2 is the controller's (`switch.cpu_port`); hosts and the underlay have ports of their own",
     );
 }
 

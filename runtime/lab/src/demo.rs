@@ -11,7 +11,7 @@ use crate::fabric::{Fabric, FabricOptions, Variant};
 use crate::log::{Entry, Log, Mark};
 use crate::scenario::{self, Outcome, Scenario, ScenarioReport};
 use crate::show::{self, Line, Style, Timeline};
-use crate::target::{Embedded, Target};
+use crate::target::{Embedded, Target, TofinoServer};
 use crate::topology::Topology;
 
 /// How often the timeline is told. Each agent's events come by their own channel, and in between they can be put in order.
@@ -30,11 +30,13 @@ pub struct DemoOptions {
     pub verify: bool,
     /// Use colours.
     pub color: bool,
+    /// Have the embedded switches pass for ones with a Tofino, behind such a P4Runtime server.
+    pub tofino: Option<TofinoServer>,
 }
 
 impl Default for DemoOptions {
     fn default() -> Self {
-        Self { scenarios: Vec::new(), json: false, captures: None, verify: true, color: false }
+        Self { scenarios: Vec::new(), json: false, captures: None, verify: true, color: false, tofino: None }
     }
 }
 
@@ -78,13 +80,13 @@ enum Record<'a> {
 
 /// Play on embedded switches.
 pub async fn run(options: DemoOptions, out: &mut dyn Write) -> Result<DemoOutcome, LabError> {
-    let captures = options.captures.clone();
+    let (captures, tofino) = (options.captures.clone(), options.tofino);
     run_on(options, out, &mut |name| {
         let captures = captures.as_ref().map(|directory| directory.join(name));
         if let Some(directory) = &captures {
             std::fs::create_dir_all(directory)?;
         }
-        Ok(Box::new(Embedded { captures, ..Embedded::default() }))
+        Ok(Box::new(Embedded { captures, tofino, ..Embedded::default() }))
     })
     .await
 }

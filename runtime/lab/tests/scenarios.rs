@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use vouch_lab::Variant;
 use vouch_lab::demo::{DemoOptions, run};
 use vouch_lab::scenario::{Scenario, ScenarioReport, VerdictKind};
-use vouch_lab::target::Embedded;
+use vouch_lab::target::{Embedded, TofinoServer};
 use vouch_mobility::{Advertise, During};
 
 /// A fabric is four switches, four agents and eight hosts: one at a time.
@@ -21,14 +21,22 @@ const BOTH: Variant = Variant { advertise: Advertise::AfterVerdict, during: Duri
 const AT_ONCE: Variant = Variant { advertise: Advertise::AtOnce, during: During::Hold };
 
 async fn play(name: &str, variant: Variant, verify: bool) -> ScenarioReport {
+    play_on(&Embedded::default(), name, variant, verify).await
+}
+
+async fn play_on(target: &Embedded, name: &str, variant: Variant, verify: bool) -> ScenarioReport {
     let _alone = STAGE.lock().await;
     let scenario = Scenario::find(name).expect("the scenario exists");
-    scenario.run(&Embedded::default(), variant, verify).await.expect("the scenario can be played")
+    scenario.run(target, variant, verify).await.expect("the scenario can be played")
 }
 
 /// Play, and assert everything that does not depend on how fast the machine is.
 async fn behaves(name: &str, variant: Variant) -> ScenarioReport {
-    let report = play(name, variant, true).await;
+    behaves_on(&Embedded::default(), name, variant).await
+}
+
+async fn behaves_on(target: &Embedded, name: &str, variant: Variant) -> ScenarioReport {
+    let report = play_on(target, name, variant, true).await;
     let failed: Vec<_> = report.outcome.expectations.failed().filter(|expectation| !expectation.timed).collect();
     assert!(failed.is_empty(), "{failed:#?}");
     assert!(!report.outcome.expectations.is_empty());
@@ -110,6 +118,17 @@ async fn a_host_whose_port_went_down_has_moved() {
 async fn ten_moves_back_and_forth_all_win() {
     let report = behaves("flap", ESCALATE).await;
     assert_eq!(verdicts(&report), [VerdictKind::Moved; 10]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn switches_with_a_tofino_do_the_same() {
+    for server in [TofinoServer::Stratum, TofinoServer::Sde] {
+        let target = Embedded { tofino: Some(server), ..Embedded::default() };
+        assert_eq!(verdicts(&behaves_on(&target, "spoof", HOLD).await), [VerdictKind::Stayed; 4], "{server:?}");
+        // Copies to both places are replicas of a group; the port that goes down is heard of by its name.
+        assert_eq!(verdicts(&behaves_on(&target, "move", BOTH).await), [VerdictKind::Moved], "{server:?}");
+        behaves_on(&target, "link-down", ESCALATE).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -17,7 +17,7 @@
 //! **End.** The session ends when all handles or the [`EventReceiver`] are dropped.
 //!
 //! It works with a switch that follows the specification and with BMv2's server (PI), whose deviations are named where
-//! they are dealt with.
+//! they are dealt with. What the servers of Tofino switches need is a [`ServerTraits`].
 
 mod backoff;
 mod config;
@@ -30,6 +30,7 @@ mod ports;
 mod read;
 mod replication;
 mod resources;
+mod server;
 mod session;
 mod write;
 
@@ -41,5 +42,6 @@ pub use pipeline::{Pipeline, PushOutcome};
 pub use ports::{PortEvent, PortStream};
 pub use read::ReadStream;
 pub use replication::{Replica, clone_session, multicast_group};
+pub use server::{PortNames, ReplicaPort, ServerTraits};
 pub use session::{Session, Standing};
 pub use write::{UpdateError, WriteError, delete, insert, modify};

@@ -5,6 +5,7 @@
 //! - [`value`]: byte strings of `bit<W>` values.
 //! - [`client`]: a controller's session with one switch.
 //! - [`describe`]: entities in words.
+//! - [`tofino`]: the device configurations that servers of Tofino switches take.
 //!
 //! This crate knows the protocol and no particular P4 program.
 
@@ -13,6 +14,7 @@ pub mod describe;
 mod entity;
 pub mod p4info;
 mod proto;
+pub mod tofino;
 pub mod value;
 
 pub use client::{Event, EventReceiver, Session, SessionConfig};

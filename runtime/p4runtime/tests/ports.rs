@@ -4,7 +4,7 @@ use futures::stream;
 use tokio::sync::mpsc;
 use tonic::{Code, Request, Response, Status, Streaming, codegen::BoxStream};
 use vouch_p4runtime::{
-    client::PortEvent,
+    client::{PortEvent, ServerTraits, SessionConfig},
     gnmi::{
         CapabilityRequest, CapabilityResponse, GetRequest, GetResponse, Notification, Path, PathElem, SetRequest,
         SetResponse, SubscribeRequest, SubscribeResponse, TypedValue, Update,
@@ -22,6 +22,8 @@ use fake::{FakeSwitch, soon};
 
 struct Ports {
     asked: mpsc::Sender<SubscribeRequest>,
+    /// What Get answers with.
+    numbers: Vec<Update>,
     answers: Vec<SubscribeResponse>,
 }
 
@@ -31,8 +33,11 @@ impl GNmi for Ports {
         Err(Status::unimplemented("not part of the test"))
     }
 
-    async fn get(&self, _: Request<GetRequest>) -> Result<Response<GetResponse>, Status> {
-        Err(Status::unimplemented("not part of the test"))
+    async fn get(&self, request: Request<GetRequest>) -> Result<Response<GetResponse>, Status> {
+        let path = vec![elems(&["interfaces", "interface=*", "state", "ifindex"])];
+        assert_eq!(request.into_inner(), GetRequest { path, ..GetRequest::default() });
+        let notification = Notification { update: self.numbers.clone(), ..Notification::default() };
+        Ok(Response::new(GetResponse { notification: vec![notification], ..GetResponse::default() }))
     }
 
     async fn set(&self, _: Request<SetRequest>) -> Result<Response<SetResponse>, Status> {
@@ -62,7 +67,7 @@ async fn port_states_come_as_events() {
         SubscribeResponse { response: Some(Told::SyncResponse(true)) },
         update(&[], &["interfaces", "interface=2", "state", "oper-status"], Value::JsonVal(b"\"UP\"".into())),
     ];
-    let mut switch = FakeSwitch::start_with(GNmiServer::new(Ports { asked, answers })).await;
+    let mut switch = FakeSwitch::start_with(GNmiServer::new(Ports { asked, numbers: Vec::new(), answers })).await;
     let (session, _events, _controller) = switch.primary(switch.config()).await;
 
     let mut ports = soon(session.subscribe_ports()).await.unwrap();
@@ -81,6 +86,24 @@ async fn port_states_come_as_events() {
 }
 
 #[tokio::test]
+async fn ports_with_names_of_the_operators_are_told_by_their_numbers() {
+    let (asked, _requests) = mpsc::channel(1);
+    let oper_status = |name, value| update(&[], &["interfaces", name, "state", "oper-status"], value);
+    let answers = vec![
+        oper_status("interface=1/2", Value::StringVal("UP".into())),
+        oper_status("interface=spare", Value::StringVal("DOWN".into())),
+    ];
+    let numbers = vec![leaf(&["interfaces", "interface=1/2", "state", "ifindex"], Value::UintVal(132))];
+    let mut switch = FakeSwitch::start_with(GNmiServer::new(Ports { asked, numbers, answers })).await;
+    let config = SessionConfig { server: ServerTraits::STRATUM, ..switch.config() };
+    let (session, _events, _controller) = switch.primary(config).await;
+    let mut ports = soon(session.subscribe_ports()).await.unwrap();
+    for (port, up) in [("132", true), ("spare", false)] {
+        assert_eq!(soon(ports.next()).await, Some(Ok(PortEvent::State { port: port.into(), up })));
+    }
+}
+
+#[tokio::test]
 async fn a_switch_without_gnmi_says_so() {
     let mut switch = FakeSwitch::start().await;
     let (session, _events, _controller) = switch.primary(switch.config()).await;
@@ -88,10 +111,14 @@ async fn a_switch_without_gnmi_says_so() {
 }
 
 fn update(prefix: &[&str], path: &[&str], value: Value) -> SubscribeResponse {
-    let val = Some(TypedValue { value: Some(value) });
-    let update = Update { path: Some(elems(path)), val, ..Update::default() };
-    let notification = Notification { prefix: Some(elems(prefix)), update: vec![update], ..Notification::default() };
+    let update = vec![leaf(path, value)];
+    let notification = Notification { prefix: Some(elems(prefix)), update, ..Notification::default() };
     SubscribeResponse { response: Some(Told::Update(notification)) }
+}
+
+fn leaf(path: &[&str], value: Value) -> Update {
+    let val = Some(TypedValue { value: Some(value) });
+    Update { path: Some(elems(path)), val, ..Update::default() }
 }
 
 /// A path of `name` and `name=key` elements.

@@ -21,6 +21,7 @@ use crate::outbox::{Outbox, Refused};
 use crate::pipeline::{Pipeline, Verified};
 use crate::port::{Port, PortStatus};
 use crate::server::MAX_PORT;
+use crate::tofino::Tofino;
 
 /// What a controller that comes too early is told; clients recognise the beginning of this text.
 const NO_PIPELINE: &str =
@@ -32,6 +33,8 @@ pub(crate) struct Device {
     pub(crate) id: u64,
     pub(crate) cpu_port: u16,
     pub(crate) drop_port: u16,
+    /// What it passes for, if not for a BMv2.
+    pub(crate) tofino: Option<Tofino>,
     /// By number; `None` where nothing is plugged in.
     pub(crate) ports: Vec<Option<Arc<dyn Port>>>,
     /// What packets run through.
@@ -64,6 +67,7 @@ impl Device {
         cpu_port: u16,
         drop_port: u16,
         plugged: Vec<(u32, Arc<dyn Port>)>,
+        tofino: Option<Tofino>,
         stop: watch::Sender<bool>,
     ) -> Device {
         let mut ports: Vec<Option<Arc<dyn Port>>> = (0..=MAX_PORT).map(|_| None).collect();
@@ -74,6 +78,7 @@ impl Device {
             id,
             cpu_port,
             drop_port,
+            tofino,
             ports,
             active: ArcSwapOption::empty(),
             changes: Mutex::new(Staged::default()),

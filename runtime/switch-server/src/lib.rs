@@ -17,7 +17,8 @@
 //! ports it leaves by (`dataplane`); what leaves by the CPU port becomes a packet-in (`packet_io`) for the primary
 //! controller. Requests come in by the services (`service`, `stream`, `gnmi`), which check device and election
 //! (`arbitration`) and hand entities to `entity`: pure mapping and validation between protobuf and engine, by way of the
-//! `schema` that joins P4Info and program once per pipeline. Everything is shared through `device`.
+//! `schema` that joins P4Info and program once per pipeline. Everything is shared through `device`. A switch can also pass
+//! for one with a Tofino (`tofino`), to test controllers of those.
 //!
 //! This crate may use tokio and tonic; the engine below it does not. It knows no P4 program in particular.
 
@@ -43,10 +44,12 @@ pub mod server;
 mod service;
 mod stream;
 mod timers;
+mod tofino;
 
 pub use capture::Capture;
 pub use counters::SwitchCounters;
 pub use link::{Endpoint, LinkConfig, link};
 pub use port::{Frame, MAX_FRAME, Port, PortCounters, PortStatus, SendError};
 pub use server::{BuildError, Builder, ServeError, ServerHandle, SwitchServer};
+pub use tofino::TofinoServer;
 pub use tonic::transport::{Certificate, Identity, ServerTlsConfig};

@@ -10,7 +10,8 @@ use vouch_switch::{DigestId, Micros, Program, Switch, SwitchConfig};
 use crate::digest::{self, Digests, List};
 use crate::entity::{TableNotes, Target};
 use crate::fault::{Fault, Outcome};
-use crate::schema::Schema;
+use crate::schema::{Names, Schema};
+use crate::tofino::Tofino;
 
 /// How many problems of a pipeline a fault lists.
 const SHOWN_PROBLEMS: usize = 20;
@@ -24,18 +25,15 @@ pub(crate) struct Verified {
 
 impl Verified {
     /// Check that the program loads and that the P4Info belongs to it.
-    pub(crate) fn check(config: ForwardingPipelineConfig) -> Outcome<Verified> {
+    pub(crate) fn check(config: ForwardingPipelineConfig, tofino: Option<&Tofino>) -> Outcome<Verified> {
         let Some(p4info) = &config.p4info else {
             return Err(Fault::invalid("the pipeline configuration has no P4Info"));
         };
-        if config.p4_device_config.is_empty() {
-            return Err(Fault::invalid(
-                "the pipeline configuration has no device config: it must be the JSON that p4c writes for BMv2",
-            ));
-        }
-        let program = Program::load(&config.p4_device_config)
-            .map_err(|error| Fault::invalid(format!("the device config is not usable: {error}")))?;
-        let schema = Schema::join(p4info, &program).map_err(|mut problems| {
+        let (program, names) = match tofino {
+            Some(tofino) => (tofino.program(&config.p4_device_config)?, Names::BehindPipe),
+            None => (bmv2_program(&config.p4_device_config)?, Names::AsInProgram),
+        };
+        let schema = Schema::join(p4info, &program, names).map_err(|mut problems| {
             let more = problems.len().saturating_sub(SHOWN_PROBLEMS);
             problems.truncate(SHOWN_PROBLEMS);
             let more = if more > 0 { format!("; and {more} more") } else { String::new() };
@@ -59,6 +57,15 @@ impl Verified {
         };
         Pipeline { config: self.config, schema, switch, target: RwLock::new(target), digests, digest_ids }
     }
+}
+
+fn bmv2_program(device_config: &[u8]) -> Outcome<Program> {
+    if device_config.is_empty() {
+        return Err(Fault::invalid(
+            "the pipeline configuration has no device config: it must be the JSON that p4c writes for BMv2",
+        ));
+    }
+    Program::load(device_config).map_err(|error| Fault::invalid(format!("the device config is not usable: {error}")))
 }
 
 /// A realised pipeline. The data plane uses the switch directly; the protocol goes through the [`Target`], whose lock makes

@@ -16,6 +16,7 @@ use crate::counters::SwitchCounters;
 use crate::device::Device;
 use crate::port::{Port, PortCounters, PortStatus};
 use crate::routes::Routes;
+use crate::tofino::{Tofino, TofinoServer};
 use crate::{dataplane, timers};
 
 /// The highest port number v1model can name: its ports are 9 bits wide.
@@ -43,6 +44,9 @@ pub enum BuildError {
         /// What else asked for it.
         second: &'static str,
     },
+    /// The model of a Tofino's program is not one.
+    #[error("the model of the Tofino's program is not usable: {0}")]
+    Model(String),
 }
 
 /// Why a switch cannot start to serve.
@@ -63,6 +67,7 @@ pub struct Builder {
     drop_port: u32,
     ports: Vec<(u32, Arc<dyn Port>)>,
     tls: Option<ServerTlsConfig>,
+    tofino: Option<(TofinoServer, Vec<u8>)>,
 }
 
 impl Builder {
@@ -96,8 +101,15 @@ impl Builder {
         self
     }
 
+    /// Pass for a switch with a Tofino: take its pipelines as `server` would, and run `model` in the place of the chip, the
+    /// JSON of the same program compiled for BMv2.
+    pub fn tofino(mut self, server: TofinoServer, model: impl Into<Vec<u8>>) -> Self {
+        self.tofino = Some((server, model.into()));
+        self
+    }
+
     /// Check the description.
-    pub fn build(self) -> Result<SwitchServer, BuildError> {
+    pub fn build(mut self) -> Result<SwitchServer, BuildError> {
         let mut taken = BTreeMap::new();
         let roles = [(self.cpu_port, "the CPU port"), (self.drop_port, "the drop port")];
         let plugged = self.ports.iter().map(|(number, _)| (*number, "a plugged-in port"));
@@ -109,19 +121,22 @@ impl Builder {
                 return Err(BuildError::PortTaken { number, first, second: role });
             }
         }
-        Ok(SwitchServer { description: self })
+        let tofino = self.tofino.take().map(|(server, model)| Tofino::new(server, model)).transpose();
+        let tofino = tofino.map_err(|error| BuildError::Model(error.to_string()))?;
+        Ok(SwitchServer { description: self, tofino })
     }
 }
 
 /// A switch that is ready to serve: one P4Runtime device, its ports, no pipeline yet.
 pub struct SwitchServer {
     description: Builder,
+    tofino: Option<Tofino>,
 }
 
 impl SwitchServer {
     /// Start to describe a switch.
     pub fn builder() -> Builder {
-        Builder { device_id: 1, cpu_port: 510, drop_port: 511, ports: Vec::new(), tls: None }
+        Builder { device_id: 1, cpu_port: 510, drop_port: 511, ports: Vec::new(), tls: None, tofino: None }
     }
 
     /// Listen at `address` (port 0: any free one) and [serve](SwitchServer::serve).
@@ -132,11 +147,12 @@ impl SwitchServer {
     /// Serve P4Runtime and gNMI on `listener` and forward packets, until the handle is shut down or dropped. Must be called
     /// inside a tokio runtime.
     pub fn serve(self, listener: TcpListener) -> Result<ServerHandle, ServeError> {
-        let Builder { device_id, cpu_port, drop_port, ports, tls } = self.description;
+        let Builder { device_id, cpu_port, drop_port, ports, tls, tofino: _ } = self.description;
         let local_addr = listener.local_addr()?;
         let stop = watch::Sender::new(false);
         // `build` has checked that both fit the 9 bits of a port.
-        let device = Arc::new(Device::new(device_id, cpu_port as u16, drop_port as u16, ports, stop.clone()));
+        let device =
+            Arc::new(Device::new(device_id, cpu_port as u16, drop_port as u16, ports, self.tofino, stop.clone()));
 
         let mut server = Server::builder().http2_keepalive_interval(Some(KEEPALIVE));
         if let Some(tls) = tls {
@@ -242,5 +258,7 @@ mod tests {
             error(SwitchServer::builder().port(1, a).port(1, b)),
             "port 1 is a plugged-in port and a plugged-in port at once: choose another number for one of them"
         );
+        let model = error(SwitchServer::builder().tofino(TofinoServer::Sde, b"{".as_slice()));
+        assert!(model.starts_with("the model of the Tofino's program is not usable: "), "{model}");
     }
 }

@@ -53,8 +53,14 @@ impl P4Runtime for Service {
             // One guard for all of it: a read sees no half of a batch.
             let target = pipeline.target();
             for entity in &request.entities {
+                if let Some(tofino) = &self.device.tofino {
+                    tofino.check_read(entity)?;
+                }
                 found.extend(target.read(entity, now)?);
             }
+        }
+        if let Some(tofino) = &self.device.tofino {
+            tofino.show(&mut found);
         }
         Ok(Response::new(stream::iter(chunks(found)).map(Ok).boxed()))
     }
@@ -132,7 +138,11 @@ impl Service {
         }
         let now = self.device.now();
         let mut target = pipeline.target_mut();
-        Ok(request.updates.iter().map(|update| target.write(update, now)).collect())
+        let outcomes = request.updates.iter().map(|update| match &self.device.tofino {
+            Some(tofino) => target.write(&tofino.admit(update)?, now),
+            None => target.write(update, now),
+        });
+        Ok(outcomes.collect())
     }
 
     fn set_pipeline(&self, request: SetForwardingPipelineConfigRequest) -> Outcome {
@@ -146,9 +156,12 @@ impl Service {
         };
         let action = Action::try_from(request.action).map_err(|_| no_action())?;
         let verified = |config: Option<ForwardingPipelineConfig>| match config {
-            Some(config) => Verified::check(config),
+            Some(config) => Verified::check(config, self.device.tofino.as_ref()),
             None => Err(Fault::invalid("the pipeline configuration is missing")),
         };
+        if let Some(tofino) = &self.device.tofino {
+            tofino.check_action(action)?;
+        }
         match action {
             Action::Unspecified => return Err(no_action()),
             Action::Verify => {

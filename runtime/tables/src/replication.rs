@@ -39,8 +39,8 @@ pub struct CloneSession {
 
 impl CloneSession {
     /// What session [`CPU_SESSION`] must be: the controller's port.
-    pub fn to_cpu() -> Self {
-        Self { ports: BTreeSet::from([CPU_PORT]) }
+    pub fn to_cpu(port: u16) -> Self {
+        Self { ports: BTreeSet::from([port]) }
     }
 }
 

@@ -6,9 +6,10 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 use vouch_lab::demo::{self, DemoOptions};
+use vouch_lab::target::TofinoServer;
 
 /// A VXLAN fabric that asks a host before it believes that it moved.
 #[derive(Debug, Parser)]
@@ -67,7 +68,32 @@ enum Command {
         /// Believe every announcement, as fabrics without verification do: the attacks succeed, the exit status is 1
         #[arg(long)]
         no_verify: bool,
+        /// What the switches are
+        #[arg(long, value_enum, default_value_t)]
+        target: DemoTarget,
     },
+}
+
+/// What the switches of the demo are.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum DemoTarget {
+    /// Embedded switches
+    #[default]
+    Embedded,
+    /// Embedded switches that pass for ones with a Tofino, behind Stratum
+    TofinoStratum,
+    /// Embedded switches that pass for ones with a Tofino, behind the SDE's P4Runtime server
+    TofinoSde,
+}
+
+impl DemoTarget {
+    fn tofino(self) -> Option<TofinoServer> {
+        match self {
+            Self::Embedded => None,
+            Self::TofinoStratum => Some(TofinoServer::Stratum),
+            Self::TofinoSde => Some(TofinoServer::Sde),
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -76,10 +102,11 @@ fn main() -> ExitCode {
             log("info");
             in_runtime(run::run(&configs))
         }
-        Command::Demo { scenarios, json, pcap, no_verify } => {
+        Command::Demo { scenarios, json, pcap, no_verify, target } => {
             log("off");
             let color = !json && std::io::stdout().is_terminal();
-            let options = DemoOptions { scenarios, json, captures: pcap, verify: !no_verify, color };
+            let options =
+                DemoOptions { scenarios, json, captures: pcap, verify: !no_verify, color, tofino: target.tofino() };
             in_runtime(play(options))
         }
         Command::Check { configs } => {

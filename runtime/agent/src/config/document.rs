@@ -1,4 +1,4 @@
-//! The file as a whole: which sections there are, the switch, and who we are.
+//! The file as a whole: which sections there are, and who we are.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -10,8 +10,8 @@ use vouch_net::MacAddr;
 use super::checks::{self, Facts};
 use super::reader::{At, Field, Reader, optional};
 use super::tree::{Node, Value};
-use super::types::{ClientTls, Config, LinkStatus, PipelineFiles, SwitchConfig, SwitchKind, VtepConfig};
-use super::{peers, tuning, underlay, vnis};
+use super::types::{Config, VtepConfig};
+use super::{peers, switch, tuning, underlay, vnis};
 
 const SECTIONS: [&str; 11] =
     ["name", "vtep", "switch", "vnis", "underlay", "peers", "peering", "timers", "limits", "punt_rates", "quarantine"];
@@ -77,8 +77,8 @@ fn sections(reader: &mut Reader, root: &Field<'_>, files: &mut Files, facts: &mu
         .required(root, fields, "name", "how this agent and its certificate are called, as `vtep1`")
         .and_then(|field| dns_name(reader, &field));
     let switch = match reader.required(root, fields, "switch", "the switch to control and where it listens") {
-        Some(field) => switch(reader, &field, files),
-        None => placeholder_switch(),
+        Some(field) => switch::read(reader, &field, files),
+        None => switch::placeholder(),
     };
     let underlay = underlay::read(reader, section("underlay"), facts);
     let punt_rates = tuning::punt_rates(reader, section("punt_rates"));
@@ -184,73 +184,6 @@ pub(super) fn unicast(reader: &mut Reader, field: &Field<'_>) -> Option<At<Ipv4A
         return None;
     }
     Some(field.at(address))
-}
-
-fn switch(reader: &mut Reader, field: &Field<'_>, files: &mut Files) -> SwitchConfig {
-    let known = ["kind", "target", "device_id", "election_id", "role", "tls", "pipeline", "link_status"];
-    let Some(fields) = reader.map(field, &known) else { return placeholder_switch() };
-    let get = |name: &str| optional(field, fields, name);
-    let kind = get("kind").and_then(|field| reader.choice(&field, &[("bmv2", SwitchKind::Bmv2)]));
-    let tls = get("tls").map(|field| client_tls(reader, &field, files));
-    let target = reader
-        .required(field, fields, "target", "where its P4Runtime server listens, as `http://127.0.0.1:9559`")
-        .and_then(|field| endpoint(reader, &field, tls.is_some(), "`tls`"));
-    let device_id = get("device_id").and_then(|field| reader.number(&field, 0, u64::MAX));
-    let election_id = get("election_id").and_then(|field| reader.number(&field, 1, u128::MAX));
-    let role = get("role").and_then(|field| reader.text(&field, "the name of a P4Runtime role").map(str::to_owned));
-    let pipeline = get("pipeline").and_then(|field| {
-        let fields = reader.map(&field, &["p4info", "device_config"])?;
-        let p4info = files.required(reader, &field, fields, "p4info", "the P4Info file, in text form");
-        let device_config = files.required(reader, &field, fields, "device_config", "the compiled pipeline file");
-        Some(PipelineFiles { p4info, device_config })
-    });
-    let link_status = get("link_status")
-        .and_then(|field| reader.choice(&field, &[("gnmi", LinkStatus::Gnmi), ("none", LinkStatus::None)]));
-    SwitchConfig {
-        kind: kind.unwrap_or(SwitchKind::Bmv2),
-        target: target.unwrap_or_default(),
-        device_id: device_id.unwrap_or(0),
-        election_id: election_id.unwrap_or(1),
-        role,
-        tls,
-        pipeline,
-        link_status: link_status.unwrap_or_default(),
-    }
-}
-
-fn placeholder_switch() -> SwitchConfig {
-    SwitchConfig {
-        kind: SwitchKind::Bmv2,
-        target: String::new(),
-        device_id: 0,
-        election_id: 1,
-        role: None,
-        tls: None,
-        pipeline: None,
-        link_status: LinkStatus::Gnmi,
-    }
-}
-
-fn client_tls(reader: &mut Reader, field: &Field<'_>, files: &mut Files) -> ClientTls {
-    let mut tls = ClientTls { ca: PathBuf::new(), identity: None, server_name: None };
-    let Some(fields) = reader.map(field, &["ca", "cert", "key", "server_name"]) else { return tls };
-    tls.ca = files.required(
-        reader,
-        field,
-        fields,
-        "ca",
-        "the PEM file of the authority that signed the switch's certificate",
-    );
-    tls.identity = match (optional(field, fields, "cert"), optional(field, fields, "key")) {
-        (Some(cert), Some(key)) => Some((files.read(reader, &cert), files.read(reader, &key))),
-        (None, None) => None,
-        (Some(half), None) | (None, Some(half)) => {
-            reader.error(half.node.at, &half.path, "`cert` and `key` belong together", "name both files, or none");
-            None
-        }
-    };
-    tls.server_name = optional(field, fields, "server_name").and_then(|field| dns_name(reader, &field));
-    tls
 }
 
 /// A URL to dial, with the scheme that goes with TLS or without.

@@ -7,8 +7,10 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::ports::PortRules;
 use super::problem::{Mark, Problem, choices, near};
-use super::tree::{Node, Value};
+use super::tree::{Key, Node, Value};
+use super::types::Port;
 
 /// A value and where it came from.
 #[derive(Debug, Clone)]
@@ -23,13 +25,15 @@ pub(super) struct Reader {
     pub(super) file: String,
     pub(super) errors: Vec<Problem>,
     pub(super) warnings: Vec<Problem>,
+    /// What a port of the switch is.
+    pub(super) ports: PortRules,
 }
 
 /// A map whose field names have been checked.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'n> {
     at: Mark,
-    entries: &'n [(super::tree::Key, Node)],
+    entries: &'n [(Key, Node)],
 }
 
 /// A value that may be read, and its path.
@@ -48,7 +52,12 @@ impl Field<'_> {
 
 impl Reader {
     pub(super) fn new(file: &str) -> Self {
-        Self { file: file.to_owned(), errors: Vec::new(), warnings: Vec::new() }
+        Self {
+            file: file.to_owned(),
+            errors: Vec::new(),
+            warnings: Vec::new(),
+            ports: PortRules::bmv2(Port::MAX.get()),
+        }
     }
 
     pub(super) fn error(&mut self, at: Mark, path: &str, what: impl Into<String>, help: impl Into<String>) {
@@ -106,6 +115,21 @@ impl Reader {
             self.error(fields.at, &join(&of.path, name), "the field is missing", format!("it is {what}"));
         }
         field
+    }
+
+    /// The entries of a map whose keys are up to the operator; nothing at all is an empty map.
+    pub(super) fn pairs<'n>(&mut self, field: &Field<'n>, what: &str) -> Vec<(&'n Key, Field<'n>)> {
+        match &field.node.value {
+            Value::Map(entries) => {
+                entries.iter().map(|(key, node)| (key, Field { node, path: join(&field.path, &key.name) })).collect()
+            }
+            Value::Null => Vec::new(),
+            Value::Scalar(_) | Value::List(_) => {
+                let problem = format!("{} is not a map", say(field.node));
+                self.error(field.node.at, &field.path, problem, format!("it is a map of {what}"));
+                Vec::new()
+            }
+        }
     }
 
     /// The items of a list; nothing at all is an empty list.

@@ -20,6 +20,16 @@ pub(super) struct Node {
     pub(super) value: Value,
 }
 
+impl Node {
+    /// The text, where it is a single value.
+    pub(super) fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar(text) => Some(text),
+            Value::Null | Value::List(_) | Value::Map(_) => None,
+        }
+    }
+}
+
 /// What YAML can say, without tags and anchors.
 #[derive(Debug)]
 pub(super) enum Value {

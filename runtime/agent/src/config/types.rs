@@ -8,6 +8,8 @@ use std::time::Duration;
 use vouch_mobility::{Advertise, During, Limits, MacPrefix, Timers, UnreachableOwner, VtepAddr};
 use vouch_net::{MacAddr, Vni};
 
+use super::switch::SwitchConfig;
+
 /// One agent: the switch it controls and what the switch is in the fabric.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -50,64 +52,6 @@ pub struct VtepConfig {
     pub verify: bool,
 }
 
-/// The switch and how to reach it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SwitchConfig {
-    /// What sort of switch it is.
-    pub kind: SwitchKind,
-    /// Where its P4Runtime server listens: `http://HOST:PORT`, or `https://` with `tls`.
-    pub target: String,
-    /// The P4Runtime device id.
-    pub device_id: u64,
-    /// The P4Runtime election id; the highest controls the switch.
-    pub election_id: u128,
-    /// The P4Runtime role; `None` is the default role, with full access.
-    pub role: Option<String>,
-    /// TLS towards the switch; `None` is plaintext.
-    pub tls: Option<ClientTls>,
-    /// The pipeline to run; `None` is the compiled program that comes with the agent.
-    pub pipeline: Option<PipelineFiles>,
-    /// Where "a port went down" comes from.
-    pub link_status: LinkStatus,
-}
-
-/// What sort of switch runs the pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SwitchKind {
-    /// v1model: BMv2's `simple_switch_grpc`, or the embedded switch.
-    Bmv2,
-}
-
-/// Where link state comes from. It is evidence: a host whose port is down has left it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LinkStatus {
-    /// A gNMI subscription on the switch's own endpoint.
-    #[default]
-    Gnmi,
-    /// Nowhere; every verdict about a dead port waits for its timeout.
-    None,
-}
-
-/// A pipeline on disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PipelineFiles {
-    /// The P4Info in text form.
-    pub p4info: PathBuf,
-    /// What the compiler made for the switch: for BMv2 its JSON.
-    pub device_config: PathBuf,
-}
-
-/// TLS as a client of a switch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientTls {
-    /// PEM file of the authority that signed the switch's certificate.
-    pub ca: PathBuf,
-    /// PEM files of our certificate chain and key, if the switch asks for them.
-    pub identity: Option<(PathBuf, PathBuf)>,
-    /// The name in the switch's certificate; `None` is the host part of the target.
-    pub server_name: Option<String>,
-}
-
 /// One layer-2 network on this switch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VniConfig {
@@ -133,17 +77,17 @@ pub struct VniConfig {
     pub forward_pending: bool,
 }
 
-/// A switch port: 9 bits in the pipeline, and neither the CPU port nor the drop port.
+/// A switch port, as the switch knows it: 9 bits in the pipeline. Which of them there are depends on the switch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Port(u16);
 
 impl Port {
-    /// The largest number that is a port; 510 is the CPU's, 511 drops.
-    pub const MAX: Self = Self(509);
+    /// The largest number that can be a port: 511 drops.
+    pub const MAX: Self = Self(510);
 
     /// Checks the number.
     pub const fn new(number: u16) -> Option<Self> {
-        if number >= 1 && number <= Self::MAX.0 { Some(Self(number)) } else { None }
+        if number <= Self::MAX.0 { Some(Self(number)) } else { None }
     }
 
     /// The number.

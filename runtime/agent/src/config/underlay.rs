@@ -3,6 +3,7 @@
 use vouch_net::MacAddr;
 
 use super::checks::Facts;
+use super::ports::port_number;
 use super::reader::{At, Field, Reader, optional};
 use super::types::{Ipv4Prefix, NextHop, Port, Route, UnderlayConfig, UnderlayPort};
 
@@ -63,12 +64,6 @@ fn port_and_mac(reader: &mut Reader, field: &Field<'_>, ours: bool, facts: &mut 
     let mac = reader.required(field, fields, "mac", whose).and_then(|field| host_mac(reader, &field));
     facts.underlay(ours).extend(port.clone());
     Some((port?.value, mac?))
-}
-
-/// A switch port.
-pub(super) fn port_number(reader: &mut Reader, field: &Field<'_>) -> Option<At<Port>> {
-    let number = reader.number(field, 1, Port::MAX.get())?;
-    Port::new(number).map(|port| field.at(port))
 }
 
 /// The address of one machine.

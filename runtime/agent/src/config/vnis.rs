@@ -6,10 +6,11 @@ use vouch_mobility::{Advertise, During, MacPrefix, UnreachableOwner};
 use vouch_net::{MacAddr, Vni};
 
 use super::checks::Facts;
+use super::ports::port_number;
 use super::reader::{At, Field, Reader, optional};
 use super::tree::Value;
 use super::types::{AccessInterface, VlanId, VniConfig};
-use super::underlay::{host_mac, port_number};
+use super::underlay::host_mac;
 
 const FIELDS: [&str; 9] = [
     "vni",

@@ -5,9 +5,10 @@
 //! | `task` | waits, feeds, flushes: the only part that acts |
 //! | `core` | facts in, decisions out, without I/O |
 //! | `wanted`, `ledger`, `numbering` | what the switch is to have, and what of it is not written yet |
-//! | `switch`, `ports` | bringing the switch to a known level, doing work on it, its link state |
+//! | `switch`, `ports`, `ageing` | bringing the switch to a known level, doing work on it, its link state, its idle hosts |
 //! | `frames`, `held` | reading punted frames, making probes, keeping frames that wait for a verdict |
 
+mod ageing;
 mod core;
 mod frames;
 mod held;
@@ -54,8 +55,9 @@ impl Agent {
     /// Starts an agent. It connects to its switch and its peers in the background, for as long as that takes.
     ///
     /// Needs a tokio runtime.
-    pub fn start(config: Config, options: AgentOptions) -> Result<Self, SwitchSetupError> {
-        let program = Program::load(config.switch.pipeline.as_ref())?;
+    pub fn start(mut config: Config, options: AgentOptions) -> Result<Self, SwitchSetupError> {
+        let program = Program::load(&config.switch)?;
+        fit_hosts(&mut config, &program);
         let (session, events) = Session::connect(session_config(&config, &program)?)?;
         warn_of_unset_probe_addresses(&config);
         let (commands, receiver) = mpsc::channel(16);
@@ -86,6 +88,17 @@ impl Agent {
     }
 }
 
+/// Whoever floods addresses must meet our limit before the switch has to refuse entries of others, and a Tofino's tables
+/// are smaller than those of a software switch.
+fn fit_hosts(config: &mut Config, program: &Program) {
+    let Some(vtep) = &mut config.vtep else { return };
+    let (limit, room) = (vtep.limits.hosts, program.room_for_hosts(vtep.vnis.len()));
+    if limit > room {
+        tracing::info!(agent = config.name, limit, room, "the switch has room for fewer hosts than `limits.hosts`");
+        vtep.limits.hosts = room;
+    }
+}
+
 /// A probe from 0.0.0.0 is misunderstood by some hosts: Windows takes it for a conflict, some systems do not answer it.
 fn warn_of_unset_probe_addresses(config: &Config) {
     let vnis = config.vtep.iter().flat_map(|vtep| &vtep.vnis);
@@ -95,5 +108,26 @@ fn warn_of_unset_probe_addresses(config: &Config) {
             vni = vni.vni.get(),
             "no probe address: ARP probes have sender 0.0.0.0, which some hosts take for a conflict or do not answer"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_hosts_are_learned_than_the_tables_have_room_for() {
+        let text = include_str!("../../../../configs/demo/vtep1.yaml");
+        let mut config = Config::parse("vtep1.yaml", text).expect("the demo's is right").config;
+        let program = Program::load(&config.switch).expect("it comes with the agent");
+        let hosts = |config: &Config| config.vtep.as_ref().map(|vtep| vtep.limits.hosts);
+        let default = hosts(&config);
+        fit_hosts(&mut config, &program);
+        assert_eq!(hosts(&config), default, "it fits the program that comes with the agent");
+
+        let room = program.room_for_hosts(2);
+        config.vtep.as_mut().expect("it is a VTEP").limits.hosts = room + 1;
+        fit_hosts(&mut config, &program);
+        assert_eq!(hosts(&config), Some(room));
     }
 }

@@ -8,11 +8,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use vouch_p4runtime::P4Info;
-use vouch_p4runtime::client::{self, Pipeline, PushOutcome, RpcError, Session, SessionConfig, TlsConfig, WriteError};
+use vouch_p4runtime::client::{
+    self, Pipeline, PushOutcome, RpcError, ServerTraits, Session, SessionConfig, TlsConfig, WriteError,
+};
 use vouch_p4runtime::p4::v1::{Entity, PacketOut, Update};
+use vouch_p4runtime::tofino::{TofinoProgram, TofinoProgramError};
 use vouch_tables::{Change, EntryAction, EntryKey, Tables};
 
-use crate::config::{Config, PipelineFiles};
+use crate::config::{Ageing, Config, PipelineFiles, SwitchConfig, SwitchKind, TofinoServer};
 
 /// The pipeline, and the names in it.
 #[derive(Debug, Clone)]
@@ -40,6 +43,14 @@ pub enum SwitchSetupError {
         /// Why.
         error: vouch_p4runtime::p4info::P4InfoError,
     },
+    /// The files of a Tofino's pipeline are not what the compiler writes.
+    #[error("the pipeline of {} cannot run on a Tofino: {error}", p4info.display())]
+    Tofino {
+        /// Its P4Info.
+        p4info: PathBuf,
+        /// What is wrong with the others.
+        error: TofinoProgramError,
+    },
     /// The P4Info lacks what the agent needs.
     #[error("{pipeline} is not a pipeline for this agent: {error}")]
     Bind {
@@ -55,14 +66,15 @@ pub enum SwitchSetupError {
 
 impl Program {
     /// The configured pipeline, or the one that comes with the agent.
-    pub(crate) fn load(files: Option<&PipelineFiles>) -> Result<Self, SwitchSetupError> {
-        let (name, p4info, device_config) = match files {
+    pub(crate) fn load(switch: &SwitchConfig) -> Result<Self, SwitchSetupError> {
+        let (name, p4info, device_config) = match &switch.pipeline {
             None => ("the built-in pipeline".to_owned(), vouch_tables::p4info(), vouch_tables::DEVICE_CONFIG.to_vec()),
             Some(files) => {
-                let text = String::from_utf8_lossy(&read(&files.p4info)?).into_owned();
-                let p4info = P4Info::from_text(&text)
-                    .map_err(|error| SwitchSetupError::P4Info { path: files.p4info.clone(), error })?;
-                (files.p4info.display().to_string(), p4info, read(&files.device_config)?)
+                let path = files.p4info();
+                let text = String::from_utf8_lossy(&read(path)?).into_owned();
+                let p4info =
+                    P4Info::from_text(&text).map_err(|error| SwitchSetupError::P4Info { path: path.clone(), error })?;
+                (path.display().to_string(), p4info, device_config(files, switch.kind)?)
             }
         };
         let tables = Tables::bind(&p4info).map_err(|error| SwitchSetupError::Bind { pipeline: name, error })?;
@@ -70,11 +82,51 @@ impl Program {
     }
 }
 
+impl Program {
+    /// How many hosts the tables have room for, with a probe address in each of `vnis` networks, and as many claims as
+    /// hosts.
+    pub(crate) fn room_for_hosts(&self, vnis: usize) -> usize {
+        let size = |table| self.pipeline.p4info().table(table).map_or(0, |table| table.size);
+        let vnis = u64::try_from(vnis).unwrap_or(u64::MAX);
+        let room = [size("recorded_location"), size("destination").saturating_sub(vnis), size("source") / 2];
+        room.into_iter().min().and_then(|room| usize::try_from(room).ok()).unwrap_or(usize::MAX)
+    }
+}
+
+/// The pipeline in the form that the switch's server takes.
+fn device_config(files: &PipelineFiles, kind: SwitchKind) -> Result<Vec<u8>, SwitchSetupError> {
+    let (name, p4info, binary, context, bfrt) = match files {
+        PipelineFiles::Bmv2 { device_config, .. } => return read(device_config),
+        PipelineFiles::Tofino { name, p4info, binary, context, bfrt } => (name, p4info, binary, context, bfrt),
+    };
+    let refused = |error| SwitchSetupError::Tofino { p4info: p4info.clone(), error };
+    let mut program = TofinoProgram::new(name, read(binary)?, read(context)?).map_err(refused)?;
+    if let Some(bfrt) = bfrt {
+        program = program.with_bfrt(read(bfrt)?).map_err(refused)?;
+    }
+    match kind {
+        SwitchKind::Tofino(TofinoServer::Stratum) => program.to_stratum().map_err(refused),
+        // The configuration gives a BMv2 no such files.
+        SwitchKind::Tofino(TofinoServer::Sde) | SwitchKind::Bmv2 => Ok(program.to_sde()),
+    }
+}
+
+/// What the configured server needs otherwise than the specification has it.
+fn server_traits(switch: &SwitchConfig) -> ServerTraits {
+    let usual = match switch.kind {
+        SwitchKind::Bmv2 => ServerTraits::SPECIFICATION,
+        SwitchKind::Tofino(TofinoServer::Sde) => ServerTraits::SDE,
+        SwitchKind::Tofino(TofinoServer::Stratum) => ServerTraits::STRATUM,
+    };
+    ServerTraits { idle_timeouts: switch.ageing == Ageing::Notifications, ..usual }
+}
+
 /// How to reach the configured switch.
 pub(crate) fn session_config(config: &Config, program: &Program) -> Result<SessionConfig, SwitchSetupError> {
     let switch = &config.switch;
     let mut session = SessionConfig::new(switch.target.clone(), switch.device_id, switch.election_id);
     session.role = switch.role.clone();
+    session.server = server_traits(switch);
     session.p4info = Some(program.pipeline.p4info().clone());
     if let Some(tls) = &switch.tls {
         let text = |path: &PathBuf| read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());

@@ -29,6 +29,7 @@ use vouch_p4runtime::client::{Event, EventReceiver, RpcError, Session, WriteErro
 use vouch_p4runtime::p4::v1;
 use vouch_tables::Change;
 
+use super::ageing::{Activity, CounterFeed, Counts};
 use super::core::{Core, Output};
 use super::ports::PortFeed;
 use super::status::{AgentStatus, TaskCounters};
@@ -73,6 +74,8 @@ pub(crate) struct Task {
     /// When to try again to start the peering.
     peering_due: Option<Clock>,
     ports: PortFeed,
+    counters_of_hosts: CounterFeed,
+    activity: Activity,
     waiting: VecDeque<Output>,
     watcher: Option<mpsc::Sender<AgentEvent>>,
     commands: mpsc::Receiver<Command>,
@@ -124,6 +127,7 @@ enum Wake {
     Worked(Result<(), WriteError>),
     Peer(Option<PeerEvent>),
     Port { port: u16, up: bool },
+    Counted(Counts),
     Command(Option<Command>),
     Timeout,
 }
@@ -145,6 +149,8 @@ impl Task {
         Self {
             name: config.name.as_str().into(),
             ports: PortFeed::new(config.switch.link_status),
+            counters_of_hosts: CounterFeed::new(&config),
+            activity: Activity::new(config.vtep.as_ref().map_or(Duration::MAX, |vtep| vtep.host_ageing)),
             config,
             program,
             session,
@@ -179,6 +185,7 @@ impl Task {
                 // The peering has ended; that it did is logged there.
                 Wake::Peer(None) => self.peers = None,
                 Wake::Port { port, up } => self.feed(|core, now| core.port(port, up, now)),
+                Wake::Counted(counts) => self.on_counted(counts),
                 Wake::Command(Some(Command::Status(reply))) => {
                     // Whoever asked may have gone.
                     let _ = reply.send(self.status());
@@ -199,7 +206,7 @@ impl Task {
     /// Waits for anything. Cancel-safe in all branches: what was not returned is still where it was.
     async fn wait(&mut self) -> Wake {
         let deadline = self.deadline();
-        let Self { events, switch, peers, ports, commands, stop, session, .. } = self;
+        let Self { events, switch, peers, ports, counters_of_hosts, commands, stop, session, program, .. } = self;
         tokio::select! {
             biased;
             () = stop.cancelled() => Wake::Stop,
@@ -207,6 +214,7 @@ impl Task {
             event = events.recv() => Wake::Switch(event),
             event = next_peer_event(peers) => Wake::Peer(event),
             (port, up) = ports.next(session) => Wake::Port { port, up },
+            counts = counters_of_hosts.next(session, program) => Wake::Counted(counts),
             command = commands.recv() => Wake::Command(command),
             () = sleep_to(deadline) => Wake::Timeout,
         }
@@ -273,6 +281,12 @@ impl Task {
             }
             // The pipeline has no digests.
             Event::Digest(_) => {}
+        }
+    }
+
+    fn on_counted(&mut self, counts: Counts) {
+        for key in self.activity.observe(counts, self.now()) {
+            self.feed(|core, now| core.idle(&key, now));
         }
     }
 
@@ -361,6 +375,7 @@ impl Task {
                 tracing::info!(agent = %self.name, program_installed, hosts_restored, entries_written, "the switch is ready");
                 self.tell(AgentEventKind::SwitchReady { program_installed, hosts_restored, entries_written });
                 self.ports.restart();
+                self.counters_of_hosts.restart();
                 self.start_peering().await;
             }
         }
@@ -387,6 +402,7 @@ impl Task {
         self.send_waiting();
         self.switch = Switch::Away { retry: None };
         self.read_back = None;
+        self.counters_of_hosts.stop();
         self.paused.get_or_insert_with(Clock::now);
     }
 

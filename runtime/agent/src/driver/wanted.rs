@@ -17,7 +17,7 @@ use std::time::Duration;
 use vouch_mobility::{ClaimView, Destination, HostKey, HostView, Location};
 use vouch_net::MacAddr;
 use vouch_tables::{
-    AccessTagAction, AccessTagKey, Aged, Bd, BdVniAction, BdVniKey, CPU_PORT, CPU_SESSION, Change, CloneSession,
+    AccessTagAction, AccessTagKey, Aged, Bd, BdVniAction, BdVniKey, CPU_SESSION, Change, CloneSession,
     DestinationAction, DestinationKey, Dscp, EncapsulateAction, EncapsulateKey, EntryAction, EntryKey, FloodAction,
     FloodKey, Group, IngressInterfaceAction, IngressInterfaceKey, Ipv4Prefix, LocalVtepAction, LocalVtepKey,
     LocationId, LocationPortAction, LocationPortKey, MeterRate, Port, PuntMeter, PuntReason, RecordedLocationAction,
@@ -27,7 +27,7 @@ use vouch_tables::{
 
 use super::ledger::Ledger;
 use super::numbering::Numbering;
-use crate::config::{AccessInterface, Config, NextHop, PuntRate, Route, VtepConfig};
+use crate::config::{AccessInterface, Ageing, Config, NextHop, PuntRate, Route, VtepConfig};
 
 /// The wanted state of one switch.
 #[derive(Debug)]
@@ -35,6 +35,7 @@ pub(crate) struct Wanted {
     ledger: Ledger,
     hosts: HashMap<HostKey, HostItems>,
     pairs: Pairs,
+    /// The idle timeout of hosts' entries, where the switch is to notify of it.
     ageing: Option<Duration>,
     forward_pending: BTreeMap<Bd, bool>,
     /// Access interfaces and tunnels: the port that leads there.
@@ -57,7 +58,10 @@ impl Wanted {
             ledger: Ledger::default(),
             hosts: HashMap::new(),
             pairs: Pairs::default(),
-            ageing: config.vtep.as_ref().map(|vtep| vtep.host_ageing),
+            ageing: match (config.switch.ageing, &config.vtep) {
+                (Ageing::Notifications, Some(vtep)) => Some(vtep.host_ageing),
+                (Ageing::Counters, _) | (_, None) => None,
+            },
             forward_pending: BTreeMap::new(),
             ports: BTreeMap::new(),
             down: BTreeSet::new(),
@@ -118,9 +122,9 @@ impl Wanted {
 
     /// Copies to the controller, and how many of each kind a port may cause.
     fn punting(&mut self, config: &Config) {
-        let session = EntryAction::CloneSession(CloneSession::to_cpu());
+        let session = EntryAction::CloneSession(CloneSession::to_cpu(config.switch.cpu_port));
         self.ledger.set(EntryKey::CloneSession(CPU_SESSION), Some(session));
-        if let Some(ingress_port) = Port::new(CPU_PORT) {
+        if let Some(ingress_port) = Port::new(config.switch.cpu_port) {
             let controller = IngressInterfaceKey { ingress_port, vlan_id: Tag::Untagged };
             self.want(controller.with(IngressInterfaceAction::Controller));
         }

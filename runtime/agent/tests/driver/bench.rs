@@ -7,7 +7,9 @@ use tokio::sync::mpsc;
 use vouch_agent::{Agent, AgentEvent, AgentEventKind, AgentOptions, AgentStatus, Config};
 use vouch_mobility::Report;
 use vouch_net::MacAddr;
-use vouch_switch_server::{Endpoint, LinkConfig, ServerHandle, SwitchServer, link};
+use vouch_switch_server::{Builder, Endpoint, LinkConfig, ServerHandle, link};
+
+use crate::kind::Kind;
 
 const CONFIG: &str = include_str!("../../../../configs/demo/vtep1.yaml");
 pub(crate) const HOST: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
@@ -22,9 +24,14 @@ pub(crate) struct Bench {
     pub(crate) cables: [Endpoint; 2],
 }
 
-pub(crate) async fn switch(address: SocketAddr) -> Bench {
+pub(crate) async fn switch(kind: Kind, address: SocketAddr) -> Bench {
+    switch_of(kind, kind.builder(), address).await
+}
+
+pub(crate) async fn switch_of(kind: Kind, builder: Builder, address: SocketAddr) -> Bench {
     let [(host1, port1), (host2, port2)] = [(); 2].map(|()| link(LinkConfig::default()));
-    let server = SwitchServer::builder().device_id(1).port(1, port1).port(2, port2).build().expect("valid");
+    let builder = builder.device_id(1);
+    let server = builder.port(kind.port(1).into(), port1).port(kind.port(2).into(), port2).build().expect("valid");
     // A switch that was just stopped may hold its address for a moment.
     let listener = loop {
         match tokio::net::TcpListener::bind(address).await {
@@ -41,8 +48,9 @@ pub(crate) fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("loopback has ports")
 }
 
-pub(crate) fn config(switch: SocketAddr) -> Config {
+pub(crate) fn config(kind: Kind, switch: SocketAddr) -> Config {
     let text = CONFIG
+        .replace("  kind: bmv2\n", &kind.yaml())
         .replace("127.0.0.1:9559", &switch.to_string())
         .replace("127.0.0.1:7001", &free_address().to_string())
         .replace("127.0.0.1:7002", &free_address().to_string())
@@ -57,7 +65,7 @@ pub(crate) struct Watched {
 
 pub(crate) fn start(config: Config) -> Watched {
     let (sender, events) = mpsc::channel(4096);
-    let agent = Agent::start(config, AgentOptions { events: Some(sender) }).expect("the pipeline is the built-in one");
+    let agent = Agent::start(config, AgentOptions { events: Some(sender) }).expect("the pipeline is the program's");
     Watched { agent, events }
 }
 

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use vouch_agent::AgentEventKind;
-use vouch_agent::config::PipelineFiles;
 use vouch_mobility::Report;
 use vouch_net::MacAddr;
 use vouch_p4runtime::client::{Event, EventReceiver, Session, SessionConfig};
@@ -14,6 +13,14 @@ use vouch_tables::{
 };
 
 use crate::bench::*;
+use crate::kind::{Kind, on_each_kind};
+
+on_each_kind! {
+    an_agent_that_was_replaced_takes_over_again_and_undoes_what_is_not_wanted,
+    silence_while_nobody_could_be_asked_is_no_verdict,
+    an_entry_that_the_switch_refuses_holds_up_no_other_and_is_tried_again,
+    a_peering_whose_address_is_still_taken_starts_once_it_is_free,
+}
 
 const FOREIGNER: MacAddr = MacAddr([2, 0, 0, 0, 0, 0x66]);
 
@@ -26,8 +33,8 @@ struct Rival {
 }
 
 impl Rival {
-    async fn connect(switch: SocketAddr) -> Self {
-        let info = vouch_tables::p4info();
+    async fn connect(kind: Kind, switch: SocketAddr) -> Self {
+        let info = kind.p4info();
         let tables = Tables::bind(&info).expect("our own program");
         let config =
             SessionConfig { p4info: Some(info.into()), ..SessionConfig::new(format!("http://{switch}"), 1, 99) };
@@ -59,17 +66,16 @@ async fn lost(agent: &mut Watched) {
     agent.until(|kind| matches!(kind, AgentEventKind::SwitchLost { .. }).then_some(())).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_agent_that_was_replaced_takes_over_again_and_undoes_what_is_not_wanted() {
+async fn an_agent_that_was_replaced_takes_over_again_and_undoes_what_is_not_wanted(kind: Kind) {
     let address = free_address();
-    let bench = switch(address).await;
-    let mut agent = start(config(address));
+    let bench = switch(kind, address).await;
+    let mut agent = start(config(kind, address));
     agent.ready().await;
     bench.cables[0].send(arp(HOST, [192, 168, 1, 1])).expect("the link is up");
     agent.learned(HOST).await;
     let entries = agent.status().await.entries;
 
-    let rival = Rival::connect(address).await;
+    let rival = Rival::connect(kind, address).await;
     lost(&mut agent).await;
     assert!(!agent.status().await.ready);
     let hosts = rival.read(HOST).await;
@@ -92,19 +98,18 @@ async fn an_agent_that_was_replaced_takes_over_again_and_undoes_what_is_not_want
     let (installed, restored, written) = agent.ready().await;
     assert_eq!((installed, restored, written), (false, 0, 3), "no more than the difference");
     assert_eq!(agent.status().await.entries, entries);
-    let reader = Rival::connect(address).await;
+    let reader = Rival::connect(kind, address).await;
     assert_eq!(reader.read(HOST).await, hosts);
     assert_eq!(reader.read(FOREIGNER).await, []);
     agent.stop().await;
     bench.server.shutdown().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn silence_while_nobody_could_be_asked_is_no_verdict() {
+async fn silence_while_nobody_could_be_asked_is_no_verdict(kind: Kind) {
     let verdict_after = Duration::from_millis(2500);
     let address = free_address();
-    let bench = switch(address).await;
-    let mut config = config(address);
+    let bench = switch(kind, address).await;
+    let mut config = config(kind, address);
     let vtep = config.vtep.as_mut().expect("the demo's is a VTEP");
     vtep.timers.probes = vec![Duration::ZERO, Duration::from_secs(2)];
     vtep.timers.verdict_after = verdict_after;
@@ -120,7 +125,7 @@ async fn silence_while_nobody_could_be_asked_is_no_verdict() {
             _ => None,
         })
         .await;
-    let rival = Rival::connect(address).await;
+    let rival = Rival::connect(kind, address).await;
     lost(&mut agent).await;
     // No synchronisation: it is the time itself in which a verdict would be given.
     tokio::time::sleep(verdict_after).await;
@@ -139,26 +144,14 @@ async fn silence_while_nobody_could_be_asked_is_no_verdict() {
     bench.server.shutdown().await;
 }
 
-/// The program with so much room in `destination` and no more.
-fn small_program(directory: &std::path::Path, size: u32) -> PipelineFiles {
-    let json = String::from_utf8(vouch_tables::DEVICE_CONFIG.to_vec()).expect("JSON is text");
-    let (before, table) = json.split_once("\"name\" : \"destination\"").expect("the program has the table");
-    let small = table.replacen("\"max_size\" : 131072", &format!("\"max_size\" : {size}"), 1);
-    assert_ne!(small, table, "the size is there");
-    let files = PipelineFiles { p4info: directory.join("p4info.txtpb"), device_config: directory.join("small.json") };
-    std::fs::write(&files.p4info, vouch_tables::P4INFO_TEXT).expect("writable");
-    std::fs::write(&files.device_config, [before, "\"name\" : \"destination\"", &small].concat()).expect("writable");
-    files
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_entry_that_the_switch_refuses_holds_up_no_other_and_is_tried_again() {
+async fn an_entry_that_the_switch_refuses_holds_up_no_other_and_is_tried_again(kind: Kind) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let address = free_address();
-    let bench = switch(address).await;
-    let mut config = config(address);
     // Room for the probe address of both VNIs, and one host.
-    config.switch.pipeline = Some(small_program(directory.path(), 3));
+    let (builder, pipeline) = kind.small(directory.path(), 3);
+    let bench = switch_of(kind, builder, address).await;
+    let mut config = config(kind, address);
+    config.switch.pipeline = pipeline.or(config.switch.pipeline);
     config.vtep.as_mut().expect("the demo's is a VTEP").host_ageing = Duration::from_secs(2);
     let mut agent = start(config);
     agent.ready().await;
@@ -180,11 +173,10 @@ async fn an_entry_that_the_switch_refuses_holds_up_no_other_and_is_tried_again()
     bench.server.shutdown().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_peering_whose_address_is_still_taken_starts_once_it_is_free() {
+async fn a_peering_whose_address_is_still_taken_starts_once_it_is_free(kind: Kind) {
     let address = free_address();
-    let bench = switch(address).await;
-    let config = config(address);
+    let bench = switch(kind, address).await;
+    let config = config(kind, address);
     let listen = config.vtep.as_ref().expect("the demo's is a VTEP").peering.listen;
     let predecessor = std::net::TcpListener::bind(listen).expect("it was free");
     let mut agent = start(config);

@@ -2,17 +2,29 @@
 
 mod bench;
 mod disturbance;
+mod kind;
 
 use std::path::Path;
+use std::time::Duration;
 
 use bench::*;
+use kind::{Kind, on_each_kind};
+use vouch_agent::config::PipelineFiles;
 use vouch_agent::{Agent, AgentEventKind, AgentOptions, Place};
+use vouch_mobility::Report;
+use vouch_switch_server::TofinoServer;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restarted_agent_keeps_its_hosts_writes_nothing_and_interrupts_nothing() {
+on_each_kind! {
+    a_restarted_agent_keeps_its_hosts_writes_nothing_and_interrupts_nothing,
+    a_switch_that_comes_late_or_restarts_gets_its_tables,
+    b2_a_port_that_goes_down_is_heard_of,
+    a_host_that_falls_silent_is_asked_and_forgotten,
+}
+
+async fn a_restarted_agent_keeps_its_hosts_writes_nothing_and_interrupts_nothing(kind: Kind) {
     let address = free_address();
-    let bench = switch(address).await;
-    let mut agent = start(config(address));
+    let bench = switch(kind, address).await;
+    let mut agent = start(config(kind, address));
     let (installed, restored, written) = agent.ready().await;
     assert!(installed && restored == 0 && written > 0, "an empty switch gets everything");
 
@@ -25,7 +37,7 @@ async fn a_restarted_agent_keeps_its_hosts_writes_nothing_and_interrupts_nothing
     bench.cables[0].send(data(HOST, NEIGHBOR, 1)).expect("the link is up");
     received(&bench.cables[1], &data(HOST, NEIGHBOR, 1)).await;
 
-    let mut agent = start(config(address));
+    let mut agent = start(config(kind, address));
     let (installed, restored, written) = agent.ready().await;
     assert_eq!((installed, restored), (false, 2));
     // Addresses are not in the tables: the hosts' ARP is wanted again, one modification each.
@@ -39,14 +51,13 @@ async fn a_restarted_agent_keeps_its_hosts_writes_nothing_and_interrupts_nothing
     bench.server.shutdown().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_switch_that_comes_late_or_restarts_gets_its_tables() {
+async fn a_switch_that_comes_late_or_restarts_gets_its_tables(kind: Kind) {
     let address = free_address();
-    let mut agent = start(config(address));
+    let mut agent = start(config(kind, address));
     // Nobody is there yet; the agent says that it is not ready and keeps trying.
     assert!(!agent.status().await.ready);
 
-    let bench = switch(address).await;
+    let bench = switch(kind, address).await;
     let (installed, ..) = agent.ready().await;
     assert!(installed);
     bench.cables[0].send(arp(HOST, [192, 168, 1, 1])).expect("the link is up");
@@ -55,7 +66,7 @@ async fn a_switch_that_comes_late_or_restarts_gets_its_tables() {
 
     bench.server.shutdown().await;
     agent.until(|kind| matches!(kind, AgentEventKind::SwitchLost { .. }).then_some(())).await;
-    let bench = switch(address).await;
+    let bench = switch(kind, address).await;
     let (installed, _, written) = agent.ready().await;
     assert!(installed, "the new switch knew no program");
     assert_eq!(written, entries, "hosts included");
@@ -64,18 +75,57 @@ async fn a_switch_that_comes_late_or_restarts_gets_its_tables() {
     bench.server.shutdown().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn b2_a_port_that_goes_down_is_heard_of() {
+async fn b2_a_port_that_goes_down_is_heard_of(kind: Kind) {
     let address = free_address();
-    let bench = switch(address).await;
-    let mut agent = start(config(address));
+    let bench = switch(kind, address).await;
+    let mut agent = start(config(kind, address));
     agent.ready().await;
+    let down = kind.port(1);
     bench.cables[0].set_up(false);
-    agent.until(|kind| matches!(kind, AgentEventKind::Port { port: 1, up: false }).then_some(())).await;
+    agent.until(|kind| matches!(kind, AgentEventKind::Port { port, up: false } if *port == down).then_some(())).await;
     bench.cables[0].set_up(true);
-    agent.until(|kind| matches!(kind, AgentEventKind::Port { port: 1, up: true }).then_some(())).await;
+    agent.until(|kind| matches!(kind, AgentEventKind::Port { port, up: true } if *port == down).then_some(())).await;
     agent.stop().await;
     bench.server.shutdown().await;
+}
+
+/// However the switch lets it be known: by notifications, or by counters that do not change.
+async fn a_host_that_falls_silent_is_asked_and_forgotten(kind: Kind) {
+    let address = free_address();
+    let bench = switch(kind, address).await;
+    let mut config = config(kind, address);
+    config.vtep.as_mut().expect("the demo's is a VTEP").host_ageing = Duration::from_secs(1);
+    let mut agent = start(config);
+    agent.ready().await;
+    bench.cables[0].send(arp(HOST, [192, 168, 1, 1])).expect("the link is up");
+    bench.cables[1].send(arp(NEIGHBOR, [192, 168, 1, 2])).expect("the link is up");
+    // The one goes on talking until the other is gone.
+    let talking = async {
+        loop {
+            bench.cables[0].send(data(HOST, NEIGHBOR, 1)).expect("the link is up");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let removed = agent.until(|kind| match kind {
+        AgentEventKind::Report(Report::Removed { host, .. }) => Some(host.mac),
+        _ => None,
+    });
+    let gone = tokio::select! {
+        gone = removed => gone,
+        () = talking => unreachable!("it talks for ever"),
+    };
+    assert_eq!(gone, NEIGHBOR);
+    agent.stop().await;
+    bench.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_pipeline_that_no_tofino_can_run_is_refused() {
+    let mut config = config(Kind::Tofino(TofinoServer::Sde), free_address());
+    let Some(PipelineFiles::Tofino { binary, context, .. }) = &mut config.switch.pipeline else { panic!("{config:?}") };
+    std::mem::swap(binary, context);
+    let error = Agent::start(config, AgentOptions::default()).expect_err("the files are mixed up").to_string();
+    assert!(error.contains("cannot run on a Tofino: the context.json is not JSON"), "{error}");
 }
 
 #[tokio::test]
@@ -86,8 +136,8 @@ async fn a_pipeline_without_a_needed_table_is_refused_by_name() {
     std::fs::write(&path, p4info).expect("writable");
     let json = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../p4src/build/vtep.json");
 
-    let mut config = config(free_address());
-    config.switch.pipeline = Some(vouch_agent::config::PipelineFiles { p4info: path, device_config: json });
+    let mut config = config(Kind::Bmv2, free_address());
+    config.switch.pipeline = Some(PipelineFiles::Bmv2 { p4info: path, device_config: json });
     let error = Agent::start(config, AgentOptions::default()).expect_err("a table is missing").to_string();
     assert!(error.contains("other.p4info.txtpb") && error.contains("`destination`"), "{error}");
 }

@@ -17,6 +17,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) variant: Variant,
     /// Where the agent of each VTEP listens for its peers.
     pub(super) listen: &'a BTreeMap<String, SocketAddr>,
+    /// Further fields of `switch`, from the target.
+    pub(super) switch_fields: &'a str,
 }
 
 /// The configuration of one switch's agent. `control` is the URL of the switch's P4Runtime server.
@@ -25,6 +27,7 @@ pub(super) fn yaml(around: &Surroundings<'_>, switch: &SwitchSpec, control: &str
     // Writing to a string cannot fail, so the results say nothing.
     let _ = writeln!(text, "name: {}", switch.name);
     let _ = writeln!(text, "switch:\n  target: {control}\n  device_id: {}", switch.device_id);
+    text.push_str(around.switch_fields);
     underlay(&mut text, around.topology, switch);
     if let Some(address) = switch.vtep {
         let _ = writeln!(text, "vtep:\n  address: {address}");
@@ -104,7 +107,7 @@ mod tests {
             .enumerate()
             .map(|(index, (switch, _))| (switch.name.clone(), SocketAddr::from(([127, 0, 0, 1], 7000 + index as u16))))
             .collect();
-        let around = Surroundings { topology: &topology, variant, listen: &listen };
+        let around = Surroundings { topology: &topology, variant, listen: &listen, switch_fields: "" };
         let identity = IdentityFiles { ca: "/ca.pem".into(), cert: "/a \"b\".pem".into(), key: "/key".into() };
         let text = yaml(&around, switch, "http://127.0.0.1:9559", &identity);
         match Config::parse("generated.yaml", &text) {

@@ -113,7 +113,7 @@ impl Fabric {
             log: Log::default(),
             _directory: directory,
         };
-        let result = fabric.bring_up(options).await;
+        let result = fabric.bring_up(target, options).await;
         match result {
             Ok(()) => Ok(fabric),
             Err(error) => {
@@ -123,17 +123,18 @@ impl Fabric {
         }
     }
 
-    async fn bring_up(&mut self, options: FabricOptions) -> Result<(), LabError> {
-        self.start_agents(options)?;
+    async fn bring_up(&mut self, target: &dyn Target, options: FabricOptions) -> Result<(), LabError> {
+        let switch_fields = target.switch_fields(self._directory.path())?;
+        self.start_agents(options, &switch_fields)?;
         self.start_hosts()?;
         self.settle().await
     }
 
-    fn start_agents(&mut self, options: FabricOptions) -> Result<(), LabError> {
+    fn start_agents(&mut self, options: FabricOptions, switch_fields: &str) -> Result<(), LabError> {
         let authority = Authority::create(self._directory.path())?;
         let listen = free_addresses(self.topology.vteps().map(|(switch, _)| switch.name.clone()))?;
         let topology = self.topology.clone();
-        let around = Surroundings { topology: &topology, variant: options.variant, listen: &listen };
+        let around = Surroundings { topology: &topology, variant: options.variant, listen: &listen, switch_fields };
         for switch in &topology.switches {
             let refused = |error: String| LabError::Agent { switch: switch.name.clone(), error };
             let control = self.plant.control(&switch.name).ok_or_else(|| refused("it has no switch".to_owned()))?;

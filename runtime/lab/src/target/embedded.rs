@@ -1,13 +1,14 @@
 //! Embedded switches in this process, with in-process links between them and to the hosts.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use vouch_switch_server::{Capture, Endpoint, LinkConfig, ServerHandle, SwitchServer, link};
+use vouch_switch_server::{Builder, Capture, Endpoint, LinkConfig, ServerHandle, SwitchServer, TofinoServer, link};
 
-use super::{BoxFuture, Plant, Target};
+use super::{BoxFuture, Plant, Target, tofino};
 use crate::error::LabError;
 use crate::host::Wire;
 use crate::topology::{PortRef, Topology};
@@ -19,11 +20,13 @@ pub struct Embedded {
     pub underlay_delay: Duration,
     /// The directory for one capture per link.
     pub captures: Option<PathBuf>,
+    /// Pass for switches with a Tofino, behind such a P4Runtime server.
+    pub tofino: Option<TofinoServer>,
 }
 
 impl Default for Embedded {
     fn default() -> Self {
-        Self { underlay_delay: Duration::from_micros(100), captures: None }
+        Self { underlay_delay: Duration::from_micros(100), captures: None, tofino: None }
     }
 }
 
@@ -37,6 +40,13 @@ impl Embedded {
             }
         };
         Ok(link(LinkConfig { delay, capture, ..LinkConfig::default() }))
+    }
+
+    fn builder(&self) -> Builder {
+        match self.tofino {
+            None => SwitchServer::builder(),
+            Some(server) => SwitchServer::builder().cpu_port(tofino::CPU_PORT.into()).tofino(server, tofino::MODEL),
+        }
     }
 
     async fn start(&self, topology: &Topology) -> Result<Switches, LabError> {
@@ -56,7 +66,7 @@ impl Embedded {
             switches.wires.insert(seat.at.clone(), Arc::new(host_end));
         }
         for switch in &topology.switches {
-            let mut builder = SwitchServer::builder().device_id(switch.device_id);
+            let mut builder = self.builder().device_id(switch.device_id);
             for (number, port) in ports.remove(switch.name.as_str()).unwrap_or_default() {
                 builder = builder.port(number.into(), port);
             }
@@ -71,7 +81,15 @@ impl Embedded {
 
 impl Target for Embedded {
     fn name(&self) -> &str {
-        "embedded switch"
+        match self.tofino {
+            None => "embedded switch",
+            Some(TofinoServer::Sde) => "embedded model of a Tofino, with the SDE's server",
+            Some(TofinoServer::Stratum) => "embedded model of a Tofino, with Stratum",
+        }
+    }
+
+    fn switch_fields(&self, directory: &Path) -> io::Result<String> {
+        self.tofino.map_or_else(|| Ok(String::new()), |server| tofino::switch_fields(server, directory))
     }
 
     fn build<'a>(&'a self, topology: &'a Topology) -> BoxFuture<'a, Result<Box<dyn Plant>, LabError>> {

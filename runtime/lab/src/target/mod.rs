@@ -3,8 +3,11 @@
 //! Scenarios see only a [`Plant`]: where each switch is controlled, and the cable that ends at each seat.
 
 pub mod embedded;
+mod tofino;
 
 use std::future::Future;
+use std::io;
+use std::path::Path;
 use std::pin::Pin;
 
 use crate::error::LabError;
@@ -12,6 +15,7 @@ use crate::host::Wire;
 use crate::topology::{PortRef, Topology};
 
 pub use embedded::Embedded;
+pub use vouch_switch_server::TofinoServer;
 
 /// A boxed future, so that targets can be chosen at run time.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -26,6 +30,12 @@ pub trait Target: Send + Sync {
     /// What is not said otherwise is more than the 1,000 that are claimed, since a loaded machine sends late.
     fn stream_rate(&self) -> u32 {
         1_250
+    }
+
+    /// What an agent is told of such a switch beside its address: fields of `switch` in its configuration, each on a line of
+    /// its own. Files that they name go into `directory`, which lasts as long as the fabric.
+    fn switch_fields(&self, _directory: &Path) -> io::Result<String> {
+        Ok(String::new())
     }
 
     /// Bring up the switches of a topology, cabled, without a pipeline.

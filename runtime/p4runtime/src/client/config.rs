@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use thiserror::Error;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
-use super::BackoffConfig;
+use super::{BackoffConfig, ServerTraits};
 use crate::P4Info;
 
 /// How to reach a switch, and as whom.
@@ -23,6 +23,8 @@ pub struct SessionConfig {
     pub tls: Option<TlsConfig>,
     /// Names for error messages; [`super::Session::push_pipeline`] brings its own.
     pub p4info: Option<Arc<P4Info>>,
+    /// Where the server departs from the specification.
+    pub server: ServerTraits,
     /// Waits between attempts to connect.
     pub backoff: BackoffConfig,
     /// Bounds for waiting.
@@ -111,6 +113,7 @@ impl SessionConfig {
             role: None,
             tls: None,
             p4info: None,
+            server: ServerTraits::default(),
             backoff: BackoffConfig::default(),
             timeouts: Timeouts::default(),
             event_queue: 4096,

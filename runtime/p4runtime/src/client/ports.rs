@@ -1,6 +1,8 @@
 //! Port state over gNMI, where the switch's server has it at the same address.
 //!
 //! Path: `/interfaces/interface[name=N]/state/oper-status`, `N` the port's number, values `UP` and anything else for down.
+//! Where `N` is a name of the operator's ([`PortNames::Free`]), the leaf `ifindex` beside it has the number; it is asked for
+//! first, with one Get, as ONOS does (`OpenConfigGnmiDeviceDescriptionDiscovery`).
 
 use std::collections::VecDeque;
 
@@ -8,20 +10,22 @@ use futures::stream;
 use tokio::time::timeout;
 use tonic::Streaming;
 
-use super::{RpcError, Session};
+use super::{PortNames, RpcError, Session, server::PortNumbers};
 use crate::gnmi::{
-    Path, PathElem, SubscribeRequest, SubscribeResponse, Subscription, SubscriptionList, SubscriptionMode, TypedValue,
-    Update, g_nmi_client::GNmiClient, subscribe_request::Request, subscribe_response::Response, typed_value::Value,
+    GetRequest, GetResponse, Path, PathElem, SubscribeRequest, SubscribeResponse, Subscription, SubscriptionList,
+    SubscriptionMode, TypedValue, Update, g_nmi_client::GNmiClient, subscribe_request::Request,
+    subscribe_response::Response, typed_value::Value,
 };
 
 const RPC: &str = "gNMI Subscribe";
+const RPC_GET: &str = "gNMI Get";
 
 /// News of the ports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PortEvent {
     /// A port's state, told once for each port at the start and then when it changes.
     State {
-        /// The port, as the server names it.
+        /// The port's number; or its name, where it has no number.
         port: String,
         /// `oper-status` is `UP`.
         up: bool,
@@ -35,6 +39,8 @@ pub enum PortEvent {
 pub struct PortStream {
     messages: Streaming<SubscribeResponse>,
     pending: VecDeque<PortEvent>,
+    /// Of ports whose names are no numbers.
+    numbers: PortNumbers,
 }
 
 impl Session {
@@ -43,8 +49,19 @@ impl Session {
     pub async fn subscribe_ports(&self) -> Result<PortStream, RpcError> {
         let after = self.shared.config.timeouts.request;
         let mut client = GNmiClient::new(self.link(RPC)?.channel);
+        let numbers = match self.shared.config.server.port_names {
+            PortNames::Numbers => PortNumbers::new(),
+            PortNames::Free => {
+                let request = GetRequest { path: vec![leaf_of("*", IF_INDEX)], ..GetRequest::default() };
+                match timeout(after, client.get(request)).await {
+                    Ok(Ok(response)) => port_numbers(&response.into_inner()),
+                    Ok(Err(status)) => return Err(RpcError::status(RPC_GET, &status)),
+                    Err(_) => return Err(RpcError::TimedOut { rpc: RPC_GET, after }),
+                }
+            }
+        };
         let subscription = Subscription {
-            path: Some(oper_status_of("*")),
+            path: Some(leaf_of("*", OPER_STATUS)),
             mode: SubscriptionMode::OnChange.into(),
             ..Subscription::default()
         };
@@ -53,7 +70,7 @@ impl Session {
         // Nothing follows the first message, but ending the requests would end the subscription.
         let requests = futures::StreamExt::chain(stream::iter([request]), stream::pending());
         match timeout(after, client.subscribe(requests)).await {
-            Ok(Ok(response)) => Ok(PortStream { messages: response.into_inner(), pending: VecDeque::new() }),
+            Ok(Ok(response)) => Ok(PortStream { messages: response.into_inner(), pending: VecDeque::new(), numbers }),
             Ok(Err(status)) => Err(RpcError::status(RPC, &status)),
             Err(_) => Err(RpcError::TimedOut { rpc: RPC, after }),
         }
@@ -68,7 +85,7 @@ impl PortStream {
                 return Some(Ok(event));
             }
             match self.messages.message().await {
-                Ok(Some(message)) => self.pending.extend(port_events(&message)),
+                Ok(Some(message)) => self.pending.extend(port_events(&message, &self.numbers)),
                 Ok(None) => return None,
                 Err(status) => return Some(Err(RpcError::status(RPC, &status))),
             }
@@ -76,34 +93,56 @@ impl PortStream {
     }
 }
 
-const OPER_STATUS: [&str; 4] = ["interfaces", "interface", "state", "oper-status"];
+/// What leads to a port's leaves, without their names.
+const PATH: [&str; 3] = ["interfaces", "interface", "state"];
+const OPER_STATUS: &str = "oper-status";
+const IF_INDEX: &str = "ifindex";
 
-fn oper_status_of(port: &str) -> Path {
-    let mut elem = OPER_STATUS.map(|name| PathElem { name: name.to_owned(), ..PathElem::default() });
+fn leaf_of(port: &str, leaf: &str) -> Path {
+    let names = PATH.into_iter().chain([leaf]);
+    let mut elem: Vec<_> = names.map(|name| PathElem { name: name.to_owned(), ..PathElem::default() }).collect();
     elem[1].key.insert("name".to_owned(), port.to_owned());
-    Path { elem: elem.into(), ..Path::default() }
+    Path { elem, ..Path::default() }
 }
 
 /// What a message says of ports; other paths are skipped.
-fn port_events(message: &SubscribeResponse) -> Vec<PortEvent> {
+fn port_events(message: &SubscribeResponse, numbers: &PortNumbers) -> Vec<PortEvent> {
     match &message.response {
         Some(Response::Update(notification)) => {
             let prefix = notification.prefix.as_ref();
-            notification.update.iter().filter_map(|update| port_state(prefix, update)).collect()
+            notification.update.iter().filter_map(|update| port_state(prefix, update, numbers)).collect()
         }
         Some(Response::SyncResponse(_)) => vec![PortEvent::Synced],
         _ => Vec::new(),
     }
 }
 
-fn port_state(prefix: Option<&Path>, update: &Update) -> Option<PortEvent> {
+fn port_state(prefix: Option<&Path>, update: &Update, numbers: &PortNumbers) -> Option<PortEvent> {
+    let name = port_of(prefix, update, OPER_STATUS)?;
+    let port = numbers.get(name).map_or_else(|| name.to_owned(), ToString::to_string);
+    Some(PortEvent::State { port, up: is_up(update.val.as_ref()?) })
+}
+
+fn port_numbers(response: &GetResponse) -> PortNumbers {
+    let updates = response
+        .notification
+        .iter()
+        .flat_map(|notification| notification.update.iter().map(|update| (notification.prefix.as_ref(), update)));
+    let number = |(prefix, update): (Option<&Path>, &Update)| match update.val.as_ref()?.value {
+        Some(Value::UintVal(number)) => Some((port_of(prefix, update, IF_INDEX)?.to_owned(), number)),
+        _ => None,
+    };
+    updates.filter_map(number).collect()
+}
+
+/// The name of the port whose leaf this is.
+fn port_of<'a>(prefix: Option<&'a Path>, update: &'a Update, leaf: &str) -> Option<&'a str> {
     let elems: Vec<_> = prefix.into_iter().chain(&update.path).flat_map(|path| &path.elem).collect();
-    let names: Vec<_> = elems.iter().map(|elem| elem.name.as_str()).collect();
-    if names != OPER_STATUS {
+    let wanted = PATH.into_iter().chain([leaf]);
+    if !elems.iter().map(|elem| elem.name.as_str()).eq(wanted) {
         return None;
     }
-    let port = elems[1].key.get("name")?.clone();
-    Some(PortEvent::State { port, up: is_up(update.val.as_ref()?) })
+    elems[1].key.get("name").map(String::as_str)
 }
 
 fn is_up(value: &TypedValue) -> bool {

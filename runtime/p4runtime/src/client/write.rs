@@ -136,10 +136,11 @@ impl Session {
         }
     }
 
-    async fn write_batch(&self, updates: Vec<Update>, from: usize, atomicity: Atomicity) -> Result<(), BatchError> {
+    async fn write_batch(&self, mut updates: Vec<Update>, from: usize, atomicity: Atomicity) -> Result<(), BatchError> {
         const RPC: &str = "Write";
         let after = self.shared.config.timeouts.request;
         let mut link = self.link(RPC).map_err(BatchError::Rpc)?;
+        updates.iter_mut().for_each(|update| self.shared.config.server.adapt(update));
         #[allow(deprecated)]
         let request = WriteRequest {
             device_id: self.device_id(),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 use vouch_p4runtime::p4::v1::table_action::Type as ActionType;
-use vouch_switch::{EntryAction, EntryKey, EntryView, IdleEntry, Micros, TableEntry, TableId};
+use vouch_switch::{ControlError, EntryAction, EntryKey, EntryView, IdleEntry, Micros, TableEntry, TableId};
 
 use super::action::{Use, decode_entry_action, decode_for_table, encode_entry_action};
 use super::direct::{decode_counter, decode_meter, encode_counter, encode_meter};
@@ -83,7 +83,10 @@ impl Target {
             Operation::Insert if table.fields.is_empty() => {
                 return Err(within(Fault::invalid("the table has no key: it holds only a default entry")));
             }
-            Operation::Insert => self.switch.insert_entry(table.engine, &decoded, now),
+            Operation::Insert => {
+                self.check_room(table, &key).map_err(within)?;
+                self.switch.insert_entry(table.engine, &decoded, now)
+            }
             Operation::Modify | Operation::Delete => self.switch.modify_entry(table.engine, &decoded, now),
         }
         .map_err(|error| within(error.into()))?;
@@ -91,6 +94,15 @@ impl Target {
             self.switch.set_direct_counter(table.engine, &key, counter).map_err(|error| within(error.into()))?;
         }
         self.tables.set(table.engine, key, Note::of(entry));
+        Ok(())
+    }
+
+    /// Whether the P4Info has room for one more; that the entry may be there already is the engine's matter.
+    fn check_room(&self, table: &Table, key: &EntryKey) -> Outcome {
+        let full = table.size > 0 && self.switch.entry_count(table.engine)? >= table.size;
+        if full && self.switch.entry(table.engine, key).is_err() {
+            return Err(ControlError::TableFull { size: table.size }.into());
+        }
         Ok(())
     }
 
@@ -189,7 +201,7 @@ impl Target {
             let key = decode_key(table, &wanted.r#match, wanted.priority).map_err(within)?;
             match self.switch.entry(table.engine, &key) {
                 Ok(view) => found.push(self.show(table, &view, wanted, now)),
-                Err(vouch_switch::ControlError::EntryNotFound) => {}
+                Err(ControlError::EntryNotFound) => {}
                 Err(error) => return Err(within(error.into())),
             }
         } else {

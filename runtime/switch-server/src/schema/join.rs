@@ -15,8 +15,8 @@ pub(crate) type Problems = Vec<String>;
 
 impl Schema {
     /// Join the two, or say everything that keeps them apart.
-    pub(crate) fn join(p4info: &config::P4Info, program: &Program) -> Result<Schema, Problems> {
-        let mut join = Join { p4info, program, schema: Schema::default(), problems: Vec::new() };
+    pub(crate) fn join(p4info: &config::P4Info, program: &Program, names: Names) -> Result<Schema, Problems> {
+        let mut join = Join { p4info, program, names, schema: Schema::default(), problems: Vec::new() };
         join.actions();
         join.tables();
         join.profiles();
@@ -28,11 +28,36 @@ impl Schema {
     }
 }
 
+/// What the P4Info calls the program's objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// The same as the program.
+    AsInProgram,
+    /// The compiler for Tofino puts the name of the pipeline in front: `pipe.Ingress.host` for `Ingress.host`.
+    BehindPipe,
+}
+
+impl Names {
+    /// What `find` finds by the name in the P4Info.
+    fn find<T>(self, name: &str, find: impl Fn(&str) -> Option<T>) -> Option<T> {
+        find(name).or_else(|| match self {
+            Names::AsInProgram => None,
+            Names::BehindPipe => find(name.split_once('.')?.1),
+        })
+    }
+}
+
 struct Join<'a> {
     p4info: &'a config::P4Info,
     program: &'a Program,
+    names: Names,
     schema: Schema,
     problems: Problems,
+}
+
+/// The size of an array, of which the P4Info may show less than there is.
+fn smaller(shown: i64, there: u64) -> u64 {
+    u64::try_from(shown).ok().filter(|size| *size > 0).map_or(there, |size| size.min(there))
 }
 
 /// The id and name of an object; an object without a preamble has neither.
@@ -41,6 +66,11 @@ fn named(preamble: Option<&config::Preamble>) -> (u32, &str) {
 }
 
 impl Join<'_> {
+    /// The program's object for a name of the P4Info.
+    fn find<T>(&self, name: &str, find: impl Fn(&Program, &str) -> Option<T>) -> Option<T> {
+        self.names.find(name, |name| find(self.program, name))
+    }
+
     fn problem(&mut self, text: String) {
         self.problems.push(text);
     }
@@ -71,7 +101,7 @@ impl Join<'_> {
         for table in &self.p4info.tables {
             let (id, name) = named(table.preamble.as_ref());
             let Some((engine, info)) =
-                self.program.table(name).and_then(|engine| Some((engine, self.program.table_info(engine)?)))
+                self.find(name, Program::table).and_then(|engine| Some((engine, self.program.table_info(engine)?)))
             else {
                 // p4c wraps statements outside of actions into tables of its own, which no controller sees.
                 let all = self.program.tables().map(|(_, info)| info.name.as_str());
@@ -96,6 +126,7 @@ impl Join<'_> {
                 direct_meter,
                 idle_timeout: table.idle_timeout_behavior() == config::table::IdleTimeoutBehavior::NotifyControl,
                 is_const: table.is_const_table || info.const_entries,
+                size: u64::try_from(table.size).unwrap_or(0),
                 const_default: table.const_default_action_id != 0 || info.const_default,
             };
             if joined.profile.is_some() != info.profile.is_some() {
@@ -183,7 +214,7 @@ impl Join<'_> {
                 self.problem(format!("table {} has unknown action {:#010x} in the P4Info", info.name, reference.id));
                 continue;
             };
-            let found = self.program.table_action(engine, &action.name);
+            let found = self.names.find(&action.name, |name| self.program.table_action(engine, name));
             let Some(id) = found else {
                 let all = info.actions.iter().filter_map(|id| self.program.action_info(*id));
                 let all = choices(all.map(|info| info.name.as_str()));
@@ -237,7 +268,7 @@ impl Join<'_> {
     fn profiles(&mut self) {
         for profile in &self.p4info.action_profiles {
             let (id, name) = named(profile.preamble.as_ref());
-            let Some(engine) = self.program.profile(name) else {
+            let Some(engine) = self.find(name, Program::profile) else {
                 self.problem(format!("action profile {name} of the P4Info is not in the program"));
                 continue;
             };
@@ -246,7 +277,9 @@ impl Join<'_> {
             let mut actions = BTreeMap::new();
             for action in referenced {
                 let name = self.schema.actions.get(&action).map(|action| action.name.as_str());
-                if let Some(engine) = name.and_then(|name| self.program.profile_action(engine, name)) {
+                if let Some(engine) =
+                    name.and_then(|name| self.names.find(name, |name| self.program.profile_action(engine, name)))
+                {
                     actions.insert(action, engine);
                 }
             }
@@ -274,9 +307,13 @@ impl Join<'_> {
     fn arrays(&mut self) {
         for counter in &self.p4info.counters {
             let (id, name) = named(counter.preamble.as_ref());
-            match self.program.counter(name).and_then(|engine| Some((engine, self.program.counter_info(engine)?))) {
+            match self
+                .find(name, Program::counter)
+                .and_then(|engine| Some((engine, self.program.counter_info(engine)?)))
+            {
                 Some((engine, info)) => {
-                    let joined = Array { name: name.into(), engine, size: info.size, meter_type: MeterType::default() };
+                    let size = smaller(counter.size, info.size);
+                    let joined = Array { name: name.into(), engine, size, meter_type: MeterType::default() };
                     Self::place(&mut self.problems, &mut self.schema.counters, "counter", id, name, joined);
                 }
                 None => self.problem(format!("counter {name} of the P4Info is not in the program")),
@@ -285,9 +322,10 @@ impl Join<'_> {
         for meter in &self.p4info.meters {
             let (id, name) = named(meter.preamble.as_ref());
             let meter_type = meter.spec.as_ref().map(config::MeterSpec::r#type).unwrap_or_default();
-            match self.program.meter(name).and_then(|engine| Some((engine, self.program.meter_info(engine)?))) {
+            match self.find(name, Program::meter).and_then(|engine| Some((engine, self.program.meter_info(engine)?))) {
                 Some((engine, info)) => {
-                    let joined = Array { name: name.into(), engine, size: info.size, meter_type };
+                    let size = smaller(meter.size, info.size);
+                    let joined = Array { name: name.into(), engine, size, meter_type };
                     Self::place(&mut self.problems, &mut self.schema.meters, "meter", id, name, joined);
                 }
                 None => self.problem(format!("meter {name} of the P4Info is not in the program")),
@@ -295,7 +333,10 @@ impl Join<'_> {
         }
         for register in &self.p4info.registers {
             let (id, name) = named(register.preamble.as_ref());
-            match self.program.register(name).and_then(|engine| Some((engine, self.program.register_info(engine)?))) {
+            match self
+                .find(name, Program::register)
+                .and_then(|engine| Some((engine, self.program.register_info(engine)?)))
+            {
                 Some((engine, info)) => {
                     let joined = Register { name: name.into(), engine, size: info.size, bits: info.bits };
                     Self::place(&mut self.problems, &mut self.schema.registers, "register", id, name, joined);
@@ -308,7 +349,8 @@ impl Join<'_> {
     fn digests(&mut self) {
         for digest in &self.p4info.digests {
             let (id, name) = named(digest.preamble.as_ref());
-            match self.program.digest(name).and_then(|engine| Some((engine, self.program.digest_info(engine)?))) {
+            match self.find(name, Program::digest).and_then(|engine| Some((engine, self.program.digest_info(engine)?)))
+            {
                 Some((engine, info)) => {
                     let spec = digest.type_spec.as_ref().and_then(|spec| spec.type_spec.as_ref());
                     let is_scalar = matches!(spec, Some(config::p4_data_type_spec::TypeSpec::Bitstring(_)));
@@ -326,8 +368,9 @@ impl Join<'_> {
     fn value_sets(&mut self) {
         for set in &self.p4info.value_sets {
             let (id, name) = named(set.preamble.as_ref());
-            let Some((engine, info)) =
-                self.program.value_set(name).and_then(|engine| Some((engine, self.program.value_set_info(engine)?)))
+            let Some((engine, info)) = self
+                .find(name, Program::value_set)
+                .and_then(|engine| Some((engine, self.program.value_set_info(engine)?)))
             else {
                 self.problem(format!("value set {name} of the P4Info is not in the program"));
                 continue;

@@ -12,6 +12,8 @@ use vouch_switch::{ActionId, CounterId, DigestId, MeterId, ProfileId, RegisterId
 
 use crate::fault::{Fault, Outcome, choices};
 
+pub(crate) use join::Names;
+
 /// What a pipeline offers to its controller.
 #[derive(Debug, Default)]
 pub(crate) struct Schema {
@@ -46,6 +48,8 @@ pub(crate) struct Table {
     pub(crate) is_const: bool,
     pub(crate) const_default: bool,
     pub(crate) needs_priority: bool,
+    /// How many entries the P4Info promises room for, which may be fewer than the engine has; 0 where it does not say.
+    pub(crate) size: u64,
 }
 
 /// A field of a table's key or of a value set.

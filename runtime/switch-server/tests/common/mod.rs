@@ -19,7 +19,7 @@ use vouch_p4runtime::p4::v1::stream_message_response::Update as Incoming;
 use vouch_p4runtime::p4::v1::table_action::Type as ActionType;
 use vouch_p4runtime::p4::v1::update::Type;
 use vouch_p4runtime::p4::v1::*;
-use vouch_switch_server::{Endpoint, LinkConfig, ServerHandle, SwitchServer, link};
+use vouch_switch_server::{Builder, Endpoint, LinkConfig, ServerHandle, SwitchServer, link};
 
 pub const P4INFO: &str = include_str!("../programs/kinds.p4info.txtpb");
 pub const JSON: &[u8] = include_bytes!("../programs/kinds.json");
@@ -51,7 +51,12 @@ pub struct Bench {
 
 impl Bench {
     pub async fn start() -> Bench {
-        let mut builder = SwitchServer::builder().device_id(1);
+        Self::start_as(SwitchServer::builder()).await
+    }
+
+    /// A switch of a certain kind.
+    pub async fn start_as(builder: Builder) -> Bench {
+        let mut builder = builder.device_id(1);
         let mut hosts = Vec::new();
         for number in 1..=3 {
             let (host, port) = link(LinkConfig::default());

@@ -112,7 +112,7 @@ impl Bench {
         }
         bench.insert((EntryKey::MulticastGroup(Group::pair(0).unwrap()), members(&[access(1), tunnel(1)])));
         bench.insert(interface(CPU_PORT, Tag::Untagged).with(IngressInterfaceAction::Controller));
-        bench.insert((EntryKey::CloneSession(CPU_SESSION), EntryAction::CloneSession(CloneSession::to_cpu())));
+        bench.insert((EntryKey::CloneSession(CPU_SESSION), EntryAction::CloneSession(CloneSession::to_cpu(CPU_PORT))));
         bench
     }
 

@@ -1,0 +1,136 @@
+//! The kinds of switch that the agent is tested with: the embedded switch as it is, and as one with a Tofino behind each of the
+//! P4Runtime servers that there are for those.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use vouch_agent::config::PipelineFiles;
+use vouch_p4runtime::P4Info;
+use vouch_switch_server::{Builder, SwitchServer, TofinoServer};
+
+// What the compiler writes for Tofino, and the model of it; as long as there is no program for Tofino, BMv2's stands for both.
+const TOFINO_P4INFO: &str = include_str!("../../../../p4src/build/vtep.p4info.txtpb");
+const TOFINO_MODEL: &[u8] = include_bytes!("../../../../p4src/build/vtep.json");
+const TOFINO_BINARY: &[u8] = b"what the chip would run";
+const TOFINO_CONTEXT: &[u8] = b"{}";
+const TOFINO_BFRT: &[u8] = b"{}";
+/// As on a Tofino with two pipes.
+const TOFINO_CPU_PORT: u16 = 192;
+
+/// What sort of switch a test runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Bmv2,
+    Tofino(TofinoServer),
+}
+
+impl Kind {
+    /// A switch of this kind, without ports.
+    pub(crate) fn builder(self) -> Builder {
+        match self {
+            Self::Bmv2 => SwitchServer::builder(),
+            Self::Tofino(server) => {
+                SwitchServer::builder().cpu_port(TOFINO_CPU_PORT.into()).tofino(server, TOFINO_MODEL)
+            }
+        }
+    }
+
+    /// What the switch calls the port that the configuration calls so.
+    pub(crate) fn port(self, number: u16) -> u16 {
+        match self {
+            Self::Bmv2 => number,
+            // Pipe 1, one lane in four, as on a switch with 100 Gb/s ports.
+            Self::Tofino(_) => 128 + 4 * number,
+        }
+    }
+
+    /// The fields of `switch` that are different from one kind to the next, each on a line of its own.
+    pub(crate) fn yaml(self) -> String {
+        let server = match self {
+            Self::Bmv2 => return "  kind: bmv2\n".to_owned(),
+            Self::Tofino(TofinoServer::Sde) => "sde",
+            Self::Tofino(TofinoServer::Stratum) => "stratum",
+        };
+        let files = files().display();
+        let ids: Vec<_> = [1, 2, 3, 4, 9].map(|number| format!("{number}: {}", self.port(number))).into();
+        format!(
+            "  kind: tofino\n  server: {server}\n  link_status: gnmi\n  cpu_port: {TOFINO_CPU_PORT}\n  port_ids: {{{}}}\n  \
+             pipeline: {{p4info: {files}/p4info.txtpb, binary: {files}/tofino.bin, context: {files}/context.json, \
+             bfrt: {files}/bfrt.json}}\n",
+            ids.join(", ")
+        )
+    }
+
+    pub(crate) fn p4info(self) -> P4Info {
+        match self {
+            Self::Bmv2 => vouch_tables::p4info(),
+            Self::Tofino(_) => P4Info::from_text(TOFINO_P4INFO).expect("the compiler wrote it"),
+        }
+    }
+
+    /// A switch that has so much room in `destination` and no more, whatever the P4Info says, and the pipeline for it where
+    /// it is not the usual one.
+    pub(crate) fn small(self, directory: &Path, size: u32) -> (Builder, Option<PipelineFiles>) {
+        match self {
+            Self::Bmv2 => {
+                let (p4info, device_config) = (directory.join("p4info.txtpb"), directory.join("small.json"));
+                write(&p4info, vouch_tables::P4INFO_TEXT.as_bytes());
+                write(&device_config, small(vouch_tables::DEVICE_CONFIG, size).as_bytes());
+                (self.builder(), Some(PipelineFiles::Bmv2 { p4info, device_config }))
+            }
+            Self::Tofino(server) => (self.builder().tofino(server, small(TOFINO_MODEL, size)), None),
+        }
+    }
+}
+
+/// The program with another size of `destination`.
+fn small(json: &[u8], size: u32) -> String {
+    let json = std::str::from_utf8(json).expect("JSON is text");
+    let (before, table) = json.split_once("\"name\" : \"destination\"").expect("the program has the table");
+    let (between, number) = table.split_once("\"max_size\" : ").expect("the table has a size");
+    let rest = number.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    format!("{before}\"name\" : \"destination\"{between}\"max_size\" : {size}{rest}")
+}
+
+/// Where the files of the program for Tofino are.
+fn files() -> &'static PathBuf {
+    static FILES: OnceLock<PathBuf> = OnceLock::new();
+    FILES.get_or_init(|| {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tofino");
+        std::fs::create_dir_all(&directory).expect("writable");
+        for (name, content) in [
+            ("p4info.txtpb", TOFINO_P4INFO.as_bytes()),
+            ("tofino.bin", TOFINO_BINARY),
+            ("context.json", TOFINO_CONTEXT),
+            ("bfrt.json", TOFINO_BFRT),
+        ] {
+            write(&directory.join(name), content);
+        }
+        directory
+    })
+}
+
+fn write(path: &Path, content: &[u8]) {
+    std::fs::write(path, content).expect("writable");
+}
+
+/// Makes tests of functions that take a [`Kind`]: one for each kind.
+macro_rules! on_each_kind {
+    ($($name:ident),+ $(,)?) => {
+        on_each_kind! { @ bmv2, $crate::kind::Kind::Bmv2, $($name),+ }
+        on_each_kind! { @ tofino_sde, $crate::kind::Kind::Tofino(vouch_switch_server::TofinoServer::Sde), $($name),+ }
+        on_each_kind! {
+            @ tofino_stratum, $crate::kind::Kind::Tofino(vouch_switch_server::TofinoServer::Stratum), $($name),+
+        }
+    };
+    (@ $module:ident, $kind:expr, $($name:ident),+) => {
+        mod $module {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name($kind).await;
+            })+
+        }
+    };
+}
+
+pub(crate) use on_each_kind;

@@ -1,0 +1,39 @@
+//! What is needed to have embedded switches pass for ones with a Tofino: the compiled program, its model, and what an agent
+//! is told of such a switch.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use vouch_switch_server::TofinoServer;
+
+// What the compiler writes for Tofino, and the model of it; as long as there is no program for Tofino, BMv2's stands for both.
+const P4INFO: &[u8] = include_bytes!("../../../../p4src/build/vtep.p4info.txtpb");
+const BINARY: &[u8] = b"what the chip would run";
+const CONTEXT: &[u8] = b"{}";
+const BFRT: &[u8] = b"{}";
+/// The same program, compiled for BMv2.
+pub(super) const MODEL: &[u8] = include_bytes!("../../../../p4src/build/vtep.json");
+/// As on a Tofino with two pipes.
+pub(super) const CPU_PORT: u16 = 192;
+
+/// The fields of `switch` in an agent's configuration; the files that they name are put into `directory`.
+pub(super) fn switch_fields(server: TofinoServer, directory: &Path) -> io::Result<String> {
+    let server = match server {
+        TofinoServer::Sde => "sde",
+        TofinoServer::Stratum => "stratum",
+    };
+    let mut fields =
+        format!("  kind: tofino\n  server: {server}\n  cpu_port: {CPU_PORT}\n  link_status: gnmi\n  pipeline:\n");
+    for (field, name, content) in [
+        ("p4info", "vtep.p4info.txtpb", P4INFO),
+        ("binary", "tofino.bin", BINARY),
+        ("context", "context.json", CONTEXT),
+        ("bfrt", "bfrt.json", BFRT),
+    ] {
+        let path = directory.join(name);
+        fs::write(&path, content)?;
+        fields.push_str(&format!("    {field}: {:?}\n", path.display().to_string()));
+    }
+    Ok(fields)
+}
