@@ -32,7 +32,7 @@ pub use entry::{Change, EntryAction, EntryKey};
 pub use error::{BindError, DecodeError, Mismatch, MismatchedEntry};
 pub use packet::{PacketIn, PacketOut};
 pub use punt::{MeterRate, PuntMeter, PuntReason};
-pub use replication::{CPU_PORT, CPU_SESSION, CloneSession, Replica};
+pub use replication::{CPU_SESSION, CloneSession, Replica};
 pub use tables::*;
 pub use types::{Bd, Dscp, Group, Ipv4Prefix, LocationId, Port, Tag, VlanId};
 pub use value::ValueError;

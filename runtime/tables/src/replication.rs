@@ -10,8 +10,6 @@ use crate::error::DecodeError;
 use crate::types::{Group, LocationId, Port};
 use crate::value::{Value, ValueError, from_bytes, to_bytes};
 
-/// The port of the controller, fixed in the program: start the switch with it.
-pub const CPU_PORT: u16 = 510;
 /// The clone session that copies for the controller go through, fixed in the program.
 pub const CPU_SESSION: u32 = 1;
 

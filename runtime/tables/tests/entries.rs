@@ -133,7 +133,7 @@ fn every_entry() -> Vec<((EntryKey, EntryAction), &'static str)> {
             "multicast_group id=16385: replicas=[access3@port300 tunnel2@port300]",
         ),
         (
-            (EntryKey::CloneSession(CPU_SESSION), EntryAction::CloneSession(CloneSession::to_cpu(CPU_PORT))),
+            (EntryKey::CloneSession(CPU_SESSION), EntryAction::CloneSession(CloneSession::to_cpu(510))),
             "clone_session id=1: ports={510}",
         ),
         (

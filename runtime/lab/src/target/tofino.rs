@@ -7,13 +7,13 @@ use std::path::Path;
 
 use vouch_switch_server::TofinoServer;
 
-// What the compiler writes for Tofino, and the model of it; as long as there is no program for Tofino, BMv2's stands for both.
-const P4INFO: &[u8] = include_bytes!("../../../../p4src/build/vtep.p4info.txtpb");
+const P4INFO: &[u8] = vouch_tables::TOFINO_P4INFO_TEXT.as_bytes();
+// The agent hands these on; no switch of the lab can run them.
 const BINARY: &[u8] = b"what the chip would run";
 const CONTEXT: &[u8] = b"{}";
 const BFRT: &[u8] = b"{}";
-/// The same program, compiled for BMv2.
-pub(super) const MODEL: &[u8] = include_bytes!("../../../../p4src/build/vtep.json");
+/// The same program, with v1model playing the hardware around it.
+pub(super) const MODEL: &[u8] = vouch_tables::TOFINO_MODEL;
 /// As on a Tofino with two pipes.
 pub(super) const CPU_PORT: u16 = 192;
 

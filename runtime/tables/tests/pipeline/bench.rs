@@ -20,6 +20,9 @@ pub(crate) const ROUTER: MacAddr = MacAddr([2, 0x10, 0, 0, 0, 1]);
 pub(crate) const NEXT_HOP: MacAddr = MacAddr([2, 0x10, 0, 0, 0, 2]);
 pub(crate) const PROBE: MacAddr = MacAddr([2, 0x76, 10, 0, 0, 1]);
 
+/// The controller's, by configuration.
+pub(crate) const CPU_PORT: u16 = 510;
+
 pub(crate) const TTL: u8 = 99;
 pub(crate) const DSCP: u8 = 46;
 
