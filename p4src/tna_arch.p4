@@ -12,6 +12,11 @@
     bridge_t bridge; \
     copy_t copy;
 
+// The deparser's mirror unit takes fields, not constants.
+#define ARCHITECTURE_METADATA \
+    MirrorId_t mirror_session; \
+    bit<8> mirror_kind;
+
 // Entries, as many as fit: build/tofino/FIT.md says with what room to spare.
 #define INGRESS_INTERFACES 4096
 #define ACCESS_INTERFACES 4096

@@ -8,6 +8,7 @@
 
 // Between ingress and egress, metadata does.
 #define ARCHITECTURE_HEADERS
+#define ARCHITECTURE_METADATA
 
 // Entries, where memory is no limit.
 #define INGRESS_INTERFACES 4096

@@ -55,7 +55,6 @@ control TnaIngress(inout headers_t hdr,
     action put_bridge() {
         hdr.bridge.setValid();
         hdr.bridge.kind = BRIDGED_FRAME;
-        hdr.bridge.reserved = 0;
         hdr.bridge.flooded = meta.flooded;
         hdr.bridge.path = (bit<2>) meta.path;
         hdr.bridge.bd = meta.bd;
@@ -70,6 +69,8 @@ control TnaIngress(inout headers_t hdr,
 
         if (meta.punt_reason != punt_reason_t.NONE) {
             for_deparser.mirror_type = MIRROR_TO_CPU;
+            meta.mirror_session = CPU_MIRROR_SESSION;
+            meta.mirror_kind = BRIDGED_COPY;
         }
         if (meta.drop_reason != drop_reason_t.NONE) {
             COUNT_AT(drops, (bit<8>) meta.drop_reason)
@@ -111,6 +112,7 @@ control TnaEgress(inout headers_t hdr,
     @hidden
     action take_copy() {
         meta.punt_reason = (punt_reason_t) hdr.copy.reason;
+        meta.origin = (origin_t) hdr.copy.origin;
         meta.ingress_port = hdr.copy.ingress_port;
         meta.bd = hdr.copy.bd;
         meta.in_location = hdr.copy.in_location;
@@ -162,12 +164,13 @@ control TnaIngressDeparser(packet_out packet,
                            inout headers_t hdr,
                            in metadata_t meta,
                            in ingress_intrinsic_metadata_for_deparser_t for_deparser) {
-    Mirror(MIRROR_TO_CPU) mirror;
+    Mirror() mirror;
 
     apply {
         if (for_deparser.mirror_type == MIRROR_TO_CPU) {
-            mirror.emit<copy_t>(CPU_MIRROR_SESSION, {
-                BRIDGED_COPY, (bit<8>) meta.punt_reason, 0, meta.ingress_port, meta.bd, meta.in_location, meta.recorded
+            mirror.emit<copy_t>(meta.mirror_session, {
+                meta.mirror_kind, (bit<8>) meta.punt_reason, 0, (bit<2>) meta.origin, meta.ingress_port, meta.bd, meta.in_location,
+                meta.recorded
             });
         }
         packet.emit(hdr);

@@ -27,7 +27,9 @@ header copy_t {
     bit<8> kind;
     // punt_reason_t
     bit<8> reason;
-    @padding bit<7> reserved;
+    @padding bit<5> reserved;
+    // origin_t: what stands in front of the frame.
+    bit<2> origin;
     port_t ingress_port;
     bd_t bd;
     location_t in_location;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The other end of bridge.p4: egress takes off what ingress has put in front, and parses the frame anew.
+// The other end of bridge.p4: egress takes off what ingress has put in front, and parses what it needs of the frame.
 
 #ifndef VOUCH_BRIDGE_PARSER_P4
 #define VOUCH_BRIDGE_PARSER_P4
 
 parser BridgedParser(packet_in packet, inout headers_t hdr, inout metadata_t meta) {
-    FrameParser() frame_parser;
+    InnerParser() inner_parser;
 
     state start {
         transition select(packet.lookahead<bit<8>>()) {
@@ -17,16 +17,41 @@ parser BridgedParser(packet_in packet, inout headers_t hdr, inout metadata_t met
 
     state bridge {
         packet.extract(hdr.bridge);
-        transition frame;
+        inner_parser.apply(packet, hdr.ethernet, hdr.ipv4, hdr.ipv6, hdr.l4);
+        transition accept;
     }
 
+    // A copy is what came in. What stands in front of the frame comes off, of the frame itself nothing is asked.
     state copy {
         packet.extract(hdr.copy);
-        transition frame;
+        transition select(hdr.copy.origin) {
+            (bit<2>) origin_t.UNDERLAY: outer_headers;
+            (bit<2>) origin_t.CONTROLLER: from_controller;
+            default: from_host;
+        }
     }
 
-    state frame {
-        frame_parser.apply(packet, hdr, meta);
+    // 50 bytes: an outer IPv4 header with options is not decapsulated.
+    state outer_headers {
+        packet.advance(400);
+        transition accept;
+    }
+
+    state from_controller {
+        packet.extract(hdr.packet_out);
+        transition accept;
+    }
+
+    state from_host {
+        packet.extract(hdr.ethernet);
+        transition select(hdr.ethernet.ether_type) {
+            ETHERTYPE_VLAN: tag;
+            default: accept;
+        }
+    }
+
+    state tag {
+        packet.extract(hdr.vlan);
         transition accept;
     }
 }

@@ -84,10 +84,20 @@ control CombineEcn(inout headers_t hdr, inout metadata_t meta) {
 
 // The outer lengths against each other, as saturating differences: hardware compares a field with a constant only.
 control CheckOuterLengths(in headers_t hdr, inout metadata_t meta) {
-    apply {
+    @hidden
+    action measure() {
         meta.short_by = MIN_VXLAN_UDP_BYTES |-| hdr.udp_rest.total_bytes;
-        meta.udp_beyond = hdr.udp_rest.total_bytes |+| IPV4_BYTES;
-        meta.udp_beyond = meta.udp_beyond |-| hdr.ipv4.total_bytes;
+        meta.ipv4_bytes_wanted = hdr.udp_rest.total_bytes |+| IPV4_BYTES;
+    }
+
+    @hidden
+    action compare() {
+        meta.udp_beyond = meta.ipv4_bytes_wanted |-| hdr.ipv4.total_bytes;
+    }
+
+    apply {
+        measure();
+        compare();
     }
 }
 

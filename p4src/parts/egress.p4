@@ -28,7 +28,7 @@ control ToController(inout headers_t hdr, inout metadata_t meta) {
     }
 
     apply {
-        if (IS_TUNNEL(meta.in_location) && hdr.vxlan.isValid()) {
+        if (meta.origin == origin_t.UNDERLAY) {
             take_inner_headers();
         } else {
             strip_tag.apply(hdr, meta);

@@ -163,6 +163,7 @@ struct metadata_t {
     bit<1> to_vxlan_port;
     bit<1> announcement;
 
+    @field_list(1)
     origin_t origin;
     path_t path;
     @field_list(1)
@@ -181,6 +182,7 @@ struct metadata_t {
     mac_t next_hop_dst;
     bit<1> ecn_refused;
     bit<16> short_by;
+    bit<16> ipv4_bytes_wanted;
     bit<16> udp_beyond;
 
     // Of the source: what the two tables know.
@@ -224,6 +226,8 @@ struct metadata_t {
 
     bit<2> ecn;
     bit<14> entropy;
+
+    ARCHITECTURE_METADATA
 }
 
 #endif

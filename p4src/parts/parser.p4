@@ -9,12 +9,56 @@
 #ifndef VOUCH_PARSER_P4
 #define VOUCH_PARSER_P4
 
+// A frame without tag, as it stands behind a VXLAN header: as far as the flow hash and ECN need it.
+parser InnerParser(packet_in packet,
+                   out ethernet_t ethernet,
+                   out ipv4_header_t ipv4,
+                   out ipv6_header_t ipv6,
+                   out l4_ports_t l4) {
+    state start {
+        packet.extract(ethernet);
+        transition select(ethernet.ether_type) {
+            ETHERTYPE_IPV4: parse_ipv4;
+            ETHERTYPE_IPV6: parse_ipv6;
+            default: accept;
+        }
+    }
+
+    // Ports only of whole packets: of a fragment only the first piece has them, and the pieces of one packet must
+    // share a path.
+    state parse_ipv4 {
+        packet.extract(ipv4);
+        transition select(ipv4.header_words, ipv4.more_fragments, ipv4.fragment_offset, ipv4.protocol) {
+            (5, 0, 0, PROTOCOL_TCP): parse_l4;
+            (5, 0, 0, PROTOCOL_UDP): parse_l4;
+            default: accept;
+        }
+    }
+
+    // Extension headers are not walked: their packets hash by address alone.
+    state parse_ipv6 {
+        packet.extract(ipv6);
+        transition select(ipv6.next_header) {
+            PROTOCOL_TCP: parse_l4;
+            PROTOCOL_UDP: parse_l4;
+            default: accept;
+        }
+    }
+
+    state parse_l4 {
+        packet.extract(l4);
+        transition accept;
+    }
+}
+
 parser FrameParser(packet_in packet, inout headers_t hdr, inout metadata_t meta) {
     // UDP ports besides 4789 that carry VXLAN, for fabrics that still use a port from before RFC 7348. Where the
     // target's P4Runtime server does not write value sets (BMv2's does not), the set stays empty and the assigned port
     // works all the same.
+    @name(".vxlan_ports")
     value_set<bit<16>>(4) vxlan_ports;
 
+    InnerParser() inner_parser;
     IPV4_CHECKSUM_UNIT
 
     // Bytes 6 to 11, an Ethernet header's source address, are zero in front of a frame from the controller. In two steps,
@@ -87,8 +131,6 @@ parser FrameParser(packet_in packet, inout headers_t hdr, inout metadata_t meta)
         transition accept;
     }
 
-    // Ports only of whole packets: of a fragment only the first piece has them, and the pieces of one packet must
-    // share a path.
     state ipv4 {
         packet.extract(hdr.ipv4);
         VERIFY_IPV4_CHECKSUM(hdr, meta)
@@ -100,8 +142,7 @@ parser FrameParser(packet_in packet, inout headers_t hdr, inout metadata_t meta)
         }
     }
 
-    // Extension headers are not walked: their packets hash by address alone, and RFC 6980 forbids neighbour discovery
-    // behind a fragment header.
+    // Extension headers are not walked here either: RFC 6980 forbids neighbour discovery behind a fragment header.
     state ipv6 {
         packet.extract(hdr.ipv6);
         transition select(hdr.ipv6.next_header) {
@@ -145,35 +186,7 @@ parser FrameParser(packet_in packet, inout headers_t hdr, inout metadata_t meta)
     state vxlan {
         meta.to_vxlan_port = 1;
         packet.extract(hdr.vxlan);
-        packet.extract(hdr.inner_ethernet);
-        transition select(hdr.inner_ethernet.ether_type) {
-            ETHERTYPE_IPV4: inner_ipv4;
-            ETHERTYPE_IPV6: inner_ipv6;
-            default: accept;
-        }
-    }
-
-    state inner_ipv4 {
-        packet.extract(hdr.inner_ipv4);
-        transition select(hdr.inner_ipv4.header_words, hdr.inner_ipv4.more_fragments, hdr.inner_ipv4.fragment_offset,
-                          hdr.inner_ipv4.protocol) {
-            (5, 0, 0, PROTOCOL_TCP): inner_l4;
-            (5, 0, 0, PROTOCOL_UDP): inner_l4;
-            default: accept;
-        }
-    }
-
-    state inner_ipv6 {
-        packet.extract(hdr.inner_ipv6);
-        transition select(hdr.inner_ipv6.next_header) {
-            PROTOCOL_TCP: inner_l4;
-            PROTOCOL_UDP: inner_l4;
-            default: accept;
-        }
-    }
-
-    state inner_l4 {
-        packet.extract(hdr.inner_l4);
+        inner_parser.apply(packet, hdr.inner_ethernet, hdr.inner_ipv4, hdr.inner_ipv6, hdr.inner_l4);
         transition accept;
     }
 }

@@ -121,45 +121,66 @@ control UnderlayLookups(in headers_t hdr, inout metadata_t meta) {
 control Underlay(inout headers_t hdr, inout metadata_t meta) {
     Decapsulate() decapsulate;
 
-    // RFC 1624, equation 3, for the word of TTL and protocol, which is 0x0100 less: HC' = HC + 0x0100, and one more where
-    // that carries. Incremental, so it holds with IPv4 options too.
     @hidden
-    action forward() {
-        meta.path = path_t.ROUTE;
-        hdr.ethernet.src = meta.next_hop_src;
-        hdr.ethernet.dst = meta.next_hop_dst;
-        hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
-        hdr.ipv4.checksum = hdr.ipv4.checksum + 0x0100;
+    action refuse(drop_reason_t reason) {
+        meta.drop_reason = reason;
     }
 
     @hidden
-    action forward_with_carry() {
+    action terminate() {}
+
+    // `add`: RFC 1624, equation 3, for the word of TTL and protocol, which is 0x0100 less: HC' = HC + 0x0100, and one more
+    // where that carries. Incremental, so it holds with IPv4 options too.
+    @hidden
+    action forward(bit<16> add) {
         meta.path = path_t.ROUTE;
         hdr.ethernet.src = meta.next_hop_src;
         hdr.ethernet.dst = meta.next_hop_dst;
         hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
-        hdr.ipv4.checksum = hdr.ipv4.checksum + 0x0101;
+        hdr.ipv4.checksum = hdr.ipv4.checksum + add;
+    }
+
+    @hidden
+    table judge_underlay {
+        key = {
+            meta.not_to_router : ternary;
+            hdr.ipv4.isValid() : ternary;
+            hdr.ipv4.version : ternary;
+            hdr.ipv4.header_words : ternary;
+            meta.bad_ipv4_checksum : ternary;
+            meta.terminates : ternary;
+            meta.has_route : ternary;
+            hdr.ipv4.ttl : ternary;
+            hdr.ipv4.checksum : ternary;
+        }
+        actions = {
+            refuse;
+            terminate;
+            forward;
+        }
+        const entries = {
+            //  IPv4 version words bad ours route ttl checksum
+            (0, false, _, _,         _, _, _, _,          _) : refuse(drop_reason_t.UNDERLAY_NOT_IPV4);
+            (0, _,     4, 0 &&& 0xc, _, _, _, _,          _) : refuse(drop_reason_t.UNDERLAY_NOT_IPV4);
+            (0, _,     4, 4,         _, _, _, _,          _) : refuse(drop_reason_t.UNDERLAY_NOT_IPV4);
+            // Of a header with options the checksum is not verified.
+            (0, _,     4, 5,         1, _, _, _,          _) : refuse(drop_reason_t.OUTER_CHECKSUM);
+            (0, _,     4, _,         _, 1, _, _,          _) : terminate();
+            (0, _,     4, _,         _, _, _, 0 &&& 0xfe, _) : refuse(drop_reason_t.TTL_EXPIRED);
+            (0, _,     4, _,         _, _, 0, _,          _) : refuse(drop_reason_t.NO_ROUTE);
+            (0, _,     4, _,         _, _, _, _,          0xfeff) : forward(0x0101);
+            (0, _,     4, _,         _, _, _, _,          0xff00 &&& 0xff00) : forward(0x0101);
+            (0, _,     4, _,         _, _, _, _,          _) : forward(0x0100);
+            (0, _,     _, _,         _, _, _, _,          _) : refuse(drop_reason_t.UNDERLAY_NOT_IPV4);
+        }
+        const default_action = refuse(drop_reason_t.NOT_ROUTER_MAC);
     }
 
     apply {
-        if (meta.not_to_router != 0) {
-            meta.drop_reason = drop_reason_t.NOT_ROUTER_MAC;
-        } else if (!hdr.ipv4.isValid()) {
-            meta.drop_reason = drop_reason_t.UNDERLAY_NOT_IPV4;
-        } else if (hdr.ipv4.version != 4 || hdr.ipv4.header_words < 5) {
-            meta.drop_reason = drop_reason_t.UNDERLAY_NOT_IPV4;
-        } else if (meta.bad_ipv4_checksum == 1) {
-            meta.drop_reason = drop_reason_t.OUTER_CHECKSUM;
-        } else if (meta.terminates == 1) {
-            decapsulate.apply(hdr, meta);
-        } else if (hdr.ipv4.ttl <= 1) {
-            meta.drop_reason = drop_reason_t.TTL_EXPIRED;
-        } else if (meta.has_route == 0) {
-            meta.drop_reason = drop_reason_t.NO_ROUTE;
-        } else if (hdr.ipv4.checksum >= 0xfeff) {
-            forward_with_carry();
-        } else {
-            forward();
+        switch (judge_underlay.apply().action_run) {
+            terminate: {
+                decapsulate.apply(hdr, meta);
+            }
         }
     }
 }

@@ -164,7 +164,7 @@ impl TableReader {
         let names = known.get_or_try_init(|| self.names()).await?;
         let mut entities = Vec::new();
         for name in tables {
-            let known = names.tables.iter().filter_map(|table| table.preamble.as_ref()).find(|it| it.alias == *name);
+            let known = names.tables.iter().filter_map(|table| table.preamble.as_ref()).find(|it| it.name == *name);
             let table_id = known.ok_or(ReadError::NoTable(name))?.id;
             let entry = TableEntry { table_id, ..TableEntry::default() };
             entities.push(Entity { entity: Some(entity::Entity::TableEntry(entry)) });
@@ -213,10 +213,9 @@ impl Named {
             let name = known.params.iter().find(|it| it.id == parameter.param_id)?;
             parameters.insert(name.name.clone(), number(&parameter.value));
         }
-        let alias = |preamble: &Option<vouch_p4runtime::p4::config::v1::Preamble>| {
-            preamble.as_ref().map(|preamble| preamble.alias.clone()).unwrap_or_default()
-        };
-        Some(Self { table: alias(&table.preamble), key, action: alias(&known.preamble), parameters })
+        let name = table.preamble.as_ref()?.name.clone();
+        let action = known.preamble.as_ref()?.alias.clone();
+        Some(Self { table: name, key, action, parameters })
     }
 }
 

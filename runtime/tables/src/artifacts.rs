@@ -9,7 +9,7 @@ pub const P4INFO_TEXT: &str = include_str!("../../../p4src/build/vtep.p4info.txt
 pub const DEVICE_CONFIG: &[u8] = include_bytes!("../../../p4src/build/vtep.json");
 
 /// The P4Info of the program for Tofino, as text: the same names, other sizes.
-pub const TOFINO_P4INFO_TEXT: &str = include_str!("../../../p4src/build/tofino/vtep_model.p4info.txtpb");
+pub const TOFINO_P4INFO_TEXT: &str = include_str!("../../../p4src/build/tofino/vtep.p4info.txtpb");
 
 /// The program for Tofino in a model of the hardware around it (`p4src/tna_model`), as v1model targets load it.
 pub const TOFINO_MODEL: &[u8] = include_bytes!("../../../p4src/build/tofino/vtep_model.json");

@@ -7,8 +7,6 @@ pub(crate) const PROGRAM: &[u8] = vouch_tables::TOFINO_MODEL;
 
 /// Whether ingress compares lengths with the frame's own.
 pub(crate) const INGRESS_KNOWS_LENGTH: bool = false;
-/// The value set of its ingress parser.
-pub(crate) const VXLAN_PORTS: &str = "ModelParser.frame_parser.vxlan_ports";
 
 #[path = "pipeline/bench.rs"]
 mod bench;

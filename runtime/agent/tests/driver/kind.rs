@@ -2,18 +2,12 @@
 //! P4Runtime servers that there are for those.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use vouch_agent::config::PipelineFiles;
 use vouch_p4runtime::P4Info;
 use vouch_switch_server::{Builder, SwitchServer, TofinoServer};
 
-const TOFINO_P4INFO: &str = vouch_tables::TOFINO_P4INFO_TEXT;
 const TOFINO_MODEL: &[u8] = vouch_tables::TOFINO_MODEL;
-// The agent hands these on; no switch of these tests can run them.
-const TOFINO_BINARY: &[u8] = b"what the chip would run";
-const TOFINO_CONTEXT: &[u8] = b"{}";
-const TOFINO_BFRT: &[u8] = b"{}";
 /// As on a Tofino with two pipes.
 const TOFINO_CPU_PORT: u16 = 192;
 
@@ -51,11 +45,12 @@ impl Kind {
             Self::Tofino(TofinoServer::Sde) => "sde",
             Self::Tofino(TofinoServer::Stratum) => "stratum",
         };
-        let files = files().display();
+        let files = files();
+        let files = files.display();
         let ids: Vec<_> = [1, 2, 3, 4, 9].map(|number| format!("{number}: {}", self.port(number))).into();
         format!(
             "  kind: tofino\n  server: {server}\n  link_status: gnmi\n  cpu_port: {TOFINO_CPU_PORT}\n  port_ids: {{{}}}\n  \
-             pipeline: {{p4info: {files}/p4info.txtpb, binary: {files}/tofino.bin, context: {files}/context.json, \
+             pipeline: {{p4info: {files}/vtep.p4info.txtpb, binary: {files}/tofino.bin, context: {files}/context.json, \
              bfrt: {files}/bfrt.json}}\n",
             ids.join(", ")
         )
@@ -64,7 +59,7 @@ impl Kind {
     pub(crate) fn p4info(self) -> P4Info {
         match self {
             Self::Bmv2 => vouch_tables::p4info(),
-            Self::Tofino(_) => P4Info::from_text(TOFINO_P4INFO).expect("the compiler wrote it"),
+            Self::Tofino(_) => vouch_tables::tofino_p4info(),
         }
     }
 
@@ -74,8 +69,8 @@ impl Kind {
         match self {
             Self::Bmv2 => {
                 let (p4info, device_config) = (directory.join("p4info.txtpb"), directory.join("small.json"));
-                write(&p4info, vouch_tables::P4INFO_TEXT.as_bytes());
-                write(&device_config, small(vouch_tables::DEVICE_CONFIG, size).as_bytes());
+                std::fs::write(&p4info, vouch_tables::P4INFO_TEXT).expect("writable");
+                std::fs::write(&device_config, small(vouch_tables::DEVICE_CONFIG, size)).expect("writable");
                 (self.builder(), Some(PipelineFiles::Bmv2 { p4info, device_config }))
             }
             Self::Tofino(server) => (self.builder().tofino(server, small(TOFINO_MODEL, size)), None),
@@ -92,26 +87,9 @@ fn small(json: &[u8], size: u32) -> String {
     format!("{before}\"name\" : \"destination\"{between}\"max_size\" : {size}{rest}")
 }
 
-/// Where the files of the program for Tofino are.
-fn files() -> &'static PathBuf {
-    static FILES: OnceLock<PathBuf> = OnceLock::new();
-    FILES.get_or_init(|| {
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tofino");
-        std::fs::create_dir_all(&directory).expect("writable");
-        for (name, content) in [
-            ("p4info.txtpb", TOFINO_P4INFO.as_bytes()),
-            ("tofino.bin", TOFINO_BINARY),
-            ("context.json", TOFINO_CONTEXT),
-            ("bfrt.json", TOFINO_BFRT),
-        ] {
-            write(&directory.join(name), content);
-        }
-        directory
-    })
-}
-
-fn write(path: &Path, content: &[u8]) {
-    std::fs::write(path, content).expect("writable");
+/// Where the files of the program for Tofino are: what the compiler wrote.
+fn files() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../p4src/build/tofino")
 }
 
 /// Makes tests of functions that take a [`Kind`]: one for each kind.

@@ -42,7 +42,7 @@ impl Device {
 
     /// The UDP ports that carry VXLAN besides the assigned one.
     pub(crate) fn set_vxlan_ports(&mut self, ports: &[u16]) {
-        let set = self.switch.program().value_set(crate::VXLAN_PORTS).expect("a value set of the program");
+        let set = self.switch.program().value_set("vxlan_ports").expect("a value set of the program");
         let member = |port: &u16| ValueSetMember { value: port.to_be_bytes().to_vec(), mask: None };
         let members: Vec<_> = ports.iter().map(member).collect();
         self.switch.set_value_set(set, &members).expect("accepted");

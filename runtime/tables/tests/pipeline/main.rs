@@ -13,8 +13,6 @@ pub(crate) const PROGRAM: &[u8] = vouch_tables::DEVICE_CONFIG;
 
 /// Whether ingress compares lengths with the frame's own.
 pub(crate) const INGRESS_KNOWS_LENGTH: bool = true;
-/// Its value set of UDP ports that carry VXLAN.
-pub(crate) const VXLAN_PORTS: &str = "VtepParser.frame_parser.vxlan_ports";
 
 mod bench;
 mod device;
