@@ -10,6 +10,7 @@ use tonic::Code;
 use vouch_p4runtime::google::rpc;
 use vouch_p4runtime::p4::v1::{MasterArbitrationUpdate, Role, Uint128};
 
+use crate::dialect::Dialect;
 use crate::fault::{Fault, Outcome};
 
 /// Identifies a stream within the server.
@@ -28,6 +29,7 @@ pub(crate) const MAX_ROLES: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Arbitration {
     device_id: u64,
+    dialect: Dialect,
     roles: BTreeMap<String, Election>,
     streams: BTreeMap<StreamId, String>,
 }
@@ -50,8 +52,8 @@ struct Candidate {
 }
 
 impl Arbitration {
-    pub(crate) fn new(device_id: u64) -> Arbitration {
-        Arbitration { device_id, roles: BTreeMap::new(), streams: BTreeMap::new() }
+    pub(crate) fn new(device_id: u64, dialect: Dialect) -> Arbitration {
+        Arbitration { device_id, dialect, roles: BTreeMap::new(), streams: BTreeMap::new() }
     }
 
     /// A stream asks for a place in the election, or changes its id. A fault ends the stream.
@@ -65,7 +67,7 @@ impl Arbitration {
             }
             checked => checked?,
         }
-        let role = update.role.as_ref().map(|role| role.name.clone()).unwrap_or_default();
+        let role = self.name(update.role.as_ref().map_or("", |role| &role.name)).to_owned();
         match self.streams.get(&stream) {
             Some(present) if *present != role => {
                 return Err(Fault::failed_precondition(format!(
@@ -92,10 +94,16 @@ impl Arbitration {
         self.streams.insert(stream, role);
         election.candidates.insert(stream, Candidate { election_id, role: update.role.clone() });
         let before = (election.primary, election.highest, election.config.clone());
-        if election_id.is_some() && election_id >= election.highest {
+        let config = update.role.as_ref().and_then(|role| role.config.clone());
+        if self.dialect.promotes_backups() {
+            election.elect_highest();
+            if election.primary == Some(stream) {
+                election.config = config;
+            }
+        } else if election_id.is_some() && election_id >= election.highest {
             election.highest = election_id;
             election.primary = Some(stream);
-            election.config = update.role.as_ref().and_then(|role| role.config.clone());
+            election.config = config;
         } else if election.primary == Some(stream) {
             election.primary = None;
         }
@@ -117,12 +125,15 @@ impl Arbitration {
             return Notices::new();
         }
         election.primary = None;
+        if self.dialect.promotes_backups() {
+            election.elect_highest();
+        }
         election.candidates.keys().map(|told| (*told, election.notice(self.device_id, *told))).collect()
     }
 
     /// Whether a request that carries this role and election id comes from the role's primary.
     pub(crate) fn check_primary(&self, role: &str, election_id: Option<&Uint128>) -> Outcome {
-        let Some(election) = self.roles.get(role) else {
+        let Some(election) = self.roles.get(self.name(role)) else {
             let message = format!("no stream has taken role {role:?}: arbitrate first");
             // The default role always exists, others only where a stream has named them.
             return Err(if role.is_empty() { Fault::permission_denied(message) } else { Fault::not_found(message) });
@@ -137,6 +148,11 @@ impl Arbitration {
             }
             (None, _) => Err(Fault::permission_denied(format!("role {role:?} has no primary at present"))),
         }
+    }
+
+    /// The role that a name means.
+    fn name<'a>(&self, role: &'a str) -> &'a str {
+        if self.dialect.ignores_roles() { "" } else { role }
     }
 
     /// Refuse a request for another device.
@@ -159,6 +175,13 @@ impl Arbitration {
 }
 
 impl Election {
+    /// Make the candidate with the highest id primary, as PI does, which forgets the ids of those who have left.
+    fn elect_highest(&mut self) {
+        let highest = self.candidates.iter().filter_map(|(stream, one)| Some((one.election_id?, *stream))).max();
+        self.highest = highest.map(|(id, _)| id);
+        self.primary = highest.map(|(_, stream)| stream);
+    }
+
     /// What one stream is told: the highest id, and whether it is its own.
     fn notice(&self, device_id: u64, stream: StreamId) -> MasterArbitrationUpdate {
         let (code, message) = match self.primary {
@@ -212,7 +235,7 @@ mod tests {
 
     #[test]
     fn the_highest_id_is_primary_and_the_demoted_learn_of_it() {
-        let mut arbitration = Arbitration::new(1);
+        let mut arbitration = Arbitration::new(1, Dialect::Specification);
         assert_eq!(update(&mut arbitration, 10, None), [(10, Code::NotFound, 0)]);
         assert_eq!(update(&mut arbitration, 11, Some(5)), [(10, Code::AlreadyExists, 5), (11, Code::Ok, 5)]);
         assert_eq!(update(&mut arbitration, 12, Some(3)), [(12, Code::AlreadyExists, 5)]);
@@ -225,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_backup_is_not_promoted_but_may_ask() {
-        let mut arbitration = Arbitration::new(1);
+        let mut arbitration = Arbitration::new(1, Dialect::Specification);
         update(&mut arbitration, 10, Some(5));
         update(&mut arbitration, 11, Some(4));
         assert_eq!(summary(arbitration.leave(10)), [(11, Code::NotFound, 5)]);
@@ -237,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_primary_that_lowers_its_id_leaves_no_primary() {
-        let mut arbitration = Arbitration::new(1);
+        let mut arbitration = Arbitration::new(1, Dialect::Specification);
         update(&mut arbitration, 10, Some(5));
         update(&mut arbitration, 11, Some(4));
         assert_eq!(update(&mut arbitration, 10, Some(1)), [(10, Code::NotFound, 5), (11, Code::NotFound, 5)]);
@@ -246,7 +269,7 @@ mod tests {
 
     #[test]
     fn asking_again_answers_only_the_asker() {
-        let mut arbitration = Arbitration::new(1);
+        let mut arbitration = Arbitration::new(1, Dialect::Specification);
         update(&mut arbitration, 10, Some(5));
         update(&mut arbitration, 11, Some(4));
         assert_eq!(update(&mut arbitration, 10, Some(5)), [(10, Code::Ok, 5)]);
@@ -256,7 +279,7 @@ mod tests {
 
     #[test]
     fn roles_have_elections_of_their_own() {
-        let mut arbitration = Arbitration::new(1);
+        let mut arbitration = Arbitration::new(1, Dialect::Specification);
         update(&mut arbitration, 10, Some(5));
         let role = Role { name: "telemetry".into(), ..Default::default() };
         let asked = MasterArbitrationUpdate { role: Some(role.clone()), ..ask(Some(5)) };
@@ -267,8 +290,20 @@ mod tests {
     }
 
     #[test]
+    fn in_bmv2s_dialect_a_backup_is_promoted_and_roles_are_one() {
+        let mut arbitration = Arbitration::new(1, Dialect::Bmv2);
+        update(&mut arbitration, 10, Some(5));
+        let role = Some(Role { name: "telemetry".into(), ..Default::default() });
+        let asked = MasterArbitrationUpdate { role, ..ask(Some(4)) };
+        assert_eq!(summary(arbitration.update(11, &asked).expect("valid")), [(11, Code::AlreadyExists, 5)]);
+        assert_eq!(summary(arbitration.leave(10)), [(11, Code::Ok, 4)]);
+        assert!(may_write(&arbitration, 4) && !may_write(&arbitration, 5));
+        assert!(arbitration.check_primary("another", Some(&Uint128 { high: 0, low: 4 })).is_ok());
+    }
+
+    #[test]
     fn faults_say_what_is_wrong() {
-        let mut arbitration = Arbitration::new(1);
+        let mut arbitration = Arbitration::new(1, Dialect::Specification);
         update(&mut arbitration, 10, Some(5));
         let mut fault = |stream, asked| {
             let fault = arbitration.update(stream, &asked).expect_err("the update is refused");
@@ -295,7 +330,7 @@ mod tests {
 
     #[test]
     fn streams_are_bounded() {
-        let mut arbitration = Arbitration::new(1);
+        let mut arbitration = Arbitration::new(1, Dialect::Specification);
         for stream in 0..MAX_STREAMS as u64 {
             update(&mut arbitration, stream, None);
         }
@@ -308,7 +343,7 @@ mod tests {
 
     #[test]
     fn roles_are_bounded() {
-        let mut arbitration = Arbitration::new(1);
+        let mut arbitration = Arbitration::new(1, Dialect::Specification);
         let asked =
             |name: String| MasterArbitrationUpdate { role: Some(Role { name, ..Default::default() }), ..ask(Some(5)) };
         for role in 0..MAX_ROLES {

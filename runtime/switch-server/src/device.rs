@@ -16,6 +16,7 @@ use vouch_switch::{Micros, SwitchConfig};
 
 use crate::arbitration::{Arbitration, Notices, StreamId};
 use crate::counters::Counters;
+use crate::dialect::Dialect;
 use crate::fault::{Fault, Outcome};
 use crate::outbox::{Outbox, Refused};
 use crate::pipeline::{Pipeline, Verified};
@@ -35,6 +36,7 @@ pub(crate) struct Device {
     pub(crate) drop_port: u16,
     /// What it passes for, if not for a BMv2.
     pub(crate) tofino: Option<Tofino>,
+    pub(crate) dialect: Dialect,
     /// By number; `None` where nothing is plugged in.
     pub(crate) ports: Vec<Option<Arc<dyn Port>>>,
     /// What packets run through.
@@ -64,10 +66,10 @@ struct Sessions {
 impl Device {
     pub(crate) fn new(
         id: u64,
-        cpu_port: u16,
-        drop_port: u16,
+        (cpu_port, drop_port): (u16, u16),
         plugged: Vec<(u32, Arc<dyn Port>)>,
         tofino: Option<Tofino>,
+        dialect: Dialect,
         stop: watch::Sender<bool>,
     ) -> Device {
         let mut ports: Vec<Option<Arc<dyn Port>>> = (0..=MAX_PORT).map(|_| None).collect();
@@ -79,10 +81,15 @@ impl Device {
             cpu_port,
             drop_port,
             tofino,
+            dialect,
             ports,
             active: ArcSwapOption::empty(),
             changes: Mutex::new(Staged::default()),
-            sessions: Mutex::new(Sessions { arbitration: Arbitration::new(id), streams: HashMap::new(), next: 1 }),
+            sessions: Mutex::new(Sessions {
+                arbitration: Arbitration::new(id, dialect),
+                streams: HashMap::new(),
+                next: 1,
+            }),
             counters: Counters::default(),
             digest_gathered: Notify::new(),
             started: Instant::now(),
@@ -111,6 +118,11 @@ impl Device {
         self.active.load_full()
     }
 
+    /// The pipeline that packets run through, for those who cannot do without one.
+    pub(crate) fn running(&self) -> Outcome<Arc<Pipeline>> {
+        self.active().ok_or_else(|| Fault::failed_precondition(NO_PIPELINE))
+    }
+
     /// The pipeline that requests mean: the saved one, or else the active one.
     pub(crate) fn requested(&self) -> Outcome<Arc<Pipeline>> {
         let staged = lock(&self.changes).pipeline.clone();
@@ -124,11 +136,8 @@ impl Device {
 
     /// Realise a checked pipeline, without putting packets through it.
     pub(crate) fn realise(&self, verified: Verified) -> Arc<Pipeline> {
-        Arc::new(verified.realise(SwitchConfig {
-            cpu_port: Some(self.cpu_port),
-            drop_port: self.drop_port,
-            seed: self.id,
-        }))
+        let config = SwitchConfig { cpu_port: Some(self.cpu_port), drop_port: self.drop_port, seed: self.id };
+        Arc::new(verified.realise(config, self.dialect))
     }
 
     /// Put packets through this pipeline from now on.

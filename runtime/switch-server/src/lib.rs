@@ -28,6 +28,7 @@ pub mod capture;
 mod counters;
 mod dataplane;
 mod device;
+mod dialect;
 mod digest;
 mod entity;
 mod fault;

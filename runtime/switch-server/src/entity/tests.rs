@@ -1,5 +1,7 @@
 //! Entities written and read without a socket: round trips, texts, and random requests.
 
+mod batch;
+
 use proptest::prelude::*;
 use prost::Message;
 use tonic::Code;
@@ -12,6 +14,7 @@ use vouch_p4runtime::p4::v1::update::Type;
 use vouch_p4runtime::p4::v1::{self, p4_data};
 use vouch_switch::{Micros, SwitchConfig};
 
+use crate::dialect::Dialect;
 use crate::pipeline::{Pipeline, Verified};
 
 const P4INFO: &str = include_str!("../../tests/programs/kinds.p4info.txtpb");
@@ -32,7 +35,7 @@ impl Bench {
             cookie: None,
         };
         let verified = Verified::check(config, None).unwrap_or_else(|fault| panic!("{}", fault.message));
-        Bench { info, pipeline: verified.realise(SwitchConfig::default()) }
+        Bench { info, pipeline: verified.realise(SwitchConfig::default(), Dialect::Specification) }
     }
 
     fn table(&self, name: &str) -> u32 {
@@ -214,6 +217,92 @@ fn entries_are_modified_and_deleted_by_their_key() {
     assert_eq!(bench.write(Type::Delete, Kind::TableEntry(nonsense)), missing);
 }
 
+/// Section 9.1.2: without an action the entry does what it did, and is otherwise as it was.
+#[test]
+fn a_modification_without_an_action_keeps_the_entry() {
+    let bench = Bench::new();
+    let entry = v1::TableEntry { metadata: b"mine".to_vec(), idle_timeout_ns: 1_500, ..bench.host(1) };
+    bench.insert(entry.clone()).expect("the entry is valid");
+    let config = v1::MeterConfig { cir: 1, cburst: 1, pir: 2, pburst: 2, eburst: 0 };
+    let key = v1::TableEntry { action: None, ..bench.host(1) };
+    let change = v1::TableEntry { meter_config: Some(config), ..key.clone() };
+    bench.write(Type::Modify, Kind::TableEntry(change)).expect("it is there");
+    let wanted = v1::TableEntry { meter_config: Some(v1::MeterConfig::default()), ..key };
+    assert_eq!(bench.entries(wanted), [v1::TableEntry { meter_config: Some(config), ..entry }]);
+}
+
+/// Section 9.1.6: how entries are selected.
+#[test]
+fn a_read_selects_by_what_it_gives() {
+    let bench = Bench::new();
+    bench.insert(v1::TableEntry { metadata: b"a".to_vec(), ..bench.host(1) }).expect("the entry is valid");
+    bench.insert(v1::TableEntry { metadata: b"b".to_vec(), ..bench.host(2) }).expect("the entry is valid");
+    let table = v1::TableEntry { table_id: bench.table("host"), ..Default::default() };
+    let count = |wanted| bench.entries(wanted).len();
+    assert_eq!(count(v1::TableEntry { metadata: b"a".to_vec(), ..table.clone() }), 1);
+    assert_eq!(count(v1::TableEntry { action: bench.does("host_forward", &[]), ..table.clone() }), 2);
+    assert_eq!(count(v1::TableEntry { action: bench.does("punt", &[]), ..table.clone() }), 0);
+    let refused = |wanted| bench.try_read(Kind::TableEntry(wanted)).expect_err("it is refused");
+    let (code, text) = refused(v1::TableEntry { action: bench.does("forward", &[]), ..table });
+    assert_eq!(code, Code::InvalidArgument);
+    assert!(text.starts_with("table Forward.host: action Forward.forward is not one of the table's"), "{text}");
+    assert_eq!(
+        refused(v1::TableEntry { priority: 1, ..Default::default() }),
+        (Code::InvalidArgument, "a read of all tables cannot select by priority: give a table id".into())
+    );
+}
+
+/// Section 9.1.3: a table with an action profile has a constant default entry, which does nothing.
+#[test]
+fn the_default_of_a_table_with_an_action_profile_is_constant() {
+    let bench = Bench::new();
+    let default = v1::TableEntry { table_id: bench.table("nexthop"), is_default_action: true, ..Default::default() };
+    let text = "table Forward.nexthop: the default action of a table with an action profile is constant";
+    assert_eq!(bench.write(Type::Modify, Kind::TableEntry(default)), Err((Code::PermissionDenied, text.into())));
+}
+
+/// Sections 9.2.2 and 9.2.2.1: ids, weights and sizes.
+#[test]
+fn groups_keep_to_the_sizes_and_weights_they_may_have() {
+    let bench = Bench::new();
+    let action_profile_id = bench.info.action_profile("paths").expect("the program has it").id;
+    let member = |member_id| {
+        Kind::ActionProfileMember(v1::ActionProfileMember {
+            action_profile_id,
+            member_id,
+            action: Some(bench.action("forward", &[&[1]])),
+        })
+    };
+    let group = |group_id, weights: &[i32], max_size| {
+        let one = |(weight, member_id): (&i32, u32)| v1::action_profile_group::Member {
+            member_id,
+            weight: *weight,
+            watch_kind: Some(v1::action_profile_group::member::WatchKind::WatchPort(Vec::new())),
+        };
+        let members = weights.iter().zip(1..).map(one).collect();
+        Kind::ActionProfileGroup(v1::ActionProfileGroup { action_profile_id, group_id, members, max_size })
+    };
+    let invalid = |text: &str| Err((Code::InvalidArgument, format!("action profile Forward.paths: {text}")));
+    let zero = "0 is not a member: it means all of them where they are read";
+    assert_eq!(bench.write(Type::Insert, member(0)), invalid(zero));
+    bench.write(Type::Insert, member(1)).expect("the member is valid");
+    bench.write(Type::Insert, member(2)).expect("the member is valid");
+    let zero = "0 is not a group: it means all of them where they are read";
+    assert_eq!(bench.write(Type::Insert, group(0, &[1], 4)), invalid(zero));
+    let weight = "weight 0 is not valid: it must be at least 1";
+    assert_eq!(bench.write(Type::Insert, group(1, &[0], 4)), invalid(weight));
+    assert_eq!(
+        bench.write(Type::Insert, group(1, &[2, 3], 4)),
+        Err((
+            Code::ResourceExhausted,
+            "action profile Forward.paths: the weights add up to 5, and 4 is the most".into()
+        ))
+    );
+    bench.write(Type::Insert, group(1, &[2, 2], 4)).expect("it fits");
+    let fixed = "max_size 5 of group 1 cannot change: it was 4 when the group was inserted";
+    assert_eq!(bench.write(Type::Modify, group(1, &[2, 2], 5)), invalid(fixed));
+}
+
 #[test]
 fn default_entries_are_changed_and_reset() {
     let bench = Bench::new();
@@ -367,8 +456,17 @@ fn action_profiles_hold_members_and_groups_that_entries_use() {
         ..Default::default()
     };
     let one_shot = entry("balance", ActionType::ActionProfileActionSet(set));
-    bench.write(Type::Modify, one_shot.clone()).expect("a set of its own");
+    let text = "table Forward.balance: the action profile has 1 members and 1 groups: it takes those, or action sets in \
+                entries, but not both";
+    assert_eq!(bench.write(Type::Modify, one_shot.clone()), Err((Code::InvalidArgument, text.into())));
+    bench.write(Type::Delete, uses_group.clone()).expect("it is there");
+    bench.write(Type::Delete, group(0)).expect("it is not in use");
+    bench.write(Type::Delete, member(paths, 1, 2)).expect("it is not in use");
+    bench.write(Type::Insert, one_shot.clone()).expect("a set of its own");
     assert_eq!(bench.read(uses_group), [one_shot]);
+    let text = "action profile Forward.paths: 1 entries have action sets of their own: an action profile takes those, or \
+                members and groups, but not both";
+    assert_eq!(bench.write(Type::Insert, member(paths, 1, 2)), Err((Code::InvalidArgument, text.into())));
 }
 
 #[test]

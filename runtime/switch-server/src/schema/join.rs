@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use vouch_p4runtime::p4::config::v1 as config;
+use vouch_p4runtime::p4::config::v1::action_profile::SelectorSizeSemantics;
 use vouch_p4runtime::p4::config::v1::match_field::{Match, MatchType};
 use vouch_switch::{ActionId, MatchKind, Program, TableInfo};
 
@@ -273,7 +274,8 @@ impl Join<'_> {
                 continue;
             };
             let tables = profile.table_ids.iter().filter_map(|table| self.schema.tables.get(table));
-            let referenced = tables.flat_map(|table| table.actions.keys().copied());
+            let in_entries = |(id, action): (&u32, &TableAction)| action.in_entries.then_some(*id);
+            let referenced = tables.flat_map(|table| table.actions.iter().filter_map(in_entries));
             let mut actions = BTreeMap::new();
             for action in referenced {
                 let name = self.schema.actions.get(&action).map(|action| action.name.as_str());
@@ -292,6 +294,13 @@ impl Join<'_> {
                 actions,
                 with_selector: profile.with_selector,
                 max_group_size: profile.max_group_size.max(0) as u32,
+                group_size: match profile.selector_size_semantics {
+                    Some(SelectorSizeSemantics::SumOfMembers(semantics)) => {
+                        GroupSize::Members { max_weight: semantics.max_member_weight.max(0) as u32 }
+                    }
+                    Some(SelectorSizeSemantics::SumOfWeights(_)) | None => GroupSize::Weights,
+                },
+                weights_disallowed: profile.weights_disallowed,
             };
             Self::place(&mut self.problems, &mut self.schema.profiles, "action profile", id, name, joined);
         }

@@ -98,6 +98,18 @@ pub(crate) struct Profile {
     pub(crate) with_selector: bool,
     /// Largest group, 0 for no limit.
     pub(crate) max_group_size: u32,
+    pub(crate) group_size: GroupSize,
+    /// The switch chooses how often each member of a group is taken.
+    pub(crate) weights_disallowed: bool,
+}
+
+/// What the size of a group is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GroupSize {
+    /// The sum of its members' weights.
+    Weights,
+    /// The number of its members, each with a weight up to this one; 0 for no limit.
+    Members { max_weight: u32 },
 }
 
 /// An array of counters or meters.
