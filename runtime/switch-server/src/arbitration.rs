@@ -12,6 +12,7 @@ use vouch_p4runtime::p4::v1::{MasterArbitrationUpdate, Role, Uint128};
 
 use crate::dialect::Dialect;
 use crate::fault::{Fault, Outcome};
+use crate::role::{RoleConfig, Scope};
 
 /// Identifies a stream within the server.
 pub(crate) type StreamId = u64;
@@ -39,8 +40,9 @@ struct Election {
     /// The highest id seen since the start, whether or not its stream is still there.
     highest: Option<u128>,
     primary: Option<StreamId>,
-    /// The role configuration that a primary gave last.
+    /// The role configuration that a primary gave last, and what it says.
     config: Option<prost_types::Any>,
+    rules: Option<RoleConfig>,
     candidates: BTreeMap<StreamId, Candidate>,
 }
 
@@ -80,6 +82,12 @@ impl Arbitration {
             }
             None => {}
         }
+        let config = update.role.as_ref().and_then(|role| role.config.clone());
+        let rules = match &config {
+            Some(config) if !self.dialect.ignores_roles() => Some(RoleConfig::decode_any(config)?),
+            Some(_) | None => None,
+        };
+        self.check_exclusive(&role, rules.as_ref())?;
         if !self.roles.contains_key(&role) && self.roles.len() >= MAX_ROLES {
             return Err(Fault::resource_exhausted(format!("the device knows at most {MAX_ROLES} roles")));
         }
@@ -94,16 +102,15 @@ impl Arbitration {
         self.streams.insert(stream, role);
         election.candidates.insert(stream, Candidate { election_id, role: update.role.clone() });
         let before = (election.primary, election.highest, election.config.clone());
-        let config = update.role.as_ref().and_then(|role| role.config.clone());
         if self.dialect.promotes_backups() {
             election.elect_highest();
             if election.primary == Some(stream) {
-                election.config = config;
+                (election.config, election.rules) = (config, rules);
             }
         } else if election_id.is_some() && election_id >= election.highest {
             election.highest = election_id;
             election.primary = Some(stream);
-            election.config = config;
+            (election.config, election.rules) = (config, rules);
         } else if election.primary == Some(stream) {
             election.primary = None;
         }
@@ -166,6 +173,51 @@ impl Arbitration {
     /// The primaries of all roles: packet-ins, digests and idle notifications go to them.
     pub(crate) fn primaries(&self) -> impl Iterator<Item = StreamId> {
         self.roles.values().filter_map(|election| election.primary)
+    }
+
+    /// What a role may do.
+    pub(crate) fn scope(&self, role: &str) -> Scope {
+        let name = self.name(role);
+        let others = self.roles.iter().filter(|(other, _)| *other != name);
+        let foreign = others.filter_map(|(_, election)| election.rules.as_ref());
+        Scope {
+            role: name.to_owned(),
+            config: self.roles.get(name).and_then(|election| election.rules.clone()),
+            foreign: foreign.flat_map(|rules| rules.exclusive_p4_ids.iter().copied()).collect(),
+        }
+    }
+
+    /// What a role shows where it is read for; the default role shows everything.
+    pub(crate) fn read_scope(&self, role: &str) -> Outcome<Option<Scope>> {
+        match self.name(role) {
+            "" => Ok(None),
+            name if self.roles.contains_key(name) => Ok(Some(self.scope(name))),
+            name => Err(Fault::not_found(format!("no stream has taken role {name:?}: arbitrate first"))),
+        }
+    }
+
+    /// The primaries whose role has something to do with a message.
+    pub(crate) fn audience(&self, concerns: impl Fn(&Scope) -> bool) -> Vec<StreamId> {
+        // The usual case, which every packet-in comes through.
+        if self.roles.values().all(|election| election.rules.is_none()) {
+            return self.primaries().collect();
+        }
+        let primaries = self.roles.iter().filter_map(|(role, election)| Some((role, election.primary?)));
+        primaries.filter(|(role, _)| concerns(&self.scope(role))).map(|(_, stream)| stream).collect()
+    }
+
+    /// What one role has for itself no other can have.
+    fn check_exclusive(&self, role: &str, rules: Option<&RoleConfig>) -> Outcome {
+        let taken = rules.map(|rules| rules.exclusive_p4_ids.as_slice()).unwrap_or_default();
+        for (other, election) in self.roles.iter().filter(|(other, _)| *other != role) {
+            let Some(theirs) = &election.rules else { continue };
+            if let Some(id) = taken.iter().find(|id| theirs.exclusive_p4_ids.contains(id)) {
+                return Err(Fault::invalid(format!(
+                    "role {other:?} has {id:#010x} for itself: share it in both roles"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Whether the stream is the primary of its role.
@@ -326,6 +378,45 @@ mod tests {
         assert_eq!(fault.message, "no stream has taken role \"x\": arbitrate first");
         let fault = arbitration.check_primary("", None).expect_err("no id");
         assert_eq!(fault.message, "the request has no election id; only the primary may do this");
+    }
+
+    fn role(name: &str, rules: &RoleConfig) -> Option<Role> {
+        let config = prost_types::Any {
+            type_url: "type.googleapis.com/stratum.P4RoleConfig".into(),
+            value: prost::Message::encode_to_vec(rules),
+        };
+        Some(Role { name: name.into(), config: Some(config), ..Default::default() })
+    }
+
+    #[test]
+    fn a_role_has_what_its_configuration_says() {
+        let mut arbitration = Arbitration::new(1, Dialect::Specification);
+        let rules = RoleConfig { exclusive_p4_ids: vec![7], shared_p4_ids: vec![8], ..Default::default() };
+        let asked = MasterArbitrationUpdate { role: role("routes", &rules), ..ask(Some(5)) };
+        arbitration.update(10, &asked).expect("the scheme is known");
+        let has = |scope: Scope| [7, 8, 9].map(|id| scope.has(id));
+        assert_eq!(has(arbitration.scope("routes")), [true, true, false]);
+        assert_eq!(has(arbitration.scope("")), [false, true, true]);
+        assert!(arbitration.audience(|scope| scope.has(9)).is_empty());
+        assert_eq!(arbitration.audience(|scope| scope.has(7)), [10]);
+
+        let asked = MasterArbitrationUpdate { role: role("other", &rules), ..ask(Some(5)) };
+        let fault = arbitration.update(11, &asked).expect_err("7 is taken");
+        assert_eq!(
+            (fault.code, fault.message.as_str()),
+            (Code::InvalidArgument, "role \"routes\" has 0x00000007 for itself: share it in both roles")
+        );
+        let mut unknown = role("other", &rules);
+        unknown.as_mut().and_then(|role| role.config.as_mut()).expect("it has one").type_url = "x/y.Z".into();
+        let fault = arbitration.update(11, &MasterArbitrationUpdate { role: unknown, ..ask(Some(5)) });
+        let fault = fault.expect_err("another scheme");
+        assert_eq!(
+            (fault.code, fault.message.as_str()),
+            (
+                Code::InvalidArgument,
+                "role.config is of type \"y.Z\": give none for access to everything, or stratum.P4RoleConfig"
+            )
+        );
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::fault::{Fault, Outcome};
 use crate::outbox::{Outbox, Refused};
 use crate::pipeline::{Pipeline, Verified};
 use crate::port::{Port, PortStatus};
+use crate::role::Scope;
 use crate::server::MAX_PORT;
 use crate::tofino::Tofino;
 
@@ -151,10 +152,11 @@ impl Device {
         self.digest_gathered.notify_one();
     }
 
-    /// Tell the selectors of the active pipeline about a port.
+    /// Tell the selectors and replicas of the active pipeline about a port.
     pub(crate) fn tell_port(&self, number: u16, up: bool) {
         if let Some(pipeline) = self.active() {
             pipeline.switch.set_port_up(number, up);
+            pipeline.target_mut().set_port(number, up);
         }
     }
 
@@ -202,6 +204,16 @@ impl Device {
         lock(&self.sessions).arbitration.check_primary(role, election_id)
     }
 
+    /// What a role may do.
+    pub(crate) fn scope(&self, role: &str) -> Scope {
+        lock(&self.sessions).arbitration.scope(role)
+    }
+
+    /// What a role shows where it is read for, unless that is everything.
+    pub(crate) fn read_scope(&self, role: &str) -> Outcome<Option<Scope>> {
+        lock(&self.sessions).arbitration.read_scope(role)
+    }
+
     pub(crate) fn is_primary(&self, stream: StreamId) -> bool {
         lock(&self.sessions).arbitration.is_primary(stream)
     }
@@ -216,12 +228,13 @@ impl Device {
         self.offer(Outgoing::Packet(packet))
     }
 
-    /// Send a message that may be lost to the primaries; `false` if none got it.
+    /// Send a message that may be lost to the primaries whose roles it concerns; `false` if none got it.
     pub(crate) fn offer(&self, message: Outgoing) -> bool {
         let sessions = lock(&self.sessions);
+        let audience = sessions.arbitration.audience(|scope| concerns(scope, &message));
         let message = StreamMessageResponse { update: Some(message) };
         let mut delivered = false;
-        for stream in sessions.arbitration.primaries() {
+        for stream in audience {
             if let Some(messages) = sessions.streams.get(&stream) {
                 delivered |= messages.offer(message.clone()) != Err(Refused);
             }
@@ -262,6 +275,16 @@ impl Staged {
     pub(crate) fn requested(&self, device: &Device) -> Outcome<Arc<Pipeline>> {
         let staged = self.pipeline.clone();
         staged.or_else(|| device.active()).ok_or_else(|| Fault::failed_precondition(NO_PIPELINE))
+    }
+}
+
+/// Whether a message is for the primary of a role. Idle entries come by table.
+fn concerns(scope: &Scope, message: &Outgoing) -> bool {
+    match message {
+        Outgoing::Packet(packet) => scope.receives(packet),
+        Outgoing::Digest(list) => scope.has(list.digest_id),
+        Outgoing::IdleTimeoutNotification(idle) => idle.table_entry.iter().all(|entry| scope.has(entry.table_id)),
+        Outgoing::Arbitration(_) | Outgoing::Other(_) | Outgoing::Error(_) => true,
     }
 }
 

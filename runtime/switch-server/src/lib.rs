@@ -39,6 +39,7 @@ mod packet_io;
 mod pipeline;
 pub mod port;
 mod reconcile;
+mod role;
 mod routes;
 mod schema;
 pub mod server;

@@ -9,7 +9,7 @@ use vouch_switch::{DigestId, Micros, Program, Switch, SwitchConfig};
 
 use crate::dialect::Dialect;
 use crate::digest::{self, Digests, List};
-use crate::entity::{Styles, TableNotes, Target};
+use crate::entity::{Replication, Styles, TableNotes, Target};
 use crate::fault::{Fault, Outcome};
 use crate::schema::{Names, Schema};
 use crate::tofino::Tofino;
@@ -55,7 +55,7 @@ impl Verified {
             dialect,
             tables: TableNotes::default(),
             styles: Styles::default(),
-            groups: Default::default(),
+            replication: Replication::default(),
             digests: digests.clone(),
         };
         Pipeline {

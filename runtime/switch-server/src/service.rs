@@ -51,7 +51,11 @@ impl P4Runtime for Service {
         let request = request.into_inner();
         self.device.check_device(request.device_id)?;
         let pipeline = self.device.requested()?;
-        let (found, outcomes) = self.read_batch(&pipeline, &request.entities)?;
+        let scope = self.device.read_scope(&request.role)?;
+        let (mut found, outcomes) = self.read_batch(&pipeline, &request.entities)?;
+        if let Some(scope) = scope {
+            found.retain(|entity| scope.shows(entity));
+        }
         let limit = if self.device.dialect.reads_in_one_message() { usize::MAX } else { CHUNK_BYTES };
         let answer = chunks(found, limit).into_iter().map(Ok).chain(read_status(&outcomes).err().map(Err));
         Ok(Response::new(stream::iter(answer.collect::<Vec<_>>()).boxed()))
@@ -82,9 +86,10 @@ impl P4Runtime for Service {
             );
             return Err(Fault::invalid(fault).into());
         };
+        let is_error = self.device.dialect.needs_pipeline_to_show() || self.device.tofino.is_some();
         let config = match pipeline {
             Ok(pipeline) => Some(pipeline.show(wanted)),
-            Err(fault) if self.device.dialect.needs_pipeline_to_show() => return Err(fault.into()),
+            Err(fault) if is_error => return Err(fault.into()),
             Err(_) => None,
         };
         Ok(Response::new(GetForwardingPipelineConfigResponse { config }))
@@ -123,9 +128,13 @@ impl Service {
         let pipeline = changes.requested(&self.device)?;
         let atomicity = self.atomicity(request)?;
         let now = self.device.now();
-        let admit = |update| match &self.device.tofino {
-            Some(tofino) => Ok(Cow::Owned(tofino.admit(update)?)),
-            None => Ok(Cow::Borrowed(update)),
+        let scope = self.device.scope(&request.role);
+        let admit = |update| {
+            scope.check_write(update)?;
+            match &self.device.tofino {
+                Some(tofino) => Ok(Cow::Owned(tofino.admit(update)?)),
+                None => Ok(Cow::Borrowed(update)),
+            }
         };
         let mut target = pipeline.target_mut();
         Ok(match atomicity {
@@ -189,6 +198,7 @@ impl Service {
         self.device.check_device(request.device_id)?;
         let mut staged = self.device.changes();
         self.device.check_primary(&request.role, request.election_id.as_ref())?;
+        self.device.scope(&request.role).check_push()?;
         let no_action = || {
             Fault::invalid(
                 "the action must be VERIFY, VERIFY_AND_SAVE, VERIFY_AND_COMMIT, COMMIT or RECONCILE_AND_COMMIT",

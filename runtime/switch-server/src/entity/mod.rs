@@ -20,7 +20,6 @@ mod undo;
 mod value_set;
 mod weight;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use vouch_p4runtime::p4::v1;
@@ -29,6 +28,7 @@ use vouch_p4runtime::p4::v1::update::Type;
 use vouch_switch::{Micros, Switch};
 
 pub(crate) use key::{hex, value};
+pub(crate) use replication::Replication;
 pub(crate) use table::TableNotes;
 pub(crate) use table::encode_idle;
 pub(crate) use weight::Styles;
@@ -46,8 +46,7 @@ pub(crate) struct Target {
     /// What entries carry that means nothing to packets.
     pub(crate) tables: TableNotes,
     pub(crate) styles: Styles,
-    /// The metadata of multicast groups that have some.
-    pub(crate) groups: BTreeMap<u32, Vec<u8>>,
+    pub(crate) replication: Replication,
     pub(crate) digests: Arc<Mutex<Digests>>,
 }
 

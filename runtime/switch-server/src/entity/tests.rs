@@ -506,6 +506,61 @@ fn replication_entries_read_back_as_written() {
     );
 }
 
+/// Section 9.5.1: a copy goes to the first of its ports that is up, and comes back.
+#[test]
+fn replicas_fall_back_to_their_backups() {
+    let bench = Bench::new();
+    let backup = |port: u8, instance| v1::BackupReplica { port: vec![port], instance };
+    let with_backups = |backup_replicas| v1::Replica { backup_replicas, ..replica(1, 1) };
+    let group = |replicas| {
+        let (multicast_group_id, metadata) = (7, Vec::new());
+        replication(Replication::MulticastGroupEntry(v1::MulticastGroupEntry {
+            multicast_group_id,
+            replicas,
+            metadata,
+        }))
+    };
+    let entry = group(vec![with_backups(vec![backup(2, 2), backup(3, 3)]), replica(9, 9)]);
+    bench.write(Type::Insert, entry.clone()).expect("the entry is valid");
+    let places = || {
+        let groups = bench.pipeline.switch.multicast_groups();
+        groups[0].1.iter().flat_map(|node| node.ports.iter().map(|port| (*port, node.instance))).collect::<Vec<_>>()
+    };
+    let set_port = |port, up| bench.pipeline.target_mut().set_port(port, up);
+    assert_eq!(places(), [(1, 1), (9, 9)]);
+    set_port(1, false);
+    assert_eq!(places(), [(2, 2), (9, 9)]);
+    set_port(2, false);
+    assert_eq!(places(), [(3, 3), (9, 9)]);
+    set_port(3, false);
+    assert_eq!(places(), [(9, 9)], "no port is up, no copy is made");
+    set_port(9, false);
+    assert_eq!(places(), [(9, 9)], "a copy without backups goes where it always goes");
+    set_port(2, true);
+    set_port(1, true);
+    assert_eq!(places(), [(1, 1), (9, 9)]);
+    assert_eq!(bench.read(entry.clone()), [entry]);
+
+    let refused = |replicas| bench.write(Type::Modify, group(replicas)).expect_err("it is refused");
+    let invalid = |text: &str| (Code::InvalidArgument, format!("multicast group 7: {text}"));
+    assert_eq!(refused(vec![with_backups(vec![backup(1, 2)])]), invalid("port 1 cannot be the backup of itself"));
+    let twice = vec![with_backups(vec![backup(2, 2)]), replica(2, 2)];
+    assert_eq!(refused(twice), invalid("port 2 is given twice with instance 2"));
+}
+
+/// Section 8.2: what was written in the deprecated field is read there.
+#[test]
+#[allow(deprecated)]
+fn a_replica_reads_back_in_the_field_it_was_written_in() {
+    let bench = Bench::new();
+    let port_kind = Some(v1::replica::PortKind::EgressPort(2));
+    let old = v1::Replica { port_kind, instance: 1, backup_replicas: Vec::new() };
+    let session = v1::CloneSessionEntry { session_id: 5, replicas: vec![old], ..Default::default() };
+    let entry = replication(Replication::CloneSessionEntry(session));
+    bench.write(Type::Insert, entry.clone()).expect("the entry is valid");
+    assert_eq!(bench.read(entry.clone()), [entry]);
+}
+
 #[test]
 fn value_sets_and_digests_read_back_as_written() {
     let bench = Bench::new();
