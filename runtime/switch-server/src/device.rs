@@ -24,6 +24,7 @@ use crate::port::{Port, PortStatus};
 use crate::role::Scope;
 use crate::server::MAX_PORT;
 use crate::tofino::Tofino;
+use crate::translation::Translation;
 
 /// What a controller that comes too early is told; clients recognise the beginning of this text.
 const NO_PIPELINE: &str =
@@ -38,6 +39,7 @@ pub(crate) struct Device {
     /// What it passes for, if not for a BMv2.
     pub(crate) tofino: Option<Tofino>,
     pub(crate) dialect: Dialect,
+    pub(crate) translations: Vec<Translation>,
     /// By number; `None` where nothing is plugged in.
     pub(crate) ports: Vec<Option<Arc<dyn Port>>>,
     /// What packets run through.
@@ -70,7 +72,7 @@ impl Device {
         (cpu_port, drop_port): (u16, u16),
         plugged: Vec<(u32, Arc<dyn Port>)>,
         tofino: Option<Tofino>,
-        dialect: Dialect,
+        (dialect, translations): (Dialect, Vec<Translation>),
         stop: watch::Sender<bool>,
     ) -> Device {
         let mut ports: Vec<Option<Arc<dyn Port>>> = (0..=MAX_PORT).map(|_| None).collect();
@@ -83,6 +85,7 @@ impl Device {
             drop_port,
             tofino,
             dialect,
+            translations,
             ports,
             active: ArcSwapOption::empty(),
             changes: Mutex::new(Staged::default()),

@@ -47,6 +47,7 @@ mod service;
 mod stream;
 mod timers;
 mod tofino;
+mod translation;
 
 pub use capture::Capture;
 pub use counters::SwitchCounters;
@@ -55,3 +56,4 @@ pub use port::{Frame, MAX_FRAME, Port, PortCounters, PortStatus, SendError};
 pub use server::{BuildError, Builder, ServeError, ServerHandle, SwitchServer};
 pub use tofino::TofinoServer;
 pub use tonic::transport::{Certificate, Identity, ServerTlsConfig};
+pub use translation::Translation;

@@ -5,11 +5,11 @@
 
 use vouch_p4runtime::p4::v1;
 
-use crate::bytes::canonical;
-use crate::entity::{hex, value};
+use crate::entity::hex;
 use crate::fault::{Fault, Outcome, choices};
 use crate::port::MAX_FRAME;
 use crate::schema::PacketHeader;
+use crate::translation::{decode_value, encode_value};
 
 /// The frame that a packet-out puts on the CPU port. Metadata that it does not give is a mistake, unless `fill` makes it zero.
 pub(crate) fn encode_packet_out(header: Option<&PacketHeader>, packet: &v1::PacketOut, fill: bool) -> Outcome<Vec<u8>> {
@@ -39,7 +39,7 @@ pub(crate) fn encode_packet_out(header: Option<&PacketHeader>, packet: &v1::Pack
             }
             return Err(Fault::invalid(format!("packet_out metadata {} is missing", field.name)));
         };
-        let value = value(&given.value, field.bits)
+        let value = decode_value(field.translator.as_deref(), &given.value, field.bits)
             .map_err(|fault| fault.within(format_args!("packet_out metadata {}", field.name)))?;
         put_bits(&mut frame, field.offset, field.bits, &value);
     }
@@ -62,7 +62,7 @@ pub(crate) fn decode_packet_in(header: Option<&PacketHeader>, frame: &[u8]) -> O
     };
     let metadata = header.fields.iter().map(|field| v1::PacketMetadata {
         metadata_id: field.id,
-        value: canonical(&get_bits(front, field.offset, field.bits)),
+        value: encode_value(field.translator.as_deref(), &get_bits(front, field.offset, field.bits)),
     });
     Ok(v1::PacketIn { metadata: metadata.collect(), payload: payload.to_vec().into() })
 }
@@ -100,7 +100,7 @@ mod tests {
     fn header(name: &str, widths: &[(&str, u32)]) -> PacketHeader {
         let mut offset = 0;
         let fields = widths.iter().zip(1..).map(|((name, bits), id)| {
-            let field = PacketField { id, name: (*name).into(), bits: *bits, offset };
+            let field = PacketField { id, name: (*name).into(), bits: *bits, offset, translator: None };
             offset += bits;
             field
         });

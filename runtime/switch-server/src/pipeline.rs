@@ -11,8 +11,9 @@ use crate::dialect::Dialect;
 use crate::digest::{self, Digests, List};
 use crate::entity::{Replication, Styles, TableNotes, Target};
 use crate::fault::{Fault, Outcome};
-use crate::schema::{Names, Schema};
+use crate::schema::{Layouts, Names, Schema};
 use crate::tofino::Tofino;
+use crate::translation::Translation;
 
 /// How many problems of a pipeline a fault lists.
 const SHOWN_PROBLEMS: usize = 20;
@@ -26,7 +27,11 @@ pub(crate) struct Verified {
 
 impl Verified {
     /// Check that the program loads and that the P4Info belongs to it.
-    pub(crate) fn check(config: ForwardingPipelineConfig, tofino: Option<&Tofino>) -> Outcome<Verified> {
+    pub(crate) fn check(
+        config: ForwardingPipelineConfig,
+        tofino: Option<&Tofino>,
+        translations: &[Translation],
+    ) -> Outcome<Verified> {
         let Some(p4info) = &config.p4info else {
             return Err(Fault::invalid("the pipeline configuration has no P4Info"));
         };
@@ -34,7 +39,8 @@ impl Verified {
             Some(tofino) => (tofino.program(&config.p4_device_config)?, Names::BehindPipe),
             None => (bmv2_program(&config.p4_device_config)?, Names::AsInProgram),
         };
-        let schema = Schema::join(p4info, &program, names).map_err(|mut problems| {
+        let layouts = Layouts::of_json(tofino.map_or(&config.p4_device_config, Tofino::model));
+        let schema = Schema::join(p4info, &program, &layouts, names, translations).map_err(|mut problems| {
             let more = problems.len().saturating_sub(SHOWN_PROBLEMS);
             problems.truncate(SHOWN_PROBLEMS);
             let more = if more > 0 { format!("; and {more} more") } else { String::new() };

@@ -18,6 +18,7 @@ use crate::dialect::Dialect;
 use crate::port::{Port, PortCounters, PortStatus};
 use crate::routes::Routes;
 use crate::tofino::{Tofino, TofinoServer};
+use crate::translation::Translation;
 use crate::{dataplane, timers};
 
 /// The highest port number v1model can name: its ports are 9 bits wide.
@@ -70,6 +71,7 @@ pub struct Builder {
     tls: Option<ServerTlsConfig>,
     tofino: Option<(TofinoServer, Vec<u8>)>,
     dialect: Dialect,
+    translations: Vec<Translation>,
 }
 
 impl Builder {
@@ -108,6 +110,13 @@ impl Builder {
     /// answered at once, an error instead of no pipeline, and packet-outs without their metadata.
     pub fn bmv2_compat(mut self, compatible: bool) -> Self {
         self.dialect = if compatible { Dialect::Bmv2 } else { Dialect::Specification };
+        self
+    }
+
+    /// Say what the values of a type mean that the program annotates `@p4runtime_translation`. Without it, numbers mean
+    /// themselves, and strings get numbers as they come.
+    pub fn translate(mut self, translation: Translation) -> Self {
+        self.translations.push(translation);
         self
     }
 
@@ -154,6 +163,7 @@ impl SwitchServer {
             tls: None,
             tofino: None,
             dialect: Dialect::default(),
+            translations: Vec::new(),
         }
     }
 
@@ -165,12 +175,13 @@ impl SwitchServer {
     /// Serve P4Runtime and gNMI on `listener` and forward packets, until the handle is shut down or dropped. Must be called
     /// inside a tokio runtime.
     pub fn serve(self, listener: TcpListener) -> Result<ServerHandle, ServeError> {
-        let Builder { device_id, cpu_port, drop_port, ports, tls, tofino: _, dialect } = self.description;
+        let Builder { device_id, cpu_port, drop_port, ports, tls, tofino: _, dialect, translations } = self.description;
         let local_addr = listener.local_addr()?;
         let stop = watch::Sender::new(false);
         // `build` has checked that both fit the 9 bits of a port.
         let numbers = (cpu_port as u16, drop_port as u16);
-        let device = Arc::new(Device::new(device_id, numbers, ports, self.tofino, dialect, stop.clone()));
+        let device =
+            Arc::new(Device::new(device_id, numbers, ports, self.tofino, (dialect, translations), stop.clone()));
 
         let mut server = Server::builder().http2_keepalive_interval(Some(KEEPALIVE));
         if let Some(tls) = tls {

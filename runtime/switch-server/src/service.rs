@@ -206,7 +206,7 @@ impl Service {
         };
         let action = Action::try_from(request.action).map_err(|_| no_action())?;
         let verified = |config: Option<ForwardingPipelineConfig>| match config {
-            Some(config) => Verified::check(config, self.device.tofino.as_ref()),
+            Some(config) => Verified::check(config, self.device.tofino.as_ref(), &self.device.translations),
             None => Err(Fault::invalid("the pipeline configuration is missing")),
         };
         if let Some(tofino) = &self.device.tofino {

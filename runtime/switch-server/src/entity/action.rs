@@ -5,11 +5,12 @@ use vouch_p4runtime::p4::v1::action_profile_action::WatchKind;
 use vouch_p4runtime::p4::v1::table_action::Type;
 use vouch_switch::{ActionCall, ActionId, EntryAction, OneShotMember};
 
-use super::key::{hex, value};
-use crate::bytes::{canonical, to_u64};
+use super::key::hex;
+use crate::bytes::to_u64;
 use crate::dialect::Dialect;
 use crate::fault::{Fault, Outcome, choices};
 use crate::schema::{Profile, Schema, Table, TableAction};
+use crate::translation::{decode_value, encode_value, port_bytes};
 
 /// Where an action is to run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -99,7 +100,8 @@ pub(crate) fn decode_call(schema: &Schema, action: &v1::Action, engine: ActionId
     let params = known.params.iter().map(|param| {
         let given = action.params.iter().find(|given| given.param_id == param.id);
         let given = given.ok_or_else(|| within(Fault::invalid(format!("parameter {} is missing", param.name))))?;
-        value(&given.value, param.bits).map_err(|fault| within(fault.within(format_args!("parameter {}", param.name))))
+        let value = decode_value(param.translator.as_deref(), &given.value, param.bits);
+        value.map_err(|fault| within(fault.within(format_args!("parameter {}", param.name))))
     });
     Ok(ActionCall { action: engine, params: params.collect::<Outcome<_>>()? })
 }
@@ -127,7 +129,7 @@ fn decode_one_shot(
             call: decode_for_table(schema, table, action, Use::Entry)?,
             weight: profile.weight(member.weight)?,
             watch_port: match &member.watch_kind {
-                Some(WatchKind::WatchPort(port)) => watch_port(port)?,
+                Some(WatchKind::WatchPort(port)) => watch_port(schema, port)?,
                 Some(WatchKind::Watch(_)) => return Err(old_watch()),
                 None => None,
             },
@@ -140,8 +142,8 @@ fn decode_one_shot(
 }
 
 /// The port that a member depends on; an empty one is none.
-pub(crate) fn watch_port(bytes: &[u8]) -> Outcome<Option<u16>> {
-    if bytes.is_empty() { Ok(None) } else { port_number(bytes).map(Some) }
+pub(crate) fn watch_port(schema: &Schema, bytes: &[u8]) -> Outcome<Option<u16>> {
+    if bytes.is_empty() { Ok(None) } else { sdn_port(schema, bytes).map(Some) }
 }
 
 /// The refusal of the watch field that byte strings have replaced.
@@ -149,7 +151,15 @@ pub(crate) fn old_watch() -> Fault {
     Fault::unimplemented("the deprecated field `watch`: use `watch_port`")
 }
 
-/// A port as the protocol spells it.
+/// A port as the controller spells it.
+pub(crate) fn sdn_port(schema: &Schema, bytes: &[u8]) -> Outcome<u16> {
+    match &schema.ports {
+        Some(ports) => port_number(&ports.decode(bytes, 9)?),
+        None => port_number(bytes),
+    }
+}
+
+/// A port as the data plane knows it.
 pub(crate) fn port_number(bytes: &[u8]) -> Outcome<u16> {
     if bytes.is_empty() {
         return Err(Fault::invalid("a port is empty; port 0 is one byte 00"));
@@ -172,7 +182,9 @@ pub(crate) fn encode_entry_action(schema: &Schema, table: &Table, action: &Entry
             let actions = members.iter().map(|member| v1::ActionProfileAction {
                 action: Some(encode_call(schema, &member.call)),
                 weight: shown(member.weight),
-                watch_kind: member.watch_port.map(|port| WatchKind::WatchPort(canonical(&port.to_be_bytes()))),
+                watch_kind: member
+                    .watch_port
+                    .map(|port| WatchKind::WatchPort(port_bytes(schema.ports.as_deref(), port))),
             });
             Type::ActionProfileActionSet(v1::ActionProfileActionSet {
                 action_profile_actions: actions.collect(),
@@ -191,7 +203,8 @@ pub(crate) fn encode_call(schema: &Schema, call: &ActionCall) -> v1::Action {
     let params = params
         .iter()
         .zip(&call.params)
-        .map(|(param, value)| v1::action::Param { param_id: param.id, value: canonical(value) });
+        .map(|(param, value)| (param.id, encode_value(param.translator.as_deref(), value)))
+        .map(|(param_id, value)| v1::action::Param { param_id, value });
     v1::Action { action_id, params: params.collect() }
 }
 

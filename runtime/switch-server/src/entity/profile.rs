@@ -8,10 +8,10 @@ use vouch_switch::{ActionCall, ActionGroup, GroupMember};
 use super::action::{decode_call, encode_call, old_watch, watch_port};
 use super::weight::Part;
 use super::{Operation, Target};
-use crate::bytes::canonical;
 use crate::dialect::Dialect;
 use crate::fault::{Fault, Outcome, choices};
 use crate::schema::{Profile, Schema};
+use crate::translation::port_bytes;
 
 impl Target {
     pub(super) fn write_member(&mut self, operation: Operation, member: &v1::ActionProfileMember) -> Outcome {
@@ -57,7 +57,7 @@ impl Target {
         if group.group_id == 0 {
             return Err(within(Fault::invalid("0 is not a group: it means all of them where they are read")));
         }
-        let decoded = decode_group(profile, group, self.dialect).map_err(within)?;
+        let decoded = decode_group(&self.schema, profile, group, self.dialect).map_err(within)?;
         match operation {
             Operation::Insert => {
                 self.styles.check(id, Part::Group).map_err(within)?;
@@ -98,7 +98,7 @@ impl Target {
         for (id, profile) in self.selected(wanted.action_profile_id)? {
             for (group_id, group) in self.switch.groups(profile.engine)? {
                 if wanted.group_id == 0 || wanted.group_id == group_id {
-                    found.push(Kind::ActionProfileGroup(encode_group(profile, id, group_id, &group)));
+                    found.push(Kind::ActionProfileGroup(encode_group(&self.schema, profile, id, group_id, &group)));
                 }
             }
         }
@@ -116,7 +116,7 @@ impl Target {
     pub(super) fn stored_group(&self, key: &v1::ActionProfileGroup) -> Outcome<v1::ActionProfileGroup> {
         let profile = self.schema.profile(key.action_profile_id)?;
         let group = self.switch.group(profile.engine, key.group_id)?;
-        Ok(encode_group(profile, key.action_profile_id, key.group_id, &group))
+        Ok(encode_group(&self.schema, profile, key.action_profile_id, key.group_id, &group))
     }
 
     /// The profiles that a read means: one, or with id 0 all.
@@ -146,7 +146,12 @@ fn decode_member(schema: &Schema, profile: &Profile, action: Option<&v1::Action>
 }
 
 #[allow(deprecated)]
-fn decode_group(profile: &Profile, group: &v1::ActionProfileGroup, dialect: Dialect) -> Outcome<ActionGroup> {
+fn decode_group(
+    schema: &Schema,
+    profile: &Profile,
+    group: &v1::ActionProfileGroup,
+    dialect: Dialect,
+) -> Outcome<ActionGroup> {
     let max_size = profile.check_max_size(group.max_size, dialect)?;
     let mut members: Vec<GroupMember> = Vec::new();
     for member in &group.members {
@@ -157,7 +162,7 @@ fn decode_group(profile: &Profile, group: &v1::ActionProfileGroup, dialect: Dial
             member: member.member_id,
             weight: profile.weight(member.weight)?,
             watch_port: match &member.watch_kind {
-                Some(WatchKind::WatchPort(port)) => watch_port(port)?,
+                Some(WatchKind::WatchPort(port)) => watch_port(schema, port)?,
                 Some(WatchKind::Watch(_)) => return Err(old_watch()),
                 None => None,
             },
@@ -178,6 +183,7 @@ fn encode_member(
 }
 
 fn encode_group(
+    schema: &Schema,
     profile: &Profile,
     action_profile_id: u32,
     group_id: u32,
@@ -186,7 +192,7 @@ fn encode_group(
     let members = group.members.iter().map(|member| v1::action_profile_group::Member {
         member_id: member.member,
         weight: profile.shown_weight(member.weight),
-        watch_kind: member.watch_port.map(|port| WatchKind::WatchPort(canonical(&port.to_be_bytes()))),
+        watch_kind: member.watch_port.map(|port| WatchKind::WatchPort(port_bytes(schema.ports.as_deref(), port))),
     });
     v1::ActionProfileGroup {
         action_profile_id,

@@ -11,10 +11,11 @@ use vouch_p4runtime::p4::v1::packet_replication_engine_entry::Type;
 use vouch_p4runtime::p4::v1::replica::PortKind;
 use vouch_switch::{CloneSession, CloneTarget, ReplicationNode};
 
-use super::action::port_number;
+use super::action::{port_number, sdn_port};
 use super::{Operation, Target};
 use crate::bytes::canonical;
 use crate::fault::{Fault, Outcome};
+use crate::schema::Schema;
 
 /// The highest clone session id; v1model keeps one bit of its sixteen for itself.
 const MAX_CLONE_SESSION: u16 = 32_767;
@@ -86,14 +87,14 @@ impl Target {
         if id > u32::from(u16::MAX) {
             return Err(Fault::invalid("multicast groups are 1 to 65535"));
         }
-        let copies = decode_replicas(&group.replicas)?;
+        let copies = decode_replicas(&self.schema, &group.replicas)?;
         let nodes = self.replication.nodes(&copies);
         match operation {
             Operation::Insert => self.switch.insert_multicast_group(id, &nodes)?,
             Operation::Modify | Operation::Delete => self.switch.modify_multicast_group(id, &nodes)?,
         }
         let mut entry = group.clone();
-        shorten(&mut entry.replicas);
+        self.shorten(&mut entry.replicas);
         self.replication.groups.insert(id, Replicated { entry, copies });
         Ok(())
     }
@@ -117,7 +118,7 @@ impl Target {
                 u16::MAX
             )));
         };
-        let copies = decode_replicas(&session.replicas)?;
+        let copies = decode_replicas(&self.schema, &session.replicas)?;
         let decoded = CloneSession {
             target: CloneTarget::Replicas(self.replication.nodes(&copies)),
             max_packet_length,
@@ -128,7 +129,7 @@ impl Target {
             Operation::Modify | Operation::Delete => self.switch.modify_clone_session(id, &decoded)?,
         }
         let mut entry = session.clone();
-        shorten(&mut entry.replicas);
+        self.shorten(&mut entry.replicas);
         self.replication.sessions.insert(id, Replicated { entry, copies });
         Ok(())
     }
@@ -158,6 +159,22 @@ impl Target {
         }
     }
 
+    /// Ports in the shortest form, as they are read back. Whoever wrote the deprecated number reads it again.
+    fn shorten(&self, replicas: &mut [v1::Replica]) {
+        // A name has one form.
+        if self.schema.ports.is_some() {
+            return;
+        }
+        for replica in replicas {
+            if let Some(PortKind::Port(port)) = &mut replica.port_kind {
+                *port = canonical(port);
+            }
+            for backup in &mut replica.backup_replicas {
+                backup.port = canonical(&backup.port);
+            }
+        }
+    }
+
     pub(super) fn read_replication(&self, wanted: &v1::PacketReplicationEngineEntry) -> Outcome<Vec<Kind>> {
         let entries: Vec<Type> = match &wanted.r#type {
             Some(Type::MulticastGroupEntry(wanted)) => {
@@ -182,19 +199,19 @@ fn neither() -> Fault {
     Fault::invalid("the replication entry is neither a multicast group nor a clone session")
 }
 
-fn decode_replicas(replicas: &[v1::Replica]) -> Outcome<Vec<Copy>> {
+fn decode_replicas(schema: &Schema, replicas: &[v1::Replica]) -> Outcome<Vec<Copy>> {
     let mut seen = BTreeSet::new();
     let mut copies = Vec::new();
     for replica in replicas {
         let port = match &replica.port_kind {
-            Some(PortKind::Port(port)) => port_number(port)?,
+            Some(PortKind::Port(port)) => sdn_port(schema, port)?,
             #[allow(deprecated)]
             Some(PortKind::EgressPort(port)) => port_number(&port.to_be_bytes())?,
             None => return Err(Fault::invalid("a replica has no port")),
         };
         let mut copy = vec![(port, instance(replica.instance)?)];
         for backup in &replica.backup_replicas {
-            let place = (port_number(&backup.port)?, instance(backup.instance)?);
+            let place = (sdn_port(schema, &backup.port)?, instance(backup.instance)?);
             if place.0 == port {
                 return Err(Fault::invalid(format!("port {port} cannot be the backup of itself")));
             }
@@ -212,16 +229,4 @@ fn decode_replicas(replicas: &[v1::Replica]) -> Outcome<Vec<Copy>> {
 
 fn instance(instance: u32) -> Outcome<u16> {
     u16::try_from(instance).map_err(|_| Fault::invalid(format!("instance {instance} does not fit 16 bits")))
-}
-
-/// Ports in the shortest form, as they are read back. Whoever wrote the deprecated number reads it again.
-fn shorten(replicas: &mut [v1::Replica]) {
-    for replica in replicas {
-        if let Some(PortKind::Port(port)) = &mut replica.port_kind {
-            *port = canonical(port);
-        }
-        for backup in &mut replica.backup_replicas {
-            backup.port = canonical(&backup.port);
-        }
-    }
 }
