@@ -175,6 +175,52 @@ async fn committing_clears_state_and_reconciling_keeps_it() {
     assert_eq!(controller.read(vec![Kind::TableEntry(wanted)]).await.expect("a read"), []);
 }
 
+/// Section 14: state that fits is kept where the program changes around it; what does not fit is named, and nothing changes.
+#[tokio::test]
+async fn reconciling_with_another_program_keeps_what_fits() {
+    let (bench, mut controller) = Bench::running().await;
+    let entry = bench.entry("host", 1, "host_forward", &[&[2]]);
+    controller.insert(Kind::TableEntry(entry.clone())).await;
+    let register = |index| {
+        Kind::RegisterEntry(RegisterEntry {
+            register_id: bench.info.register("last_kind").expect("it is there").id,
+            index: Some(Index { index }),
+            data: Some(P4Data { data: Some(p4_data::Data::Bitstring(vec![7])) }),
+        })
+    };
+    controller.write(Type::Modify, vec![register(1)]).await.expect("there is such a cell");
+    // The same program with other initial defaults, a smaller array, and without a table that is empty.
+    let mut config = bench.config();
+    let json = String::from_utf8(config.p4_device_config.to_vec()).expect("it is text");
+    let smaller = json.replacen("\"size\" : 8,\n      \"bitwidth\" : 32", "\"size\" : 4,\n      \"bitwidth\" : 32", 1);
+    assert_ne!(smaller, json, "the register array is where it was");
+    config.p4_device_config = smaller.into();
+    config
+        .p4info
+        .as_mut()
+        .expect("it has one")
+        .tables
+        .retain(|table| table.preamble.as_ref().is_some_and(|preamble| preamble.alias != "acl"));
+    controller.set_pipeline(Action::ReconcileAndCommit, Some(config.clone())).await.expect("the state fits");
+    let wanted = TableEntry { table_id: entry.table_id, ..Default::default() };
+    let read = controller.read(vec![Kind::TableEntry(wanted.clone()), register(1)]).await.expect("a read");
+    assert_eq!(read, [Kind::TableEntry(entry.clone()), register(1)]);
+
+    config
+        .p4info
+        .as_mut()
+        .expect("it has one")
+        .tables
+        .retain(|table| table.preamble.as_ref().is_some_and(|preamble| preamble.alias != "host"));
+    let refused =
+        controller.set_pipeline(Action::ReconcileAndCommit, Some(config)).await.expect_err("an entry is left");
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    let text = "the present state does not fit the new pipeline: no table has id 0x02364197; there is ";
+    assert!(refused.message().starts_with(text), "{refused}");
+    let read = controller.read(vec![Kind::TableEntry(wanted)]).await.expect("the old pipeline is there");
+    assert_eq!(read, [Kind::TableEntry(entry)]);
+}
+
 #[tokio::test]
 async fn a_batch_goes_on_after_an_error_and_reports_each_update() {
     let (bench, mut controller) = Bench::running().await;
