@@ -35,7 +35,7 @@ async fn punt_unknown(bench: &Bench, controller: &mut Controller) {
 
 /// Section 12.2, DATAPLANE_ATOMIC: no packet sees the table between two updates of a batch. Here that would be without the
 /// entry, and the frame would be dropped.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn packets_see_an_atomic_batch_as_one_step() {
     let (bench, mut controller) = Bench::running().await;
     let entry = |port| Kind::TableEntry(bench.entry("host", 1, "host_forward", &[&[port]]));
@@ -53,11 +53,18 @@ async fn packets_see_an_atomic_batch_as_one_step() {
         }
         sent
     });
-    for round in 0..200u8 {
+    // What is between the two takes a while, so that packets would be there to see it.
+    let counter_id = bench.info.counter("by_port").expect("the program has it").id;
+    let data = Some(CounterData::default());
+    let between = update(Type::Modify, Kind::CounterEntry(CounterEntry { counter_id, index: None, data }));
+    for round in 0..20u8 {
+        let mut updates = vec![between.clone(); 2000];
+        updates.insert(0, update(Type::Delete, entry(2)));
+        updates.push(update(Type::Insert, entry(2 + round % 2)));
         let request = WriteRequest {
             device_id: 1,
             election_id: controller.election_id,
-            updates: vec![update(Type::Delete, entry(2)), update(Type::Insert, entry(2 + round % 2))],
+            updates,
             atomicity: write_request::Atomicity::DataplaneAtomic as i32,
             ..Default::default()
         };
