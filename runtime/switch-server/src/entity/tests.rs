@@ -1,6 +1,7 @@
 //! Entities written and read without a socket: round trips, texts, and random requests.
 
 mod batch;
+mod hostile;
 
 use proptest::prelude::*;
 use prost::Message;

@@ -415,8 +415,8 @@ impl Join<'_> {
                 self.problem(format!("{place}: its members are of a translated type, which value sets do not have"));
                 continue;
             }
-            let bits: u32 = fields.iter().map(|field| field.bits).sum();
-            if bits != info.bits {
+            let bits: u64 = fields.iter().map(|field| u64::from(field.bits)).sum();
+            if bits != u64::from(info.bits) {
                 self.problem(format!("{place}: {bits} bits in the P4Info and {} in the program", info.bits));
             }
             let joined = ValueSet { name: name.into(), engine, fields };
