@@ -8,7 +8,9 @@ mod action;
 mod array;
 mod batch;
 mod direct;
+mod filter;
 mod key;
+mod notes;
 mod profile;
 mod refusal;
 mod register;
@@ -28,8 +30,8 @@ use vouch_p4runtime::p4::v1::update::Type;
 use vouch_switch::{Micros, Switch};
 
 pub(crate) use key::{hex, value};
+pub(crate) use notes::TableNotes;
 pub(crate) use replication::Replication;
-pub(crate) use table::TableNotes;
 pub(crate) use table::encode_idle;
 pub(crate) use weight::Styles;
 

@@ -1,63 +1,20 @@
 //! Table entries (specification 9.1).
 
-use std::collections::HashMap;
-
 use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 use vouch_p4runtime::p4::v1::table_action::Type as ActionType;
-use vouch_switch::{ControlError, EntryAction, EntryKey, EntryView, IdleEntry, Micros, TableEntry, TableId};
+use vouch_switch::{ControlError, EntryAction, EntryKey, EntryView, IdleEntry, Micros, TableEntry};
 
-use super::action::{Use, check_action, decode_entry_action, decode_for_table, encode_entry_action};
+use super::action::{Use, decode_entry_action, decode_for_table, encode_entry_action};
 use super::direct::{decode_counter, decode_meter, encode_counter, encode_meter};
+use super::filter::{check_action_filter, check_wildcard, filter};
 use super::key::{decode_key, encode_matches, normal_key};
+use super::notes::Note;
 use super::weight::Part;
 use super::{Operation, Target};
 use crate::dialect::Dialect;
 use crate::fault::{Fault, Outcome};
 use crate::schema::{Schema, Table};
-
-/// What entries carry for the controller alone. Only entries that carry something are here.
-#[derive(Debug, Default)]
-pub(crate) struct TableNotes {
-    entries: HashMap<(TableId, EntryKey), Note>,
-    defaults: HashMap<TableId, Note>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Note {
-    metadata: Vec<u8>,
-    controller_metadata: u64,
-    /// The engine counts microseconds; what is read must be what was written.
-    idle_timeout_ns: i64,
-}
-
-impl Note {
-    #[allow(deprecated)]
-    fn of(entry: &v1::TableEntry) -> Note {
-        Note {
-            metadata: entry.metadata.clone(),
-            controller_metadata: entry.controller_metadata,
-            idle_timeout_ns: entry.idle_timeout_ns,
-        }
-    }
-}
-
-impl TableNotes {
-    fn set(&mut self, table: TableId, key: EntryKey, note: Note) {
-        if note == Note::default() {
-            self.entries.remove(&(table, key));
-        } else {
-            self.entries.insert((table, key), note);
-        }
-    }
-
-    fn of(&self, table: &Table, key: &EntryKey) -> Note {
-        if self.entries.is_empty() {
-            return Note::default();
-        }
-        self.entries.get(&(table.engine, normal_key(table, key))).cloned().unwrap_or_default()
-    }
-}
 
 impl Target {
     pub(super) fn write_table_entry(&mut self, operation: Operation, entry: &v1::TableEntry, now: Micros) -> Outcome {
@@ -402,42 +359,4 @@ fn check_direct(table: &Table, entry: &v1::TableEntry) -> Outcome {
         return Err(Fault::unimplemented("counters per meter colour"));
     }
     Ok(())
-}
-
-/// A read of all tables selects by nothing else (specification 9.1.6).
-#[allow(deprecated)]
-fn check_wildcard(wanted: &v1::TableEntry) -> Outcome {
-    let filters = [
-        (!wanted.r#match.is_empty(), "match"),
-        (wanted.action.is_some(), "action"),
-        (wanted.priority != 0, "priority"),
-        (!wanted.metadata.is_empty(), "metadata"),
-        (wanted.controller_metadata != 0, "controller_metadata"),
-    ];
-    match filters.iter().find(|(given, _)| *given) {
-        Some((_, field)) => {
-            Err(Fault::invalid(format!("a read of all tables cannot select by {field}: give a table id")))
-        }
-        None => Ok(()),
-    }
-}
-
-/// Entries can be selected by the id of one of the table's own actions; members, groups and sets select nothing.
-fn check_action_filter(schema: &Schema, table: &Table, action: Option<&v1::TableAction>) -> Outcome {
-    match action.and_then(|action| action.r#type.as_ref()) {
-        Some(ActionType::Action(action)) => check_action(schema, table, action.action_id),
-        Some(_) | None => Ok(()),
-    }
-}
-
-/// The filters of a read that are not part of the key.
-#[allow(deprecated)]
-fn filter(entry: &v1::TableEntry, wanted: &v1::TableEntry) -> bool {
-    let action_id = |entry: &v1::TableEntry| match entry.action.as_ref().and_then(|action| action.r#type.as_ref()) {
-        Some(ActionType::Action(action)) => Some(action.action_id),
-        Some(_) | None => None,
-    };
-    action_id(wanted).is_none_or(|id| action_id(entry) == Some(id))
-        && (wanted.metadata.is_empty() || wanted.metadata == entry.metadata)
-        && (wanted.controller_metadata == 0 || wanted.controller_metadata == entry.controller_metadata)
 }
