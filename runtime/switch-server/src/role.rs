@@ -92,14 +92,13 @@ impl Scope {
     /// Refuse a write that the role does not allow.
     pub(crate) fn check_write(&self, update: &v1::Update) -> Outcome {
         match update.entity.as_ref().and_then(object_id) {
-            Some(id) if !self.has(id) => {
-                let text =
-                    if self.foreign.contains(&id) { "belongs to another role alone" } else { "is not among them" };
-                Err(Fault::permission_denied(format!(
-                    "role {:?} may write the objects of its configuration: {id:#010x} {text}",
-                    self.role
-                )))
+            Some(id) if self.foreign.contains(&id) => {
+                Err(Fault::permission_denied(format!("{id:#010x} belongs to another role alone")))
             }
+            Some(id) if !self.has(id) => Err(Fault::permission_denied(format!(
+                "{id:#010x} is not among the objects that role {:?} may write",
+                self.role
+            ))),
             Some(_) | None => Ok(()),
         }
     }
