@@ -10,7 +10,9 @@ use tonic::Code;
 use vouch_p4runtime::google::rpc;
 use vouch_p4runtime::p4::v1::{MasterArbitrationUpdate, Role, Uint128};
 
+use crate::dialect::Dialect;
 use crate::fault::{Fault, Outcome};
+use crate::role::{RoleConfig, Scope};
 
 /// Identifies a stream within the server.
 pub(crate) type StreamId = u64;
@@ -28,6 +30,7 @@ pub(crate) const MAX_ROLES: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Arbitration {
     device_id: u64,
+    dialect: Dialect,
     roles: BTreeMap<String, Election>,
     streams: BTreeMap<StreamId, String>,
 }
@@ -37,8 +40,9 @@ struct Election {
     /// The highest id seen since the start, whether or not its stream is still there.
     highest: Option<u128>,
     primary: Option<StreamId>,
-    /// The role configuration that a primary gave last.
+    /// The role configuration that a primary gave last, and what it says.
     config: Option<prost_types::Any>,
+    rules: Option<RoleConfig>,
     candidates: BTreeMap<StreamId, Candidate>,
 }
 
@@ -50,8 +54,8 @@ struct Candidate {
 }
 
 impl Arbitration {
-    pub(crate) fn new(device_id: u64) -> Arbitration {
-        Arbitration { device_id, roles: BTreeMap::new(), streams: BTreeMap::new() }
+    pub(crate) fn new(device_id: u64, dialect: Dialect) -> Arbitration {
+        Arbitration { device_id, dialect, roles: BTreeMap::new(), streams: BTreeMap::new() }
     }
 
     /// A stream asks for a place in the election, or changes its id. A fault ends the stream.
@@ -65,7 +69,7 @@ impl Arbitration {
             }
             checked => checked?,
         }
-        let role = update.role.as_ref().map(|role| role.name.clone()).unwrap_or_default();
+        let role = self.name(update.role.as_ref().map_or("", |role| &role.name)).to_owned();
         match self.streams.get(&stream) {
             Some(present) if *present != role => {
                 return Err(Fault::failed_precondition(format!(
@@ -78,6 +82,12 @@ impl Arbitration {
             }
             None => {}
         }
+        let config = update.role.as_ref().and_then(|role| role.config.clone());
+        let rules = match &config {
+            Some(config) if !self.dialect.ignores_roles() => Some(RoleConfig::decode_any(config)?),
+            Some(_) | None => None,
+        };
+        self.check_exclusive(&role, rules.as_ref())?;
         if !self.roles.contains_key(&role) && self.roles.len() >= MAX_ROLES {
             return Err(Fault::resource_exhausted(format!("the device knows at most {MAX_ROLES} roles")));
         }
@@ -92,10 +102,15 @@ impl Arbitration {
         self.streams.insert(stream, role);
         election.candidates.insert(stream, Candidate { election_id, role: update.role.clone() });
         let before = (election.primary, election.highest, election.config.clone());
-        if election_id.is_some() && election_id >= election.highest {
+        if self.dialect.promotes_backups() {
+            election.elect_highest();
+            if election.primary == Some(stream) {
+                (election.config, election.rules) = (config, rules);
+            }
+        } else if election_id.is_some() && election_id >= election.highest {
             election.highest = election_id;
             election.primary = Some(stream);
-            election.config = update.role.as_ref().and_then(|role| role.config.clone());
+            (election.config, election.rules) = (config, rules);
         } else if election.primary == Some(stream) {
             election.primary = None;
         }
@@ -117,12 +132,15 @@ impl Arbitration {
             return Notices::new();
         }
         election.primary = None;
+        if self.dialect.promotes_backups() {
+            election.elect_highest();
+        }
         election.candidates.keys().map(|told| (*told, election.notice(self.device_id, *told))).collect()
     }
 
     /// Whether a request that carries this role and election id comes from the role's primary.
     pub(crate) fn check_primary(&self, role: &str, election_id: Option<&Uint128>) -> Outcome {
-        let Some(election) = self.roles.get(role) else {
+        let Some(election) = self.roles.get(self.name(role)) else {
             let message = format!("no stream has taken role {role:?}: arbitrate first");
             // The default role always exists, others only where a stream has named them.
             return Err(if role.is_empty() { Fault::permission_denied(message) } else { Fault::not_found(message) });
@@ -139,6 +157,11 @@ impl Arbitration {
         }
     }
 
+    /// The role that a name means.
+    fn name<'a>(&self, role: &'a str) -> &'a str {
+        if self.dialect.ignores_roles() { "" } else { role }
+    }
+
     /// Refuse a request for another device.
     pub(crate) fn check_device(&self, device_id: u64) -> Outcome {
         if device_id == self.device_id {
@@ -152,6 +175,51 @@ impl Arbitration {
         self.roles.values().filter_map(|election| election.primary)
     }
 
+    /// What a role may do.
+    pub(crate) fn scope(&self, role: &str) -> Scope {
+        let name = self.name(role);
+        let others = self.roles.iter().filter(|(other, _)| *other != name);
+        let foreign = others.filter_map(|(_, election)| election.rules.as_ref());
+        Scope {
+            role: name.to_owned(),
+            config: self.roles.get(name).and_then(|election| election.rules.clone()),
+            foreign: foreign.flat_map(|rules| rules.exclusive_p4_ids.iter().copied()).collect(),
+        }
+    }
+
+    /// What a role shows where it is read for; the default role shows everything.
+    pub(crate) fn read_scope(&self, role: &str) -> Outcome<Option<Scope>> {
+        match self.name(role) {
+            "" => Ok(None),
+            name if self.roles.contains_key(name) => Ok(Some(self.scope(name))),
+            name => Err(Fault::not_found(format!("no stream has taken role {name:?}: arbitrate first"))),
+        }
+    }
+
+    /// The primaries whose role has something to do with a message.
+    pub(crate) fn audience(&self, concerns: impl Fn(&Scope) -> bool) -> Vec<StreamId> {
+        // The usual case, which every packet-in comes through.
+        if self.roles.values().all(|election| election.rules.is_none()) {
+            return self.primaries().collect();
+        }
+        let primaries = self.roles.iter().filter_map(|(role, election)| Some((role, election.primary?)));
+        primaries.filter(|(role, _)| concerns(&self.scope(role))).map(|(_, stream)| stream).collect()
+    }
+
+    /// What one role has for itself no other can have.
+    fn check_exclusive(&self, role: &str, rules: Option<&RoleConfig>) -> Outcome {
+        let taken = rules.map(|rules| rules.exclusive_p4_ids.as_slice()).unwrap_or_default();
+        for (other, election) in self.roles.iter().filter(|(other, _)| *other != role) {
+            let Some(theirs) = &election.rules else { continue };
+            if let Some(id) = taken.iter().find(|id| theirs.exclusive_p4_ids.contains(id)) {
+                return Err(Fault::invalid(format!(
+                    "role {other:?} has {id:#010x} for itself: share it in both roles"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the stream is the primary of its role.
     pub(crate) fn is_primary(&self, stream: StreamId) -> bool {
         self.primaries().any(|primary| primary == stream)
@@ -159,6 +227,13 @@ impl Arbitration {
 }
 
 impl Election {
+    /// Make the candidate with the highest id primary, as PI does, which forgets the ids of those who have left.
+    fn elect_highest(&mut self) {
+        let highest = self.candidates.iter().filter_map(|(stream, one)| Some((one.election_id?, *stream))).max();
+        self.highest = highest.map(|(id, _)| id);
+        self.primary = highest.map(|(_, stream)| stream);
+    }
+
     /// What one stream is told: the highest id, and whether it is its own.
     fn notice(&self, device_id: u64, stream: StreamId) -> MasterArbitrationUpdate {
         let (code, message) = match self.primary {
@@ -212,7 +287,7 @@ mod tests {
 
     #[test]
     fn the_highest_id_is_primary_and_the_demoted_learn_of_it() {
-        let mut arbitration = Arbitration::new(1);
+        let mut arbitration = Arbitration::new(1, Dialect::Specification);
         assert_eq!(update(&mut arbitration, 10, None), [(10, Code::NotFound, 0)]);
         assert_eq!(update(&mut arbitration, 11, Some(5)), [(10, Code::AlreadyExists, 5), (11, Code::Ok, 5)]);
         assert_eq!(update(&mut arbitration, 12, Some(3)), [(12, Code::AlreadyExists, 5)]);
@@ -225,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_backup_is_not_promoted_but_may_ask() {
-        let mut arbitration = Arbitration::new(1);
+        let mut arbitration = Arbitration::new(1, Dialect::Specification);
         update(&mut arbitration, 10, Some(5));
         update(&mut arbitration, 11, Some(4));
         assert_eq!(summary(arbitration.leave(10)), [(11, Code::NotFound, 5)]);
@@ -237,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_primary_that_lowers_its_id_leaves_no_primary() {
-        let mut arbitration = Arbitration::new(1);
+        let mut arbitration = Arbitration::new(1, Dialect::Specification);
         update(&mut arbitration, 10, Some(5));
         update(&mut arbitration, 11, Some(4));
         assert_eq!(update(&mut arbitration, 10, Some(1)), [(10, Code::NotFound, 5), (11, Code::NotFound, 5)]);
@@ -246,7 +321,7 @@ mod tests {
 
     #[test]
     fn asking_again_answers_only_the_asker() {
-        let mut arbitration = Arbitration::new(1);
+        let mut arbitration = Arbitration::new(1, Dialect::Specification);
         update(&mut arbitration, 10, Some(5));
         update(&mut arbitration, 11, Some(4));
         assert_eq!(update(&mut arbitration, 10, Some(5)), [(10, Code::Ok, 5)]);
@@ -256,7 +331,7 @@ mod tests {
 
     #[test]
     fn roles_have_elections_of_their_own() {
-        let mut arbitration = Arbitration::new(1);
+        let mut arbitration = Arbitration::new(1, Dialect::Specification);
         update(&mut arbitration, 10, Some(5));
         let role = Role { name: "telemetry".into(), ..Default::default() };
         let asked = MasterArbitrationUpdate { role: Some(role.clone()), ..ask(Some(5)) };
@@ -267,8 +342,20 @@ mod tests {
     }
 
     #[test]
+    fn in_bmv2s_dialect_a_backup_is_promoted_and_roles_are_one() {
+        let mut arbitration = Arbitration::new(1, Dialect::Bmv2);
+        update(&mut arbitration, 10, Some(5));
+        let role = Some(Role { name: "telemetry".into(), ..Default::default() });
+        let asked = MasterArbitrationUpdate { role, ..ask(Some(4)) };
+        assert_eq!(summary(arbitration.update(11, &asked).expect("valid")), [(11, Code::AlreadyExists, 5)]);
+        assert_eq!(summary(arbitration.leave(10)), [(11, Code::Ok, 4)]);
+        assert!(may_write(&arbitration, 4) && !may_write(&arbitration, 5));
+        assert!(arbitration.check_primary("another", Some(&Uint128 { high: 0, low: 4 })).is_ok());
+    }
+
+    #[test]
     fn faults_say_what_is_wrong() {
-        let mut arbitration = Arbitration::new(1);
+        let mut arbitration = Arbitration::new(1, Dialect::Specification);
         update(&mut arbitration, 10, Some(5));
         let mut fault = |stream, asked| {
             let fault = arbitration.update(stream, &asked).expect_err("the update is refused");
@@ -293,9 +380,48 @@ mod tests {
         assert_eq!(fault.message, "the request has no election id; only the primary may do this");
     }
 
+    fn role(name: &str, rules: &RoleConfig) -> Option<Role> {
+        let config = prost_types::Any {
+            type_url: "type.googleapis.com/stratum.P4RoleConfig".into(),
+            value: prost::Message::encode_to_vec(rules),
+        };
+        Some(Role { name: name.into(), config: Some(config), ..Default::default() })
+    }
+
+    #[test]
+    fn a_role_has_what_its_configuration_says() {
+        let mut arbitration = Arbitration::new(1, Dialect::Specification);
+        let rules = RoleConfig { exclusive_p4_ids: vec![7], shared_p4_ids: vec![8], ..Default::default() };
+        let asked = MasterArbitrationUpdate { role: role("routes", &rules), ..ask(Some(5)) };
+        arbitration.update(10, &asked).expect("the scheme is known");
+        let has = |scope: Scope| [7, 8, 9].map(|id| scope.has(id));
+        assert_eq!(has(arbitration.scope("routes")), [true, true, false]);
+        assert_eq!(has(arbitration.scope("")), [false, true, true]);
+        assert!(arbitration.audience(|scope| scope.has(9)).is_empty());
+        assert_eq!(arbitration.audience(|scope| scope.has(7)), [10]);
+
+        let asked = MasterArbitrationUpdate { role: role("other", &rules), ..ask(Some(5)) };
+        let fault = arbitration.update(11, &asked).expect_err("7 is taken");
+        assert_eq!(
+            (fault.code, fault.message.as_str()),
+            (Code::InvalidArgument, "role \"routes\" has 0x00000007 for itself: share it in both roles")
+        );
+        let mut unknown = role("other", &rules);
+        unknown.as_mut().and_then(|role| role.config.as_mut()).expect("it has one").type_url = "x/y.Z".into();
+        let fault = arbitration.update(11, &MasterArbitrationUpdate { role: unknown, ..ask(Some(5)) });
+        let fault = fault.expect_err("another scheme");
+        assert_eq!(
+            (fault.code, fault.message.as_str()),
+            (
+                Code::InvalidArgument,
+                "role.config is of type \"y.Z\": give none for access to everything, or stratum.P4RoleConfig"
+            )
+        );
+    }
+
     #[test]
     fn streams_are_bounded() {
-        let mut arbitration = Arbitration::new(1);
+        let mut arbitration = Arbitration::new(1, Dialect::Specification);
         for stream in 0..MAX_STREAMS as u64 {
             update(&mut arbitration, stream, None);
         }
@@ -308,7 +434,7 @@ mod tests {
 
     #[test]
     fn roles_are_bounded() {
-        let mut arbitration = Arbitration::new(1);
+        let mut arbitration = Arbitration::new(1, Dialect::Specification);
         let asked =
             |name: String| MasterArbitrationUpdate { role: Some(Role { name, ..Default::default() }), ..ask(Some(5)) };
         for role in 0..MAX_ROLES {

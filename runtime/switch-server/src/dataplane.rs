@@ -91,9 +91,11 @@ impl Forwarder {
             }
         };
         let now = device.now();
+        let gate = running.pipeline.open_gate();
         for frame in frames {
             running.pipeline.switch.process(&mut running.worker, port, frame, now, &mut self.output);
         }
+        drop(gate);
         device.counters.add_drops(&self.output.drops);
         let mut digests = false;
         for (digest, data) in self.output.digests() {

@@ -16,12 +16,15 @@ use vouch_switch::{Micros, SwitchConfig};
 
 use crate::arbitration::{Arbitration, Notices, StreamId};
 use crate::counters::Counters;
+use crate::dialect::Dialect;
 use crate::fault::{Fault, Outcome};
 use crate::outbox::{Outbox, Refused};
 use crate::pipeline::{Pipeline, Verified};
 use crate::port::{Port, PortStatus};
+use crate::role::Scope;
 use crate::server::MAX_PORT;
 use crate::tofino::Tofino;
+use crate::translation::Translation;
 
 /// What a controller that comes too early is told; clients recognise the beginning of this text.
 const NO_PIPELINE: &str =
@@ -35,6 +38,8 @@ pub(crate) struct Device {
     pub(crate) drop_port: u16,
     /// What it passes for, if not for a BMv2.
     pub(crate) tofino: Option<Tofino>,
+    pub(crate) dialect: Dialect,
+    pub(crate) translations: Vec<Translation>,
     /// By number; `None` where nothing is plugged in.
     pub(crate) ports: Vec<Option<Arc<dyn Port>>>,
     /// What packets run through.
@@ -64,10 +69,10 @@ struct Sessions {
 impl Device {
     pub(crate) fn new(
         id: u64,
-        cpu_port: u16,
-        drop_port: u16,
+        (cpu_port, drop_port): (u16, u16),
         plugged: Vec<(u32, Arc<dyn Port>)>,
         tofino: Option<Tofino>,
+        (dialect, translations): (Dialect, Vec<Translation>),
         stop: watch::Sender<bool>,
     ) -> Device {
         let mut ports: Vec<Option<Arc<dyn Port>>> = (0..=MAX_PORT).map(|_| None).collect();
@@ -79,10 +84,16 @@ impl Device {
             cpu_port,
             drop_port,
             tofino,
+            dialect,
+            translations,
             ports,
             active: ArcSwapOption::empty(),
             changes: Mutex::new(Staged::default()),
-            sessions: Mutex::new(Sessions { arbitration: Arbitration::new(id), streams: HashMap::new(), next: 1 }),
+            sessions: Mutex::new(Sessions {
+                arbitration: Arbitration::new(id, dialect),
+                streams: HashMap::new(),
+                next: 1,
+            }),
             counters: Counters::default(),
             digest_gathered: Notify::new(),
             started: Instant::now(),
@@ -111,6 +122,11 @@ impl Device {
         self.active.load_full()
     }
 
+    /// The pipeline that packets run through, for those who cannot do without one.
+    pub(crate) fn running(&self) -> Outcome<Arc<Pipeline>> {
+        self.active().ok_or_else(|| Fault::failed_precondition(NO_PIPELINE))
+    }
+
     /// The pipeline that requests mean: the saved one, or else the active one.
     pub(crate) fn requested(&self) -> Outcome<Arc<Pipeline>> {
         let staged = lock(&self.changes).pipeline.clone();
@@ -124,11 +140,8 @@ impl Device {
 
     /// Realise a checked pipeline, without putting packets through it.
     pub(crate) fn realise(&self, verified: Verified) -> Arc<Pipeline> {
-        Arc::new(verified.realise(SwitchConfig {
-            cpu_port: Some(self.cpu_port),
-            drop_port: self.drop_port,
-            seed: self.id,
-        }))
+        let config = SwitchConfig { cpu_port: Some(self.cpu_port), drop_port: self.drop_port, seed: self.id };
+        Arc::new(verified.realise(config, self.dialect))
     }
 
     /// Put packets through this pipeline from now on.
@@ -142,10 +155,11 @@ impl Device {
         self.digest_gathered.notify_one();
     }
 
-    /// Tell the selectors of the active pipeline about a port.
+    /// Tell the selectors and replicas of the active pipeline about a port.
     pub(crate) fn tell_port(&self, number: u16, up: bool) {
         if let Some(pipeline) = self.active() {
             pipeline.switch.set_port_up(number, up);
+            pipeline.target_mut().set_port(number, up);
         }
     }
 
@@ -193,6 +207,16 @@ impl Device {
         lock(&self.sessions).arbitration.check_primary(role, election_id)
     }
 
+    /// What a role may do.
+    pub(crate) fn scope(&self, role: &str) -> Scope {
+        lock(&self.sessions).arbitration.scope(role)
+    }
+
+    /// What a role shows where it is read for, unless that is everything.
+    pub(crate) fn read_scope(&self, role: &str) -> Outcome<Option<Scope>> {
+        lock(&self.sessions).arbitration.read_scope(role)
+    }
+
     pub(crate) fn is_primary(&self, stream: StreamId) -> bool {
         lock(&self.sessions).arbitration.is_primary(stream)
     }
@@ -207,12 +231,13 @@ impl Device {
         self.offer(Outgoing::Packet(packet))
     }
 
-    /// Send a message that may be lost to the primaries; `false` if none got it.
+    /// Send a message that may be lost to the primaries whose roles it concerns; `false` if none got it.
     pub(crate) fn offer(&self, message: Outgoing) -> bool {
         let sessions = lock(&self.sessions);
+        let audience = sessions.arbitration.audience(|scope| concerns(scope, &message));
         let message = StreamMessageResponse { update: Some(message) };
         let mut delivered = false;
-        for stream in sessions.arbitration.primaries() {
+        for stream in audience {
             if let Some(messages) = sessions.streams.get(&stream) {
                 delivered |= messages.offer(message.clone()) != Err(Refused);
             }
@@ -253,6 +278,16 @@ impl Staged {
     pub(crate) fn requested(&self, device: &Device) -> Outcome<Arc<Pipeline>> {
         let staged = self.pipeline.clone();
         staged.or_else(|| device.active()).ok_or_else(|| Fault::failed_precondition(NO_PIPELINE))
+    }
+}
+
+/// Whether a message is for the primary of a role. Idle entries come by table.
+fn concerns(scope: &Scope, message: &Outgoing) -> bool {
+    match message {
+        Outgoing::Packet(packet) => scope.receives(packet),
+        Outgoing::Digest(list) => scope.has(list.digest_id),
+        Outgoing::IdleTimeoutNotification(idle) => idle.table_entry.iter().all(|entry| scope.has(entry.table_id)),
+        Outgoing::Arbitration(_) | Outgoing::Other(_) | Outgoing::Error(_) => true,
     }
 }
 

@@ -9,10 +9,9 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::digest_entry::Config;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
-use vouch_p4runtime::p4::v1::p4_data::Data;
 use vouch_switch::Micros;
 
-use crate::bytes::{byte_length, canonical};
+use crate::bytes::byte_length;
 use crate::entity::{Operation, Target};
 use crate::fault::{Fault, Outcome};
 use crate::schema::Digest;
@@ -210,15 +209,12 @@ impl Target {
 /// The wire form of one digest: its fields, which the engine has put one after the other in whole bytes.
 pub(crate) fn encode(digest: &Digest, data: &[u8]) -> v1::P4Data {
     let mut rest = data;
-    let mut members = digest.fields.iter().map(|bits| {
+    let mut row = digest.fields.iter().map(|bits| {
         let (field, after) = rest.split_at(byte_length(*bits).min(rest.len()));
         rest = after;
-        v1::P4Data { data: Some(Data::Bitstring(canonical(field))) }
+        (*bits, field.to_vec())
     });
-    if digest.is_scalar {
-        return members.next().unwrap_or_default();
-    }
-    v1::P4Data { data: Some(Data::Struct(v1::P4StructLike { members: members.collect() })) }
+    digest.shape.encode(&mut row)
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ impl Fault {
         failed_precondition => FailedPrecondition,
         resource_exhausted => ResourceExhausted,
         unimplemented => Unimplemented,
+        aborted => Aborted,
     }
 
     /// Say where, in front of what: `table ingress.ipv4: ...`.
@@ -57,9 +58,22 @@ impl From<Fault> for Status {
 /// request (specification 12.3).
 pub(crate) fn batch_status(outcomes: &[Outcome]) -> Result<(), Status> {
     let failed = outcomes.iter().filter(|outcome| outcome.is_err()).count();
-    if failed == 0 {
+    let message = format!("{failed} of {} updates failed", outcomes.len());
+    if failed == 0 { Ok(()) } else { Err(status(message, outcomes)) }
+}
+
+/// The same for a batch of requests to read (specification 13.3). The first mistake is told in the status as well, for those
+/// who look no further.
+pub(crate) fn read_status(outcomes: &[Outcome]) -> Result<(), Status> {
+    let Some(first) = outcomes.iter().find_map(|outcome| outcome.as_ref().err()) else {
         return Ok(());
-    }
+    };
+    let failed = outcomes.iter().filter(|outcome| outcome.is_err()).count();
+    let message = format!("{failed} of {} requests failed: {}", outcomes.len(), first.message);
+    Err(status(message, outcomes))
+}
+
+fn status(message: String, outcomes: &[Outcome]) -> Status {
     let details = outcomes.iter().map(|outcome| {
         let error = match outcome {
             Ok(()) => v1::Error::default(),
@@ -67,9 +81,8 @@ pub(crate) fn batch_status(outcomes: &[Outcome]) -> Result<(), Status> {
         };
         prost_types::Any { type_url: "type.googleapis.com/p4.v1.Error".into(), value: error.encode_to_vec() }
     });
-    let message = format!("{failed} of {} updates failed", outcomes.len());
     let status = rpc::Status { code: Code::Unknown as i32, message: message.clone(), details: details.collect() };
-    Err(Status::with_details(Code::Unknown, message, status.encode_to_vec().into()))
+    Status::with_details(Code::Unknown, message, status.encode_to_vec().into())
 }
 
 /// The valid choices, as a text: `a, b, c`, at most eight and the number of the others.

@@ -5,14 +5,14 @@
 
 use vouch_p4runtime::p4::v1;
 
-use crate::bytes::canonical;
-use crate::entity::{hex, value};
+use crate::entity::hex;
 use crate::fault::{Fault, Outcome, choices};
 use crate::port::MAX_FRAME;
 use crate::schema::PacketHeader;
+use crate::translation::{decode_value, encode_value};
 
-/// The frame that a packet-out puts on the CPU port.
-pub(crate) fn encode_packet_out(header: Option<&PacketHeader>, packet: &v1::PacketOut) -> Outcome<Vec<u8>> {
+/// The frame that a packet-out puts on the CPU port. Metadata that it does not give is a mistake, unless `fill` makes it zero.
+pub(crate) fn encode_packet_out(header: Option<&PacketHeader>, packet: &v1::PacketOut, fill: bool) -> Outcome<Vec<u8>> {
     let fields = header.map(|header| header.fields.as_slice()).unwrap_or_default();
     for (position, given) in packet.metadata.iter().enumerate() {
         if !fields.iter().any(|field| field.id == given.metadata_id) {
@@ -34,12 +34,12 @@ pub(crate) fn encode_packet_out(header: Option<&PacketHeader>, packet: &v1::Pack
     let mut frame = vec![0; bytes];
     for field in fields {
         let Some(given) = packet.metadata.iter().find(|given| given.metadata_id == field.id) else {
-            if field.is_padding() {
+            if fill || field.is_padding() {
                 continue;
             }
             return Err(Fault::invalid(format!("packet_out metadata {} is missing", field.name)));
         };
-        let value = value(&given.value, field.bits)
+        let value = decode_value(field.translator.as_deref(), &given.value, field.bits)
             .map_err(|fault| fault.within(format_args!("packet_out metadata {}", field.name)))?;
         put_bits(&mut frame, field.offset, field.bits, &value);
     }
@@ -62,7 +62,7 @@ pub(crate) fn decode_packet_in(header: Option<&PacketHeader>, frame: &[u8]) -> O
     };
     let metadata = header.fields.iter().map(|field| v1::PacketMetadata {
         metadata_id: field.id,
-        value: canonical(&get_bits(front, field.offset, field.bits)),
+        value: encode_value(field.translator.as_deref(), &get_bits(front, field.offset, field.bits)),
     });
     Ok(v1::PacketIn { metadata: metadata.collect(), payload: payload.to_vec().into() })
 }
@@ -100,7 +100,7 @@ mod tests {
     fn header(name: &str, widths: &[(&str, u32)]) -> PacketHeader {
         let mut offset = 0;
         let fields = widths.iter().zip(1..).map(|((name, bits), id)| {
-            let field = PacketField { id, name: (*name).into(), bits: *bits, offset };
+            let field = PacketField { id, name: (*name).into(), bits: *bits, offset, translator: None };
             offset += bits;
             field
         });
@@ -114,14 +114,14 @@ mod tests {
 
     fn fault(header: &PacketHeader, values: &[(u32, &[u8])]) -> String {
         let packet = v1::PacketOut { payload: vec![9].into(), metadata: metadata(values) };
-        encode_packet_out(Some(header), &packet).expect_err("the metadata is wrong").message
+        encode_packet_out(Some(header), &packet, false).expect_err("the metadata is wrong").message
     }
 
     #[test]
     fn metadata_is_packed_bit_by_bit() {
         let header = header("packet_in", &[("port", 9), ("_pad", 7), ("reason", 8)]);
         let packet = v1::PacketOut { payload: vec![9].into(), metadata: metadata(&[(1, &[1, 2]), (3, &[5])]) };
-        let frame = encode_packet_out(Some(&header), &packet).expect("the metadata is right");
+        let frame = encode_packet_out(Some(&header), &packet, false).expect("the metadata is right");
         assert_eq!(frame, [0x81, 0, 5, 9]);
         let back = decode_packet_in(Some(&header), &frame).expect("the frame is long enough");
         assert_eq!(back.metadata, metadata(&[(1, &[1, 2]), (2, &[0]), (3, &[5])]));
@@ -143,9 +143,16 @@ mod tests {
     }
 
     #[test]
+    fn missing_metadata_is_zero_where_it_is_filled_in() {
+        let header = header("packet_out", &[("port", 9), ("mode", 7)]);
+        let packet = v1::PacketOut { payload: vec![9].into(), metadata: Vec::new() };
+        assert_eq!(encode_packet_out(Some(&header), &packet, true), Ok(vec![0, 0, 9]));
+    }
+
+    #[test]
     fn without_a_header_the_frame_is_the_packet() {
         let packet = v1::PacketOut { payload: vec![1, 2].into(), metadata: Vec::new() };
-        assert_eq!(encode_packet_out(None, &packet), Ok(vec![1, 2]));
+        assert_eq!(encode_packet_out(None, &packet, false), Ok(vec![1, 2]));
         assert_eq!(decode_packet_in(None, &[1, 2]).map(|packet| packet.payload.to_vec()), Ok(vec![1, 2]));
     }
 

@@ -7,11 +7,13 @@ use vouch_p4runtime::p4::v1::get_forwarding_pipeline_config_request::ResponseTyp
 use vouch_p4runtime::p4::v1::{ForwardingPipelineConfig, P4Data};
 use vouch_switch::{DigestId, Micros, Program, Switch, SwitchConfig};
 
+use crate::dialect::Dialect;
 use crate::digest::{self, Digests, List};
-use crate::entity::{TableNotes, Target};
+use crate::entity::{Replication, Styles, TableNotes, Target};
 use crate::fault::{Fault, Outcome};
-use crate::schema::{Names, Schema};
+use crate::schema::{Layouts, Names, Schema};
 use crate::tofino::Tofino;
+use crate::translation::Translation;
 
 /// How many problems of a pipeline a fault lists.
 const SHOWN_PROBLEMS: usize = 20;
@@ -25,7 +27,11 @@ pub(crate) struct Verified {
 
 impl Verified {
     /// Check that the program loads and that the P4Info belongs to it.
-    pub(crate) fn check(config: ForwardingPipelineConfig, tofino: Option<&Tofino>) -> Outcome<Verified> {
+    pub(crate) fn check(
+        config: ForwardingPipelineConfig,
+        tofino: Option<&Tofino>,
+        translations: &[Translation],
+    ) -> Outcome<Verified> {
         let Some(p4info) = &config.p4info else {
             return Err(Fault::invalid("the pipeline configuration has no P4Info"));
         };
@@ -33,7 +39,8 @@ impl Verified {
             Some(tofino) => (tofino.program(&config.p4_device_config)?, Names::BehindPipe),
             None => (bmv2_program(&config.p4_device_config)?, Names::AsInProgram),
         };
-        let schema = Schema::join(p4info, &program, names).map_err(|mut problems| {
+        let layouts = Layouts::of_json(tofino.map_or(&config.p4_device_config, Tofino::model));
+        let schema = Schema::join(p4info, &program, &layouts, names, translations).map_err(|mut problems| {
             let more = problems.len().saturating_sub(SHOWN_PROBLEMS);
             problems.truncate(SHOWN_PROBLEMS);
             let more = if more > 0 { format!("; and {more} more") } else { String::new() };
@@ -43,7 +50,7 @@ impl Verified {
     }
 
     /// Make a switch of it, with the program's initial state.
-    pub(crate) fn realise(self, switch: SwitchConfig) -> Pipeline {
+    pub(crate) fn realise(self, switch: SwitchConfig, dialect: Dialect) -> Pipeline {
         let schema = Arc::new(self.schema);
         let switch = Arc::new(Switch::new(Arc::new(self.program), switch));
         let digests = Arc::new(Mutex::new(Digests::default()));
@@ -51,11 +58,21 @@ impl Verified {
         let target = Target {
             schema: schema.clone(),
             switch: switch.clone(),
+            dialect,
             tables: TableNotes::default(),
-            groups: Default::default(),
+            styles: Styles::default(),
+            replication: Replication::default(),
             digests: digests.clone(),
         };
-        Pipeline { config: self.config, schema, switch, target: RwLock::new(target), digests, digest_ids }
+        Pipeline {
+            config: self.config,
+            schema,
+            switch,
+            target: RwLock::new(target),
+            gate: RwLock::new(()),
+            digests,
+            digest_ids,
+        }
     }
 }
 
@@ -75,6 +92,8 @@ pub(crate) struct Pipeline {
     pub(crate) schema: Arc<Schema>,
     pub(crate) switch: Arc<Switch>,
     target: RwLock<Target>,
+    /// Held for reading while frames are processed, for writing while a batch is applied that no packet may see half of.
+    gate: RwLock<()>,
     digests: Arc<Mutex<Digests>>,
     /// P4Info digest id by the engine's.
     digest_ids: std::collections::BTreeMap<DigestId, u32>,
@@ -87,6 +106,16 @@ impl Pipeline {
 
     pub(crate) fn target_mut(&self) -> RwLockWriteGuard<'_, Target> {
         self.target.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keep atomic batches out for as long as frames are processed.
+    pub(crate) fn open_gate(&self) -> RwLockReadGuard<'_, ()> {
+        self.gate.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keep packets out. Taken after the target's lock.
+    pub(crate) fn close_gate(&self) -> RwLockWriteGuard<'_, ()> {
+        self.gate.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn digests(&self) -> MutexGuard<'_, Digests> {

@@ -1,14 +1,17 @@
-//! Carrying state from one pipeline into another, for RECONCILE_AND_COMMIT.
+//! Carrying state from one pipeline into another, for RECONCILE_AND_COMMIT (specification 14).
 //!
-//! What the old pipeline holds is read as a controller would read it and written to the new one. What does not fit the new
-//! program makes the whole change fail, before any packet has seen it.
+//! What the old pipeline holds is read as a controller would read it and written to the new one, by the ids that both P4Infos
+//! have. What the program itself had made is left to the new program: constant entries, default actions that nobody has
+//! changed, cells that are still zero. What does not fit the new program makes the whole change fail, before any packet has
+//! seen it.
 
 use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 use vouch_p4runtime::p4::v1::packet_replication_engine_entry::Type;
 use vouch_p4runtime::p4::v1::update::Type as UpdateType;
-use vouch_switch::Micros;
+use vouch_switch::{CounterData, Micros};
 
+use crate::entity::Target;
 use crate::fault::{Fault, Outcome};
 use crate::pipeline::Pipeline;
 
@@ -16,20 +19,22 @@ use crate::pipeline::Pipeline;
 pub(crate) fn carry_over(from: &Pipeline, to: &Pipeline, now: Micros) -> Outcome {
     let source = from.target();
     let mut target = to.target_mut();
-    for (kind, update) in everything() {
+    let unfit =
+        |fault: Fault| Fault::invalid(format!("the present state does not fit the new pipeline: {}", fault.message));
+    for (kind, update) in entries() {
         for entity in source.read(&v1::Entity { entity: Some(kind) }, now)? {
-            let Some(entity) = portable(entity) else { continue };
+            if made_by_the_program(&source, &entity)? {
+                continue;
+            }
             let update = v1::Update { r#type: update as i32, entity: Some(entity) };
-            target.write(&update, now).map_err(|fault| {
-                Fault::invalid(format!("the present state does not fit the new pipeline: {}", fault.message))
-            })?;
+            target.write(&update, now).map_err(unfit)?;
         }
     }
-    Ok(())
+    carry_arrays(&source, &target).map_err(unfit)
 }
 
-/// Reads that together select all state, in an order in which it can be written: what is referred to comes first.
-fn everything() -> Vec<(Kind, UpdateType)> {
+/// Reads that together select all entries, in an order in which they can be written: what is referred to comes first.
+fn entries() -> Vec<(Kind, UpdateType)> {
     let entries = v1::TableEntry {
         counter_data: Some(v1::CounterData::default()),
         meter_config: Some(v1::MeterConfig::default()),
@@ -44,20 +49,60 @@ fn everything() -> Vec<(Kind, UpdateType)> {
         (Kind::TableEntry(v1::TableEntry { is_default_action: true, ..Default::default() }), UpdateType::Modify),
         (replication(Type::MulticastGroupEntry(v1::MulticastGroupEntry::default())), UpdateType::Insert),
         (replication(Type::CloneSessionEntry(v1::CloneSessionEntry::default())), UpdateType::Insert),
-        (Kind::MeterEntry(v1::MeterEntry::default()), UpdateType::Modify),
-        (Kind::CounterEntry(v1::CounterEntry::default()), UpdateType::Modify),
-        (Kind::RegisterEntry(v1::RegisterEntry::default()), UpdateType::Modify),
         (Kind::ValueSetEntry(v1::ValueSetEntry::default()), UpdateType::Modify),
         (Kind::DigestEntry(v1::DigestEntry::default()), UpdateType::Insert),
     ]
 }
 
-/// The entity as it can be written; `None` for what the program itself made and will make again.
-fn portable(mut entity: v1::Entity) -> Option<v1::Entity> {
-    if let Some(Kind::TableEntry(entry)) = &mut entity.entity
-        && entry.is_const
-    {
-        return None;
+/// Whether an entity is not a controller's, but the program's, and will be there again.
+fn made_by_the_program(source: &Target, entity: &v1::Entity) -> Outcome<bool> {
+    Ok(match &entity.entity {
+        Some(Kind::TableEntry(entry)) if entry.is_default_action => {
+            let table = source.schema.table(entry.table_id)?;
+            entry.is_const || source.switch.default_entry(table.engine)?.is_initial
+        }
+        Some(Kind::TableEntry(entry)) => entry.is_const,
+        Some(Kind::ValueSetEntry(set)) => set.members.is_empty(),
+        _ => false,
+    })
+}
+
+/// Counters, meters and registers, cell by cell, without a message for each: arrays are large. An array that has become
+/// smaller fits if what is cut off was never written, and one that is gone if none of it was.
+fn carry_arrays(source: &Target, target: &Target) -> Outcome {
+    let (from, to) = (&source.switch, &target.switch);
+    for (id, old) in &source.schema.counters {
+        let new = target.schema.counters.get(id);
+        for index in 0..old.size {
+            let data = from.counter(old.engine, index)?;
+            if data != CounterData::default() {
+                let new = new.ok_or_else(|| gone("counter", &old.name))?;
+                to.set_counter(new.engine, index, data)?;
+            }
+        }
     }
-    Some(entity)
+    for (id, old) in &source.schema.meters {
+        let new = target.schema.meters.get(id);
+        for index in 0..old.size {
+            if let Some(config) = from.meter(old.engine, index)? {
+                let new = new.ok_or_else(|| gone("meter", &old.name))?;
+                to.set_meter(new.engine, index, Some(config))?;
+            }
+        }
+    }
+    for (id, old) in &source.schema.registers {
+        let new = target.schema.registers.get(id);
+        for index in 0..old.size {
+            let value = from.register(old.engine, index)?;
+            if value.iter().any(|byte| *byte != 0) {
+                let new = new.ok_or_else(|| gone("register", &old.name))?;
+                to.set_register(new.engine, index, &value)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn gone(what: &str, name: &str) -> Fault {
+    Fault::not_found(format!("{what} {name} has been written and is not there any more"))
 }

@@ -14,9 +14,11 @@ use tonic::transport::{Server, ServerTlsConfig};
 
 use crate::counters::SwitchCounters;
 use crate::device::Device;
+use crate::dialect::Dialect;
 use crate::port::{Port, PortCounters, PortStatus};
 use crate::routes::Routes;
 use crate::tofino::{Tofino, TofinoServer};
+use crate::translation::Translation;
 use crate::{dataplane, timers};
 
 /// The highest port number v1model can name: its ports are 9 bits wide.
@@ -68,6 +70,8 @@ pub struct Builder {
     ports: Vec<(u32, Arc<dyn Port>)>,
     tls: Option<ServerTlsConfig>,
     tofino: Option<(TofinoServer, Vec<u8>)>,
+    dialect: Dialect,
+    translations: Vec<Translation>,
 }
 
 impl Builder {
@@ -98,6 +102,21 @@ impl Builder {
     /// Serve over TLS instead of plain text.
     pub fn tls(mut self, tls: ServerTlsConfig) -> Self {
         self.tls = Some(tls);
+        self
+    }
+
+    /// Whether to do as BMv2's P4Runtime server does where it deviates from the specification and a controller could count
+    /// on that: no roles, backups that become primary by themselves, no atomic batches, reads that fail as a whole and are
+    /// answered at once, an error instead of no pipeline, and packet-outs without their metadata.
+    pub fn bmv2_compat(mut self, compatible: bool) -> Self {
+        self.dialect = if compatible { Dialect::Bmv2 } else { Dialect::Specification };
+        self
+    }
+
+    /// Say what the values of a type mean that the program annotates `@p4runtime_translation`. Without it, numbers mean
+    /// themselves, and strings get numbers as they come.
+    pub fn translate(mut self, translation: Translation) -> Self {
+        self.translations.push(translation);
         self
     }
 
@@ -136,7 +155,16 @@ pub struct SwitchServer {
 impl SwitchServer {
     /// Start to describe a switch.
     pub fn builder() -> Builder {
-        Builder { device_id: 1, cpu_port: 510, drop_port: 511, ports: Vec::new(), tls: None, tofino: None }
+        Builder {
+            device_id: 1,
+            cpu_port: 510,
+            drop_port: 511,
+            ports: Vec::new(),
+            tls: None,
+            tofino: None,
+            dialect: Dialect::default(),
+            translations: Vec::new(),
+        }
     }
 
     /// Listen at `address` (port 0: any free one) and [serve](SwitchServer::serve).
@@ -147,12 +175,13 @@ impl SwitchServer {
     /// Serve P4Runtime and gNMI on `listener` and forward packets, until the handle is shut down or dropped. Must be called
     /// inside a tokio runtime.
     pub fn serve(self, listener: TcpListener) -> Result<ServerHandle, ServeError> {
-        let Builder { device_id, cpu_port, drop_port, ports, tls, tofino: _ } = self.description;
+        let Builder { device_id, cpu_port, drop_port, ports, tls, tofino: _, dialect, translations } = self.description;
         let local_addr = listener.local_addr()?;
         let stop = watch::Sender::new(false);
         // `build` has checked that both fit the 9 bits of a port.
+        let numbers = (cpu_port as u16, drop_port as u16);
         let device =
-            Arc::new(Device::new(device_id, cpu_port as u16, drop_port as u16, ports, self.tofino, stop.clone()));
+            Arc::new(Device::new(device_id, numbers, ports, self.tofino, (dialect, translations), stop.clone()));
 
         let mut server = Server::builder().http2_keepalive_interval(Some(KEEPALIVE));
         if let Some(tls) = tls {

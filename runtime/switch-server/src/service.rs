@@ -1,5 +1,6 @@
 //! The P4Runtime service: requests are checked here for device, role and pipeline, and handed to those who know more.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use futures::stream::{self, BoxStream, StreamExt};
@@ -13,16 +14,19 @@ use vouch_p4runtime::p4::v1::*;
 
 use crate::counters::Counters;
 use crate::device::Device;
-use crate::fault::{Fault, Outcome, batch_status};
+use crate::fault::{Fault, Outcome, batch_status, read_status};
 use crate::outbox::{Outgoing, outbox};
-use crate::pipeline::Verified;
+use crate::pipeline::{Pipeline, Verified};
 use crate::{reconcile, stream as session};
 
 /// The version of the specification that is served.
-const API_VERSION: &str = "1.4.0";
+const API_VERSION: &str = "1.5.0";
 
 /// A read response is sent when its entities take this many bytes; clients take 4 MiB as one message.
 const CHUNK_BYTES: usize = 512 * 1024;
+
+/// How much one read may find: its answer is gathered as of one moment, and a request can ask for the same many times.
+const MAX_READ_BYTES: usize = 256 << 20;
 
 /// P4Runtime for one device.
 #[derive(Clone)]
@@ -47,22 +51,14 @@ impl P4Runtime for Service {
         let request = request.into_inner();
         self.device.check_device(request.device_id)?;
         let pipeline = self.device.requested()?;
-        let now = self.device.now();
-        let mut found = Vec::new();
-        {
-            // One guard for all of it: a read sees no half of a batch.
-            let target = pipeline.target();
-            for entity in &request.entities {
-                if let Some(tofino) = &self.device.tofino {
-                    tofino.check_read(entity)?;
-                }
-                found.extend(target.read(entity, now)?);
-            }
+        let scope = self.device.read_scope(&request.role)?;
+        let (mut found, outcomes) = self.read_batch(&pipeline, &request.entities)?;
+        if let Some(scope) = scope {
+            found.retain(|entity| scope.shows(entity));
         }
-        if let Some(tofino) = &self.device.tofino {
-            tofino.show(&mut found);
-        }
-        Ok(Response::new(stream::iter(chunks(found)).map(Ok).boxed()))
+        let limit = if self.device.dialect.reads_in_one_message() { usize::MAX } else { CHUNK_BYTES };
+        let answer = chunks(found, limit).into_iter().map(Ok).chain(read_status(&outcomes).err().map(Err));
+        Ok(Response::new(stream::iter(answer.collect::<Vec<_>>()).boxed()))
     }
 
     async fn set_forwarding_pipeline_config(
@@ -80,8 +76,8 @@ impl P4Runtime for Service {
         let request = request.into_inner();
         self.device.check_device(request.device_id)?;
         let pipeline = match self.device.active() {
-            Some(active) => active,
-            None => self.device.requested()?,
+            Some(active) => Ok(active),
+            None => self.device.requested(),
         };
         let Ok(wanted) = ResponseType::try_from(request.response_type) else {
             let fault = format!(
@@ -90,7 +86,13 @@ impl P4Runtime for Service {
             );
             return Err(Fault::invalid(fault).into());
         };
-        Ok(Response::new(GetForwardingPipelineConfigResponse { config: Some(pipeline.show(wanted)) }))
+        let is_error = self.device.dialect.needs_pipeline_to_show() || self.device.tofino.is_some();
+        let config = match pipeline {
+            Ok(pipeline) => Some(pipeline.show(wanted)),
+            Err(fault) if is_error => return Err(fault.into()),
+            Err(_) => None,
+        };
+        Ok(Response::new(GetForwardingPipelineConfigResponse { config }))
     }
 
     type StreamChannelStream = Outgoing<StreamMessageResponse>;
@@ -124,31 +126,79 @@ impl Service {
         let changes = self.device.changes();
         self.device.check_primary(&request.role, request.election_id.as_ref())?;
         let pipeline = changes.requested(&self.device)?;
-        match Atomicity::try_from(request.atomicity) {
-            Ok(Atomicity::ContinueOnError) => {}
-            // A batch of one is atomic in any case.
-            Ok(_) if request.updates.len() <= 1 => {}
-            Ok(other) => {
-                return Err(Fault::unimplemented(format!(
-                    "atomicity {} for batches of more than one update: use CONTINUE_ON_ERROR",
-                    other.as_str_name()
+        let atomicity = self.atomicity(request)?;
+        let now = self.device.now();
+        let scope = self.device.scope(&request.role);
+        let admit = |update| {
+            scope.check_write(update)?;
+            match &self.device.tofino {
+                Some(tofino) => Ok(Cow::Owned(tofino.admit(update)?)),
+                None => Ok(Cow::Borrowed(update)),
+            }
+        };
+        let mut target = pipeline.target_mut();
+        Ok(match atomicity {
+            Atomicity::ContinueOnError => target.write_each(&request.updates, admit, now),
+            Atomicity::RollbackOnError => target.write_all_or_none(&request.updates, admit, now),
+            Atomicity::DataplaneAtomic => {
+                let _no_packets = pipeline.close_gate();
+                target.write_all_or_none(&request.updates, admit, now)
+            }
+        })
+    }
+
+    /// What a batch of requests finds, and the outcome of each; or why all of it is refused (specification 13.3).
+    fn read_batch(&self, pipeline: &Pipeline, requests: &[Entity]) -> Outcome<(Vec<Entity>, Vec<Outcome>)> {
+        let now = self.device.now();
+        let whole = self.device.dialect.fails_reads_whole() || self.device.tofino.is_some();
+        let (mut found, mut outcomes, mut bytes) = (Vec::new(), Vec::new(), 0);
+        // One guard for all of it: a read sees no half of a batch.
+        let target = pipeline.target();
+        for request in requests {
+            let admitted = self.device.tofino.as_ref().map_or(Ok(()), |tofino| tofino.check_read(request));
+            match admitted.and_then(|()| target.read(request, now)) {
+                Ok(mut entities) => {
+                    bytes += entities.iter().map(Entity::encoded_len).sum::<usize>();
+                    found.append(&mut entities);
+                    outcomes.push(Ok(()));
+                }
+                Err(fault) if whole => return Err(fault),
+                Err(fault) => outcomes.push(Err(fault)),
+            }
+            if bytes > MAX_READ_BYTES {
+                return Err(Fault::resource_exhausted(format!(
+                    "the read finds more than {MAX_READ_BYTES} bytes: ask for less at once"
                 )));
             }
-            Err(_) => return Err(Fault::invalid(format!("atomicity {} does not exist", request.atomicity))),
         }
-        let now = self.device.now();
-        let mut target = pipeline.target_mut();
-        let outcomes = request.updates.iter().map(|update| match &self.device.tofino {
-            Some(tofino) => target.write(&tofino.admit(update)?, now),
-            None => target.write(update, now),
-        });
-        Ok(outcomes.collect())
+        drop(target);
+        if let Some(tofino) = &self.device.tofino {
+            tofino.show(&mut found);
+        }
+        Ok((found, outcomes))
+    }
+
+    /// How much of a batch is one step (specification 12.2).
+    fn atomicity(&self, request: &WriteRequest) -> Outcome<Atomicity> {
+        match Atomicity::try_from(request.atomicity) {
+            Ok(Atomicity::ContinueOnError) => Ok(Atomicity::ContinueOnError),
+            Ok(other) if self.device.dialect.refuses_atomicity() => Err(Fault::unimplemented(format!(
+                "atomicity {} is not supported: use CONTINUE_ON_ERROR",
+                other.as_str_name()
+            ))),
+            Ok(other) => Ok(other),
+            Err(_) => Err(Fault::invalid(format!(
+                "atomicity {} does not exist: CONTINUE_ON_ERROR, ROLLBACK_ON_ERROR or DATAPLANE_ATOMIC",
+                request.atomicity
+            ))),
+        }
     }
 
     fn set_pipeline(&self, request: SetForwardingPipelineConfigRequest) -> Outcome {
         self.device.check_device(request.device_id)?;
         let mut staged = self.device.changes();
         self.device.check_primary(&request.role, request.election_id.as_ref())?;
+        self.device.scope(&request.role).check_push()?;
         let no_action = || {
             Fault::invalid(
                 "the action must be VERIFY, VERIFY_AND_SAVE, VERIFY_AND_COMMIT, COMMIT or RECONCILE_AND_COMMIT",
@@ -156,7 +206,7 @@ impl Service {
         };
         let action = Action::try_from(request.action).map_err(|_| no_action())?;
         let verified = |config: Option<ForwardingPipelineConfig>| match config {
-            Some(config) => Verified::check(config, self.device.tofino.as_ref()),
+            Some(config) => Verified::check(config, self.device.tofino.as_ref(), &self.device.translations),
             None => Err(Fault::invalid("the pipeline configuration is missing")),
         };
         if let Some(tofino) = &self.device.tofino {
@@ -197,12 +247,12 @@ impl Service {
 }
 
 /// Cut what was found into responses; one empty response where nothing was.
-fn chunks(found: Vec<Entity>) -> Vec<ReadResponse> {
+fn chunks(found: Vec<Entity>, limit: usize) -> Vec<ReadResponse> {
     let mut responses = vec![ReadResponse::default()];
     let mut bytes = 0;
     for entity in found {
         bytes += entity.encoded_len();
-        if bytes > CHUNK_BYTES {
+        if bytes > limit {
             responses.push(ReadResponse::default());
             bytes = entity.encoded_len();
         }

@@ -88,8 +88,9 @@ impl Session {
 
     fn packet_out(&mut self, packet: &PacketOut) -> Outcome {
         self.check_primary()?;
-        let pipeline = self.device.requested()?;
-        let frame = encode_packet_out(pipeline.schema.packet_out.as_ref(), packet)?;
+        let pipeline = self.device.running()?;
+        let fill = self.device.dialect.fills_metadata();
+        let frame = encode_packet_out(pipeline.schema.packet_out.as_ref(), packet, fill)?;
         Counters::add(&self.device.counters.packet_outs, 1);
         self.forwarder.forward(self.device.cpu_port, &[frame]);
         Ok(())
@@ -97,7 +98,7 @@ impl Session {
 
     fn acknowledge(&mut self, ack: &DigestListAck) -> Outcome {
         self.check_primary()?;
-        let pipeline = self.device.requested()?;
+        let pipeline = self.device.running()?;
         pipeline.schema.digest(ack.digest_id).map_err(|fault| Fault::invalid(fault.message))?;
         pipeline.digests().acknowledge(ack.digest_id, ack.list_id);
         Ok(())

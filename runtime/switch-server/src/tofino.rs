@@ -53,6 +53,11 @@ impl Tofino {
         Program::load(&self.model).map_err(|error| Fault::invalid(format!("the model is not usable: {error}")))
     }
 
+    /// The JSON of the model.
+    pub(crate) fn model(&self) -> &[u8] {
+        &self.model
+    }
+
     /// Refuses what the server cannot do with a pipeline.
     pub(crate) fn check_action(&self, action: Action) -> Outcome {
         match (self.server, action) {

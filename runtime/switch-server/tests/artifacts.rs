@@ -1,4 +1,4 @@
-//! The compiled test program is the one that its source compiles to, where the compiler is there to ask.
+//! The compiled test programs are those that their sources compile to, where the compiler is there to ask.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,10 +7,7 @@ use std::process::Command;
 const COMPILER: &str = "1.2.5.16";
 
 #[test]
-fn the_compiled_program_is_up_to_date() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
-    let fresh = tempfile::tempdir().expect("a temporary folder");
-    let (json, p4info) = (fresh.path().join("kinds.json"), fresh.path().join("kinds.p4info.txtpb"));
+fn the_compiled_programs_are_up_to_date() {
     let version = match Command::new("p4c-bm2-ss").arg("--version").output() {
         // It says its version on the error stream.
         Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
@@ -23,12 +20,21 @@ fn the_compiled_program_is_up_to_date() {
         eprintln!("SKIPPED: the compiler is {version:?} and not {COMPILER}, so nothing was compared");
         return;
     }
+    compare("kinds", &version);
+    compare("names", &version);
+}
+
+fn compare(program: &str, version: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
+    let fresh = tempfile::tempdir().expect("a temporary folder");
+    let json = fresh.path().join(format!("{program}.json"));
+    let p4info = fresh.path().join(format!("{program}.p4info.txtpb"));
     let output = Command::new("p4c-bm2-ss")
         .args(["--std", "p4-16", "--arch", "v1model", "--p4runtime-files"])
         .arg(&p4info)
         .arg("-o")
         .arg(&json)
-        .arg("kinds.p4")
+        .arg(format!("{program}.p4"))
         .current_dir(&folder)
         .output()
         .expect("it ran a moment ago");
@@ -38,7 +44,7 @@ fn the_compiled_program_is_up_to_date() {
         let read = |path: &Path| std::fs::read_to_string(path).expect("a text file");
         assert!(
             read(&path) == read(&committed),
-            "{} differs from what {version} makes of kinds.p4",
+            "{} differs from what {version} makes of {program}.p4",
             committed.display()
         );
     }

@@ -10,6 +10,7 @@ use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 use vouch_p4runtime::p4::v1::get_forwarding_pipeline_config_request::ResponseType;
 use vouch_p4runtime::p4::v1::set_forwarding_pipeline_config_request::Action;
 use vouch_p4runtime::p4::v1::update::Type;
+use vouch_p4runtime::p4::v1::write_request::Atomicity;
 use vouch_p4runtime::p4::v1::*;
 
 const OK: i32 = Code::Ok as i32;
@@ -63,7 +64,7 @@ async fn another_device_is_not_here() {
     controller.ask(MasterArbitrationUpdate { device_id: 9, ..Default::default() }).await;
     assert_eq!(told(controller.hear().await.expect_err("the stream ends")), here);
     let answer = bench.controller().await.client.capabilities(CapabilitiesRequest { device_id: 1 }).await;
-    assert_eq!(answer.expect("this device").into_inner().p4runtime_api_version, "1.4.0");
+    assert_eq!(answer.expect("this device").into_inner().p4runtime_api_version, "1.5.0");
 }
 
 #[tokio::test]
@@ -78,7 +79,8 @@ async fn nothing_works_before_a_pipeline() {
     none(controller.write(Type::Insert, vec![]).await.expect_err("no pipeline"));
     none(controller.read(vec![]).await.expect_err("no pipeline"));
     let request = GetForwardingPipelineConfigRequest { device_id: 1, response_type: ResponseType::CookieOnly as i32 };
-    none(controller.client.get_forwarding_pipeline_config(request).await.map(|_| ()).expect_err("no pipeline"));
+    let response = controller.client.get_forwarding_pipeline_config(request).await.expect("none is no error");
+    assert_eq!(response.into_inner().config, None, "section 15: it is unset");
 }
 
 #[tokio::test]
@@ -173,6 +175,52 @@ async fn committing_clears_state_and_reconciling_keeps_it() {
     assert_eq!(controller.read(vec![Kind::TableEntry(wanted)]).await.expect("a read"), []);
 }
 
+/// Section 14: state that fits is kept where the program changes around it; what does not fit is named, and nothing changes.
+#[tokio::test]
+async fn reconciling_with_another_program_keeps_what_fits() {
+    let (bench, mut controller) = Bench::running().await;
+    let entry = bench.entry("host", 1, "host_forward", &[&[2]]);
+    controller.insert(Kind::TableEntry(entry.clone())).await;
+    let register = |index| {
+        Kind::RegisterEntry(RegisterEntry {
+            register_id: bench.info.register("last_kind").expect("it is there").id,
+            index: Some(Index { index }),
+            data: Some(P4Data { data: Some(p4_data::Data::Bitstring(vec![7])) }),
+        })
+    };
+    controller.write(Type::Modify, vec![register(1)]).await.expect("there is such a cell");
+    // The same program with other initial defaults, a smaller array, and without a table that is empty.
+    let mut config = bench.config();
+    let json = String::from_utf8(config.p4_device_config.to_vec()).expect("it is text");
+    let smaller = json.replacen("\"size\" : 8,\n      \"bitwidth\" : 32", "\"size\" : 4,\n      \"bitwidth\" : 32", 1);
+    assert_ne!(smaller, json, "the register array is where it was");
+    config.p4_device_config = smaller.into();
+    config
+        .p4info
+        .as_mut()
+        .expect("it has one")
+        .tables
+        .retain(|table| table.preamble.as_ref().is_some_and(|preamble| preamble.alias != "acl"));
+    controller.set_pipeline(Action::ReconcileAndCommit, Some(config.clone())).await.expect("the state fits");
+    let wanted = TableEntry { table_id: entry.table_id, ..Default::default() };
+    let read = controller.read(vec![Kind::TableEntry(wanted.clone()), register(1)]).await.expect("a read");
+    assert_eq!(read, [Kind::TableEntry(entry.clone()), register(1)]);
+
+    config
+        .p4info
+        .as_mut()
+        .expect("it has one")
+        .tables
+        .retain(|table| table.preamble.as_ref().is_some_and(|preamble| preamble.alias != "host"));
+    let refused =
+        controller.set_pipeline(Action::ReconcileAndCommit, Some(config)).await.expect_err("an entry is left");
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    let text = "the present state does not fit the new pipeline: no table has id 0x02364197; there is ";
+    assert!(refused.message().starts_with(text), "{refused}");
+    let read = controller.read(vec![Kind::TableEntry(wanted)]).await.expect("the old pipeline is there");
+    assert_eq!(read, [Kind::TableEntry(entry)]);
+}
+
 #[tokio::test]
 async fn a_batch_goes_on_after_an_error_and_reports_each_update() {
     let (bench, mut controller) = Bench::running().await;
@@ -196,24 +244,81 @@ async fn a_batch_goes_on_after_an_error_and_reports_each_update() {
     assert_eq!((counters.updates, counters.updates_refused), (2, 1));
 }
 
-#[tokio::test]
-async fn atomic_batches_are_refused_whole() {
-    let (bench, mut controller) = Bench::running().await;
-    let entry = |dst| bench.entry("host", dst, "host_forward", &[&[2]]);
-    let update = |dst| Update {
+/// A batch of inserts into the table `host`.
+fn batch(bench: &Bench, controller: &common::Controller, keys: &[u8], atomicity: i32) -> WriteRequest {
+    let update = |dst: &u8| Update {
         r#type: Type::Insert as i32,
-        entity: Some(Entity { entity: Some(Kind::TableEntry(entry(dst))) }),
+        entity: Some(Entity { entity: Some(Kind::TableEntry(bench.entry("host", *dst, "host_forward", &[&[2]]))) }),
     };
-    let request = WriteRequest {
+    WriteRequest {
         device_id: 1,
         election_id: controller.election_id,
-        updates: vec![update(1), update(2)],
-        atomicity: write_request::Atomicity::RollbackOnError as i32,
+        updates: keys.iter().map(update).collect(),
+        atomicity,
         ..Default::default()
-    };
-    let refused = controller.client.write(request).await.expect_err("atomicity is not supported");
-    let text = "atomicity ROLLBACK_ON_ERROR for batches of more than one update: use CONTINUE_ON_ERROR";
-    assert_eq!(told(refused), (Code::Unimplemented, text.into()));
+    }
+}
+
+/// Section 12.2: all or none of the updates are applied, and section 12.3: each is reported.
+#[tokio::test]
+async fn atomic_batches_are_applied_whole_or_not_at_all() {
+    let (bench, mut controller) = Bench::running().await;
+    let table = Kind::TableEntry(TableEntry {
+        table_id: bench.info.table("host").expect("it is there").id,
+        ..Default::default()
+    });
+    for atomicity in [Atomicity::RollbackOnError, Atomicity::DataplaneAtomic] {
+        let before = controller.read(vec![table.clone()]).await.expect("a read");
+        let request = batch(&bench, &controller, &[1, 2, 2, 3], atomicity as i32);
+        let failed = controller.client.write(request).await.expect_err("a duplicate");
+        assert_eq!((failed.code(), failed.message()), (Code::Unknown, "4 of 4 updates failed"));
+        let status = rpc::Status::decode(failed.details()).expect("details are a status");
+        let errors: Vec<String> = (status.details.iter())
+            .map(|any| Error::decode(any.value.as_slice()).expect("an error"))
+            .map(|error| format!("{} {}", error.canonical_code, error.message))
+            .collect();
+        assert_eq!(
+            errors,
+            [
+                "10 taken back, because update 3 failed",
+                "10 taken back, because update 3 failed",
+                "6 table Forward.host: the entry exists already",
+                "10 not tried, because update 3 failed",
+            ]
+        );
+        assert_eq!(controller.read(vec![table.clone()]).await.expect("a read"), before);
+    }
+    let request = batch(&bench, &controller, &[1, 2], Atomicity::DataplaneAtomic as i32);
+    controller.client.write(request).await.expect("nothing is wrong");
+    assert_eq!(controller.read(vec![table]).await.expect("a read").len(), 2);
+    let request = batch(&bench, &controller, &[3], 7);
+    assert_eq!(
+        told(controller.client.write(request).await.expect_err("there is no such atomicity")),
+        (
+            Code::InvalidArgument,
+            "atomicity 7 does not exist: CONTINUE_ON_ERROR, ROLLBACK_ON_ERROR or DATAPLANE_ATOMIC".into()
+        )
+    );
+}
+
+/// Section 13.3: what can be read is, and each request of the batch is answered for.
+#[tokio::test]
+async fn a_read_goes_on_after_a_mistake_and_reports_each_request() {
+    let (bench, mut controller) = Bench::running().await;
+    let entry = bench.entry("host", 1, "host_forward", &[&[2]]);
+    controller.insert(Kind::TableEntry(entry.clone())).await;
+    let table = |table_id| Entity { entity: Some(Kind::TableEntry(TableEntry { table_id, ..Default::default() })) };
+    let entities = vec![table(0x0200_0001), table(entry.table_id), Entity::default()];
+    let request = ReadRequest { device_id: 1, entities, ..Default::default() };
+    let mut stream = controller.client.read(request).await.expect("a read").into_inner();
+    let first = stream.message().await.expect("what was found comes first").expect("a message");
+    assert_eq!(first.entities, [Entity { entity: Some(Kind::TableEntry(entry)) }]);
+    let ended = stream.message().await.expect_err("then the errors");
+    assert_eq!(ended.code(), Code::Unknown);
+    assert!(ended.message().starts_with("2 of 3 requests failed: no table has id 0x02000001; there is "), "{ended}");
+    let status = rpc::Status::decode(ended.details()).expect("details are a status");
+    let codes = status.details.iter().map(|any| Error::decode(any.value.as_slice()).expect("an error").canonical_code);
+    assert_eq!(codes.collect::<Vec<_>>(), [Code::NotFound as i32, 0, Code::InvalidArgument as i32]);
 }
 
 #[tokio::test]

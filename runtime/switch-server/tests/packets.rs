@@ -33,6 +33,52 @@ async fn punt_unknown(bench: &Bench, controller: &mut Controller) {
     controller.write(Type::Modify, vec![punt]).await.expect("the default can change");
 }
 
+/// Section 12.2, DATAPLANE_ATOMIC: no packet sees the table between two updates of a batch. Here that would be without the
+/// entry, and the frame would be dropped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn packets_see_an_atomic_batch_as_one_step() {
+    let (bench, mut controller) = Bench::running().await;
+    let entry = |port| Kind::TableEntry(bench.entry("host", 1, "host_forward", &[&[port]]));
+    let update =
+        |operation: Type, kind| Update { r#type: operation as i32, entity: Some(Entity { entity: Some(kind) }) };
+    controller.insert(entry(2)).await;
+    let sender = bench.host(1).clone();
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let stopped = stop.clone();
+    let sending = tokio::spawn(async move {
+        let mut sent = 0u64;
+        while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
+            sent += u64::from(sender.send(frame(1, 9, 1)).is_ok());
+            tokio::task::yield_now().await;
+        }
+        sent
+    });
+    // What is between the two takes a while, so that packets would be there to see it.
+    let counter_id = bench.info.counter("by_port").expect("the program has it").id;
+    let data = Some(CounterData::default());
+    let between = update(Type::Modify, Kind::CounterEntry(CounterEntry { counter_id, index: None, data }));
+    for round in 0..20u8 {
+        let mut updates = vec![between.clone(); 2000];
+        updates.insert(0, update(Type::Delete, entry(2)));
+        updates.push(update(Type::Insert, entry(2 + round % 2)));
+        let request = WriteRequest {
+            device_id: 1,
+            election_id: controller.election_id,
+            updates,
+            atomicity: write_request::Atomicity::DataplaneAtomic as i32,
+            ..Default::default()
+        };
+        controller.client.write(request).await.expect("the entry is there");
+        while bench.host(2).try_recv().is_some() || bench.host(3).try_recv().is_some() {}
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    let sent = sending.await.expect("no panic");
+    until(|| bench.switch.counters().received == sent).await;
+    let counters = bench.switch.counters();
+    assert!(sent > 200, "{sent} frames");
+    assert_eq!(counters.dropped_in_pipeline, 0);
+}
+
 #[tokio::test]
 async fn an_entry_forwards_and_counts() {
     let (bench, mut controller) = Bench::running().await;

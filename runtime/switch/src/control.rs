@@ -152,6 +152,15 @@ impl Switch {
         self.write().profiles[profile.index()].delete_member(member)
     }
 
+    /// One member's action.
+    ///
+    /// # Errors
+    /// `UnknownObject`, `MemberNotFound`.
+    pub fn member(&self, profile: ProfileId, id: MemberId) -> Result<ActionCall, ControlError> {
+        check("action profile", profile.index(), self.program().profiles.len())?;
+        self.read().profiles[profile.index()].written_member(id).ok_or(ControlError::MemberNotFound(id))
+    }
+
     /// All members, by ascending id.
     ///
     /// # Errors
@@ -186,6 +195,15 @@ impl Switch {
     pub fn delete_group(&self, profile: ProfileId, id: ActionGroupId) -> Result<(), ControlError> {
         check("action profile", profile.index(), self.program().profiles.len())?;
         self.write().profiles[profile.index()].delete_group(id)
+    }
+
+    /// One group.
+    ///
+    /// # Errors
+    /// `UnknownObject`, `GroupNotFound`.
+    pub fn group(&self, profile: ProfileId, id: ActionGroupId) -> Result<ActionGroup, ControlError> {
+        check("action profile", profile.index(), self.program().profiles.len())?;
+        self.read().profiles[profile.index()].written_group(id).ok_or(ControlError::GroupNotFound(id))
     }
 
     /// All groups, by ascending id.

@@ -5,10 +5,12 @@ use vouch_p4runtime::p4::v1::action_profile_action::WatchKind;
 use vouch_p4runtime::p4::v1::table_action::Type;
 use vouch_switch::{ActionCall, ActionId, EntryAction, OneShotMember};
 
-use super::key::{hex, value};
-use crate::bytes::{canonical, to_u64};
+use super::key::hex;
+use crate::bytes::to_u64;
+use crate::dialect::Dialect;
 use crate::fault::{Fault, Outcome, choices};
-use crate::schema::{Schema, Table};
+use crate::schema::{Profile, Schema, Table, TableAction};
+use crate::translation::{decode_value, encode_value, port_bytes};
 
 /// Where an action is to run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,7 +20,12 @@ pub(crate) enum Use {
 }
 
 /// What an entry of this table is told to do.
-pub(crate) fn decode_entry_action(schema: &Schema, table: &Table, action: &v1::TableAction) -> Outcome<EntryAction> {
+pub(crate) fn decode_entry_action(
+    schema: &Schema,
+    table: &Table,
+    action: &v1::TableAction,
+    dialect: Dialect,
+) -> Outcome<EntryAction> {
     let Some(kind) = &action.r#type else {
         return Err(Fault::invalid("the action is empty"));
     };
@@ -28,7 +35,7 @@ pub(crate) fn decode_entry_action(schema: &Schema, table: &Table, action: &v1::T
         (Type::ActionProfileMemberId(member), Some(_)) => Ok(EntryAction::Member(*member)),
         (Type::ActionProfileGroupId(group), Some(profile)) if profile.with_selector => Ok(EntryAction::Group(*group)),
         (Type::ActionProfileActionSet(set), Some(profile)) if profile.with_selector => {
-            decode_one_shot(schema, table, set)
+            decode_one_shot(schema, table, profile, set, dialect)
         }
         (Type::ActionProfileGroupId(_) | Type::ActionProfileActionSet(_), Some(profile)) => {
             Err(Fault::invalid(format!("action profile {} has no selector: give a member id", profile.name)))
@@ -50,14 +57,7 @@ pub(crate) fn decode_for_table(
     action: &v1::Action,
     purpose: Use,
 ) -> Outcome<ActionCall> {
-    let Some(found) = table.actions.get(&action.action_id) else {
-        let all = table.actions.keys().filter_map(|id| Some((id, schema.actions.get(id)?)));
-        let all = choices(all.map(|(id, action)| format!("{} ({id:#010x})", action.name)));
-        return Err(Fault::invalid(format!(
-            "action {} is not one of the table's, which are {all}",
-            describe(schema, action.action_id)
-        )));
-    };
+    let found = find(schema, table, action.action_id)?;
     let name = describe(schema, action.action_id);
     match purpose {
         Use::Entry if !found.in_entries => {
@@ -69,6 +69,19 @@ pub(crate) fn decode_for_table(
         Use::Entry | Use::Default => {}
     }
     decode_call(schema, action, found.engine)
+}
+
+/// Refuses an action that is not one of the table's.
+pub(crate) fn check_action(schema: &Schema, table: &Table, id: u32) -> Outcome {
+    find(schema, table, id).map(|_| ())
+}
+
+fn find<'a>(schema: &Schema, table: &'a Table, id: u32) -> Outcome<&'a TableAction> {
+    table.actions.get(&id).ok_or_else(|| {
+        let all = table.actions.keys().filter_map(|id| Some((id, schema.actions.get(id)?)));
+        let all = choices(all.map(|(id, action)| format!("{} ({id:#010x})", action.name)));
+        Fault::invalid(format!("action {} is not one of the table's, which are {all}", describe(schema, id)))
+    })
 }
 
 /// The parameters of an action whose engine id is known.
@@ -87,13 +100,20 @@ pub(crate) fn decode_call(schema: &Schema, action: &v1::Action, engine: ActionId
     let params = known.params.iter().map(|param| {
         let given = action.params.iter().find(|given| given.param_id == param.id);
         let given = given.ok_or_else(|| within(Fault::invalid(format!("parameter {} is missing", param.name))))?;
-        value(&given.value, param.bits).map_err(|fault| within(fault.within(format_args!("parameter {}", param.name))))
+        let value = decode_value(param.translator.as_deref(), &given.value, param.bits);
+        value.map_err(|fault| within(fault.within(format_args!("parameter {}", param.name))))
     });
     Ok(ActionCall { action: engine, params: params.collect::<Outcome<_>>()? })
 }
 
 #[allow(deprecated)]
-fn decode_one_shot(schema: &Schema, table: &Table, set: &v1::ActionProfileActionSet) -> Outcome<EntryAction> {
+fn decode_one_shot(
+    schema: &Schema,
+    table: &Table,
+    profile: &Profile,
+    set: &v1::ActionProfileActionSet,
+    dialect: Dialect,
+) -> Outcome<EntryAction> {
     use v1::action_profile_action_set::{ActionSelectionMode, SizeSemantics};
     if set.action_selection_mode() != ActionSelectionMode::DefaultModeDeterminedByActionSelector
         || set.size_semantics() != SizeSemantics::DefaultSizeDeterminedByActionSelector
@@ -107,23 +127,23 @@ fn decode_one_shot(schema: &Schema, table: &Table, set: &v1::ActionProfileAction
         };
         Ok(OneShotMember {
             call: decode_for_table(schema, table, action, Use::Entry)?,
-            weight: weight(member.weight)?,
+            weight: profile.weight(member.weight)?,
             watch_port: match &member.watch_kind {
-                Some(WatchKind::WatchPort(port)) => Some(port_number(port)?),
+                Some(WatchKind::WatchPort(port)) => watch_port(schema, port)?,
                 Some(WatchKind::Watch(_)) => return Err(old_watch()),
                 None => None,
             },
         })
     });
-    Ok(EntryAction::OneShot(members.collect::<Outcome<_>>()?))
+    let members = members.collect::<Outcome<Vec<_>>>()?;
+    let weights: Vec<u32> = members.iter().map(|member| member.weight).collect();
+    profile.check_room(&weights, 0, dialect)?;
+    Ok(EntryAction::OneShot(members))
 }
 
-/// A weight of a group's or set's member.
-pub(crate) fn weight(weight: i32) -> Outcome<u32> {
-    match u32::try_from(weight) {
-        Ok(weight @ 1..) => Ok(weight),
-        Ok(0) | Err(_) => Err(Fault::invalid(format!("weight {weight} is not valid: it must be at least 1"))),
-    }
+/// The port that a member depends on; an empty one is none.
+pub(crate) fn watch_port(schema: &Schema, bytes: &[u8]) -> Outcome<Option<u16>> {
+    if bytes.is_empty() { Ok(None) } else { sdn_port(schema, bytes).map(Some) }
 }
 
 /// The refusal of the watch field that byte strings have replaced.
@@ -131,7 +151,15 @@ pub(crate) fn old_watch() -> Fault {
     Fault::unimplemented("the deprecated field `watch`: use `watch_port`")
 }
 
-/// A port as the protocol spells it.
+/// A port as the controller spells it.
+pub(crate) fn sdn_port(schema: &Schema, bytes: &[u8]) -> Outcome<u16> {
+    match &schema.ports {
+        Some(ports) => port_number(&ports.decode(bytes, 9)?),
+        None => port_number(bytes),
+    }
+}
+
+/// A port as the data plane knows it.
 pub(crate) fn port_number(bytes: &[u8]) -> Outcome<u16> {
     if bytes.is_empty() {
         return Err(Fault::invalid("a port is empty; port 0 is one byte 00"));
@@ -143,16 +171,20 @@ pub(crate) fn port_number(bytes: &[u8]) -> Outcome<u16> {
 }
 
 /// The wire form of what an entry does.
-pub(crate) fn encode_entry_action(schema: &Schema, action: &EntryAction) -> v1::TableAction {
+pub(crate) fn encode_entry_action(schema: &Schema, table: &Table, action: &EntryAction) -> v1::TableAction {
     let kind = match action {
         EntryAction::Call(call) => Type::Action(encode_call(schema, call)),
         EntryAction::Member(member) => Type::ActionProfileMemberId(*member),
         EntryAction::Group(group) => Type::ActionProfileGroupId(*group),
         EntryAction::OneShot(members) => {
+            let profile = table.profile.and_then(|id| schema.profiles.get(&id));
+            let shown = |weight| profile.map_or(0, |profile| profile.shown_weight(weight));
             let actions = members.iter().map(|member| v1::ActionProfileAction {
                 action: Some(encode_call(schema, &member.call)),
-                weight: i32::try_from(member.weight).unwrap_or(i32::MAX),
-                watch_kind: member.watch_port.map(|port| WatchKind::WatchPort(canonical(&port.to_be_bytes()))),
+                weight: shown(member.weight),
+                watch_kind: member
+                    .watch_port
+                    .map(|port| WatchKind::WatchPort(port_bytes(schema.ports.as_deref(), port))),
             });
             Type::ActionProfileActionSet(v1::ActionProfileActionSet {
                 action_profile_actions: actions.collect(),
@@ -171,7 +203,8 @@ pub(crate) fn encode_call(schema: &Schema, call: &ActionCall) -> v1::Action {
     let params = params
         .iter()
         .zip(&call.params)
-        .map(|(param, value)| v1::action::Param { param_id: param.id, value: canonical(value) });
+        .map(|(param, value)| (param.id, encode_value(param.translator.as_deref(), value)))
+        .map(|(param_id, value)| v1::action::Param { param_id, value });
     v1::Action { action_id, params: params.collect() }
 }
 

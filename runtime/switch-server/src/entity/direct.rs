@@ -44,13 +44,7 @@ impl Target {
     pub(super) fn read_direct_counters(&self, wanted: &v1::DirectCounterEntry) -> Outcome<Vec<Kind>> {
         let has = |table: &Table| table.direct_counter;
         let found = self.direct_entries(wanted.table_entry.as_ref(), "direct counter", has)?;
-        let show = |(table, view): &(&Table, EntryView)| {
-            Kind::DirectCounterEntry(v1::DirectCounterEntry {
-                table_entry: Some(entry_key(table, view)),
-                data: Some(encode_counter(&view.counter)),
-            })
-        };
-        Ok(found.iter().map(show).collect())
+        Ok(found.iter().map(|(table, view)| Kind::DirectCounterEntry(show_counter(table, view))).collect())
     }
 
     pub(super) fn read_direct_meters(&self, wanted: &v1::DirectMeterEntry) -> Outcome<Vec<Kind>> {
@@ -59,14 +53,19 @@ impl Target {
         }
         let has = |table: &Table| table.direct_meter.is_some();
         let found = self.direct_entries(wanted.table_entry.as_ref(), "direct meter", has)?;
-        let show = |(table, view): &(&Table, EntryView)| {
-            Kind::DirectMeterEntry(v1::DirectMeterEntry {
-                table_entry: Some(entry_key(table, view)),
-                config: view.entry.meter.as_ref().map(encode_meter),
-                counter_data: None,
-            })
-        };
-        Ok(found.iter().map(show).collect())
+        Ok(found.iter().map(|(table, view)| Kind::DirectMeterEntry(show_meter(table, view))).collect())
+    }
+
+    /// The counter of one entry.
+    pub(super) fn stored_direct_counter(&self, entry: &v1::DirectCounterEntry) -> Outcome<v1::DirectCounterEntry> {
+        let (table, key) = self.direct_key(entry.table_entry.as_ref())?;
+        Ok(show_counter(table, &self.switch.entry(table.engine, &key)?))
+    }
+
+    /// The meter of one entry.
+    pub(super) fn stored_direct_meter(&self, entry: &v1::DirectMeterEntry) -> Outcome<v1::DirectMeterEntry> {
+        let (table, key) = self.direct_key(entry.table_entry.as_ref())?;
+        Ok(show_meter(table, &self.switch.entry(table.engine, &key)?))
     }
 
     /// The entries that a read of a direct resource selects: one by its key, or all of a table, or of all tables.
@@ -110,6 +109,18 @@ impl Target {
 
 fn table_engine(table: &Table) -> vouch_switch::TableId {
     table.engine
+}
+
+fn show_counter(table: &Table, view: &EntryView) -> v1::DirectCounterEntry {
+    v1::DirectCounterEntry { table_entry: Some(entry_key(table, view)), data: Some(encode_counter(&view.counter)) }
+}
+
+fn show_meter(table: &Table, view: &EntryView) -> v1::DirectMeterEntry {
+    v1::DirectMeterEntry {
+        table_entry: Some(entry_key(table, view)),
+        config: view.entry.meter.as_ref().map(encode_meter),
+        counter_data: None,
+    }
 }
 
 fn entry_key(table: &Table, view: &EntryView) -> v1::TableEntry {

@@ -10,6 +10,7 @@ use vouch_switch::{EntryKey, Match};
 use crate::bytes::{BadBytes, canonical, exceeds_mask, full_width, ones, prefix_mask};
 use crate::fault::{Fault, Outcome, choices};
 use crate::schema::{Field, FieldKind, Table};
+use crate::translation::{Translator, decode_value, encode_value};
 
 /// The key that a request names.
 pub(crate) fn decode_key(table: &Table, matches: &[FieldMatch], priority: i32) -> Outcome<EntryKey> {
@@ -52,8 +53,14 @@ fn decode(field: &Field, given: &FieldMatch) -> Outcome<Match> {
     let Some(given) = &given.field_match_type else {
         return Err(Fault::invalid(format!("it has no match; give {}", field.kind.name())));
     };
+    let translator = field.translator.as_deref();
+    if let Some(translator) = translator.filter(|translator| !translator.keeps_order()) {
+        check_whole(given, translator)?;
+    }
     match (field.kind, given) {
-        (FieldKind::Exact, FieldMatchType::Exact(exact)) => Ok(Match::Exact(value(&exact.value, field.bits)?)),
+        (FieldKind::Exact, FieldMatchType::Exact(exact)) => {
+            Ok(Match::Exact(decode_value(translator, &exact.value, field.bits)?))
+        }
         (FieldKind::Lpm, FieldMatchType::Lpm(lpm)) => {
             let prefix_len = u32::try_from(lpm.prefix_len).unwrap_or(0);
             if prefix_len == 0 || prefix_len > field.bits {
@@ -86,7 +93,7 @@ fn decode(field: &Field, given: &FieldMatch) -> Outcome<Match> {
             Ok(Match::Range { low, high })
         }
         (FieldKind::Optional, FieldMatchType::Optional(optional)) => {
-            Ok(Match::Ternary { value: value(&optional.value, field.bits)?, mask: ones(field.bits) })
+            Ok(Match::Ternary { value: decode_value(translator, &optional.value, field.bits)?, mask: ones(field.bits) })
         }
         (_, FieldMatchType::Exact(_)) => Err(other_kind(field, "exact")),
         (_, FieldMatchType::Lpm(_)) => Err(other_kind(field, "lpm")),
@@ -94,6 +101,17 @@ fn decode(field: &Field, given: &FieldMatch) -> Outcome<Match> {
         (_, FieldMatchType::Range(_)) => Err(other_kind(field, "range")),
         (_, FieldMatchType::Optional(_)) => Err(other_kind(field, "optional")),
         (_, FieldMatchType::Other(_)) => Err(other_kind(field, "of an architecture-specific kind")),
+    }
+}
+
+/// A value that is spelled otherwise has no parts that could be matched.
+fn check_whole(given: &FieldMatchType, translator: &Translator) -> Outcome {
+    match given {
+        FieldMatchType::Exact(_) | FieldMatchType::Optional(_) => Ok(()),
+        FieldMatchType::Lpm(_) | FieldMatchType::Ternary(_) | FieldMatchType::Range(_) | FieldMatchType::Other(_) => {
+            let name = translator.name();
+            Err(Fault::unimplemented(format!("{name} is translated: it can be matched as exact or optional only")))
+        }
     }
 }
 
@@ -127,15 +145,16 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 /// The wire form of a key's matches, "don't care" fields left out.
 pub(crate) fn encode_matches(fields: &[Field], matches: &[Match]) -> Vec<FieldMatch> {
     let encode = |(field, one): (&Field, &Match)| {
+        let translator = field.translator.as_deref();
         let kind = match normal(field, one) {
             Match::Any => return None,
-            Match::Exact(value) => FieldMatchType::Exact(Exact { value: canonical(&value) }),
+            Match::Exact(value) => FieldMatchType::Exact(Exact { value: encode_value(translator, &value) }),
             Match::Valid(valid) => FieldMatchType::Exact(Exact { value: vec![u8::from(valid)] }),
             Match::Lpm { value, prefix_len } => {
                 FieldMatchType::Lpm(Lpm { value: canonical(&value), prefix_len: prefix_len as i32 })
             }
             Match::Ternary { value, .. } if field.kind == FieldKind::Optional => {
-                FieldMatchType::Optional(Optional { value: canonical(&value) })
+                FieldMatchType::Optional(Optional { value: encode_value(translator, &value) })
             }
             Match::Ternary { value, mask } => {
                 FieldMatchType::Ternary(Ternary { value: canonical(&value), mask: canonical(&mask) })

@@ -6,8 +6,11 @@
 
 mod action;
 mod array;
+mod batch;
 mod direct;
+mod filter;
 mod key;
+mod notes;
 mod profile;
 mod refusal;
 mod register;
@@ -15,9 +18,10 @@ mod replication;
 mod table;
 #[cfg(test)]
 mod tests;
+mod undo;
 mod value_set;
+mod weight;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use vouch_p4runtime::p4::v1;
@@ -26,9 +30,12 @@ use vouch_p4runtime::p4::v1::update::Type;
 use vouch_switch::{Micros, Switch};
 
 pub(crate) use key::{hex, value};
-pub(crate) use table::TableNotes;
+pub(crate) use notes::TableNotes;
+pub(crate) use replication::Replication;
 pub(crate) use table::encode_idle;
+pub(crate) use weight::Styles;
 
+use crate::dialect::Dialect;
 use crate::digest::Digests;
 use crate::fault::{Fault, Outcome};
 use crate::schema::Schema;
@@ -37,10 +44,11 @@ use crate::schema::Schema;
 pub(crate) struct Target {
     pub(crate) schema: Arc<Schema>,
     pub(crate) switch: Arc<Switch>,
+    pub(crate) dialect: Dialect,
     /// What entries carry that means nothing to packets.
     pub(crate) tables: TableNotes,
-    /// The metadata of multicast groups that have some.
-    pub(crate) groups: BTreeMap<u32, Vec<u8>>,
+    pub(crate) styles: Styles,
+    pub(crate) replication: Replication,
     pub(crate) digests: Arc<Mutex<Digests>>,
 }
 
@@ -51,18 +59,7 @@ impl Target {
 
     /// Apply one update, wholly or not at all.
     pub(crate) fn write(&mut self, update: &v1::Update, now: Micros) -> Outcome {
-        let operation = match Type::try_from(update.r#type) {
-            Ok(Type::Insert) => Operation::Insert,
-            Ok(Type::Modify) => Operation::Modify,
-            Ok(Type::Delete) => Operation::Delete,
-            Ok(Type::Unspecified) => return Err(Fault::invalid("the update has no type: INSERT, MODIFY or DELETE")),
-            Err(_) => {
-                return Err(Fault::invalid(format!(
-                    "update type {} does not exist: INSERT, MODIFY or DELETE",
-                    update.r#type
-                )));
-            }
-        };
+        let operation = Operation::of(update)?;
         let Some(kind) = update.entity.as_ref().and_then(|entity| entity.entity.as_ref()) else {
             return Err(Fault::invalid("the update has no entity"));
         };
@@ -118,6 +115,18 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
+    fn of(update: &v1::Update) -> Outcome<Operation> {
+        match Type::try_from(update.r#type) {
+            Ok(Type::Insert) => Ok(Operation::Insert),
+            Ok(Type::Modify) => Ok(Operation::Modify),
+            Ok(Type::Delete) => Ok(Operation::Delete),
+            Ok(Type::Unspecified) => Err(Fault::invalid("the update has no type: INSERT, MODIFY or DELETE")),
+            Err(_) => {
+                Err(Fault::invalid(format!("update type {} does not exist: INSERT, MODIFY or DELETE", update.r#type)))
+            }
+        }
+    }
+
     /// For entities that are always there.
     fn only_modify(self, what: &str) -> Outcome {
         match self {

@@ -5,26 +5,41 @@ use vouch_p4runtime::p4::v1::action_profile_group::member::WatchKind;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 use vouch_switch::{ActionCall, ActionGroup, GroupMember};
 
-use super::action::{decode_call, encode_call, old_watch, port_number, weight};
+use super::action::{decode_call, encode_call, old_watch, watch_port};
+use super::weight::Part;
 use super::{Operation, Target};
-use crate::bytes::canonical;
+use crate::dialect::Dialect;
 use crate::fault::{Fault, Outcome, choices};
 use crate::schema::{Profile, Schema};
+use crate::translation::port_bytes;
 
 impl Target {
     pub(super) fn write_member(&mut self, operation: Operation, member: &v1::ActionProfileMember) -> Outcome {
         let profile = self.schema.profile(member.action_profile_id)?;
         let within = |fault: Fault| fault.within(place(profile));
+        let id = member.action_profile_id;
         if operation == Operation::Delete {
-            let deleted = self.switch.delete_member(profile.engine, member.member_id);
-            return deleted.map_err(|error| within(error.into()));
+            self.switch.delete_member(profile.engine, member.member_id).map_err(|error| within(error.into()))?;
+            self.styles.remove(id, Part::Member);
+            return Ok(());
+        }
+        if member.member_id == 0 {
+            return Err(within(Fault::invalid("0 is not a member: it means all of them where they are read")));
         }
         let call = decode_member(&self.schema, profile, member.action.as_ref()).map_err(within)?;
         match operation {
-            Operation::Insert => self.switch.insert_member(profile.engine, member.member_id, &call),
-            Operation::Modify | Operation::Delete => self.switch.modify_member(profile.engine, member.member_id, &call),
+            Operation::Insert => {
+                self.styles.check(id, Part::Member).map_err(within)?;
+                let inserted = self.switch.insert_member(profile.engine, member.member_id, &call);
+                inserted.map_err(|error| within(error.into()))?;
+                self.styles.add(id, Part::Member);
+                Ok(())
+            }
+            Operation::Modify | Operation::Delete => {
+                let modified = self.switch.modify_member(profile.engine, member.member_id, &call);
+                modified.map_err(|error| within(error.into()))
+            }
         }
-        .map_err(|error| within(error.into()))
     }
 
     pub(super) fn write_group(&mut self, operation: Operation, group: &v1::ActionProfileGroup) -> Outcome {
@@ -33,16 +48,37 @@ impl Target {
         if !profile.with_selector {
             return Err(within(Fault::invalid("it has no selector, so that it has no groups")));
         }
+        let id = group.action_profile_id;
         if operation == Operation::Delete {
-            let deleted = self.switch.delete_group(profile.engine, group.group_id);
-            return deleted.map_err(|error| within(error.into()));
+            self.switch.delete_group(profile.engine, group.group_id).map_err(|error| within(error.into()))?;
+            self.styles.remove(id, Part::Group);
+            return Ok(());
         }
-        let decoded = decode_group(profile, group).map_err(within)?;
+        if group.group_id == 0 {
+            return Err(within(Fault::invalid("0 is not a group: it means all of them where they are read")));
+        }
+        let decoded = decode_group(&self.schema, profile, group, self.dialect).map_err(within)?;
         match operation {
-            Operation::Insert => self.switch.insert_group(profile.engine, group.group_id, &decoded),
-            Operation::Modify | Operation::Delete => self.switch.modify_group(profile.engine, group.group_id, &decoded),
+            Operation::Insert => {
+                self.styles.check(id, Part::Group).map_err(within)?;
+                let inserted = self.switch.insert_group(profile.engine, group.group_id, &decoded);
+                inserted.map_err(|error| within(error.into()))?;
+                self.styles.add(id, Part::Group);
+                Ok(())
+            }
+            Operation::Modify | Operation::Delete => {
+                let present = self.switch.group(profile.engine, group.group_id);
+                let present = present.map_err(|error| within(error.into()))?;
+                if present.max_size != decoded.max_size && !self.dialect.counts_members() {
+                    return Err(within(Fault::invalid(format!(
+                        "max_size {} of group {} cannot change: it was {} when the group was inserted",
+                        decoded.max_size, group.group_id, present.max_size
+                    ))));
+                }
+                let modified = self.switch.modify_group(profile.engine, group.group_id, &decoded);
+                modified.map_err(|error| within(error.into()))
+            }
         }
-        .map_err(|error| within(error.into()))
     }
 
     pub(super) fn read_members(&self, wanted: &v1::ActionProfileMember) -> Outcome<Vec<Kind>> {
@@ -50,11 +86,7 @@ impl Target {
         for (id, profile) in self.selected(wanted.action_profile_id)? {
             for (member_id, call) in self.switch.members(profile.engine)? {
                 if wanted.member_id == 0 || wanted.member_id == member_id {
-                    found.push(Kind::ActionProfileMember(v1::ActionProfileMember {
-                        action_profile_id: id,
-                        member_id,
-                        action: Some(encode_call(&self.schema, &call)),
-                    }));
+                    found.push(Kind::ActionProfileMember(encode_member(&self.schema, id, member_id, &call)));
                 }
             }
         }
@@ -66,11 +98,25 @@ impl Target {
         for (id, profile) in self.selected(wanted.action_profile_id)? {
             for (group_id, group) in self.switch.groups(profile.engine)? {
                 if wanted.group_id == 0 || wanted.group_id == group_id {
-                    found.push(Kind::ActionProfileGroup(encode_group(id, group_id, &group)));
+                    found.push(Kind::ActionProfileGroup(encode_group(&self.schema, profile, id, group_id, &group)));
                 }
             }
         }
         Ok(found)
+    }
+
+    /// One member as it was written.
+    pub(super) fn stored_member(&self, key: &v1::ActionProfileMember) -> Outcome<v1::ActionProfileMember> {
+        let profile = self.schema.profile(key.action_profile_id)?;
+        let call = self.switch.member(profile.engine, key.member_id)?;
+        Ok(encode_member(&self.schema, key.action_profile_id, key.member_id, &call))
+    }
+
+    /// One group as it was written.
+    pub(super) fn stored_group(&self, key: &v1::ActionProfileGroup) -> Outcome<v1::ActionProfileGroup> {
+        let profile = self.schema.profile(key.action_profile_id)?;
+        let group = self.switch.group(profile.engine, key.group_id)?;
+        Ok(encode_group(&self.schema, profile, key.action_profile_id, key.group_id, &group))
     }
 
     /// The profiles that a read means: one, or with id 0 all.
@@ -100,16 +146,13 @@ fn decode_member(schema: &Schema, profile: &Profile, action: Option<&v1::Action>
 }
 
 #[allow(deprecated)]
-fn decode_group(profile: &Profile, group: &v1::ActionProfileGroup) -> Outcome<ActionGroup> {
-    let Ok(max_size) = u32::try_from(group.max_size) else {
-        return Err(Fault::invalid(format!("max_size {} of the group is negative", group.max_size)));
-    };
-    if profile.max_group_size != 0 && max_size > profile.max_group_size {
-        return Err(Fault::invalid(format!(
-            "max_size {max_size} of the group exceeds {}, the profile's limit",
-            profile.max_group_size
-        )));
-    }
+fn decode_group(
+    schema: &Schema,
+    profile: &Profile,
+    group: &v1::ActionProfileGroup,
+    dialect: Dialect,
+) -> Outcome<ActionGroup> {
+    let max_size = profile.check_max_size(group.max_size, dialect)?;
     let mut members: Vec<GroupMember> = Vec::new();
     for member in &group.members {
         if members.iter().any(|other| other.member == member.member_id) {
@@ -117,22 +160,39 @@ fn decode_group(profile: &Profile, group: &v1::ActionProfileGroup) -> Outcome<Ac
         }
         members.push(GroupMember {
             member: member.member_id,
-            weight: weight(member.weight)?,
+            weight: profile.weight(member.weight)?,
             watch_port: match &member.watch_kind {
-                Some(WatchKind::WatchPort(port)) => Some(port_number(port)?),
+                Some(WatchKind::WatchPort(port)) => watch_port(schema, port)?,
                 Some(WatchKind::Watch(_)) => return Err(old_watch()),
                 None => None,
             },
         });
     }
+    let weights: Vec<u32> = members.iter().map(|member| member.weight).collect();
+    profile.check_room(&weights, max_size, dialect)?;
     Ok(ActionGroup { members, max_size })
 }
 
-fn encode_group(action_profile_id: u32, group_id: u32, group: &ActionGroup) -> v1::ActionProfileGroup {
+fn encode_member(
+    schema: &Schema,
+    action_profile_id: u32,
+    member_id: u32,
+    call: &ActionCall,
+) -> v1::ActionProfileMember {
+    v1::ActionProfileMember { action_profile_id, member_id, action: Some(encode_call(schema, call)) }
+}
+
+fn encode_group(
+    schema: &Schema,
+    profile: &Profile,
+    action_profile_id: u32,
+    group_id: u32,
+    group: &ActionGroup,
+) -> v1::ActionProfileGroup {
     let members = group.members.iter().map(|member| v1::action_profile_group::Member {
         member_id: member.member,
-        weight: i32::try_from(member.weight).unwrap_or(i32::MAX),
-        watch_kind: member.watch_port.map(|port| WatchKind::WatchPort(canonical(&port.to_be_bytes()))),
+        weight: profile.shown_weight(member.weight),
+        watch_kind: member.watch_port.map(|port| WatchKind::WatchPort(port_bytes(schema.ports.as_deref(), port))),
     });
     v1::ActionProfileGroup {
         action_profile_id,

@@ -2,12 +2,9 @@
 
 use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
-use vouch_p4runtime::p4::v1::p4_data::Data;
 
 use super::array::cells;
-use super::key::value;
 use super::{Operation, Target};
-use crate::bytes::canonical;
 use crate::fault::{Fault, Outcome};
 use crate::schema::Register;
 
@@ -17,12 +14,10 @@ impl Target {
         let register = self.schema.register(entry.register_id)?;
         let within = |fault: Fault| fault.within(format_args!("register {}", register.name));
         let cells = cells(entry.index.as_ref(), register.size).map_err(within)?;
-        let data = match entry.data.as_ref().and_then(|data| data.data.as_ref()) {
-            Some(Data::Bitstring(bytes)) => value(bytes, register.bits).map_err(within)?,
-            Some(Data::Bool(bit)) if register.bits == 1 => vec![u8::from(*bit)],
-            Some(_) => return Err(within(Fault::invalid("the data must be a bit string"))),
-            None => return Err(within(Fault::invalid("the data is missing"))),
+        let Some(data) = &entry.data else {
+            return Err(within(Fault::invalid("the data is missing")));
         };
+        let data = register.shape.decode_one(data, register.bits).map_err(within)?;
         for index in cells {
             self.switch.set_register(register.engine, index, &data)?;
         }
@@ -50,7 +45,7 @@ impl Target {
             found.push(Kind::RegisterEntry(v1::RegisterEntry {
                 register_id: id,
                 index: Some(v1::Index { index: index as i64 }),
-                data: Some(v1::P4Data { data: Some(Data::Bitstring(canonical(&value))) }),
+                data: Some(register.shape.encode(&mut std::iter::once((register.bits, value)))),
             }));
         }
         Ok(())

@@ -1,4 +1,9 @@
 //! The packet replication engine: multicast groups and clone sessions (specification 9.5).
+//!
+//! A replica with backups is one copy with several places to go to, of which it takes the first whose port is up; where none
+//! is, there is no copy. The engine knows only where copies go now: [`Target::set_port`] tells it anew when a port changes.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
@@ -6,13 +11,51 @@ use vouch_p4runtime::p4::v1::packet_replication_engine_entry::Type;
 use vouch_p4runtime::p4::v1::replica::PortKind;
 use vouch_switch::{CloneSession, CloneTarget, ReplicationNode};
 
-use super::action::port_number;
+use super::action::{port_number, sdn_port};
 use super::{Operation, Target};
 use crate::bytes::canonical;
 use crate::fault::{Fault, Outcome};
+use crate::schema::Schema;
 
 /// The highest clone session id; v1model keeps one bit of its sixteen for itself.
 const MAX_CLONE_SESSION: u16 = 32_767;
+
+/// What is replicated where.
+#[derive(Debug, Default)]
+pub(crate) struct Replication {
+    groups: BTreeMap<u32, Replicated<v1::MulticastGroupEntry>>,
+    sessions: BTreeMap<u16, Replicated<v1::CloneSessionEntry>>,
+    /// Ports known to be down.
+    down: BTreeSet<u16>,
+}
+
+/// An entry as it is read back, and its copies.
+#[derive(Debug)]
+struct Replicated<T> {
+    entry: T,
+    copies: Vec<Copy>,
+}
+
+/// The places of one copy in the order of preference: port and instance.
+type Copy = Vec<(u16, u16)>;
+
+impl Replication {
+    /// Where copies go at present.
+    fn nodes(&self, copies: &[Copy]) -> Vec<ReplicationNode> {
+        let place = |copy: &Copy| match copy.as_slice() {
+            // Without a choice it is sent wherever the port is, which then counts it as dropped.
+            [only] => Some(*only),
+            choice => choice.iter().find(|(port, _)| !self.down.contains(port)).copied(),
+        };
+        let places: Vec<(u16, u16)> = copies.iter().filter_map(place).collect();
+        ReplicationNode::from_replicas(&places)
+    }
+}
+
+/// Whether a change of port status can move a copy.
+fn has_backups(copies: &[Copy]) -> bool {
+    copies.iter().any(|copy| copy.len() > 1)
+}
 
 impl Target {
     pub(super) fn write_replication(
@@ -38,22 +81,21 @@ impl Target {
         }
         if operation == Operation::Delete {
             self.switch.delete_multicast_group(id)?;
-            self.groups.remove(&id);
+            self.replication.groups.remove(&id);
             return Ok(());
         }
         if id > u32::from(u16::MAX) {
             return Err(Fault::invalid("multicast groups are 1 to 65535"));
         }
-        let nodes = decode_replicas(&group.replicas)?;
+        let copies = decode_replicas(&self.schema, &group.replicas)?;
+        let nodes = self.replication.nodes(&copies);
         match operation {
             Operation::Insert => self.switch.insert_multicast_group(id, &nodes)?,
             Operation::Modify | Operation::Delete => self.switch.modify_multicast_group(id, &nodes)?,
         }
-        if group.metadata.is_empty() {
-            self.groups.remove(&id);
-        } else {
-            self.groups.insert(id, group.metadata.clone());
-        }
+        let mut entry = group.clone();
+        self.shorten(&mut entry.replicas);
+        self.replication.groups.insert(id, Replicated { entry, copies });
         Ok(())
     }
 
@@ -66,6 +108,7 @@ impl Target {
         };
         if operation == Operation::Delete {
             self.switch.delete_clone_session(id)?;
+            self.replication.sessions.remove(&id);
             return Ok(());
         }
         let Ok(max_packet_length) = u16::try_from(session.packet_length_bytes) else {
@@ -75,8 +118,9 @@ impl Target {
                 u16::MAX
             )));
         };
+        let copies = decode_replicas(&self.schema, &session.replicas)?;
         let decoded = CloneSession {
-            target: CloneTarget::Replicas(decode_replicas(&session.replicas)?),
+            target: CloneTarget::Replicas(self.replication.nodes(&copies)),
             max_packet_length,
             class_of_service: session.class_of_service,
         };
@@ -84,38 +128,65 @@ impl Target {
             Operation::Insert => self.switch.insert_clone_session(id, &decoded)?,
             Operation::Modify | Operation::Delete => self.switch.modify_clone_session(id, &decoded)?,
         }
+        let mut entry = session.clone();
+        self.shorten(&mut entry.replicas);
+        self.replication.sessions.insert(id, Replicated { entry, copies });
         Ok(())
+    }
+
+    /// A port is up or down: copies that have a choice make it again.
+    pub(crate) fn set_port(&mut self, port: u16, up: bool) {
+        let changed = if up { self.replication.down.remove(&port) } else { self.replication.down.insert(port) };
+        if !changed {
+            return;
+        }
+        for (id, group) in self.replication.groups.iter().filter(|(_, group)| has_backups(&group.copies)) {
+            let nodes = self.replication.nodes(&group.copies);
+            if let Err(error) = self.switch.modify_multicast_group(*id, &nodes) {
+                tracing::error!(group = id, %error, "a multicast group could not follow its ports");
+            }
+        }
+        for (id, session) in self.replication.sessions.iter().filter(|(_, session)| has_backups(&session.copies)) {
+            let decoded = CloneSession {
+                target: CloneTarget::Replicas(self.replication.nodes(&session.copies)),
+                // It has been checked when it was written.
+                max_packet_length: u16::try_from(session.entry.packet_length_bytes).unwrap_or(0),
+                class_of_service: session.entry.class_of_service,
+            };
+            if let Err(error) = self.switch.modify_clone_session(*id, &decoded) {
+                tracing::error!(session = id, %error, "a clone session could not follow its ports");
+            }
+        }
+    }
+
+    /// Ports in the shortest form, as they are read back. Whoever wrote the deprecated number reads it again.
+    fn shorten(&self, replicas: &mut [v1::Replica]) {
+        // A name has one form.
+        if self.schema.ports.is_some() {
+            return;
+        }
+        for replica in replicas {
+            if let Some(PortKind::Port(port)) = &mut replica.port_kind {
+                *port = canonical(port);
+            }
+            for backup in &mut replica.backup_replicas {
+                backup.port = canonical(&backup.port);
+            }
+        }
     }
 
     pub(super) fn read_replication(&self, wanted: &v1::PacketReplicationEngineEntry) -> Outcome<Vec<Kind>> {
         let entries: Vec<Type> = match &wanted.r#type {
             Some(Type::MulticastGroupEntry(wanted)) => {
-                let groups = self.switch.multicast_groups().into_iter();
-                let groups = groups
-                    .filter(|(id, _)| wanted.multicast_group_id == 0 || wanted.multicast_group_id == *id)
-                    .map(|(id, nodes)| v1::MulticastGroupEntry {
-                        multicast_group_id: id,
-                        replicas: encode_replicas(&nodes),
-                        metadata: self.groups.get(&id).cloned().unwrap_or_default(),
-                    });
-                groups.map(Type::MulticastGroupEntry).collect()
+                let id = wanted.multicast_group_id;
+                let groups = self.replication.groups.iter().filter(|(other, _)| id == 0 || id == **other);
+                groups.map(|(_, group)| Type::MulticastGroupEntry(group.entry.clone())).collect()
             }
             Some(Type::CloneSessionEntry(wanted)) => {
-                let sessions = self.switch.clone_sessions().into_iter();
-                let sessions = sessions
-                    .filter(|(id, _)| wanted.session_id == 0 || wanted.session_id == u32::from(*id))
-                    .map(|(id, session)| v1::CloneSessionEntry {
-                        session_id: u32::from(id),
-                        replicas: match &session.target {
-                            CloneTarget::Replicas(nodes) => encode_replicas(nodes),
-                            // Written by nobody here, but what the engine holds is shown as it works.
-                            CloneTarget::Port(port) => vec![encode_replica(*port, 0)],
-                            CloneTarget::Group(_) => Vec::new(),
-                        },
-                        class_of_service: session.class_of_service,
-                        packet_length_bytes: i32::from(session.max_packet_length),
-                    });
-                sessions.map(Type::CloneSessionEntry).collect()
+                let id = wanted.session_id;
+                let sessions = self.replication.sessions.iter();
+                let sessions = sessions.filter(|(other, _)| id == 0 || id == u32::from(**other));
+                sessions.map(|(_, session)| Type::CloneSessionEntry(session.entry.clone())).collect()
             }
             None => return Err(neither()),
         };
@@ -128,39 +199,34 @@ fn neither() -> Fault {
     Fault::invalid("the replication entry is neither a multicast group nor a clone session")
 }
 
-fn decode_replicas(replicas: &[v1::Replica]) -> Outcome<Vec<ReplicationNode>> {
-    let mut seen = std::collections::BTreeSet::new();
-    let mut decoded = Vec::new();
+fn decode_replicas(schema: &Schema, replicas: &[v1::Replica]) -> Outcome<Vec<Copy>> {
+    let mut seen = BTreeSet::new();
+    let mut copies = Vec::new();
     for replica in replicas {
         let port = match &replica.port_kind {
-            Some(PortKind::Port(port)) => port_number(port)?,
+            Some(PortKind::Port(port)) => sdn_port(schema, port)?,
             #[allow(deprecated)]
             Some(PortKind::EgressPort(port)) => port_number(&port.to_be_bytes())?,
             None => return Err(Fault::invalid("a replica has no port")),
         };
-        let Ok(instance) = u16::try_from(replica.instance) else {
-            return Err(Fault::invalid(format!("instance {} does not fit 16 bits", replica.instance)));
-        };
-        if !replica.backup_replicas.is_empty() {
-            return Err(Fault::unimplemented("backup replicas"));
+        let mut copy = vec![(port, instance(replica.instance)?)];
+        for backup in &replica.backup_replicas {
+            let place = (sdn_port(schema, &backup.port)?, instance(backup.instance)?);
+            if place.0 == port {
+                return Err(Fault::invalid(format!("port {port} cannot be the backup of itself")));
+            }
+            copy.push(place);
         }
-        if !seen.insert((port, instance)) {
-            return Err(Fault::invalid(format!("port {port} is given twice with instance {instance}")));
+        for (port, instance) in &copy {
+            if !seen.insert((*port, *instance)) {
+                return Err(Fault::invalid(format!("port {port} is given twice with instance {instance}")));
+            }
         }
-        decoded.push((port, instance));
+        copies.push(copy);
     }
-    Ok(ReplicationNode::from_replicas(&decoded))
+    Ok(copies)
 }
 
-fn encode_replicas(nodes: &[ReplicationNode]) -> Vec<v1::Replica> {
-    let replicas = nodes.iter().flat_map(|node| node.ports.iter().map(|port| encode_replica(*port, node.instance)));
-    replicas.collect()
-}
-
-fn encode_replica(port: u16, instance: u16) -> v1::Replica {
-    v1::Replica {
-        port_kind: Some(PortKind::Port(canonical(&port.to_be_bytes()))),
-        instance: u32::from(instance),
-        backup_replicas: Vec::new(),
-    }
+fn instance(instance: u32) -> Outcome<u16> {
+    u16::try_from(instance).map_err(|_| Fault::invalid(format!("instance {instance} does not fit 16 bits")))
 }

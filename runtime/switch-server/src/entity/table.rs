@@ -1,61 +1,20 @@
 //! Table entries (specification 9.1).
 
-use std::collections::HashMap;
-
 use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 use vouch_p4runtime::p4::v1::table_action::Type as ActionType;
-use vouch_switch::{ControlError, EntryAction, EntryKey, EntryView, IdleEntry, Micros, TableEntry, TableId};
+use vouch_switch::{ControlError, EntryAction, EntryKey, EntryView, IdleEntry, Micros, TableEntry};
 
 use super::action::{Use, decode_entry_action, decode_for_table, encode_entry_action};
 use super::direct::{decode_counter, decode_meter, encode_counter, encode_meter};
+use super::filter::{check_action_filter, check_wildcard, filter};
 use super::key::{decode_key, encode_matches, normal_key};
+use super::notes::Note;
+use super::weight::Part;
 use super::{Operation, Target};
+use crate::dialect::Dialect;
 use crate::fault::{Fault, Outcome};
 use crate::schema::{Schema, Table};
-
-/// What entries carry for the controller alone. Only entries that carry something are here.
-#[derive(Debug, Default)]
-pub(crate) struct TableNotes {
-    entries: HashMap<(TableId, EntryKey), Note>,
-    defaults: HashMap<TableId, Note>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Note {
-    metadata: Vec<u8>,
-    controller_metadata: u64,
-    /// The engine counts microseconds; what is read must be what was written.
-    idle_timeout_ns: i64,
-}
-
-impl Note {
-    #[allow(deprecated)]
-    fn of(entry: &v1::TableEntry) -> Note {
-        Note {
-            metadata: entry.metadata.clone(),
-            controller_metadata: entry.controller_metadata,
-            idle_timeout_ns: entry.idle_timeout_ns,
-        }
-    }
-}
-
-impl TableNotes {
-    fn set(&mut self, table: TableId, key: EntryKey, note: Note) {
-        if note == Note::default() {
-            self.entries.remove(&(table, key));
-        } else {
-            self.entries.insert((table, key), note);
-        }
-    }
-
-    fn of(&self, table: &Table, key: &EntryKey) -> Note {
-        if self.entries.is_empty() {
-            return Note::default();
-        }
-        self.entries.get(&(table.engine, normal_key(table, key))).cloned().unwrap_or_default()
-    }
-}
 
 impl Target {
     pub(super) fn write_table_entry(&mut self, operation: Operation, entry: &v1::TableEntry, now: Micros) -> Outcome {
@@ -73,12 +32,22 @@ impl Target {
         }
         let key = decode_key(table, &entry.r#match, entry.priority).map_err(within)?;
         if operation == Operation::Delete {
-            self.switch.delete_entry(table.engine, &key).map_err(|error| within(error.into()))?;
+            let deleted = self.switch.delete_entry(table.engine, &key).map_err(|error| within(error.into()))?;
+            self.count_one_shots(table, Some(&deleted.entry.action), None);
             self.tables.set(table.engine, key, Note::default());
             return Ok(());
         }
-        let decoded = decode_entry(&schema, table, entry, key.clone()).map_err(within)?;
+        let kept = match entry.action {
+            // What is there goes on, but for direct resources (specification 9.1.2).
+            None if operation == Operation::Modify => {
+                Some(self.switch.entry(table.engine, &key).map_err(|error| within(error.into()))?.entry)
+            }
+            _ => None,
+        };
+        let keeps = kept.is_some();
+        let decoded = decode_entry(&schema, table, entry, key.clone(), kept, self.dialect).map_err(within)?;
         let counter = entry.counter_data.as_ref().map(decode_counter).transpose().map_err(within)?;
+        let old = self.check_style(operation, table, &decoded).map_err(within)?;
         match operation {
             Operation::Insert if table.fields.is_empty() => {
                 return Err(within(Fault::invalid("the table has no key: it holds only a default entry")));
@@ -90,11 +59,36 @@ impl Target {
             Operation::Modify | Operation::Delete => self.switch.modify_entry(table.engine, &decoded, now),
         }
         .map_err(|error| within(error.into()))?;
+        self.count_one_shots(table, old.as_ref(), Some(&decoded.action));
         if let Some(counter) = counter {
             self.switch.set_direct_counter(table.engine, &key, counter).map_err(|error| within(error.into()))?;
         }
-        self.tables.set(table.engine, key, Note::of(entry));
+        if !keeps {
+            self.tables.set(table.engine, key, Note::of(entry));
+        }
         Ok(())
+    }
+
+    /// Whether the entry may have what it has beside what the table's action profile holds; also what it had before.
+    fn check_style(&self, operation: Operation, table: &Table, new: &TableEntry) -> Outcome<Option<EntryAction>> {
+        let Some(profile) = table.profile else { return Ok(None) };
+        if matches!(new.action, EntryAction::OneShot(_)) {
+            self.styles.check(profile, Part::OneShot)?;
+        }
+        match operation {
+            Operation::Insert => Ok(None),
+            Operation::Modify | Operation::Delete => Ok(Some(self.switch.entry(table.engine, &new.key)?.entry.action)),
+        }
+    }
+
+    fn count_one_shots(&mut self, table: &Table, old: Option<&EntryAction>, new: Option<&EntryAction>) {
+        let Some(profile) = table.profile else { return };
+        if let Some(EntryAction::OneShot(_)) = old {
+            self.styles.remove(profile, Part::OneShot);
+        }
+        if let Some(EntryAction::OneShot(_)) = new {
+            self.styles.add(profile, Part::OneShot);
+        }
     }
 
     /// Whether the P4Info has room for one more; that the entry may be there already is the engine's matter.
@@ -120,14 +114,14 @@ impl Target {
         if table.const_default {
             return Err(Fault::permission_denied("the default action is constant"));
         }
+        if table.profile.is_some() {
+            return Err(Fault::permission_denied("the default action of a table with an action profile is constant"));
+        }
         if entry.counter_data.is_some() || entry.meter_config.is_some() || entry.meter_counter_data.is_some() {
             return Err(Fault::unimplemented("direct counters and meters of default entries"));
         }
         let action = match entry.action.as_ref().and_then(|action| action.r#type.as_ref()) {
             None => None,
-            Some(_) if table.profile.is_some() => {
-                return Err(Fault::unimplemented("default entries of tables with an action profile"));
-            }
             Some(ActionType::Action(action)) => {
                 Some(EntryAction::Call(decode_for_table(&self.schema, table, action, Use::Default)?))
             }
@@ -170,12 +164,38 @@ impl Target {
         Ok(())
     }
 
+    /// An entry as it is stored, with what a write of `key` could change, in the form in which it can be written; `None` where
+    /// there is none.
+    pub(super) fn stored_entry(&self, operation: Operation, key: &v1::TableEntry) -> Outcome<Option<v1::TableEntry>> {
+        let table = self.schema.table(key.table_id)?;
+        if key.is_default_action {
+            let is_initial = self.switch.default_entry(table.engine)?.is_initial;
+            let default = self.read_default(table)?;
+            // Without an action the write sets the program's own again.
+            return Ok(default.map(|entry| v1::TableEntry { action: entry.action.filter(|_| !is_initial), ..entry }));
+        }
+        let decoded = decode_key(table, &key.r#match, key.priority)?;
+        let view = self.switch.entry(table.engine, &decoded)?;
+        let with_resources = v1::TableEntry {
+            // Packets go on counting where the update does not touch the counter.
+            counter_data: key.counter_data.or((operation == Operation::Delete).then(Default::default)),
+            meter_config: Some(v1::MeterConfig::default()),
+            ..Default::default()
+        };
+        let mut stored = self.show(table, &view, &with_resources, Micros(0));
+        if view.is_const {
+            (stored.is_const, stored.action) = (false, None);
+        }
+        Ok(Some(stored))
+    }
+
     pub(super) fn read_table_entries(&self, wanted: &v1::TableEntry, now: Micros) -> Outcome<Vec<Kind>> {
         if wanted.meter_counter_data.is_some() {
             return Err(Fault::unimplemented("counters per meter colour"));
         }
         let mut found = Vec::new();
         if wanted.table_id == 0 {
+            check_wildcard(wanted)?;
             for table in self.schema.tables.values() {
                 if wanted.is_default_action {
                     found.extend(self.read_default(table)?);
@@ -189,6 +209,7 @@ impl Target {
         }
         let table = self.schema.table(wanted.table_id)?;
         let within = |fault: Fault| fault.within(table.place());
+        check_action_filter(&self.schema, table, wanted.action.as_ref()).map_err(within)?;
         if wanted.time_since_last_hit.is_some() && !table.idle_timeout {
             return Err(within(Fault::invalid("the table does not support idle timeouts")));
         }
@@ -224,15 +245,20 @@ impl Target {
 
     #[allow(deprecated)]
     fn read_default(&self, table: &Table) -> Outcome<Option<v1::TableEntry>> {
-        let Some(action) = self.switch.default_entry(table.engine)?.action else {
-            return Ok(None);
+        let action = match self.switch.default_entry(table.engine)?.action {
+            Some(action) => encode_entry_action(&self.schema, table, &action),
+            // A default action is always set, even where nobody did: it is the one that does nothing.
+            None => match no_action(&self.schema, table) {
+                Some(action) => action,
+                None => return Ok(None),
+            },
         };
         let note = self.tables.defaults.get(&table.engine).cloned().unwrap_or_default();
         Ok(Some(v1::TableEntry {
             table_id: table.id,
-            action: Some(encode_entry_action(&self.schema, &action)),
+            action: Some(action),
             is_default_action: true,
-            is_const: table.const_default,
+            is_const: table.const_default || table.profile.is_some(),
             metadata: note.metadata,
             controller_metadata: note.controller_metadata,
             ..Default::default()
@@ -242,7 +268,7 @@ impl Target {
     fn show(&self, table: &Table, view: &EntryView, wanted: &v1::TableEntry, now: Micros) -> v1::TableEntry {
         let entry = &view.entry;
         let mut shown = self.show_key(table, view);
-        shown.action = Some(encode_entry_action(&self.schema, &entry.action));
+        shown.action = Some(encode_entry_action(&self.schema, table, &entry.action));
         shown.is_const = view.is_const;
         if wanted.counter_data.is_some() && table.direct_counter {
             shown.counter_data = Some(encode_counter(&view.counter));
@@ -281,11 +307,20 @@ pub(crate) fn encode_idle(target: &Target, idle: &IdleEntry) -> Option<v1::Table
     Some(target.show_key(table, &idle.entry))
 }
 
-fn decode_entry(schema: &Schema, table: &Table, entry: &v1::TableEntry, key: EntryKey) -> Outcome<TableEntry> {
-    let Some(action) = &entry.action else {
-        return Err(Fault::invalid("the entry has no action"));
+/// The entry as the engine takes it. `kept` is the one that is there, where its action and idle timeout are to stay.
+fn decode_entry(
+    schema: &Schema,
+    table: &Table,
+    entry: &v1::TableEntry,
+    key: EntryKey,
+    kept: Option<TableEntry>,
+    dialect: Dialect,
+) -> Outcome<TableEntry> {
+    let action = match (&entry.action, &kept) {
+        (Some(action), _) => decode_entry_action(schema, table, action, dialect)?,
+        (None, Some(kept)) => kept.action.clone(),
+        (None, None) => return Err(Fault::invalid("the entry has no action")),
     };
-    let action = decode_entry_action(schema, table, action)?;
     check_direct(table, entry)?;
     let meter = match (&entry.meter_config, table.direct_meter) {
         (Some(config), Some(meter_type)) => Some(decode_meter(config, meter_type)?),
@@ -301,7 +336,15 @@ fn decode_entry(schema: &Schema, table: &Table, entry: &v1::TableEntry, key: Ent
         Ok(nanos) => Micros((nanos / 1000).max(1)),
         Err(_) => return Err(Fault::invalid(format!("idle timeout {} ns is negative", entry.idle_timeout_ns))),
     };
+    let idle_timeout = kept.map_or(idle_timeout, |kept| kept.idle_timeout);
     Ok(TableEntry { key, action, idle_timeout, meter })
+}
+
+/// The table's `NoAction`, if the P4Info lists it.
+fn no_action(schema: &Schema, table: &Table) -> Option<v1::TableAction> {
+    let is_it = |id: &&u32| schema.actions.get(id).is_some_and(|action| action.name == "NoAction");
+    let action_id = *table.actions.keys().find(is_it)?;
+    Some(v1::TableAction { r#type: Some(ActionType::Action(v1::Action { action_id, params: Vec::new() })) })
 }
 
 /// Direct resources that an entry names must exist.
@@ -316,16 +359,4 @@ fn check_direct(table: &Table, entry: &v1::TableEntry) -> Outcome {
         return Err(Fault::unimplemented("counters per meter colour"));
     }
     Ok(())
-}
-
-/// The filters of a read that are not part of the key.
-#[allow(deprecated)]
-fn filter(entry: &v1::TableEntry, wanted: &v1::TableEntry) -> bool {
-    let action_id = |entry: &v1::TableEntry| match entry.action.as_ref().and_then(|action| action.r#type.as_ref()) {
-        Some(ActionType::Action(action)) => Some(action.action_id),
-        Some(_) | None => None,
-    };
-    action_id(wanted).is_none_or(|id| action_id(entry) == Some(id))
-        && (wanted.metadata.is_empty() || wanted.metadata == entry.metadata)
-        && (wanted.controller_metadata == 0 || wanted.controller_metadata == entry.controller_metadata)
 }

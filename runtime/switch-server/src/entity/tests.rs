@@ -1,5 +1,9 @@
 //! Entities written and read without a socket: round trips, texts, and random requests.
 
+mod batch;
+mod hostile;
+mod sharing;
+
 use proptest::prelude::*;
 use prost::Message;
 use tonic::Code;
@@ -12,6 +16,7 @@ use vouch_p4runtime::p4::v1::update::Type;
 use vouch_p4runtime::p4::v1::{self, p4_data};
 use vouch_switch::{Micros, SwitchConfig};
 
+use crate::dialect::Dialect;
 use crate::pipeline::{Pipeline, Verified};
 
 const P4INFO: &str = include_str!("../../tests/programs/kinds.p4info.txtpb");
@@ -31,8 +36,8 @@ impl Bench {
             p4_device_config: JSON.into(),
             cookie: None,
         };
-        let verified = Verified::check(config, None).unwrap_or_else(|fault| panic!("{}", fault.message));
-        Bench { info, pipeline: verified.realise(SwitchConfig::default()) }
+        let verified = Verified::check(config, None, &[]).unwrap_or_else(|fault| panic!("{}", fault.message));
+        Bench { info, pipeline: verified.realise(SwitchConfig::default(), Dialect::Specification) }
     }
 
     fn table(&self, name: &str) -> u32 {
@@ -214,6 +219,41 @@ fn entries_are_modified_and_deleted_by_their_key() {
     assert_eq!(bench.write(Type::Delete, Kind::TableEntry(nonsense)), missing);
 }
 
+/// Section 9.1.2: without an action the entry does what it did, and is otherwise as it was.
+#[test]
+fn a_modification_without_an_action_keeps_the_entry() {
+    let bench = Bench::new();
+    let entry = v1::TableEntry { metadata: b"mine".to_vec(), idle_timeout_ns: 1_500, ..bench.host(1) };
+    bench.insert(entry.clone()).expect("the entry is valid");
+    let config = v1::MeterConfig { cir: 1, cburst: 1, pir: 2, pburst: 2, eburst: 0 };
+    let key = v1::TableEntry { action: None, ..bench.host(1) };
+    let change = v1::TableEntry { meter_config: Some(config), ..key.clone() };
+    bench.write(Type::Modify, Kind::TableEntry(change)).expect("it is there");
+    let wanted = v1::TableEntry { meter_config: Some(v1::MeterConfig::default()), ..key };
+    assert_eq!(bench.entries(wanted), [v1::TableEntry { meter_config: Some(config), ..entry }]);
+}
+
+/// Section 9.1.6: how entries are selected.
+#[test]
+fn a_read_selects_by_what_it_gives() {
+    let bench = Bench::new();
+    bench.insert(v1::TableEntry { metadata: b"a".to_vec(), ..bench.host(1) }).expect("the entry is valid");
+    bench.insert(v1::TableEntry { metadata: b"b".to_vec(), ..bench.host(2) }).expect("the entry is valid");
+    let table = v1::TableEntry { table_id: bench.table("host"), ..Default::default() };
+    let count = |wanted| bench.entries(wanted).len();
+    assert_eq!(count(v1::TableEntry { metadata: b"a".to_vec(), ..table.clone() }), 1);
+    assert_eq!(count(v1::TableEntry { action: bench.does("host_forward", &[]), ..table.clone() }), 2);
+    assert_eq!(count(v1::TableEntry { action: bench.does("punt", &[]), ..table.clone() }), 0);
+    let refused = |wanted| bench.try_read(Kind::TableEntry(wanted)).expect_err("it is refused");
+    let (code, text) = refused(v1::TableEntry { action: bench.does("forward", &[]), ..table });
+    assert_eq!(code, Code::InvalidArgument);
+    assert!(text.starts_with("table Forward.host: action Forward.forward is not one of the table's"), "{text}");
+    assert_eq!(
+        refused(v1::TableEntry { priority: 1, ..Default::default() }),
+        (Code::InvalidArgument, "a read of all tables cannot select by priority: give a table id".into())
+    );
+}
+
 #[test]
 fn default_entries_are_changed_and_reset() {
     let bench = Bench::new();
@@ -300,112 +340,6 @@ fn arrays_are_written_by_cell_or_as_a_whole() {
     };
     bench.write(Type::Modify, register(&[0, 0, 1, 2])).expect("it fits");
     assert_eq!(bench.read(register(&[])), [register(&[1, 2])]);
-}
-
-#[test]
-fn action_profiles_hold_members_and_groups_that_entries_use() {
-    let bench = Bench::new();
-    let profile = |name| bench.info.action_profile(name).expect("the program has it").id;
-    let member = |profile, member_id, port: u8| {
-        Kind::ActionProfileMember(v1::ActionProfileMember {
-            action_profile_id: profile,
-            member_id,
-            action: Some(bench.action("forward", &[&[port]])),
-        })
-    };
-    let entry = |table: &str, action| {
-        Kind::TableEntry(v1::TableEntry {
-            table_id: bench.table(table),
-            r#match: vec![exact(1, &[1])],
-            action: Some(v1::TableAction { r#type: Some(action) }),
-            ..Default::default()
-        })
-    };
-    let (hops, paths) = (profile("next_hops"), profile("paths"));
-    let uses_member = entry("nexthop", ActionType::ActionProfileMemberId(1));
-    assert_eq!(
-        bench.write(Type::Insert, uses_member.clone()),
-        Err((Code::NotFound, "table Forward.nexthop: no member 1 in the action profile".into()))
-    );
-    bench.write(Type::Insert, member(hops, 1, 2)).expect("the member is valid");
-    bench.write(Type::Insert, uses_member.clone()).expect("the member is there");
-    assert_eq!(bench.read(member(hops, 1, 0)), [member(hops, 1, 2)]);
-    assert_eq!(
-        bench.write(Type::Delete, member(hops, 1, 2)),
-        Err((Code::FailedPrecondition, "action profile Forward.next_hops: member 1 is in use".into()))
-    );
-    assert_eq!(
-        bench.write(Type::Insert, entry("nexthop", ActionType::Action(bench.action("forward", &[&[1]])))),
-        Err((
-            Code::InvalidArgument,
-            "table Forward.nexthop: the table takes members of action profile Forward.next_hops, not actions of its own"
-                .into()
-        ))
-    );
-
-    let group = |weight| {
-        Kind::ActionProfileGroup(v1::ActionProfileGroup {
-            action_profile_id: paths,
-            group_id: 5,
-            members: vec![v1::action_profile_group::Member { member_id: 1, weight, watch_kind: None }],
-            max_size: 4,
-        })
-    };
-    bench.write(Type::Insert, member(paths, 1, 2)).expect("the member is valid");
-    bench.write(Type::Insert, group(1)).expect("the group is valid");
-    bench.write(Type::Modify, group(2)).expect("the group is there");
-    assert_eq!(bench.read(group(0)), [group(2)]);
-    let uses_group = entry("balance", ActionType::ActionProfileGroupId(5));
-    bench.write(Type::Insert, uses_group.clone()).expect("the group is there");
-    assert_eq!(bench.read(uses_group.clone()).len(), 1);
-    let set = v1::ActionProfileActionSet {
-        action_profile_actions: vec![v1::ActionProfileAction {
-            action: Some(bench.action("forward", &[&[3]])),
-            weight: 1,
-            watch_kind: Some(v1::action_profile_action::WatchKind::WatchPort(vec![3])),
-        }],
-        ..Default::default()
-    };
-    let one_shot = entry("balance", ActionType::ActionProfileActionSet(set));
-    bench.write(Type::Modify, one_shot.clone()).expect("a set of its own");
-    assert_eq!(bench.read(uses_group), [one_shot]);
-}
-
-#[test]
-fn replication_entries_read_back_as_written() {
-    let bench = Bench::new();
-    let group = replication(Replication::MulticastGroupEntry(v1::MulticastGroupEntry {
-        multicast_group_id: 7,
-        replicas: vec![replica(1, 1), replica(2, 1), replica(2, 9)],
-        metadata: b"mine".to_vec(),
-    }));
-    let session = replication(Replication::CloneSessionEntry(v1::CloneSessionEntry {
-        session_id: 9,
-        replicas: vec![replica(1, 0)],
-        class_of_service: 2,
-        packet_length_bytes: 100,
-    }));
-    for entry in [group, session] {
-        bench.write(Type::Insert, entry.clone()).expect("the entry is valid");
-        assert_eq!(bench.read(entry.clone()), std::slice::from_ref(&entry));
-        bench.write(Type::Modify, entry.clone()).expect("it is there");
-        bench.write(Type::Delete, entry.clone()).expect("it is there");
-        assert_eq!(bench.read(entry), []);
-    }
-    let twice = v1::MulticastGroupEntry {
-        multicast_group_id: 7,
-        replicas: vec![replica(1, 1), replica(1, 1)],
-        metadata: Vec::new(),
-    };
-    assert_eq!(
-        bench.write(Type::Insert, replication(Replication::MulticastGroupEntry(twice))),
-        Err((Code::InvalidArgument, "multicast group 7: port 1 is given twice with instance 1".into()))
-    );
-    let zero = v1::CloneSessionEntry::default();
-    assert_eq!(
-        bench.write(Type::Insert, replication(Replication::CloneSessionEntry(zero))),
-        Err((Code::InvalidArgument, "clone session 0: clone sessions are 1 to 32767".into()))
-    );
 }
 
 #[test]

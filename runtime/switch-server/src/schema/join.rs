@@ -5,18 +5,29 @@
 use std::collections::BTreeMap;
 
 use vouch_p4runtime::p4::config::v1 as config;
+use vouch_p4runtime::p4::config::v1::action_profile::SelectorSizeSemantics;
 use vouch_p4runtime::p4::config::v1::match_field::{Match, MatchType};
 use vouch_switch::{ActionId, MatchKind, Program, TableInfo};
 
+use super::types::{Layouts, Types};
 use super::*;
+use crate::translation::Translation;
 
 /// What does not fit, one sentence each.
 pub(crate) type Problems = Vec<String>;
 
 impl Schema {
     /// Join the two, or say everything that keeps them apart.
-    pub(crate) fn join(p4info: &config::P4Info, program: &Program, names: Names) -> Result<Schema, Problems> {
-        let mut join = Join { p4info, program, names, schema: Schema::default(), problems: Vec::new() };
+    pub(crate) fn join(
+        p4info: &config::P4Info,
+        program: &Program,
+        layouts: &Layouts,
+        names: Names,
+        given: &[Translation],
+    ) -> Result<Schema, Problems> {
+        let types = Types::new(p4info, given);
+        let schema = Schema { ports: types.ports(), ..Schema::default() };
+        let mut join = Join { p4info, program, layouts, types, names, schema, problems: Vec::new() };
         join.actions();
         join.tables();
         join.profiles();
@@ -50,6 +61,8 @@ impl Names {
 struct Join<'a> {
     p4info: &'a config::P4Info,
     program: &'a Program,
+    layouts: &'a Layouts,
+    types: Types,
     names: Names,
     schema: Schema,
     problems: Problems,
@@ -90,7 +103,9 @@ impl Join<'_> {
             let params = action.params.iter().map(|param| Param {
                 id: param.id,
                 name: param.name.clone(),
+                // Of a translated one the program says it.
                 bits: param.bitwidth.max(0) as u32,
+                translator: self.types.translator(param.type_name.as_ref()),
             });
             let joined = Action { name: name.into(), params: params.collect() };
             Self::place(&mut self.problems, &mut self.schema.actions, "action", id, name, joined);
@@ -152,8 +167,10 @@ impl Join<'_> {
         let mut fields = Vec::new();
         for (field, key) in table.match_fields.iter().zip(&info.key) {
             let place = format!("table {table_name}, field {}", field.name);
-            let Some(joined) = self.field(&place, field) else { continue };
-            // A field that the controller sees in another width than the program is a translated one.
+            let Some(mut joined) = self.field(&place, field) else { continue };
+            if joined.translator.is_some() {
+                joined.bits = key.bits;
+            }
             if joined.bits != key.bits {
                 self.problem(format!(
                     "{place}: {} bits in the P4Info and {} in the program ({})",
@@ -194,11 +211,12 @@ impl Join<'_> {
             self.problem(format!("{place}: match kind {:?} is not supported", field.r#match));
             return None;
         };
-        if field.bitwidth <= 0 {
-            self.problem(format!("{place}: it has no width; translated types are not supported"));
+        let translator = self.types.translator(field.type_name.as_ref());
+        if field.bitwidth <= 0 && translator.is_none() {
+            self.problem(format!("{place}: it has neither a width nor a translated type"));
             return None;
         }
-        Some(Field { id: field.id, name: field.name.clone(), bits: field.bitwidth as u32, kind })
+        Some(Field { id: field.id, name: field.name.clone(), bits: field.bitwidth.max(0) as u32, kind, translator })
     }
 
     fn table_actions(
@@ -236,9 +254,14 @@ impl Join<'_> {
     }
 
     fn check_params(&mut self, id: u32, engine: ActionId) {
-        let (Some(action), Some(info)) = (self.schema.actions.get(&id), self.program.action_info(engine)) else {
+        let (Some(action), Some(info)) = (self.schema.actions.get_mut(&id), self.program.action_info(engine)) else {
             return;
         };
+        for (param, known) in action.params.iter_mut().zip(&info.params) {
+            if param.translator.is_some() {
+                param.bits = known.bits;
+            }
+        }
         let ours: Vec<u32> = action.params.iter().map(|param| param.bits).collect();
         let theirs: Vec<u32> = info.params.iter().map(|param| param.bits).collect();
         if ours != theirs {
@@ -273,7 +296,8 @@ impl Join<'_> {
                 continue;
             };
             let tables = profile.table_ids.iter().filter_map(|table| self.schema.tables.get(table));
-            let referenced = tables.flat_map(|table| table.actions.keys().copied());
+            let in_entries = |(id, action): (&u32, &TableAction)| action.in_entries.then_some(*id);
+            let referenced = tables.flat_map(|table| table.actions.iter().filter_map(in_entries));
             let mut actions = BTreeMap::new();
             for action in referenced {
                 let name = self.schema.actions.get(&action).map(|action| action.name.as_str());
@@ -292,6 +316,13 @@ impl Join<'_> {
                 actions,
                 with_selector: profile.with_selector,
                 max_group_size: profile.max_group_size.max(0) as u32,
+                group_size: match profile.selector_size_semantics {
+                    Some(SelectorSizeSemantics::SumOfMembers(semantics)) => {
+                        GroupSize::Members { max_weight: semantics.max_member_weight.max(0) as u32 }
+                    }
+                    Some(SelectorSizeSemantics::SumOfWeights(_)) | None => GroupSize::Weights,
+                },
+                weights_disallowed: profile.weights_disallowed,
             };
             Self::place(&mut self.problems, &mut self.schema.profiles, "action profile", id, name, joined);
         }
@@ -338,7 +369,10 @@ impl Join<'_> {
                 .and_then(|engine| Some((engine, self.program.register_info(engine)?)))
             {
                 Some((engine, info)) => {
-                    let joined = Register { name: name.into(), engine, size: info.size, bits: info.bits };
+                    let spec = register.type_spec.as_ref();
+                    let shape = Shape::of(spec, self.p4info, &self.types, 1).unwrap_or(Shape::plain(1));
+                    let size = smaller(i64::from(register.size), info.size);
+                    let joined = Register { name: name.into(), engine, size, bits: info.bits, shape };
                     Self::place(&mut self.problems, &mut self.schema.registers, "register", id, name, joined);
                 }
                 None => self.problem(format!("register {name} of the P4Info is not in the program")),
@@ -352,9 +386,9 @@ impl Join<'_> {
             match self.find(name, Program::digest).and_then(|engine| Some((engine, self.program.digest_info(engine)?)))
             {
                 Some((engine, info)) => {
-                    let spec = digest.type_spec.as_ref().and_then(|spec| spec.type_spec.as_ref());
-                    let is_scalar = matches!(spec, Some(config::p4_data_type_spec::TypeSpec::Bitstring(_)));
-                    let joined = Digest { name: name.into(), engine, fields: info.fields.clone(), is_scalar };
+                    let (spec, count) = (digest.type_spec.as_ref(), info.fields.len());
+                    let shape = Shape::of(spec, self.p4info, &self.types, count).unwrap_or(Shape::plain(count));
+                    let joined = Digest { name: name.into(), engine, fields: info.fields.clone(), shape };
                     Self::place(&mut self.problems, &mut self.schema.digests, "digest", id, name, joined);
                 }
                 None => {
@@ -377,9 +411,13 @@ impl Join<'_> {
             };
             let place = format!("value set {name}");
             let fields: Vec<Field> = set.r#match.iter().filter_map(|field| self.field(&place, field)).collect();
-            let bits: u32 = fields.iter().map(|field| field.bits).sum();
+            if fields.iter().any(|field| field.translator.is_some()) {
+                self.problem(format!("{place}: its members are of a translated type, which value sets do not have"));
+                continue;
+            }
+            let bits: u64 = fields.iter().map(|field| u64::from(field.bits)).sum();
             // p4c's P4Info for Tofino names a value set and leaves its fields out: then nobody can write members of it.
-            if !fields.is_empty() && bits != info.bits {
+            if !fields.is_empty() && bits != u64::from(info.bits) {
                 self.problem(format!("{place}: {bits} bits in the P4Info and {} in the program", info.bits));
             }
             let joined = ValueSet { name: name.into(), engine, fields };
@@ -392,13 +430,19 @@ impl Join<'_> {
             let (_, name) = named(header.preamble.as_ref());
             let mut fields = Vec::new();
             let mut offset = 0u32;
-            for field in &header.metadata {
-                if field.bitwidth <= 0 || field.bitwidth > 4096 {
-                    self.problem(format!("{name}.{} has no width; translated types are not supported", field.name));
+            let layout = self.layouts.of(&header.metadata);
+            for (position, field) in header.metadata.iter().enumerate() {
+                let translator = self.types.translator(field.type_name.as_ref());
+                // The P4Info has the width on the wire, the program the one in the header.
+                let bits = match (&translator, &layout) {
+                    (Some(_), Some(widths)) => widths.get(position).copied().unwrap_or(0),
+                    (Some(_), None) | (None, _) => u32::try_from(field.bitwidth).unwrap_or(0),
+                };
+                if bits == 0 || bits > 4096 {
+                    self.problem(format!("{name}.{} has neither a width nor a translated type", field.name));
                     continue;
                 }
-                let bits = field.bitwidth as u32;
-                fields.push(PacketField { id: field.id, name: field.name.clone(), bits, offset });
+                fields.push(PacketField { id: field.id, name: field.name.clone(), bits, offset, translator });
                 offset += bits;
             }
             if !offset.is_multiple_of(8) {

@@ -3,16 +3,22 @@
 //! Made once per pipeline by [`Schema::join`]; afterwards no request needs a name. A lookup that fails answers with a fault
 //! that lists what there is.
 
+mod data;
 mod join;
+mod types;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use vouch_p4runtime::p4::config::v1 as config;
 use vouch_switch::{ActionId, CounterId, DigestId, MeterId, ProfileId, RegisterId, TableId, ValueSetId};
 
 use crate::fault::{Fault, Outcome, choices};
+use crate::translation::Translator;
 
+pub(crate) use data::Shape;
 pub(crate) use join::Names;
+pub(crate) use types::Layouts;
 
 /// What a pipeline offers to its controller.
 #[derive(Debug, Default)]
@@ -25,6 +31,8 @@ pub(crate) struct Schema {
     pub(crate) registers: BTreeMap<u32, Register>,
     pub(crate) digests: BTreeMap<u32, Digest>,
     pub(crate) value_sets: BTreeMap<u32, ValueSet>,
+    /// How ports are spelled, if not as numbers.
+    pub(crate) ports: Option<Arc<Translator>>,
     pub(crate) packet_in: Option<PacketHeader>,
     pub(crate) packet_out: Option<PacketHeader>,
     /// P4Info table id by the engine's.
@@ -59,6 +67,7 @@ pub(crate) struct Field {
     pub(crate) name: String,
     pub(crate) bits: u32,
     pub(crate) kind: FieldKind,
+    pub(crate) translator: Option<Arc<Translator>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +97,7 @@ pub(crate) struct Param {
     pub(crate) id: u32,
     pub(crate) name: String,
     pub(crate) bits: u32,
+    pub(crate) translator: Option<Arc<Translator>>,
 }
 
 #[derive(Debug)]
@@ -98,6 +108,18 @@ pub(crate) struct Profile {
     pub(crate) with_selector: bool,
     /// Largest group, 0 for no limit.
     pub(crate) max_group_size: u32,
+    pub(crate) group_size: GroupSize,
+    /// The switch chooses how often each member of a group is taken.
+    pub(crate) weights_disallowed: bool,
+}
+
+/// What the size of a group is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GroupSize {
+    /// The sum of its members' weights.
+    Weights,
+    /// The number of its members, each with a weight up to this one; 0 for no limit.
+    Members { max_weight: u32 },
 }
 
 /// An array of counters or meters.
@@ -118,6 +140,7 @@ pub(crate) struct Register {
     pub(crate) engine: RegisterId,
     pub(crate) size: u64,
     pub(crate) bits: u32,
+    pub(crate) shape: Shape,
 }
 
 #[derive(Debug)]
@@ -126,8 +149,7 @@ pub(crate) struct Digest {
     pub(crate) engine: DigestId,
     /// Widths of its fields.
     pub(crate) fields: Vec<u32>,
-    /// One plain bit string rather than a structure.
-    pub(crate) is_scalar: bool,
+    pub(crate) shape: Shape,
 }
 
 #[derive(Debug)]
@@ -151,6 +173,7 @@ pub(crate) struct PacketField {
     pub(crate) id: u32,
     pub(crate) name: String,
     pub(crate) bits: u32,
+    pub(crate) translator: Option<Arc<Translator>>,
     /// Bits before it in the header.
     pub(crate) offset: u32,
 }

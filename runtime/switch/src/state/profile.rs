@@ -69,6 +69,10 @@ impl Profile {
         Ok(())
     }
 
+    pub(crate) fn written_member(&self, id: MemberId) -> Option<ActionCall> {
+        self.members.get(&id).map(|member| member.written.clone())
+    }
+
     pub(crate) fn members(&self) -> Vec<(MemberId, ActionCall)> {
         self.members.iter().map(|(id, member)| (*id, member.written.clone())).collect()
     }
@@ -116,6 +120,10 @@ impl Profile {
             self.hold(&group.written, false);
         }
         Ok(())
+    }
+
+    pub(crate) fn written_group(&self, id: ActionGroupId) -> Option<ActionGroup> {
+        self.groups.get(&id).map(|group| group.written.clone())
     }
 
     pub(crate) fn groups(&self) -> Vec<(ActionGroupId, ActionGroup)> {

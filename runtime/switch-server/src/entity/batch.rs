@@ -1,0 +1,57 @@
+//! Batches of updates, and what happens to the others where one fails (specification 12.2).
+
+use std::borrow::Cow;
+
+use vouch_p4runtime::p4::v1;
+use vouch_switch::Micros;
+
+use super::Target;
+use super::undo::Undo;
+use crate::fault::{Fault, Outcome};
+
+impl Target {
+    /// CONTINUE_ON_ERROR: try each update, in order. `admit` may refuse an update or put another in its place.
+    pub(crate) fn write_each<'a>(
+        &mut self,
+        updates: &'a [v1::Update],
+        admit: impl Fn(&'a v1::Update) -> Outcome<Cow<'a, v1::Update>>,
+        now: Micros,
+    ) -> Vec<Outcome> {
+        updates.iter().map(|update| self.write(admit(update)?.as_ref(), now)).collect()
+    }
+
+    /// ROLLBACK_ON_ERROR and DATAPLANE_ATOMIC: apply updates in order until one fails, and then take back those before it.
+    pub(crate) fn write_all_or_none<'a>(
+        &mut self,
+        updates: &'a [v1::Update],
+        admit: impl Fn(&'a v1::Update) -> Outcome<Cow<'a, v1::Update>>,
+        now: Micros,
+    ) -> Vec<Outcome> {
+        let mut undo = Undo::default();
+        for (failed, update) in updates.iter().enumerate() {
+            let tried = admit(update).and_then(|update| {
+                let before = self.remember(&update, &undo);
+                self.write(&update, now)?;
+                Ok(before)
+            });
+            match tried {
+                Ok(before) => undo.push(before),
+                Err(fault) => {
+                    self.take_back(undo, now);
+                    return outcomes(updates.len(), failed, fault);
+                }
+            }
+        }
+        vec![Ok(()); updates.len()]
+    }
+}
+
+/// What each update of a batch is told of which one has failed. The numbers start at 1, for people.
+fn outcomes(count: usize, failed: usize, fault: Fault) -> Vec<Outcome> {
+    let outcome = |position: usize| match position.cmp(&failed) {
+        std::cmp::Ordering::Less => Err(Fault::aborted(format!("taken back, because update {} failed", failed + 1))),
+        std::cmp::Ordering::Equal => Err(fault.clone()),
+        std::cmp::Ordering::Greater => Err(Fault::aborted(format!("not tried, because update {} failed", failed + 1))),
+    };
+    (0..count).map(outcome).collect()
+}

@@ -1,0 +1,147 @@
+//! Atomic batches (specification 12.2): all or nothing, whatever the updates are.
+
+use std::borrow::Cow;
+
+use super::*;
+
+fn update(operation: Type, kind: Kind) -> v1::Update {
+    v1::Update { r#type: operation as i32, entity: Some(v1::Entity { entity: Some(kind) }) }
+}
+
+fn all_or_none(bench: &Bench, updates: &[v1::Update]) -> bool {
+    let admit = |update| Ok(Cow::Borrowed(update));
+    let outcomes = bench.pipeline.target_mut().write_all_or_none(updates, admit, Micros(0));
+    outcomes.iter().all(Result::is_ok)
+}
+
+/// An update that always fails.
+fn mistake() -> v1::Update {
+    v1::Update { r#type: Type::Insert as i32, entity: None }
+}
+
+/// Something of every kind, with values that are not the initial ones.
+fn furnish(bench: &Bench) {
+    for update in valid_updates(bench).iter().filter(|update| update.r#type != Type::Delete as i32) {
+        let _ = bench.pipeline.target_mut().write(update, Micros(0));
+    }
+    // Entries that refer to members and come before them in that list.
+    for update in valid_updates(bench).iter().filter(|update| update.r#type == Type::Insert as i32) {
+        let _ = bench.pipeline.target_mut().write(update, Micros(0));
+    }
+}
+
+#[test]
+fn every_kind_of_update_is_taken_back() {
+    let bench = Bench::new();
+    furnish(&bench);
+    let full = bench.everything();
+    for one in valid_updates(&bench) {
+        assert!(!all_or_none(&bench, &[one, mistake()]));
+        assert_eq!(bench.everything(), full);
+    }
+    let empty = Bench::new();
+    let before = empty.everything();
+    for one in valid_updates(&empty) {
+        assert!(!all_or_none(&empty, &[one, mistake()]));
+        assert_eq!(empty.everything(), before);
+    }
+}
+
+#[test]
+fn defaults_direct_resources_and_whole_arrays_are_taken_back() {
+    let bench = Bench::new();
+    furnish(&bench);
+    let before = bench.everything();
+    let default = v1::TableEntry {
+        table_id: bench.table("host"),
+        is_default_action: true,
+        action: bench.does("punt", &[&[3]]),
+        metadata: b"mine".to_vec(),
+        ..Default::default()
+    };
+    let key = v1::TableEntry { action: None, ..bench.host(1) };
+    let counter_id = bench.info.counter("by_port").expect("the program has it").id;
+    let counter = |index, packet_count| {
+        let data = Some(v1::CounterData { packet_count, byte_count: 0 });
+        Kind::CounterEntry(v1::CounterEntry { counter_id, index, data })
+    };
+    let config = v1::MeterConfig { cir: 10, cburst: 1, pir: 20, pburst: 2, eburst: 0 };
+    let updates = [
+        update(Type::Modify, Kind::TableEntry(default)),
+        update(
+            Type::Modify,
+            Kind::DirectCounterEntry(v1::DirectCounterEntry {
+                table_entry: Some(key.clone()),
+                data: Some(v1::CounterData { packet_count: 5, byte_count: 5 }),
+            }),
+        ),
+        update(
+            Type::Modify,
+            Kind::DirectMeterEntry(v1::DirectMeterEntry {
+                table_entry: Some(key),
+                config: Some(config),
+                counter_data: None,
+            }),
+        ),
+        update(Type::Modify, counter(Some(v1::Index { index: 3 }), 9)),
+        update(Type::Modify, counter(None, 8)),
+        update(Type::Modify, counter(None, 7)),
+        mistake(),
+    ];
+    assert!(!all_or_none(&bench, &updates));
+    assert_eq!(bench.everything(), before);
+    assert!(all_or_none(&bench, &updates[..6]));
+    assert_ne!(bench.everything(), before);
+}
+
+/// An entry that matches everything has no match on the wire, as a read of all entries has none.
+#[test]
+fn the_entry_without_a_match_is_taken_back_and_no_other() {
+    let bench = Bench::new();
+    bench.insert(bench.acl(vec![optional(&[5])])).expect("the entry is valid");
+    bench.insert(bench.acl(vec![])).expect("the entry is valid");
+    let before = bench.everything();
+    let updates = [update(Type::Delete, Kind::TableEntry(bench.acl(vec![]))), mistake()];
+    assert!(!all_or_none(&bench, &updates));
+    assert_eq!(bench.everything(), before);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Random batches, some updates damaged: applied they leave what single writes would, refused they leave nothing.
+    #[test]
+    fn random_batches_are_never_half_applied(
+        batches in prop::collection::vec(
+            prop::collection::vec(
+                (any::<prop::sample::Index>(), prop::option::weighted(0.1, (any::<prop::sample::Index>(), any::<u8>()))),
+                1..12,
+            ),
+            1..8,
+        )
+    ) {
+        let (bench, one_by_one) = (Bench::new(), Bench::new());
+        let valid = valid_updates(&bench);
+        for batch in batches {
+            let damaged = |(which, damage): &(prop::sample::Index, Option<(prop::sample::Index, u8)>)| {
+                let mut bytes = which.get(&valid).encode_to_vec();
+                if let Some((at, byte)) = damage {
+                    let at = at.index(bytes.len());
+                    bytes[at] = *byte;
+                }
+                v1::Update::decode(bytes.as_slice()).ok()
+            };
+            let updates: Vec<v1::Update> = batch.iter().filter_map(damaged).collect();
+            let before = bench.everything();
+            if all_or_none(&bench, &updates) {
+                for update in &updates {
+                    let outcome = one_by_one.pipeline.target_mut().write(update, Micros(0));
+                    prop_assert!(outcome.is_ok(), "{:?}", outcome);
+                }
+            } else {
+                prop_assert_eq!(bench.everything(), before);
+            }
+            prop_assert_eq!(bench.everything(), one_by_one.everything());
+        }
+    }
+}

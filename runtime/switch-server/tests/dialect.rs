@@ -1,0 +1,90 @@
+//! A switch in the place of a BMv2: what PI does otherwise than the specification says, and a client could count on.
+
+mod common;
+
+use common::Bench;
+use tonic::Code;
+use vouch_p4runtime::p4::v1::entity::Entity as Kind;
+use vouch_p4runtime::p4::v1::set_forwarding_pipeline_config_request::Action;
+use vouch_p4runtime::p4::v1::stream_message_request::Update as Outgoing;
+use vouch_p4runtime::p4::v1::update::Type;
+use vouch_p4runtime::p4::v1::write_request::Atomicity;
+use vouch_p4runtime::p4::v1::*;
+use vouch_switch_server::SwitchServer;
+
+async fn bmv2() -> Bench {
+    Bench::start_as(SwitchServer::builder().bmv2_compat(true)).await
+}
+
+async fn running() -> (Bench, common::Controller) {
+    let bench = bmv2().await;
+    let mut controller = bench.primary().await;
+    controller.set_pipeline(Action::VerifyAndCommit, Some(bench.config())).await.expect("the pipeline is valid");
+    (bench, controller)
+}
+
+#[tokio::test]
+async fn a_backup_becomes_primary_when_the_primary_leaves() {
+    let bench = bmv2().await;
+    let (mut first, mut second) = (bench.controller().await, bench.controller().await);
+    assert_eq!(first.arbitrate(Some(2)).await, (Code::Ok as i32, 2));
+    assert_eq!(second.arbitrate(Some(1)).await, (Code::AlreadyExists as i32, 2));
+    first.outgoing = None;
+    assert_eq!(second.standing().await, (Code::Ok as i32, 1));
+}
+
+#[tokio::test]
+async fn a_pipeline_that_is_not_there_is_an_error() {
+    let bench = bmv2().await;
+    let mut controller = bench.primary().await;
+    let request = GetForwardingPipelineConfigRequest { device_id: 1, ..Default::default() };
+    let refused = controller.client.get_forwarding_pipeline_config(request).await.expect_err("there is none");
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().starts_with("No forwarding pipeline config set for this device"), "{refused}");
+}
+
+#[tokio::test]
+async fn batches_are_not_atomic() {
+    let (bench, mut controller) = running().await;
+    let entity = Some(Entity { entity: Some(Kind::TableEntry(bench.entry("host", 1, "host_forward", &[&[2]]))) });
+    let request = WriteRequest {
+        device_id: 1,
+        election_id: controller.election_id,
+        updates: vec![Update { r#type: Type::Insert as i32, entity }],
+        atomicity: Atomicity::RollbackOnError as i32,
+        ..Default::default()
+    };
+    let refused = controller.client.write(request).await.expect_err("it is not supported");
+    assert_eq!(
+        (refused.code(), refused.message()),
+        (Code::Unimplemented, "atomicity ROLLBACK_ON_ERROR is not supported: use CONTINUE_ON_ERROR")
+    );
+}
+
+#[tokio::test]
+async fn a_read_fails_with_the_code_of_its_first_mistake_or_comes_at_once() {
+    let (bench, mut controller) = running().await;
+    let unknown = Kind::TableEntry(TableEntry { table_id: 0x0200_0001, ..Default::default() });
+    let refused = controller.read(vec![unknown]).await.expect_err("no such table");
+    assert_eq!(refused.code(), Code::NotFound);
+
+    let table_id = bench.info.table("acl").expect("the program has it").id;
+    let entry = |priority| {
+        let action = bench.action("drop", &[]);
+        Kind::TableEntry(TableEntry { table_id, priority, action, metadata: vec![7; 20_000], ..Default::default() })
+    };
+    controller.write(Type::Insert, (1..=60).map(entry).collect()).await.expect("the entries are valid");
+    let entities = vec![Entity { entity: Some(Kind::TableEntry(TableEntry { table_id, ..Default::default() })) }];
+    let request = ReadRequest { device_id: 1, entities, ..Default::default() };
+    let mut stream = controller.client.read(request).await.expect("a read").into_inner();
+    let message = stream.message().await.expect("a message").expect("one");
+    assert_eq!(message.entities.len(), 60);
+}
+
+#[tokio::test]
+async fn a_packet_out_without_metadata_has_zeros() {
+    let (bench, controller) = running().await;
+    let frame = common::frame(1, 9, 1);
+    controller.say(Outgoing::Packet(PacketOut { payload: frame.into(), metadata: Vec::new() })).await;
+    common::until(|| bench.switch.counters().packet_outs == 1).await;
+}
