@@ -2,6 +2,9 @@
 //!
 //! The loader makes it, the executor only reads it. Every index in here was checked when it was made.
 
+use crate::bits::Piece;
+use crate::expr::condition::Condition;
+use crate::expr::word::WordId;
 use crate::expr::{Expr, HeaderRef, NodeId, UnionRef};
 use crate::hash::Algorithm;
 use core::ops::Range;
@@ -31,9 +34,14 @@ impl Field {
         self.slot as usize..self.slot as usize + self.limbs()
     }
 
+    /// One limb that is stored as it is, cut to its width.
+    pub(crate) fn is_word(&self) -> bool {
+        self.bits <= 64 && !self.saturating && !self.variable
+    }
+
     /// One limb, plain: the common case that needs no care.
     pub(crate) fn is_plain(&self) -> bool {
-        self.bits <= 64 && !self.signed && !self.saturating && !self.variable
+        self.is_word() && !self.signed
     }
 }
 
@@ -44,6 +52,8 @@ pub(crate) struct Header {
     pub(crate) kind: u32,
     pub(crate) metadata: bool,
     pub(crate) fields: Vec<Field>,
+    /// How to extract it; empty where that takes the general way.
+    pub(crate) pieces: Vec<Piece>,
     /// All its limbs, lengths of variable fields included.
     pub(crate) slots: Range<u32>,
     /// Width without variable fields.
@@ -98,6 +108,7 @@ pub(crate) enum Op {
     SetConst { slot: u32, value: u64 },
     SetField { slot: u32, from: u32, mask: u64 },
     SetParam { slot: u32, param: u32, mask: u64 },
+    SetWord { slot: u32, word: WordId, mask: u64 },
     Assign { place: Place, value: Expr },
     AssignVariable { to: Field, from: Field },
     AssignHeader { to: HeaderRef, from: HeaderRef },
@@ -109,7 +120,7 @@ pub(crate) enum Op {
     Push { stack: StackRef, count: Expr },
     Pop { stack: StackRef, count: Expr },
     Jump(u32),
-    JumpIfZero { condition: Expr, to: u32 },
+    JumpIfZero { condition: Condition, to: u32 },
     Exit,
     Assert(Expr),
     MarkToDrop { egress_spec: Field, multicast_group: Option<Field> },
@@ -200,7 +211,7 @@ pub(crate) struct Parser {
 #[derive(Clone, Debug)]
 pub(crate) enum Node {
     Table(u32),
-    If { condition: Expr, yes: u32, no: u32 },
+    If { condition: Condition, yes: u32, no: u32 },
     Call { action: u32, next: u32 },
 }
 

@@ -76,7 +76,7 @@ impl Switch {
         let tables = self.read();
         let (program, code) = (&*self.program, &self.program.code);
         let (arrays, config) = (&self.arrays, &self.config);
-        Run { program, code, tables: &tables, arrays, config, now, scratch, output, steps: 0 }.frame(port, frame);
+        Run { program, code, tables: &tables, arrays, config, now, scratch, output, frame, steps: 0 }.run(port);
     }
 
     /// A poisoned lock means that a control call panicked; forwarding goes on with what is there.

@@ -2,7 +2,7 @@
 
 use super::Run;
 use crate::code::{Field, NONE, Op, Place, StackRef};
-use crate::expr::{Expr, HeaderRef, Value, store};
+use crate::expr::{Expr, HeaderRef, Value, store, word};
 use crate::packet::Phv;
 use crate::trace::TraceEvent;
 
@@ -18,6 +18,9 @@ impl<'a> Run<'a> {
                 Op::SetConst { slot, value } => phv.slots[*slot as usize] = *value,
                 Op::SetField { slot, from, mask } => phv.slots[*slot as usize] = phv.slots[*from as usize] & mask,
                 Op::SetParam { slot, param, mask } => phv.slots[*slot as usize] = params[*param as usize] & mask,
+                Op::SetWord { slot, word, mask } => {
+                    phv.slots[*slot as usize] = word::eval(&code.exprs.words, *word, phv, params) & mask;
+                }
                 Op::Jump(to) => {
                     if !self.step(phv) {
                         return;
@@ -25,7 +28,7 @@ impl<'a> Run<'a> {
                     at = *to as usize;
                 }
                 Op::JumpIfZero { condition, to } => {
-                    if !self.env(phv, params).is_true(*condition) {
+                    if !self.env(phv, params).holds(*condition) {
                         if !self.step(phv) {
                             return;
                         }
@@ -43,6 +46,9 @@ impl<'a> Run<'a> {
             Op::SetConst { slot, value } => phv.slots[*slot as usize] = *value,
             Op::SetField { slot, from, mask } => phv.slots[*slot as usize] = phv.slots[*from as usize] & mask,
             Op::SetParam { slot, param, mask } => phv.slots[*slot as usize] = params[*param as usize] & mask,
+            Op::SetWord { slot, word, mask } => {
+                phv.slots[*slot as usize] = word::eval(&self.code.exprs.words, *word, phv, params) & mask;
+            }
             Op::Assign { place, value } => self.assign(*place, *value, params, phv),
             Op::AssignVariable { to, from } => self.assign_variable(*to, *from, phv),
             Op::AssignHeader { to, from } => {

@@ -19,7 +19,7 @@ impl<'a> Run<'a> {
             node = match &code.nodes[node as usize] {
                 Node::Table(table) => self.apply(*table, phv),
                 Node::If { condition, yes, no } => {
-                    let result = self.env(phv, &[]).is_true(*condition);
+                    let result = self.env(phv, &[]).holds(*condition);
                     self.trace(|| TraceEvent::Condition { result });
                     if result { *yes } else { *no }
                 }

@@ -1,7 +1,7 @@
 //! Calculations, checksums, and putting the packet together again.
 
 use super::{MAX_FRAME, Run};
-use crate::bits::{put_bits, put_wide};
+use crate::bits::Writer;
 use crate::code::{Calculation, Field, Input, NONE};
 use crate::expr::{Value, store};
 use crate::ids::Port;
@@ -13,31 +13,29 @@ impl<'a> Run<'a> {
     pub(super) fn calculate(&mut self, calculation: &Calculation, phv: &Phv) -> u64 {
         let mut bytes = core::mem::take(&mut self.scratch.bytes);
         bytes.clear();
-        let mut bits = 0;
         let mut with_payload = false;
+        let mut writer = Writer::new(&mut bytes);
         for input in &calculation.input {
             match input {
                 Input::Field { field, header } => {
                     if *header == NONE || phv.valid[*header as usize] {
-                        append_field(&mut bytes, &mut bits, *field, phv);
+                        put(&mut writer, *field, phv);
                     }
                 }
-                Input::Const { value, bits: width } => {
-                    let limbs = [*value as u64, (*value >> 64) as u64];
-                    append(&mut bytes, &mut bits, *width, &limbs);
-                }
+                Input::Const { value, bits } => writer.put_wide(&[*value as u64, (*value >> 64) as u64], *bits),
                 Input::Header(header) => {
                     if phv.valid[*header as usize] {
                         for field in &self.code.headers[*header as usize].fields {
-                            append_field(&mut bytes, &mut bits, *field, phv);
+                            put(&mut writer, *field, phv);
                         }
                     }
                 }
                 Input::Payload => with_payload = true,
             }
         }
+        writer.finish();
         if with_payload {
-            bytes.extend_from_slice(&self.scratch.buffers[phv.meta.buffer][phv.meta.payload..]);
+            bytes.extend_from_slice(Self::payload(self.frame, &self.scratch.buffers, &phv.meta));
         }
         let hash = calculation.algorithm.compute(&bytes);
         self.scratch.bytes = bytes;
@@ -76,48 +74,43 @@ impl<'a> Run<'a> {
         for op in &code.deparser_ops {
             self.op(op, &[], phv);
         }
-        let mut bytes = core::mem::take(&mut self.scratch.bytes);
-        bytes.clear();
+        let start = self.output.bytes.len();
         for index in &code.deparser {
             if !phv.valid[*index as usize] {
                 continue;
             }
             let header = &code.headers[*index as usize];
-            let mut offset = bytes.len() * 8;
-            bytes.resize(bytes.len() + self.header_bytes(*index, phv) as usize, 0);
+            let mut writer = Writer::new(&mut self.output.bytes);
             for field in &header.fields {
-                let width = if field.variable { phv.slots[field.slot as usize - 1] as u32 } else { field.bits };
-                if width <= 64 {
-                    put_bits(&mut bytes, offset, width, phv.slots[field.slot as usize]);
-                } else {
-                    put_wide(&mut bytes, offset, width, &phv.slots[field.range()]);
-                }
-                offset += width as usize;
+                put(&mut writer, *field, phv);
             }
+            writer.finish();
             self.trace(|| TraceEvent::Emitted { header: header.name.clone() });
         }
-        bytes.extend_from_slice(&self.scratch.buffers[phv.meta.buffer][phv.meta.payload..]);
-        bytes.truncate(phv.meta.limit as usize);
-        self.scratch.bytes = bytes;
-        let length = self.scratch.bytes.len();
+        let payload = Self::payload(self.frame, &self.scratch.buffers, &phv.meta);
+        self.output.bytes.extend_from_slice(payload);
+        self.output.bytes.truncate(start.saturating_add(phv.meta.limit as usize));
+        let length = self.output.bytes.len() - start;
         if length > MAX_FRAME {
             self.output.drops.oversized += 1;
         } else if phv.meta.recirculate != 0 {
-            self.recirculate(phv);
+            self.recirculate(phv, start);
         } else {
             self.trace(|| TraceEvent::Sent { port, length });
-            self.output.push_frame(port, &self.scratch.bytes);
+            return self.output.end_frame(port, start);
         }
+        self.output.bytes.truncate(start);
     }
 }
 
-fn append_field(bytes: &mut Vec<u8>, bits: &mut usize, field: Field, phv: &Phv) {
-    let width = if field.variable { phv.slots[field.slot as usize - 1] as u32 } else { field.bits };
-    append(bytes, bits, width, &phv.slots[field.range()]);
-}
-
-fn append(bytes: &mut Vec<u8>, bits: &mut usize, width: u32, value: &[u64]) {
-    bytes.resize((*bits + width as usize).div_ceil(8), 0);
-    put_wide(bytes, *bits, width, value);
-    *bits += width as usize;
+/// Appends a field at its present width.
+#[inline]
+fn put(writer: &mut Writer<'_>, field: Field, phv: &Phv) {
+    if field.variable {
+        writer.put_wide(&phv.slots[field.range()], phv.slots[field.slot as usize - 1] as u32);
+    } else if field.bits <= 64 {
+        writer.put(phv.slots[field.slot as usize], field.bits);
+    } else {
+        writer.put_wide(&phv.slots[field.range()], field.bits);
+    }
 }

@@ -11,6 +11,7 @@ mod parser;
 
 use std::collections::VecDeque;
 
+use crate::bits::mask64;
 use crate::code::{Code, Field, ListMember};
 use crate::expr::{Env, Value, store};
 use crate::ids::{DigestId, Micros, Port};
@@ -59,7 +60,7 @@ pub(crate) struct Scratch {
     pool: Vec<Phv>,
     ingress: VecDeque<Phv>,
     egress: VecDeque<(Port, Phv)>,
-    /// Frames as they entered a pass; the first is the one that came in.
+    /// Frames as they entered a later pass. The one that came in stays where it is: it is buffer 0, and these follow.
     buffers: Vec<Vec<u8>>,
     used: usize,
     jobs: u32,
@@ -92,22 +93,23 @@ pub(crate) struct Run<'a> {
     pub(crate) now: Micros,
     pub(crate) scratch: &'a mut Scratch,
     pub(crate) output: &'a mut Output,
+    /// The frame that came in.
+    pub(crate) frame: &'a [u8],
     pub(crate) steps: u32,
 }
 
 impl<'a> Run<'a> {
     /// Takes a frame in and follows all it becomes.
-    pub(crate) fn frame(&mut self, port: Port, frame: &[u8]) {
-        if frame.len() > MAX_FRAME {
+    pub(crate) fn run(&mut self, port: Port) {
+        if self.frame.len() > MAX_FRAME {
             self.output.drops.oversized += 1;
             return;
         }
         self.scratch.jobs = 0;
         self.scratch.used = 0;
-        let buffer = self.buffer(frame);
         let mut phv = self.blank();
-        let length = frame.len() as u32;
-        phv.meta = Meta { buffer, port, ingress_length: length, length, limit: u32::MAX, ..Meta::default() };
+        let length = self.frame.len() as u32;
+        phv.meta = Meta { port, ingress_length: length, length, limit: u32::MAX, ..Meta::default() };
         let intrinsic = &self.program.code.intrinsic;
         set(&mut phv, intrinsic.ingress_port, u64::from(port));
         set(&mut phv, intrinsic.packet_length, u64::from(length));
@@ -265,17 +267,17 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Lets the bytes in `scratch.bytes` come in again.
-    fn recirculate(&mut self, phv: &Phv) {
+    /// Lets the bytes of the output from `start` on come in again.
+    fn recirculate(&mut self, phv: &Phv, start: usize) {
         if phv.meta.passes >= MAX_PASSES {
             self.output.drops.too_many_passes += 1;
             return;
         }
         self.trace(|| TraceEvent::Recirculated);
-        let bytes = core::mem::take(&mut self.scratch.bytes);
-        let buffer = self.buffer(&bytes);
-        let length = bytes.len() as u32;
-        self.scratch.bytes = bytes;
+        let bytes = core::mem::take(&mut self.output.bytes);
+        let buffer = self.buffer(&bytes[start..]);
+        let length = (bytes.len() - start) as u32;
+        self.output.bytes = bytes;
         let mut copy = self.blank();
         copy.meta = Meta { buffer, ingress_length: length, length, ..self.copied(&phv.meta) };
         self.copy_list(phv.meta.recirculate as u16, phv, &mut copy);
@@ -372,6 +374,7 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Keeps a frame for another pass.
     fn buffer(&mut self, bytes: &[u8]) -> usize {
         let index = self.scratch.used;
         self.scratch.used += 1;
@@ -380,7 +383,24 @@ impl<'a> Run<'a> {
         }
         self.scratch.buffers[index].clear();
         self.scratch.buffers[index].extend_from_slice(bytes);
-        index
+        index + 1
+    }
+
+    /// Takes a buffer out, so that it can be read while the scratch is written; `None` is the frame that came in.
+    pub(crate) fn take_buffer(&mut self, buffer: usize) -> Option<Vec<u8>> {
+        Some(core::mem::take(&mut self.scratch.buffers[buffer.checked_sub(1)?]))
+    }
+
+    pub(crate) fn put_buffer(&mut self, buffer: usize, bytes: Option<Vec<u8>>) {
+        if let Some(bytes) = bytes {
+            self.scratch.buffers[buffer - 1] = bytes;
+        }
+    }
+
+    /// The part of a packet that no header holds.
+    pub(crate) fn payload<'p>(frame: &'p [u8], buffers: &'p [Vec<u8>], meta: &Meta) -> &'p [u8] {
+        let whole = meta.buffer.checked_sub(1).map_or(frame, |buffer| &buffers[buffer]);
+        &whole[meta.payload..]
     }
 
     fn blank(&mut self) -> Phv {
@@ -426,9 +446,12 @@ impl<'a> Run<'a> {
 }
 
 /// Sets a field of the standard metadata, where the program has it.
+#[inline]
 pub(crate) fn set(phv: &mut Phv, field: Option<Field>, value: u64) {
-    if let Some(field) = field {
-        store(&mut phv.slots, field, &Value::Int(i128::from(value)));
+    match field {
+        Some(field) if field.is_word() => phv.slots[field.slot as usize] = value & mask64(field.bits),
+        Some(field) => store(&mut phv.slots, field, &Value::Int(i128::from(value))),
+        None => {}
     }
 }
 

@@ -138,7 +138,7 @@ impl Loader {
             }
             "_jump_if_zero" => {
                 let [condition, to] = args.tuple()?;
-                Op::JumpIfZero { condition: self.truth(&condition, params)?, to: jump(&to, len)? }
+                Op::JumpIfZero { condition: self.condition(&condition, params)?, to: jump(&to, len)? }
             }
             "exit" => {
                 let [] = args.tuple()?;
@@ -253,7 +253,7 @@ impl Loader {
         let (place, demand) = self.place(to, params)?;
         let value = self.number(value, params, demand)?;
         if let Place::Field(field) = place
-            && field.is_plain()
+            && field.is_word()
         {
             let (slot, mask) = (field.slot, mask64(field.bits));
             match self.program.code.exprs.nodes[value.root as usize] {
@@ -261,6 +261,9 @@ impl Loader {
                 Node::Plain(from) => return Ok(Op::SetField { slot, from, mask }),
                 Node::Param { limb, .. } => return Ok(Op::SetParam { slot, param: limb, mask }),
                 _ => {}
+            }
+            if let Some(word) = value.word() {
+                return Ok(Op::SetWord { slot, word, mask });
             }
         }
         Ok(Op::Assign { place, value })

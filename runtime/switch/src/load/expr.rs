@@ -5,6 +5,7 @@ use num_bigint::BigInt;
 use super::json::{At, Load};
 use super::{Loader, lookup};
 use crate::code::{Field, Place, StackRef};
+use crate::expr::condition::Condition;
 use crate::expr::{Binary, Demand, Expr, HeaderRef, Node, NodeId, Unary, UnionRef};
 
 /// What an expression stands for.
@@ -108,6 +109,14 @@ impl Loader {
         }
     }
 
+    /// What to branch on: a boolean, or a number of which 0 is false.
+    pub(super) fn condition(&mut self, at: &At<'_>, params: Params<'_>) -> Load<Condition> {
+        match self.typed(at, params)? {
+            Typed::Bool(node) | Typed::Number(node) => Ok(self.program.code.exprs.condition(node)),
+            other => at.invalid(format!("expected a boolean, found {}", other.name())),
+        }
+    }
+
     fn number_node(&mut self, at: &At<'_>, params: Params<'_>) -> Load<NodeId> {
         match self.typed(at, params)? {
             Typed::Number(node) => Ok(node),
@@ -146,7 +155,7 @@ impl Loader {
             Node::Plain(slot) => {
                 let bits = self.program.code.exprs.bound(node);
                 let field = Field { slot, bits, signed: false, saturating: false, variable: false };
-                (Place::Field(field), Demand::Low)
+                (Place::Field(field), Demand::Word)
             }
             Node::Field(field) => (Place::Field(field), Self::demand(field)),
             Node::FieldOf { header, field } => (Place::Indirect { header, field }, Demand::Exact),

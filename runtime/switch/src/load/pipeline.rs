@@ -35,7 +35,7 @@ impl Loader {
                 self.code().nodes.push(Node::Table(index));
             }
             for conditional in &conditionals {
-                let condition = self.boolean(&conditional.get("expression")?, &[])?;
+                let condition = self.condition(&conditional.get("expression")?, &[])?;
                 let yes = next(conditional, "true_next", &names)?;
                 let no = next(conditional, "false_next", &names)?;
                 self.code().nodes.push(Node::If { condition, yes, no });

@@ -1,0 +1,120 @@
+//! Conditions as flat code.
+//!
+//! A condition is a chain of tests, each of which says where to go on: `a && (b || !c)` needs no more than three. Most
+//! compare a field with a constant or ask for a header's validity, and need no expression at all.
+
+use super::word::{self, Word, WordId};
+use super::{Arena, Binary, Demand, Env, Expr, Node, NodeId, Unary};
+
+/// Where a chain ends.
+const NO: u32 = u32::MAX;
+const YES: u32 = u32::MAX - 1;
+
+/// A compiled condition: its first test.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Condition(u32);
+
+/// One test and where to go on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Test {
+    what: What,
+    yes: u32,
+    no: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Valid(u32),
+    Equal { slot: u32, value: u64 },
+    Less { slot: u32, value: u64 },
+    Word(WordId),
+    Expr(Expr),
+}
+
+impl Arena {
+    /// Compiles a condition: a boolean, or a number of which 0 is false.
+    pub(crate) fn condition(&mut self, root: NodeId) -> Condition {
+        Condition(self.test(root, YES, NO))
+    }
+
+    /// The first test of a chain that ends at `yes` or `no`.
+    fn test(&mut self, node: NodeId, yes: u32, no: u32) -> u32 {
+        let what = match self.nodes[node as usize] {
+            Node::Binary(Binary::Both, a, b) => {
+                let rest = self.test(b, yes, no);
+                return self.test(a, rest, no);
+            }
+            Node::Binary(Binary::Either, a, b) => {
+                let rest = self.test(b, yes, no);
+                return self.test(a, yes, rest);
+            }
+            Node::Unary(Unary::Not, of) => return self.test(of, no, yes),
+            Node::Unary(Unary::ToBool, of) => return self.test(of, yes, no),
+            _ => match self.word(node, true) {
+                None => What::Expr(self.finish(node, Demand::Exact)),
+                Some(word) => {
+                    let (what, same) = self.simplest(word);
+                    let (yes, no) = if same { (yes, no) } else { (no, yes) };
+                    return self.push_test(Test { what, yes, no });
+                }
+            },
+        };
+        self.push_test(Test { what, yes, no })
+    }
+
+    /// The cheapest form of a test, and whether it is not the opposite.
+    fn simplest(&self, word: WordId) -> (What, bool) {
+        let node = |id: WordId| self.words[id as usize];
+        match node(word) {
+            Word::Valid(header) => (What::Valid(header), true),
+            Word::Eq(a, b) | Word::Ne(a, b) => {
+                let same = matches!(node(word), Word::Eq(..));
+                match (node(a), node(b)) {
+                    (Word::Slot(slot), Word::Const(value)) | (Word::Const(value), Word::Slot(slot)) => {
+                        (What::Equal { slot, value }, same)
+                    }
+                    _ => (What::Word(word), true),
+                }
+            }
+            Word::Lt(a, b) => match (node(a), node(b)) {
+                (Word::Slot(slot), Word::Const(value)) => (What::Less { slot, value }, true),
+                (Word::Const(value), Word::Slot(slot)) if value < u64::MAX => {
+                    (What::Less { slot, value: value + 1 }, false)
+                }
+                _ => (What::Word(word), true),
+            },
+            Word::Le(a, b) => match (node(a), node(b)) {
+                (Word::Const(value), Word::Slot(slot)) => (What::Less { slot, value }, false),
+                (Word::Slot(slot), Word::Const(value)) if value < u64::MAX => {
+                    (What::Less { slot, value: value + 1 }, true)
+                }
+                _ => (What::Word(word), true),
+            },
+            _ => (What::Word(word), true),
+        }
+    }
+
+    fn push_test(&mut self, test: Test) -> u32 {
+        self.tests.push(test);
+        (self.tests.len() - 1) as u32
+    }
+}
+
+impl Env<'_> {
+    /// Whether a condition holds.
+    pub(crate) fn holds(&self, condition: Condition) -> bool {
+        let exprs = &self.code.exprs;
+        let mut at = condition.0;
+        while let Some(test) = exprs.tests.get(at as usize) {
+            let holds = match test.what {
+                What::Valid(header) => self.phv.valid[header as usize],
+                What::Equal { slot, value } => self.phv.slots[slot as usize] == value,
+                What::Less { slot, value } => self.phv.slots[slot as usize] < value,
+                What::Word(word) => word::eval(&exprs.words, word, self.phv, self.params) != 0,
+                What::Expr(expr) => self.is_true(expr),
+            };
+            at = if holds { test.yes } else { test.no };
+        }
+        at == YES
+    }
+}
