@@ -7,6 +7,7 @@ use crate::expr::condition::Condition;
 use crate::expr::word::WordId;
 use crate::expr::{Expr, HeaderRef, NodeId, UnionRef};
 use crate::hash::Algorithm;
+use crate::layout::Layout;
 use core::ops::Range;
 
 /// "No such thing": the end of a pipeline, no default state.
@@ -233,8 +234,7 @@ pub(crate) enum Next {
 #[derive(Clone, Debug)]
 pub(crate) struct TableKey {
     pub(crate) source: KeySource,
-    /// First limb in the packed key.
-    pub(crate) limb: u32,
+    pub(crate) bits: u32,
     /// The program's own mask, already part of every key.
     pub(crate) mask: Option<Vec<u64>>,
 }
@@ -252,7 +252,7 @@ pub(crate) enum KeySource {
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     pub(crate) key: Vec<TableKey>,
-    pub(crate) key_limbs: u32,
+    pub(crate) layout: Layout,
     pub(crate) next: Next,
     /// Where a direct meter's colour goes.
     pub(crate) meter_target: Option<Field>,

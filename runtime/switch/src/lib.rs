@@ -27,6 +27,7 @@ mod expr;
 mod hash;
 mod ids;
 mod info;
+mod layout;
 mod load;
 mod output;
 mod packet;

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{Run, set};
-use crate::code::{KeySource, NONE, Next, Node};
+use crate::code::{KeySource, NONE, Next, Node, TableKey};
 use crate::ids::{ActionId, TableId};
 use crate::packet::Phv;
 use crate::state::entry::{self, Call};
@@ -40,19 +40,20 @@ impl<'a> Run<'a> {
         let hit = if code.key.is_empty() {
             None
         } else {
-            self.key(index, phv);
-            state.lookup(&self.scratch.key)
+            let key = &mut self.scratch.key[..code.layout.words];
+            code.layout.pack(phv, key);
+            state.lookup(key)
         };
         let run = match hit {
             Some(entry) => {
                 if info.direct_counter {
-                    entry.counter.add(phv.meta.ingress_length);
+                    entry.cells.counter.add(phv.meta.ingress_length);
                 }
                 if info.idle_timeout {
-                    entry.last_hit.store(self.now.0, Relaxed);
+                    entry.cells.last_hit.store(self.now.0, Relaxed);
                 }
                 if let Some(unit) = info.direct_meter {
-                    let color = entry.meter.execute(unit, phv.meta.ingress_length, self.now);
+                    let color = entry.cells.meter.execute(unit, phv.meta.ingress_length, self.now);
                     set(phv, code.meter_target, color as u64);
                 }
                 Some(&entry.run)
@@ -60,7 +61,7 @@ impl<'a> Run<'a> {
             None => state.default.as_ref().map(|default| &default.run),
         };
         let call = run.and_then(|run| self.resolve(index, run, phv));
-        self.trace_table(index, hit, call);
+        self.trace_table(index, hit, call, phv);
         if let Some(call) = call {
             self.action(call.action, &call.params, phv);
         }
@@ -79,29 +80,6 @@ impl<'a> Run<'a> {
                 None if hit.is_some() => actions.first().map_or(*none, |(_, next)| *next),
                 None => *none,
             },
-        }
-    }
-
-    /// Packs the table's key into the scratch.
-    fn key(&mut self, index: u32, phv: &Phv) {
-        let key = &mut self.scratch.key;
-        key.clear();
-        for part in &self.code.tables[index as usize].key {
-            match part.source {
-                KeySource::Field { field, header } => {
-                    if header == NONE || phv.valid[header as usize] {
-                        key.extend_from_slice(&phv.slots[field.range()]);
-                    } else {
-                        key.resize(key.len() + field.limbs(), 0);
-                    }
-                }
-                KeySource::Valid(header) => key.push(u64::from(phv.valid[header as usize])),
-            }
-            if let Some(mask) = &part.mask {
-                for (limb, mask) in key[part.limb as usize..].iter_mut().zip(mask) {
-                    *limb &= mask;
-                }
-            }
         }
     }
 
@@ -135,17 +113,30 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn trace_table(&mut self, index: u32, hit: Option<&entry::Entry>, call: Option<&Call>) {
-        let key = if self.code.tables[index as usize].key.is_empty() || self.scratch.trace.is_none() {
-            Vec::new()
-        } else {
-            self.scratch.key.clone()
-        };
+    fn trace_table(&mut self, index: u32, hit: Option<&entry::Entry>, call: Option<&Call>, phv: &Phv) {
+        let code = self.code;
         self.trace(|| TraceEvent::Table {
             table: TableId(index),
-            key,
+            key: code.tables[index as usize].key.iter().flat_map(|part| part.limbs(phv)).collect(),
             hit: hit.map(|entry| entry.key.clone()),
             action: call.map(|call| ActionId(call.action)),
         });
+    }
+}
+
+impl TableKey {
+    /// The value of this part, least significant limb first.
+    fn limbs(&self, phv: &Phv) -> Vec<u64> {
+        let mut limbs = match self.source {
+            KeySource::Field { field, header } if header == NONE || phv.valid[header as usize] => {
+                phv.slots[field.range()].to_vec()
+            }
+            KeySource::Field { field, .. } => vec![0; field.limbs()],
+            KeySource::Valid(header) => vec![u64::from(phv.valid[header as usize])],
+        };
+        for (limb, mask) in limbs.iter_mut().zip(self.mask.iter().flatten()) {
+            *limb &= mask;
+        }
+        limbs
     }
 }

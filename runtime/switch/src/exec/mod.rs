@@ -65,18 +65,23 @@ pub(crate) struct Scratch {
     used: usize,
     jobs: u32,
     pub(crate) bytes: Vec<u8>,
+    /// Room for the widest key of the program.
     pub(crate) key: Vec<u64>,
     pub(crate) random: u64,
     pub(crate) trace: Option<Trace>,
 }
 
 impl Scratch {
-    pub(crate) fn new(random: u64) -> Self {
-        Self { random, ..Self::default() }
+    pub(crate) fn new(code: &Code, random: u64) -> Self {
+        let mut scratch = Self { random, ..Self::default() };
+        scratch.adapt(code);
+        scratch
     }
 
-    /// Drops what has the shape of one program.
-    pub(crate) fn forget(&mut self) {
+    /// Drops what has the shape of another program.
+    pub(crate) fn adapt(&mut self, code: &Code) {
+        let words = code.tables.iter().map(|table| table.layout.words).max().unwrap_or(0);
+        self.key.resize(words, 0);
         self.pool.clear();
         self.ingress.clear();
         self.egress.clear();

@@ -9,6 +9,8 @@ use crate::code::{Calculation, ConstCall, ConstEntry, KeySource, NONE, Next, Nod
 use crate::hash::Algorithm;
 use crate::ids::{ActionId, ProfileId};
 use crate::info::{KeyFieldInfo, ProfileInfo, TableInfo};
+use crate::layout::Layout;
+use crate::state::lookup::Style;
 use crate::types::{EntryKey, Match, MatchKind};
 
 const MATCH_KINDS: &[&str] = &["exact", "lpm", "ternary", "range", "valid"];
@@ -107,11 +109,11 @@ impl Loader {
     }
 
     fn table(&mut self, at: &At<'_>, names: &Names) -> Load<u32> {
-        let (mut key, mut fields, mut limb) = (Vec::new(), Vec::new(), 0);
+        let (mut key, mut fields, mut limbs) = (Vec::new(), Vec::<KeyFieldInfo>::new(), 0);
         for part in at.list("key")? {
-            let (compiled, info) = self.table_key(&part, limb)?;
-            limb += bits::limbs(info.bits) as u32;
-            at.limit("limbs of a table key", u64::from(limb), 1 << 12)?;
+            let (compiled, info) = self.table_key(&part)?;
+            limbs += bits::limbs(info.bits) as u64;
+            at.limit("limbs of a table key", limbs, 1 << 12)?;
             key.push(compiled);
             fields.push(info);
         }
@@ -120,6 +122,13 @@ impl Loader {
         if !needs_priority && prefixes > 1 {
             return at.invalid("more than one lpm field in a key without ternary or range fields");
         }
+        let style = match prefixes {
+            _ if needs_priority => Style::Masked,
+            0 => Style::Exact,
+            _ => Style::Prefix,
+        };
+        let last = fields.iter().position(|field| style == Style::Prefix && field.kind == MatchKind::Lpm);
+        let layout = Layout::new(&key, style, last);
         let mut actions = Vec::new();
         for action in at.get("action_ids")?.items()? {
             actions.push(self.action_id(&action)?);
@@ -133,7 +142,7 @@ impl Loader {
         }
         let mut table = Table {
             key,
-            key_limbs: limb,
+            layout,
             next,
             meter_target: meter.map(|(_, target)| target),
             default: None,
@@ -167,7 +176,7 @@ impl Loader {
         Ok(self.program.tables.len() as u32 - 1)
     }
 
-    fn table_key(&self, at: &At<'_>, limb: u32) -> Load<(TableKey, KeyFieldInfo)> {
+    fn table_key(&self, at: &At<'_>) -> Load<(TableKey, KeyFieldInfo)> {
         let match_type = at.get("match_type")?;
         let kind = match match_type.str()? {
             "exact" => MatchKind::Exact,
@@ -204,7 +213,7 @@ impl Loader {
                 Some(limbs)
             }
         };
-        Ok((TableKey { source, limb, mask }, KeyFieldInfo { name, kind, bits }))
+        Ok((TableKey { source, bits, mask }, KeyFieldInfo { name, kind, bits }))
     }
 
     fn implementation<'a>(&self, at: &At<'a>) -> Load<(Option<ProfileId>, &'a str)> {
