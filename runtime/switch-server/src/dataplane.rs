@@ -91,9 +91,8 @@ impl Forwarder {
             }
         };
         let now = device.now();
-        for frame in frames {
-            running.pipeline.switch.process(&mut running.worker, port, frame, now, &mut self.output);
-        }
+        let frames = frames.iter().map(|frame| &frame[..]);
+        running.pipeline.switch.process_batch(&mut running.worker, port, frames, now, &mut self.output);
         device.counters.add_drops(&self.output.drops);
         let mut digests = false;
         for (digest, data) in self.output.digests() {

@@ -8,6 +8,7 @@ use crate::expr::word::WordId;
 use crate::expr::{Expr, HeaderRef, NodeId, UnionRef};
 use crate::hash::Algorithm;
 use crate::layout::Layout;
+use crate::template::Template;
 use core::ops::Range;
 
 /// "No such thing": the end of a pipeline, no default state.
@@ -55,6 +56,8 @@ pub(crate) struct Header {
     pub(crate) fields: Vec<Field>,
     /// How to extract it; empty where that takes the general way.
     pub(crate) pieces: Vec<Piece>,
+    /// How to emit it, unless a field is variable.
+    pub(crate) template: Option<Template>,
     /// All its limbs, lengths of variable fields included.
     pub(crate) slots: Range<u32>,
     /// Width without variable fields.
@@ -200,6 +203,17 @@ pub(crate) struct ParserState {
     /// Cases in order; keys are packed without padding, 128 bits at most.
     pub(crate) cases: Vec<(Case, u32)>,
     pub(crate) default: u32,
+    /// The key and cases once more, where the key is made of small fields and compared with constants only.
+    pub(crate) quick: Option<Select>,
+}
+
+/// A transition in 64 bits.
+#[derive(Clone, Debug)]
+pub(crate) struct Select {
+    /// Limbs and how far they are shifted.
+    pub(crate) key: Vec<(u32, u32)>,
+    /// Value, mask, next state.
+    pub(crate) cases: Vec<(u64, u64, u32)>,
 }
 
 #[derive(Clone, Debug)]
@@ -208,12 +222,45 @@ pub(crate) struct Parser {
     pub(crate) start: u32,
 }
 
+impl Next {
+    /// The node after a table that missed, or hit an entry of this action.
+    pub(crate) fn after(&self, hit: bool, action: Option<u32>) -> u32 {
+        match self {
+            Self::HitMiss { hit: yes, miss } => {
+                if hit {
+                    *yes
+                } else {
+                    *miss
+                }
+            }
+            Self::ByAction { actions, none } => match action {
+                Some(action) => actions.iter().find(|(known, _)| *known == action).map_or(*none, |(_, next)| *next),
+                None if hit => actions.first().map_or(*none, |(_, next)| *next),
+                None => *none,
+            },
+        }
+    }
+}
+
 /// A step of a control.
 #[derive(Clone, Debug)]
 pub(crate) enum Node {
     Table(u32),
-    If { condition: Condition, yes: u32, no: u32 },
-    Call { action: u32, next: u32 },
+    /// A table without a key whose only action is fixed: p4c's form of a statement.
+    Fixed {
+        table: u32,
+        call: ConstCall,
+        next: u32,
+    },
+    If {
+        condition: Condition,
+        yes: u32,
+        no: u32,
+    },
+    Call {
+        action: u32,
+        next: u32,
+    },
 }
 
 /// Which node follows a table.
@@ -254,6 +301,8 @@ pub(crate) struct Table {
     pub(crate) key: Vec<TableKey>,
     pub(crate) layout: Layout,
     pub(crate) next: Next,
+    /// Entries count, measure, or note hits.
+    pub(crate) observed: bool,
     /// Where a direct meter's colour goes.
     pub(crate) meter_target: Option<Field>,
     pub(crate) default: Option<ConstCall>,
@@ -286,6 +335,15 @@ pub(crate) enum Input {
 pub(crate) struct Calculation {
     pub(crate) algorithm: Algorithm,
     pub(crate) input: Vec<Input>,
+    /// The input without the payload, for packets that have all the headers it is taken from.
+    pub(crate) whole: Option<Whole>,
+    pub(crate) with_payload: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Whole {
+    pub(crate) headers: Vec<u32>,
+    pub(crate) template: Template,
 }
 
 #[derive(Clone, Debug)]
@@ -293,7 +351,7 @@ pub(crate) struct Checksum {
     pub(crate) target: Field,
     pub(crate) header: u32,
     pub(crate) calculation: u32,
-    pub(crate) condition: Option<Expr>,
+    pub(crate) condition: Option<Condition>,
     pub(crate) verify: bool,
     pub(crate) update: bool,
 }

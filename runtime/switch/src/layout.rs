@@ -30,6 +30,20 @@ struct Piece {
     mask: u64,
 }
 
+impl Piece {
+    /// Its part of its word.
+    #[inline(always)]
+    fn of(&self, phv: &Phv) -> u64 {
+        let valid = self.guard == NONE || phv.valid[self.guard as usize];
+        let value = match self.slot {
+            _ if !valid => 0,
+            NONE => 1,
+            slot => phv.slots[slot as usize],
+        };
+        (value & self.mask) << self.shift
+    }
+}
+
 /// The places of a key's fields.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
@@ -72,15 +86,13 @@ impl Layout {
     /// Packs a packet's key.
     #[inline]
     pub(crate) fn pack(&self, phv: &Phv, key: &mut [u64]) {
+        if let [word] = key {
+            *word = self.pieces.iter().fold(0, |word, piece| word | piece.of(phv));
+            return;
+        }
         key.fill(0);
         for piece in &self.pieces {
-            let valid = piece.guard == NONE || phv.valid[piece.guard as usize];
-            let value = match piece.slot {
-                NONE => u64::from(valid),
-                slot if valid => phv.slots[slot as usize],
-                _ => continue,
-            };
-            key[piece.word as usize] |= (value & piece.mask) << piece.shift;
+            key[piece.word as usize] |= piece.of(phv);
         }
     }
 

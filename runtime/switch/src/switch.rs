@@ -78,11 +78,28 @@ impl Switch {
     /// Takes one frame in on `port` at the time `now` and appends what comes out to `output`. Frames of any length up to
     /// 64 KiB, also 0, are fine; longer ones are a counted drop.
     pub fn process(&self, worker: &mut Worker, port: Port, frame: &[u8], now: Micros, output: &mut Output) {
+        self.process_batch(worker, port, [frame], now, output);
+    }
+
+    /// Takes frames in one after the other, as [`Switch::process`] does; all of them see the tables as of one moment.
+    pub fn process_batch<'f>(
+        &self,
+        worker: &mut Worker,
+        port: Port,
+        frames: impl IntoIterator<Item = &'f [u8]>,
+        now: Micros,
+        output: &mut Output,
+    ) {
         let scratch = worker.scratch(&self.program);
         let tables = self.read();
         let (program, code) = (&*self.program, &self.program.code);
         let (arrays, config) = (&self.arrays, &self.config);
-        Run { program, code, tables: &tables, arrays, config, now, scratch, output, frame, steps: 0 }.run(port);
+        let mut run =
+            Run { program, code, tables: &tables, arrays, config, now, scratch, output, frame: &[], steps: 0 };
+        for frame in frames {
+            run.frame = frame;
+            run.run(port);
+        }
     }
 
     /// The present state.

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{Run, set};
-use crate::code::{KeySource, NONE, Next, Node, TableKey};
+use crate::code::{KeySource, NONE, Node, TableKey};
 use crate::ids::{ActionId, TableId};
 use crate::packet::Phv;
 use crate::state::entry::{self, Call};
@@ -14,20 +14,32 @@ impl<'a> Run<'a> {
     /// Follows the nodes from `start` until the end, an exit or a lost packet.
     pub(super) fn control(&mut self, start: Option<u32>, phv: &mut Phv) {
         let code = self.code;
-        let mut node = start.unwrap_or(NONE);
-        while node != NONE && !phv.meta.exit && !phv.meta.dead && self.step(phv) {
-            node = match &code.nodes[node as usize] {
-                Node::Table(table) => self.apply(*table, phv),
+        let mut at = start.filter(|_| !phv.meta.exit && !phv.meta.dead).unwrap_or(NONE);
+        while let Some(node) = code.nodes.get(at as usize) {
+            if !self.step(phv) {
+                return;
+            }
+            at = match node {
                 Node::If { condition, yes, no } => {
-                    let result = self.env(phv, &[]).holds(*condition);
+                    let result = self.holds(*condition, &[], phv);
                     self.trace(|| TraceEvent::Condition { result });
-                    if result { *yes } else { *no }
+                    at = if result { *yes } else { *no };
+                    continue;
+                }
+                Node::Table(table) => self.apply(*table, phv),
+                Node::Fixed { table, call, next } => {
+                    self.trace_table(*table, None, Some(call.action), phv);
+                    self.action(call.action, &call.params, phv);
+                    *next
                 }
                 Node::Call { action, next } => {
                     self.action(*action, &[], phv);
                     *next
                 }
             };
+            if phv.meta.exit || phv.meta.dead {
+                return;
+            }
         }
     }
 
@@ -35,8 +47,7 @@ impl<'a> Run<'a> {
     fn apply(&mut self, index: u32, phv: &mut Phv) -> u32 {
         let tables = self.tables;
         let state = &tables.tables[index as usize];
-        let (program, code) = (self.program, self.code);
-        let (info, code) = (&program.tables[index as usize], &code.tables[index as usize]);
+        let code = &self.code.tables[index as usize];
         let hit = if code.key.is_empty() {
             None
         } else {
@@ -46,40 +57,34 @@ impl<'a> Run<'a> {
         };
         let run = match hit {
             Some(entry) => {
-                if info.direct_counter {
-                    entry.cells.counter.add(phv.meta.ingress_length);
-                }
-                if info.idle_timeout {
-                    entry.cells.last_hit.store(self.now.0, Relaxed);
-                }
-                if let Some(unit) = info.direct_meter {
-                    let color = entry.cells.meter.execute(unit, phv.meta.ingress_length, self.now);
-                    set(phv, code.meter_target, color as u64);
+                if code.observed {
+                    self.observe(index, &entry.cells, phv);
                 }
                 Some(&entry.run)
             }
             None => state.default.as_ref().map(|default| &default.run),
         };
         let call = run.and_then(|run| self.resolve(index, run, phv));
-        self.trace_table(index, hit, call, phv);
+        let action = call.map(|call| call.action);
+        self.trace_table(index, hit, action, phv);
         if let Some(call) = call {
             self.action(call.action, &call.params, phv);
         }
-        match &code.next {
-            Next::HitMiss { hit: yes, miss } => {
-                if hit.is_some() {
-                    *yes
-                } else {
-                    *miss
-                }
-            }
-            Next::ByAction { actions, none } => match call {
-                Some(call) => {
-                    actions.iter().find(|(action, _)| *action == call.action).map_or(*none, |(_, next)| *next)
-                }
-                None if hit.is_some() => actions.first().map_or(*none, |(_, next)| *next),
-                None => *none,
-            },
+        code.next.after(hit.is_some(), action)
+    }
+
+    /// Counts and measures a hit, and notes when it was.
+    fn observe(&mut self, index: u32, cells: &entry::Cells, phv: &mut Phv) {
+        let info = &self.program.tables[index as usize];
+        if info.direct_counter {
+            cells.counter.add(phv.meta.ingress_length);
+        }
+        if info.idle_timeout {
+            cells.last_hit.store(self.now.0, Relaxed);
+        }
+        if let Some(unit) = info.direct_meter {
+            let color = cells.meter.execute(unit, phv.meta.ingress_length, self.now);
+            set(phv, self.code.tables[index as usize].meter_target, color as u64);
         }
     }
 
@@ -113,13 +118,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn trace_table(&mut self, index: u32, hit: Option<&entry::Entry>, call: Option<&Call>, phv: &Phv) {
+    #[inline]
+    fn trace_table(&mut self, index: u32, hit: Option<&entry::Entry>, action: Option<u32>, phv: &Phv) {
         let code = self.code;
         self.trace(|| TraceEvent::Table {
             table: TableId(index),
             key: code.tables[index as usize].key.iter().flat_map(|part| part.limbs(phv)).collect(),
             hit: hit.map(|entry| entry.key.clone()),
-            action: call.map(|call| ActionId(call.action)),
+            action: action.map(ActionId),
         });
     }
 }

@@ -1,9 +1,8 @@
 //! Calculations, checksums, and putting the packet together again.
 
-use super::{MAX_FRAME, Run};
+use super::{MAX_FRAME, Run, set};
 use crate::bits::Writer;
 use crate::code::{Calculation, Field, Input, NONE};
-use crate::expr::{Value, store};
 use crate::ids::Port;
 use crate::packet::Phv;
 use crate::trace::TraceEvent;
@@ -13,8 +12,23 @@ impl<'a> Run<'a> {
     pub(super) fn calculate(&mut self, calculation: &Calculation, phv: &Phv) -> u64 {
         let mut bytes = core::mem::take(&mut self.scratch.bytes);
         bytes.clear();
-        let mut with_payload = false;
-        let mut writer = Writer::new(&mut bytes);
+        match &calculation.whole {
+            Some(whole) if whole.headers.iter().all(|header| phv.valid[*header as usize]) => {
+                whole.template.write(&phv.slots, &mut bytes);
+            }
+            _ => self.gather(calculation, phv, &mut bytes),
+        }
+        if calculation.with_payload {
+            bytes.extend_from_slice(Self::payload(self.frame, &self.scratch.buffers, &phv.meta));
+        }
+        let hash = calculation.algorithm.compute(&bytes);
+        self.scratch.bytes = bytes;
+        hash
+    }
+
+    /// The input part by part.
+    fn gather(&self, calculation: &Calculation, phv: &Phv, bytes: &mut Vec<u8>) {
+        let mut writer = Writer::new(bytes);
         for input in &calculation.input {
             match input {
                 Input::Field { field, header } => {
@@ -30,16 +44,10 @@ impl<'a> Run<'a> {
                         }
                     }
                 }
-                Input::Payload => with_payload = true,
+                Input::Payload => {}
             }
         }
         writer.finish();
-        if with_payload {
-            bytes.extend_from_slice(Self::payload(self.frame, &self.scratch.buffers, &phv.meta));
-        }
-        let hash = calculation.algorithm.compute(&bytes);
-        self.scratch.bytes = bytes;
-        hash
     }
 
     /// Checksums of invalid headers are not looked at.
@@ -47,7 +55,7 @@ impl<'a> Run<'a> {
         let code = self.code;
         for checksum in code.checksums.iter().filter(|checksum| checksum.verify) {
             let wanted = phv.valid[checksum.header as usize]
-                && checksum.condition.is_none_or(|condition| self.env(phv, &[]).is_true(condition));
+                && checksum.condition.is_none_or(|condition| self.holds(condition, &[], phv));
             if wanted {
                 let hash = self.calculate(&code.calculations[checksum.calculation as usize], phv);
                 if phv.slots[checksum.target.slot as usize] != hash {
@@ -60,9 +68,9 @@ impl<'a> Run<'a> {
     fn update_checksums(&mut self, phv: &mut Phv) {
         let code = self.code;
         for checksum in code.checksums.iter().filter(|checksum| checksum.update) {
-            if checksum.condition.is_none_or(|condition| self.env(phv, &[]).is_true(condition)) {
+            if checksum.condition.is_none_or(|condition| self.holds(condition, &[], phv)) {
                 let hash = self.calculate(&code.calculations[checksum.calculation as usize], phv);
-                store(&mut phv.slots, checksum.target, &Value::Int(i128::from(hash)));
+                set(phv, Some(checksum.target), hash);
             }
         }
     }
@@ -80,11 +88,16 @@ impl<'a> Run<'a> {
                 continue;
             }
             let header = &code.headers[*index as usize];
-            let mut writer = Writer::new(&mut self.output.bytes);
-            for field in &header.fields {
-                put(&mut writer, *field, phv);
+            match &header.template {
+                Some(template) => template.write(&phv.slots, &mut self.output.bytes),
+                None => {
+                    let mut writer = Writer::new(&mut self.output.bytes);
+                    for field in &header.fields {
+                        put(&mut writer, *field, phv);
+                    }
+                    writer.finish();
+                }
             }
-            writer.finish();
             self.trace(|| TraceEvent::Emitted { header: header.name.clone() });
         }
         let payload = Self::payload(self.frame, &self.scratch.buffers, &phv.meta);

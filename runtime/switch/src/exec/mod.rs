@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 
 use crate::bits::mask64;
 use crate::code::{Code, Field, ListMember};
+use crate::expr::condition::{Condition, Test};
 use crate::expr::{Env, Value, store};
 use crate::ids::{DigestId, Micros, Port};
 use crate::output::Output;
@@ -429,7 +430,20 @@ impl<'a> Run<'a> {
         Env { code: self.code, phv, params, registers: &self.arrays.registers }
     }
 
+    /// Whether a condition holds.
+    #[inline(always)]
+    pub(crate) fn holds(&self, condition: Condition, params: &[u64], phv: &Phv) -> bool {
+        condition.holds(&self.code.exprs, phv, |test| self.test(test, params, phv))
+    }
+
+    /// A test that needs an expression; out of line, so that the others have no part in its cost.
+    #[inline(never)]
+    fn test(&self, test: &Test, params: &[u64], phv: &Phv) -> bool {
+        self.env(phv, params).test(test)
+    }
+
     /// Uses up one step; false when there are none left, and then the packet is lost.
+    #[inline]
     pub(crate) fn step(&mut self, phv: &mut Phv) -> bool {
         if self.steps == 0 {
             if !phv.meta.dead {
@@ -443,7 +457,15 @@ impl<'a> Run<'a> {
     }
 
     /// Notes an event if anybody wants to know.
+    #[inline]
     pub(crate) fn trace(&mut self, event: impl FnOnce() -> TraceEvent) {
+        if self.scratch.trace.is_some() {
+            self.note(event);
+        }
+    }
+
+    #[cold]
+    fn note(&mut self, event: impl FnOnce() -> TraceEvent) {
         if let Some(trace) = &mut self.scratch.trace {
             trace.events.push(event());
         }

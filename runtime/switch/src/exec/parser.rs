@@ -182,6 +182,11 @@ impl<'a> Run<'a> {
         if state.cases.is_empty() {
             return state.default;
         }
+        if let Some(quick) = &state.quick {
+            let key = quick.key.iter().fold(0, |key, (slot, shift)| key | phv.slots[*slot as usize] << shift);
+            let case = quick.cases.iter().find(|(value, mask, _)| key & mask == *value);
+            return case.map_or(state.default, |(_, _, next)| *next);
+        }
         let mut key: u128 = 0;
         for (part, bits) in &state.key {
             let value = match *part {

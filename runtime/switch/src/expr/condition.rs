@@ -5,6 +5,7 @@
 
 use super::word::{self, Word, WordId};
 use super::{Arena, Binary, Demand, Env, Expr, Node, NodeId, Unary};
+use crate::packet::Phv;
 
 /// Where a chain ends.
 const NO: u32 = u32::MAX;
@@ -100,21 +101,33 @@ impl Arena {
     }
 }
 
-impl Env<'_> {
-    /// Whether a condition holds.
-    pub(crate) fn holds(&self, condition: Condition) -> bool {
-        let exprs = &self.code.exprs;
-        let mut at = condition.0;
+impl Condition {
+    /// Whether it holds; `general` is asked where a test needs an expression.
+    #[inline(always)]
+    pub(crate) fn holds(self, exprs: &Arena, phv: &Phv, general: impl Fn(&Test) -> bool) -> bool {
+        let mut at = self.0;
         while let Some(test) = exprs.tests.get(at as usize) {
             let holds = match test.what {
-                What::Valid(header) => self.phv.valid[header as usize],
-                What::Equal { slot, value } => self.phv.slots[slot as usize] == value,
-                What::Less { slot, value } => self.phv.slots[slot as usize] < value,
-                What::Word(word) => word::eval(&exprs.words, word, self.phv, self.params) != 0,
-                What::Expr(expr) => self.is_true(expr),
+                What::Valid(header) => phv.valid[header as usize],
+                What::Equal { slot, value } => phv.slots[slot as usize] == value,
+                What::Less { slot, value } => phv.slots[slot as usize] < value,
+                What::Word(_) | What::Expr(_) => general(test),
             };
             at = if holds { test.yes } else { test.no };
         }
         at == YES
+    }
+}
+
+impl Env<'_> {
+    /// A test of any form.
+    pub(crate) fn test(&self, test: &Test) -> bool {
+        match test.what {
+            What::Valid(header) => self.phv.valid[header as usize],
+            What::Equal { slot, value } => self.phv.slots[slot as usize] == value,
+            What::Less { slot, value } => self.phv.slots[slot as usize] < value,
+            What::Word(word) => word::eval(&self.code.exprs.words, word, self.phv, self.params) != 0,
+            What::Expr(expr) => self.is_true(expr),
+        }
     }
 }

@@ -144,7 +144,12 @@ impl Arena {
 
 /// Evaluates a word.
 pub(crate) fn eval(words: &[Word], id: WordId, phv: &Phv, params: &[u64]) -> u64 {
-    let of = |id| eval(words, id, phv, params);
+    // Leaves are most of a tree, and not worth a call.
+    let of = |id: WordId| match words[id as usize] {
+        Word::Const(value) => value,
+        Word::Slot(slot) => phv.slots[slot as usize],
+        _ => eval(words, id, phv, params),
+    };
     match words[id as usize] {
         Word::Const(value) => value,
         Word::Slot(slot) => phv.slots[slot as usize],

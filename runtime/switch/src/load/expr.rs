@@ -109,12 +109,9 @@ impl Loader {
         }
     }
 
-    /// What to branch on: a boolean, or a number of which 0 is false.
-    pub(super) fn condition(&mut self, at: &At<'_>, params: Params<'_>) -> Load<Condition> {
-        match self.typed(at, params)? {
-            Typed::Bool(node) | Typed::Number(node) => Ok(self.program.code.exprs.condition(node)),
-            other => at.invalid(format!("expected a boolean, found {}", other.name())),
-        }
+    /// What to branch on, from an expression of either kind.
+    pub(super) fn condition(&mut self, expr: Expr) -> Condition {
+        self.program.code.exprs.condition(expr.root)
     }
 
     fn number_node(&mut self, at: &At<'_>, params: Params<'_>) -> Load<NodeId> {

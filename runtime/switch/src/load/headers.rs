@@ -5,6 +5,7 @@ use super::{Loader, define, lookup};
 use crate::bits::{Piece, limbs};
 use crate::code::{CoreErrors, Field, Header, Intrinsic, Stack, Union, UnionStack};
 use crate::expr::Demand;
+use crate::template::Template;
 
 const MAX_FIELD_BITS: u64 = 1 << 16;
 const MAX_HEADERS: u64 = 1 << 14;
@@ -106,6 +107,7 @@ impl Loader {
             fixed_bits: kind.fixed_bits() as u32,
             max_bytes: kind.max_bytes,
             pieces: pieces(&fields).unwrap_or_default(),
+            template: Template::new(&fields),
             fields,
             slots: start..next as u32,
             union: crate::code::NONE,

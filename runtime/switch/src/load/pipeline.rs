@@ -34,10 +34,12 @@ impl Loader {
             }
             for table in &tables {
                 let index = self.table(table, &names)?;
-                self.code().nodes.push(Node::Table(index));
+                let node = self.fixed(index).unwrap_or(Node::Table(index));
+                self.code().nodes.push(node);
             }
             for conditional in &conditionals {
-                let condition = self.condition(&conditional.get("expression")?, &[])?;
+                let condition = self.boolean(&conditional.get("expression")?, &[])?;
+                let condition = self.condition(condition);
                 let yes = next(conditional, "true_next", &names)?;
                 let no = next(conditional, "false_next", &names)?;
                 self.code().nodes.push(Node::If { condition, yes, no });
@@ -59,6 +61,15 @@ impl Loader {
             }
         }
         Ok(())
+    }
+
+    /// The node of a table that always runs the same action.
+    fn fixed(&self, table: u32) -> Option<Node> {
+        let (info, code) = (&self.program.tables[table as usize], &self.program.code.tables[table as usize]);
+        let call =
+            code.default.clone().filter(|_| info.key.is_empty() && info.const_default && info.profile.is_none())?;
+        let next = code.next.after(false, Some(call.action));
+        Some(Node::Fixed { table, call, next })
     }
 
     pub(super) fn deparsers(&mut self, root: &At<'_>) -> Load<()> {
@@ -144,6 +155,7 @@ impl Loader {
             key,
             layout,
             next,
+            observed: false,
             meter_target: meter.map(|(_, target)| target),
             default: None,
             entries: Vec::new(),
@@ -164,6 +176,7 @@ impl Loader {
         if self.program.tables.iter().any(|table| table.name == info.name) {
             return at.invalid(format!("a second table is named `{}`", info.name));
         }
+        table.observed = info.direct_counter || info.direct_meter.is_some() || info.idle_timeout;
         if let Some(default) = at.opt("default_entry")? {
             info.const_default = default.flag("action_const")?;
             table.default = Some(self.const_call(&default, &actions)?);
