@@ -3,7 +3,7 @@
 //! The loader makes it, the executor only reads it. Every index in here was checked when it was made.
 
 use crate::bits::Piece;
-use crate::expr::condition::Condition;
+use crate::expr::condition::{Condition, Simple};
 use crate::expr::word::WordId;
 use crate::expr::{Expr, HeaderRef, NodeId, UnionRef};
 use crate::hash::Algorithm;
@@ -107,7 +107,11 @@ pub(crate) enum Place {
 }
 
 /// One primitive of an action; jumps count primitives from the start of their action.
+///
+/// Here and in the other kinds of code a tag of its own makes telling the variants apart one load; hidden in a pointer's
+/// unused values it takes several instructions for each primitive.
 #[derive(Clone, Debug)]
+#[repr(u8)]
 pub(crate) enum Op {
     SetConst { slot: u32, value: u64 },
     SetField { slot: u32, from: u32, mask: u64 },
@@ -167,6 +171,7 @@ pub(crate) enum Target {
 
 /// One step of a parser state.
 #[derive(Clone, Debug)]
+#[repr(u8)]
 pub(crate) enum ParserOp {
     Extract(Target),
     ExtractVariable { target: Target, bits: Expr },
@@ -244,13 +249,21 @@ impl Next {
 
 /// A step of a control.
 #[derive(Clone, Debug)]
+#[repr(u8)]
 pub(crate) enum Node {
     Table(u32),
     /// A table without a key whose only action is fixed: p4c's form of a statement.
     Fixed {
         table: u32,
-        call: ConstCall,
+        call: Box<ConstCall>,
         next: u32,
+    },
+    /// A condition that is one test, or with `not` its opposite.
+    Test {
+        test: Simple,
+        not: bool,
+        yes: u32,
+        no: u32,
     },
     If {
         condition: Condition,

@@ -20,6 +20,12 @@ impl<'a> Run<'a> {
                 return;
             }
             at = match node {
+                Node::Test { test, not, yes, no } => {
+                    let result = test.holds(phv) != *not;
+                    self.trace(|| TraceEvent::Condition { result });
+                    at = if result { *yes } else { *no };
+                    continue;
+                }
                 Node::If { condition, yes, no } => {
                     let result = self.holds(*condition, &[], phv);
                     self.trace(|| TraceEvent::Condition { result });

@@ -431,7 +431,7 @@ impl<'a> Run<'a> {
     }
 
     /// Whether a condition holds.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn holds(&self, condition: Condition, params: &[u64], phv: &Phv) -> bool {
         condition.holds(&self.code.exprs, phv, |test| self.test(test, params, phv))
     }

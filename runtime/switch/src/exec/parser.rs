@@ -169,11 +169,12 @@ impl<'a> Run<'a> {
             store(&mut phv.slots, to, &Value::Int(i128::from(value)));
             return;
         }
-        let mut limbs = vec![0; bits::limbs(bits)];
-        get_wide(data, offset as usize, bits, &mut limbs);
         let target = &mut phv.slots[to.range()];
-        for (index, limb) in target.iter_mut().enumerate() {
-            *limb = limbs.get(index).copied().unwrap_or(0);
+        let mut left = bits;
+        for limb in target.iter_mut() {
+            let take = left.min(64);
+            left -= take;
+            *limb = get_bits(data, (offset + left) as usize, take);
         }
         bits::truncate(target, to.bits);
     }

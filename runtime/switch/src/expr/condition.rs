@@ -25,17 +25,45 @@ pub(crate) struct Test {
 
 #[derive(Clone, Copy, Debug)]
 enum What {
+    Simple(Simple),
+    Word(WordId),
+    Expr(Expr),
+}
+
+/// A test that needs no expression.
+#[derive(Clone, Copy, Debug)]
+#[repr(u8)]
+pub(crate) enum Simple {
     Valid(u32),
     Equal { slot: u32, value: u64 },
     Less { slot: u32, value: u64 },
-    Word(WordId),
-    Expr(Expr),
+}
+
+impl Simple {
+    #[inline(always)]
+    pub(crate) fn holds(self, phv: &Phv) -> bool {
+        match self {
+            Self::Valid(header) => phv.valid[header as usize],
+            Self::Equal { slot, value } => phv.slots[slot as usize] == value,
+            Self::Less { slot, value } => phv.slots[slot as usize] < value,
+        }
+    }
 }
 
 impl Arena {
     /// Compiles a condition: a boolean, or a number of which 0 is false.
     pub(crate) fn condition(&mut self, root: NodeId) -> Condition {
         Condition(self.test(root, YES, NO))
+    }
+
+    /// The test that is all of a condition, and whether the condition is its opposite.
+    pub(crate) fn only_test(&self, condition: Condition) -> Option<(Simple, bool)> {
+        let test = self.tests.get(condition.0 as usize)?;
+        match (test.what, test.yes, test.no) {
+            (What::Simple(simple), YES, NO) => Some((simple, false)),
+            (What::Simple(simple), NO, YES) => Some((simple, true)),
+            _ => None,
+        }
     }
 
     /// The first test of a chain that ends at `yes` or `no`.
@@ -67,27 +95,27 @@ impl Arena {
     fn simplest(&self, word: WordId) -> (What, bool) {
         let node = |id: WordId| self.words[id as usize];
         match node(word) {
-            Word::Valid(header) => (What::Valid(header), true),
+            Word::Valid(header) => (What::Simple(Simple::Valid(header)), true),
             Word::Eq(a, b) | Word::Ne(a, b) => {
                 let same = matches!(node(word), Word::Eq(..));
                 match (node(a), node(b)) {
                     (Word::Slot(slot), Word::Const(value)) | (Word::Const(value), Word::Slot(slot)) => {
-                        (What::Equal { slot, value }, same)
+                        (What::Simple(Simple::Equal { slot, value }), same)
                     }
                     _ => (What::Word(word), true),
                 }
             }
             Word::Lt(a, b) => match (node(a), node(b)) {
-                (Word::Slot(slot), Word::Const(value)) => (What::Less { slot, value }, true),
+                (Word::Slot(slot), Word::Const(value)) => (What::Simple(Simple::Less { slot, value }), true),
                 (Word::Const(value), Word::Slot(slot)) if value < u64::MAX => {
-                    (What::Less { slot, value: value + 1 }, false)
+                    (What::Simple(Simple::Less { slot, value: value + 1 }), false)
                 }
                 _ => (What::Word(word), true),
             },
             Word::Le(a, b) => match (node(a), node(b)) {
-                (Word::Const(value), Word::Slot(slot)) => (What::Less { slot, value }, false),
+                (Word::Const(value), Word::Slot(slot)) => (What::Simple(Simple::Less { slot, value }), false),
                 (Word::Slot(slot), Word::Const(value)) if value < u64::MAX => {
-                    (What::Less { slot, value: value + 1 }, true)
+                    (What::Simple(Simple::Less { slot, value: value + 1 }), true)
                 }
                 _ => (What::Word(word), true),
             },
@@ -108,9 +136,7 @@ impl Condition {
         let mut at = self.0;
         while let Some(test) = exprs.tests.get(at as usize) {
             let holds = match test.what {
-                What::Valid(header) => phv.valid[header as usize],
-                What::Equal { slot, value } => phv.slots[slot as usize] == value,
-                What::Less { slot, value } => phv.slots[slot as usize] < value,
+                What::Simple(simple) => simple.holds(phv),
                 What::Word(_) | What::Expr(_) => general(test),
             };
             at = if holds { test.yes } else { test.no };
@@ -123,9 +149,7 @@ impl Env<'_> {
     /// A test of any form.
     pub(crate) fn test(&self, test: &Test) -> bool {
         match test.what {
-            What::Valid(header) => self.phv.valid[header as usize],
-            What::Equal { slot, value } => self.phv.slots[slot as usize] == value,
-            What::Less { slot, value } => self.phv.slots[slot as usize] < value,
+            What::Simple(simple) => simple.holds(self.phv),
             What::Word(word) => word::eval(&self.code.exprs.words, word, self.phv, self.params) != 0,
             What::Expr(expr) => self.is_true(expr),
         }

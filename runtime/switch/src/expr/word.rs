@@ -13,9 +13,12 @@ pub(crate) type WordId = u32;
 
 /// One node; operands are other words.
 #[derive(Clone, Copy, Debug)]
+#[repr(u8)]
 pub(crate) enum Word {
     Const(u64),
     Slot(u32),
+    /// 64 bits of a field of two limbs: those above the lowest so many.
+    Window(u32, u32),
     Param(u32),
     Valid(u32),
     Invert(WordId),
@@ -83,7 +86,10 @@ impl Arena {
             Binary::Or => Word::Or(self.word(a, false)?, self.word(b, false)?),
             Binary::Xor => Word::Xor(self.word(a, false)?, self.word(b, false)?),
             Binary::ShiftLeft => Word::ShiftLeft(self.word(a, false)?, self.word(b, true)?),
-            Binary::ShiftRight => Word::ShiftRight(self.word(a, true)?, self.word(b, true)?),
+            Binary::ShiftRight => match self.window(a, b) {
+                Some(window) => window,
+                None => Word::ShiftRight(self.word(a, true)?, self.word(b, true)?),
+            },
             Binary::Div => Word::Div(self.word(a, true)?, self.word(b, true)?),
             Binary::Mod => Word::Mod(self.word(a, true)?, self.word(b, true)?),
             Binary::Eq => Word::Eq(self.word(a, true)?, self.word(b, true)?),
@@ -129,6 +135,16 @@ impl Arena {
         Some(self.push_word(Word::Mask(of, mask as u64)))
     }
 
+    /// A wide field shifted right, of which the low bits are wanted: what p4c makes of a lookahead.
+    fn window(&self, of: NodeId, by: NodeId) -> Option<Word> {
+        match (self.nodes[of as usize], self.width(by)?) {
+            (Node::Field(field), shift @ 1..64) if !field.signed && !field.variable && field.limbs() == 2 => {
+                Some(Word::Window(field.slot, shift))
+            }
+            _ => None,
+        }
+    }
+
     fn width(&self, node: NodeId) -> Option<u32> {
         match self.nodes[node as usize] {
             Node::Const(width) => u32::try_from(width).ok(),
@@ -153,6 +169,7 @@ pub(crate) fn eval(words: &[Word], id: WordId, phv: &Phv, params: &[u64]) -> u64
     match words[id as usize] {
         Word::Const(value) => value,
         Word::Slot(slot) => phv.slots[slot as usize],
+        Word::Window(slot, shift) => phv.slots[slot as usize] >> shift | phv.slots[slot as usize + 1] << (64 - shift),
         Word::Param(limb) => params[limb as usize],
         Word::Valid(header) => u64::from(phv.valid[header as usize]),
         Word::Mask(a, mask) => of(a) & mask,

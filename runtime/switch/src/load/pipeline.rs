@@ -42,7 +42,11 @@ impl Loader {
                 let condition = self.condition(condition);
                 let yes = next(conditional, "true_next", &names)?;
                 let no = next(conditional, "false_next", &names)?;
-                self.code().nodes.push(Node::If { condition, yes, no });
+                let node = match self.program.code.exprs.only_test(condition) {
+                    Some((test, not)) => Node::Test { test, not, yes, no },
+                    None => Node::If { condition, yes, no },
+                };
+                self.code().nodes.push(node);
             }
             for call in &calls {
                 let action = self.action_id(&call.get("action_id")?)?;
@@ -69,7 +73,7 @@ impl Loader {
         let call =
             code.default.clone().filter(|_| info.key.is_empty() && info.const_default && info.profile.is_none())?;
         let next = code.next.after(false, Some(call.action));
-        Some(Node::Fixed { table, call, next })
+        Some(Node::Fixed { table, call: Box::new(call), next })
     }
 
     pub(super) fn deparsers(&mut self, root: &At<'_>) -> Load<()> {

@@ -40,10 +40,8 @@ impl<const N: usize> Key for [u64; N] {
 
     #[inline]
     fn is(&self, words: &[u64]) -> bool {
-        match words.first_chunk::<N>() {
-            Some(words) => self == words,
-            None => self[..words.len()] == *words,
-        }
+        // Word by word: a call of `memcmp` costs more than the few words do.
+        self.iter().zip(words).all(|(one, other)| one == other)
     }
 }
 
@@ -73,6 +71,7 @@ pub(crate) struct Map<K, V> {
 }
 
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "with a box, every lookup would follow a pointer more on every level")]
 enum Node<K, V> {
     Leaf(Vec<(K, V)>),
     Branch([Option<Arc<Node<K, V>>>; FANOUT]),
