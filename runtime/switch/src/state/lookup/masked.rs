@@ -2,14 +2,17 @@
 //!
 //! A few rules are a list, best first, of masks and values side by side: that is fastest, and what constant entries are.
 //! Many are sorted by their masks ("tuple space search"): the rules with one mask are a hash map, and the maps are tried
-//! in the order of their best rank until no better rule can follow. A range becomes a handful of prefixes and so takes
-//! part in this; a second range of a rule is looked at only when all else fits.
+//! in the order of their best rank until no better rule can follow. Of the rules that share mask and value, those with a
+//! range are in a trie: a range is a handful of prefixes. A second range of a rule is looked at when all else fits.
+
+mod space;
 
 use std::sync::Arc;
 
-use super::map::{Key, Map};
-use super::{Interval, Lookup, Packed};
+use super::map::Key;
+use super::{Lookup, Packed};
 use crate::state::entry::Entry;
+use space::Space;
 
 /// Most rules that are a list.
 const FEW: usize = 24;
@@ -38,7 +41,7 @@ impl<K: Key> Lookup for Masked<K> {
     fn find(&self, key: &Packed) -> Option<&Arc<Entry>> {
         match self {
             Self::Few(few) => few.rules.iter().map(|rule| &rule.entry).find(|entry| entry.packed == *key),
-            Self::Many(space) => space.by_key.get(&identity(key)),
+            Self::Many(space) => space.find(key),
         }
     }
 
@@ -46,7 +49,7 @@ impl<K: Key> Lookup for Masked<K> {
         if let Self::Few(few) = self
             && few.rules.len() >= FEW
         {
-            let mut space = Space { groups: Vec::new(), by_key: Map::default() };
+            let mut space = Space::default();
             for rule in few.rules.drain(..) {
                 space.insert(rule.entry);
             }
@@ -68,14 +71,14 @@ impl<K: Key> Lookup for Masked<K> {
     fn len(&self) -> usize {
         match self {
             Self::Few(few) => few.rules.len(),
-            Self::Many(space) => space.by_key.len(),
+            Self::Many(space) => space.len(),
         }
     }
 
     fn entries(&self) -> Box<dyn Iterator<Item = &Arc<Entry>> + '_> {
         match self {
             Self::Few(few) => Box::new(few.rules.iter().map(|rule| &rule.entry)),
-            Self::Many(space) => Box::new(space.by_key.iter().map(|(_, entry)| entry)),
+            Self::Many(space) => Box::new(space.entries()),
         }
     }
 
@@ -107,10 +110,9 @@ impl Rule {
     }
 }
 
-fn insert_sorted(rules: &mut Vec<Rule>, rule: Rule) -> usize {
+fn insert_sorted(rules: &mut Vec<Rule>, rule: Rule) {
     let at = rules.partition_point(|other| other.order() < rule.order());
     rules.insert(at, rule);
-    at
 }
 
 /// A list of rules.
@@ -138,7 +140,10 @@ impl Few {
     }
 
     fn insert(&mut self, entry: Arc<Entry>) {
-        let at = insert_sorted(&mut self.rules, Rule::new(entry.clone())) * 2 * self.words;
+        let rule = Rule::new(entry.clone());
+        let place = self.rules.partition_point(|other| other.order() < rule.order());
+        self.rules.insert(place, rule);
+        let at = place * 2 * self.words;
         let pair = entry.packed.mask.iter().chain(&entry.packed.value).copied();
         self.masks.splice(at..at, pair);
     }
@@ -152,171 +157,9 @@ impl Few {
     }
 }
 
-/// Rules sorted by their masks.
-#[derive(Clone, Debug)]
-pub(crate) struct Space<K: Key> {
-    /// By falling best rank.
-    groups: Vec<Arc<Group<K>>>,
-    by_key: Map<Box<[u64]>, Arc<Entry>>,
-}
-
-/// The rules with one mask.
-#[derive(Clone, Debug)]
-struct Group<K: Key> {
-    mask: K,
-    /// No rule has a higher rank; after removals perhaps none has this.
-    best: i64,
-    /// Removals since `best` was exact.
-    removed: usize,
-    rules: Map<K, Arc<Vec<Rule>>>,
-}
-
-/// Longest keys that are masked without allocating.
-const ON_STACK: usize = 8;
-
-impl<K: Key> Space<K> {
-    fn lookup(&self, key: &[u64]) -> Option<&Arc<Entry>> {
-        let mut stack = [0; ON_STACK];
-        let mut heap = Vec::new();
-        let masked: &mut [u64] = if key.len() <= ON_STACK {
-            &mut stack[..key.len()]
-        } else {
-            heap.resize(key.len(), 0);
-            &mut heap
-        };
-        let mut found: Option<&Rule> = None;
-        for group in &self.groups {
-            if found.is_some_and(|found| found.rank > group.best) {
-                break;
-            }
-            for ((masked, key), mask) in masked.iter_mut().zip(key).zip(group.mask.words()) {
-                *masked = key & mask;
-            }
-            let Some(rules) = group.rules.get(masked) else { continue };
-            let Some(rule) = rules.iter().find(|rule| rule.accepts(key)) else { continue };
-            if found.is_none_or(|found| rule.order() < found.order()) {
-                found = Some(rule);
-            }
-        }
-        found.map(|rule| &rule.entry)
-    }
-
-    fn insert(&mut self, entry: Arc<Entry>) {
-        self.by_key.insert(&identity(&entry.packed), entry.clone());
-        let rule = Rule::new(entry.clone());
-        for (mask, value) in tuples(&entry.packed) {
-            let at = self.groups.iter().position(|group| group.mask.is(&mask)).unwrap_or_else(|| {
-                self.groups.push(Arc::new(Group {
-                    mask: K::from_words(&mask),
-                    best: i64::MIN,
-                    removed: 0,
-                    rules: Map::default(),
-                }));
-                self.groups.len() - 1
-            });
-            let group = Arc::make_mut(&mut self.groups[at]);
-            group.best = group.best.max(rule.rank);
-            insert_sorted(Arc::make_mut(group.rules.entry(&value, Arc::default)), rule.clone());
-        }
-        self.sort();
-    }
-
-    fn remove(&mut self, key: &Packed) {
-        let identity = identity(key);
-        let Some(entry) = self.by_key.get(&identity).cloned() else { return };
-        self.by_key.remove(&identity);
-        for (mask, value) in tuples(key) {
-            let Some(at) = self.groups.iter().position(|group| group.mask.is(&mask)) else { continue };
-            let group = Arc::make_mut(&mut self.groups[at]);
-            group.remove(&value, &entry);
-            if group.rules.len() == 0 {
-                self.groups.remove(at);
-            }
-        }
-        self.sort();
-    }
-
-    fn sort(&mut self) {
-        self.groups.sort_by_key(|group| core::cmp::Reverse(group.best));
-    }
-}
-
-impl<K: Key> Group<K> {
-    fn remove(&mut self, value: &[u64], entry: &Arc<Entry>) {
-        let Some(rules) = self.rules.get_mut(value) else { return };
-        let rules = Arc::make_mut(rules);
-        rules.retain(|rule| !Arc::ptr_eq(&rule.entry, entry));
-        if rules.is_empty() {
-            self.rules.remove(value);
-        }
-        // Looking at all rules once per so many removals costs each of them little.
-        self.removed += 1;
-        if self.removed > self.rules.len() {
-            self.removed = 0;
-            let ranks = self.rules.iter().filter_map(|(_, rules)| rules.first()).map(|rule| rule.rank);
-            self.best = ranks.max().unwrap_or(i64::MIN);
-        }
-    }
-}
-
-/// Masks and values that a rule is found by: one, or as many as its first range has prefixes.
-fn tuples(key: &Packed) -> Vec<(Vec<u64>, Vec<u64>)> {
-    let Some((range, low, high)) =
-        key.ranges.iter().find_map(|range| Some((range, range.low_word()?, range.high_word()?)))
-    else {
-        return vec![(key.mask.clone(), key.value.clone())];
-    };
-    prefixes(low, high, range.mask)
-        .into_iter()
-        .map(|(mask, value)| {
-            let (mut masks, mut values) = (key.mask.clone(), key.value.clone());
-            masks[range.word as usize] |= mask << range.shift;
-            values[range.word as usize] |= value << range.shift;
-            (masks, values)
-        })
-        .collect()
-}
-
-/// The fewest aligned blocks that make up a range, as masks and values: at most two for each bit.
-fn prefixes(low: u64, high: u64, all: u64) -> Vec<(u64, u64)> {
-    let mut blocks = Vec::new();
-    let mut next = low;
-    loop {
-        let mut ones = 0u64;
-        // Grow the block while it stays aligned and within the range.
-        while ones != all && next & (ones << 1 | 1) == 0 && next | (ones << 1 | 1) <= high {
-            ones = ones << 1 | 1;
-        }
-        blocks.push((all & !ones, next));
-        match next.checked_add(ones).and_then(|last| last.checked_add(1)) {
-            Some(following) if following <= high => next = following,
-            _ => return blocks,
-        }
-    }
-}
-
-/// What tells a key from all others, as words.
-fn identity(key: &Packed) -> Vec<u64> {
-    let mut words: Vec<u64> = key.mask.iter().chain(&key.value).copied().chain([key.rank as u64]).collect();
-    for range in &key.ranges {
-        words.push(u64::from(range.word) << 32 | u64::from(range.shift));
-        words.extend(&range.ends);
-    }
-    words
-}
-
-impl Interval {
-    fn low_word(&self) -> Option<u64> {
-        (self.ends.len() == 2).then(|| self.ends[0])
-    }
-
-    fn high_word(&self) -> Option<u64> {
-        (self.ends.len() == 2).then(|| self.ends[1])
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Interval;
     use super::*;
     use proptest::prelude::*;
 
@@ -396,23 +239,5 @@ mod tests {
                 }
             }
         }
-
-        #[test]
-        fn prefixes_make_up_their_range(low in 0u64..1024, high in 0u64..1024) {
-            let (low, high) = (low.min(high), low.max(high));
-            let blocks = prefixes(low, high, 0x3ff);
-            for value in 0..1024 {
-                let covering = blocks.iter().filter(|(mask, block)| value & mask == *block).count();
-                prop_assert_eq!(covering, usize::from((low..=high).contains(&value)));
-            }
-            prop_assert!(blocks.len() <= 18);
-        }
-    }
-
-    #[test]
-    fn the_whole_range_is_one_block() {
-        assert_eq!(prefixes(0, u64::MAX, u64::MAX), [(0, 0)]);
-        assert_eq!(prefixes(u64::MAX, u64::MAX, u64::MAX), [(u64::MAX, u64::MAX)]);
-        assert_eq!(prefixes(0, 0, 0), [(0, 0)]);
     }
 }

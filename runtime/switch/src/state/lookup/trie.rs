@@ -73,6 +73,23 @@ impl<K: Key, V: Clone> Trie<K, V> {
         best
     }
 
+    /// The values of all prefixes of a key, the shortest first.
+    pub(crate) fn each<'t>(&'t self, key: &[u64], mut visit: impl FnMut(&'t V)) {
+        let mut node = &*self.root;
+        while shared(node.path.words(), key, node.depth) == node.depth {
+            let nibble = nibble(key, node.depth);
+            let mut matching = node.present & MATCHING[nibble];
+            while matching != 0 {
+                visit(&node.values[node.rank(matching.trailing_zeros())]);
+                matching &= matching - 1;
+            }
+            match node.child(nibble) {
+                Some(child) => node = &node.children[child],
+                None => break,
+            }
+        }
+    }
+
     /// The value of exactly this prefix.
     pub(crate) fn get(&self, prefix: &[u64], len: u32) -> Option<&V> {
         let mut node = &*self.root;
@@ -292,6 +309,11 @@ mod tests {
                 let known = model.iter().any(|(prefix, _)| *prefix == (*key, *len));
                 prop_assert_eq!(trie.get(key, *len).is_some(), known);
                 prop_assert_eq!(before.lookup(key), None);
+                let mut all = Vec::new();
+                trie.each(key, |value| all.push(*value));
+                let mut wanted: Vec<_> = model.iter().filter(|(prefix, _)| covers(prefix, key)).collect();
+                wanted.sort_by_key(|((_, len), _)| *len);
+                prop_assert_eq!(all, wanted.into_iter().map(|(_, value)| *value).collect::<Vec<_>>());
             }
         }
     }
