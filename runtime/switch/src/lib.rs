@@ -37,7 +37,8 @@
 //! 6. The deparser writes each header by its template (`template`), a rotation and a mask for each field, at the end of the
 //!    output, and the payload behind it.
 //!
-//! Nothing of this allocates once worker and output have seen a few frames; log texts and traces do.
+//! Nothing of this allocates once worker and output have seen a few frames, but for numbers of more than 126 bits under
+//! arithmetic, masked keys of more than 8 words, and traces.
 
 mod bits;
 mod code;
