@@ -91,10 +91,9 @@ impl Forwarder {
             }
         };
         let now = device.now();
+        let frames = frames.iter().map(|frame| &frame[..]);
         let gate = running.pipeline.open_gate();
-        for frame in frames {
-            running.pipeline.switch.process(&mut running.worker, port, frame, now, &mut self.output);
-        }
+        running.pipeline.switch.process_batch(&mut running.worker, port, frames, now, &mut self.output);
         drop(gate);
         device.counters.add_drops(&self.output.drops);
         let mut digests = false;

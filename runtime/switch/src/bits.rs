@@ -34,19 +34,33 @@ pub(crate) fn get_bits(data: &[u8], offset: usize, bits: u32) -> u64 {
     (word >> tail) as u64 & mask64(bits)
 }
 
-/// Writes the lowest `bits` (up to 64) of `value` at bit `offset` of `data`, whose bits there are 0.
-#[inline]
-pub(crate) fn put_bits(data: &mut [u8], offset: usize, bits: u32, value: u64) {
-    if bits == 0 {
-        return;
+/// Where up to 64 bits of a header are, ready to be read: a window of 8 bytes and how far to shift it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece {
+    /// The limb it goes to.
+    pub(crate) slot: u32,
+    byte: u32,
+    left: u8,
+    right: u8,
+}
+
+/// Bytes that a piece may look at beyond its own.
+pub(crate) const WINDOW: usize = 8;
+
+impl Piece {
+    /// `None` where the bits do not fit in 8 bytes because they start within one.
+    pub(crate) fn new(slot: u32, offset: u32, bits: u32) -> Option<Piece> {
+        let left = offset % 8;
+        let right = 64u32.checked_sub(bits)?;
+        (left <= right && bits > 0).then_some(Piece { slot, byte: offset / 8, left: left as u8, right: right as u8 })
     }
-    let first = offset / 8;
-    let last = (offset + bits as usize - 1) / 8;
-    let tail = 7 - (offset + bits as usize - 1) % 8;
-    let word = (u128::from(value & mask64(bits)) << tail).to_be_bytes();
-    let len = last - first + 1;
-    for (byte, new) in data[first..=last].iter_mut().zip(&word[16 - len..]) {
-        *byte |= new;
+
+    /// Reads it from data that reaches [`WINDOW`] bytes beyond the header.
+    #[inline]
+    pub(crate) fn read(self, data: &[u8]) -> u64 {
+        let window = &data[self.byte as usize..][..WINDOW];
+        let word = u64::from_be_bytes(window.try_into().expect("a window of 8 bytes"));
+        word << self.left >> self.right
     }
 }
 
@@ -60,13 +74,54 @@ pub(crate) fn get_wide(data: &[u8], offset: usize, bits: u32, out: &mut [u64]) {
     }
 }
 
-/// Like [`put_bits`] for any width.
-pub(crate) fn put_wide(data: &mut [u8], offset: usize, bits: u32, value: &[u64]) {
-    let mut left = bits;
-    for limb in value {
-        let take = left.min(64);
-        left -= take;
-        put_bits(data, offset + left as usize, take, *limb);
+/// Appends fields to a byte string, bit after bit; the last byte is padded with zeros.
+pub(crate) struct Writer<'a> {
+    out: &'a mut Vec<u8>,
+    /// Bits that do not make 8 bytes yet, the latest lowest.
+    word: u64,
+    bits: u32,
+}
+
+impl<'a> Writer<'a> {
+    pub(crate) fn new(out: &'a mut Vec<u8>) -> Self {
+        Self { out, word: 0, bits: 0 }
+    }
+
+    /// Appends the lowest `bits` of a value, up to 64.
+    #[inline]
+    pub(crate) fn put(&mut self, value: u64, bits: u32) {
+        let value = value & mask64(bits);
+        let room = 64 - self.bits;
+        if bits < room {
+            self.word = self.word << bits | value;
+            self.bits += bits;
+            return;
+        }
+        let left = bits - room;
+        let full = if room == 64 { value } else { self.word << room | value >> left };
+        self.out.extend_from_slice(&full.to_be_bytes());
+        (self.word, self.bits) = (value & mask64(left), left);
+    }
+
+    /// Appends a number of any width.
+    #[inline]
+    pub(crate) fn put_wide(&mut self, value: &[u64], bits: u32) {
+        if bits <= 64 {
+            return self.put(value[0], bits);
+        }
+        let limbs = limbs(bits);
+        self.put(value[limbs - 1], bits - 64 * (limbs as u32 - 1));
+        for limb in value[..limbs - 1].iter().rev() {
+            self.put(*limb, 64);
+        }
+    }
+
+    /// Appends what is left.
+    pub(crate) fn finish(self) {
+        if self.bits > 0 {
+            let rest = (self.word << (64 - self.bits)).to_be_bytes();
+            self.out.extend_from_slice(&rest[..self.bits.div_ceil(8) as usize]);
+        }
     }
 }
 
@@ -127,16 +182,25 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_put_is_got(offset in 0usize..40, bits in 1u32..200, value in proptest::collection::vec(any::<u64>(), 4)) {
-            let mut value = value;
-            truncate(&mut value, bits);
-            value.truncate(limbs(bits));
-            let mut data = [0u8; 32];
-            put_wide(&mut data, offset, bits, &value);
-            let mut back = vec![0; limbs(bits)];
-            get_wide(&data, offset, bits, &mut back);
-            prop_assert_eq!(&back, &value);
-            prop_assert!(data.iter().map(|byte| byte.count_ones()).sum::<u32>() == value.iter().map(|limb| limb.count_ones()).sum::<u32>());
+        fn what_is_put_is_got(fields in proptest::collection::vec((1u32..200, proptest::collection::vec(any::<u64>(), 4)), 0..8)) {
+            let mut bytes = vec![0xff];
+            let mut writer = Writer::new(&mut bytes);
+            for (bits, value) in &fields {
+                writer.put_wide(value, *bits);
+            }
+            writer.finish();
+            let total: u32 = fields.iter().map(|(bits, _)| *bits).sum();
+            prop_assert_eq!(bytes.len(), 1 + total.div_ceil(8) as usize);
+            let mut offset = 8;
+            for (bits, mut value) in fields {
+                truncate(&mut value, bits);
+                value.truncate(limbs(bits));
+                let mut back = vec![0; limbs(bits)];
+                get_wide(&bytes, offset, bits, &mut back);
+                prop_assert_eq!(back, value);
+                offset += bits as usize;
+            }
+            prop_assert_eq!(get_bits(&bytes, offset, (bytes.len() * 8 - offset) as u32), 0);
         }
 
         #[test]

@@ -2,8 +2,13 @@
 //!
 //! The loader makes it, the executor only reads it. Every index in here was checked when it was made.
 
+use crate::bits::Piece;
+use crate::expr::condition::{Condition, Simple};
+use crate::expr::word::WordId;
 use crate::expr::{Expr, HeaderRef, NodeId, UnionRef};
 use crate::hash::Algorithm;
+use crate::layout::Layout;
+use crate::template::Template;
 use core::ops::Range;
 
 /// "No such thing": the end of a pipeline, no default state.
@@ -31,9 +36,14 @@ impl Field {
         self.slot as usize..self.slot as usize + self.limbs()
     }
 
+    /// One limb that is stored as it is, cut to its width.
+    pub(crate) fn is_word(&self) -> bool {
+        self.bits <= 64 && !self.saturating && !self.variable
+    }
+
     /// One limb, plain: the common case that needs no care.
     pub(crate) fn is_plain(&self) -> bool {
-        self.bits <= 64 && !self.signed && !self.saturating && !self.variable
+        self.is_word() && !self.signed
     }
 }
 
@@ -44,6 +54,10 @@ pub(crate) struct Header {
     pub(crate) kind: u32,
     pub(crate) metadata: bool,
     pub(crate) fields: Vec<Field>,
+    /// How to extract it; empty where that takes the general way.
+    pub(crate) pieces: Vec<Piece>,
+    /// How to emit it, unless a field is variable.
+    pub(crate) template: Option<Template>,
     /// All its limbs, lengths of variable fields included.
     pub(crate) slots: Range<u32>,
     /// Width without variable fields.
@@ -93,11 +107,16 @@ pub(crate) enum Place {
 }
 
 /// One primitive of an action; jumps count primitives from the start of their action.
+///
+/// Here and in the other kinds of code a tag of its own makes telling the variants apart one load; hidden in a pointer's
+/// unused values it takes several instructions for each primitive.
 #[derive(Clone, Debug)]
+#[repr(u8)]
 pub(crate) enum Op {
     SetConst { slot: u32, value: u64 },
     SetField { slot: u32, from: u32, mask: u64 },
     SetParam { slot: u32, param: u32, mask: u64 },
+    SetWord { slot: u32, word: WordId, mask: u64 },
     Assign { place: Place, value: Expr },
     AssignVariable { to: Field, from: Field },
     AssignHeader { to: HeaderRef, from: HeaderRef },
@@ -109,7 +128,7 @@ pub(crate) enum Op {
     Push { stack: StackRef, count: Expr },
     Pop { stack: StackRef, count: Expr },
     Jump(u32),
-    JumpIfZero { condition: Expr, to: u32 },
+    JumpIfZero { condition: Condition, to: u32 },
     Exit,
     Assert(Expr),
     MarkToDrop { egress_spec: Field, multicast_group: Option<Field> },
@@ -152,6 +171,7 @@ pub(crate) enum Target {
 
 /// One step of a parser state.
 #[derive(Clone, Debug)]
+#[repr(u8)]
 pub(crate) enum ParserOp {
     Extract(Target),
     ExtractVariable { target: Target, bits: Expr },
@@ -188,6 +208,17 @@ pub(crate) struct ParserState {
     /// Cases in order; keys are packed without padding, 128 bits at most.
     pub(crate) cases: Vec<(Case, u32)>,
     pub(crate) default: u32,
+    /// The key and cases once more, where the key is made of small fields and compared with constants only.
+    pub(crate) quick: Option<Select>,
+}
+
+/// A transition in 64 bits.
+#[derive(Clone, Debug)]
+pub(crate) struct Select {
+    /// Limbs and how far they are shifted.
+    pub(crate) key: Vec<(u32, u32)>,
+    /// Value, mask, next state.
+    pub(crate) cases: Vec<(u64, u64, u32)>,
 }
 
 #[derive(Clone, Debug)]
@@ -196,12 +227,53 @@ pub(crate) struct Parser {
     pub(crate) start: u32,
 }
 
+impl Next {
+    /// The node after a table that missed, or hit an entry of this action.
+    pub(crate) fn after(&self, hit: bool, action: Option<u32>) -> u32 {
+        match self {
+            Self::HitMiss { hit: yes, miss } => {
+                if hit {
+                    *yes
+                } else {
+                    *miss
+                }
+            }
+            Self::ByAction { actions, none } => match action {
+                Some(action) => actions.iter().find(|(known, _)| *known == action).map_or(*none, |(_, next)| *next),
+                None if hit => actions.first().map_or(*none, |(_, next)| *next),
+                None => *none,
+            },
+        }
+    }
+}
+
 /// A step of a control.
 #[derive(Clone, Debug)]
+#[repr(u8)]
 pub(crate) enum Node {
     Table(u32),
-    If { condition: Expr, yes: u32, no: u32 },
-    Call { action: u32, next: u32 },
+    /// A table without a key whose only action is fixed: p4c's form of a statement.
+    Fixed {
+        table: u32,
+        call: Box<ConstCall>,
+        next: u32,
+    },
+    /// A condition that is one test, or with `not` its opposite.
+    Test {
+        test: Simple,
+        not: bool,
+        yes: u32,
+        no: u32,
+    },
+    If {
+        condition: Condition,
+        yes: u32,
+        no: u32,
+    },
+    Call {
+        action: u32,
+        next: u32,
+    },
 }
 
 /// Which node follows a table.
@@ -222,8 +294,7 @@ pub(crate) enum Next {
 #[derive(Clone, Debug)]
 pub(crate) struct TableKey {
     pub(crate) source: KeySource,
-    /// First limb in the packed key.
-    pub(crate) limb: u32,
+    pub(crate) bits: u32,
     /// The program's own mask, already part of every key.
     pub(crate) mask: Option<Vec<u64>>,
 }
@@ -241,8 +312,10 @@ pub(crate) enum KeySource {
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     pub(crate) key: Vec<TableKey>,
-    pub(crate) key_limbs: u32,
+    pub(crate) layout: Layout,
     pub(crate) next: Next,
+    /// Entries count, measure, or note hits.
+    pub(crate) observed: bool,
     /// Where a direct meter's colour goes.
     pub(crate) meter_target: Option<Field>,
     pub(crate) default: Option<ConstCall>,
@@ -275,6 +348,15 @@ pub(crate) enum Input {
 pub(crate) struct Calculation {
     pub(crate) algorithm: Algorithm,
     pub(crate) input: Vec<Input>,
+    /// The input without the payload, for packets that have all the headers it is taken from.
+    pub(crate) whole: Option<Whole>,
+    pub(crate) with_payload: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Whole {
+    pub(crate) headers: Vec<u32>,
+    pub(crate) template: Template,
 }
 
 #[derive(Clone, Debug)]
@@ -282,7 +364,7 @@ pub(crate) struct Checksum {
     pub(crate) target: Field,
     pub(crate) header: u32,
     pub(crate) calculation: u32,
-    pub(crate) condition: Option<Expr>,
+    pub(crate) condition: Option<Condition>,
     pub(crate) verify: bool,
     pub(crate) update: bool,
 }

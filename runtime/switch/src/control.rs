@@ -1,5 +1,7 @@
 //! The control calls of a [`Switch`]: checked here, done by [`Tables`](crate::state::Tables) and the arrays.
 
+use std::sync::Arc;
+
 use crate::bits;
 use crate::error::ControlError;
 use crate::ids::{CounterId, MeterId, Micros, Port, ProfileId, RegisterId, TableId, ValueSetId};
@@ -20,7 +22,7 @@ impl Switch {
     /// See [`ControlError`]; `EntryExists` where the key is taken.
     pub fn insert_entry(&self, table: TableId, entry: &TableEntry, now: Micros) -> Result<(), ControlError> {
         self.check_table(table)?;
-        self.write().insert_entry(self.program(), table, entry, now)
+        self.change(|tables| tables.insert_entry(self.program(), table, entry, now))
     }
 
     /// Changes action, idle timeout and meter of an entry. Its counter goes on; its last hit becomes `now`.
@@ -29,7 +31,7 @@ impl Switch {
     /// See [`ControlError`]; `EntryNotFound` where there is none.
     pub fn modify_entry(&self, table: TableId, entry: &TableEntry, now: Micros) -> Result<(), ControlError> {
         self.check_table(table)?;
-        self.write().modify_entry(self.program(), table, entry, now)
+        self.change(|tables| tables.modify_entry(self.program(), table, entry, now))
     }
 
     /// Removes an entry and returns it as it was.
@@ -38,7 +40,7 @@ impl Switch {
     /// See [`ControlError`]; `EntryNotFound` where there is none.
     pub fn delete_entry(&self, table: TableId, key: &EntryKey) -> Result<EntryView, ControlError> {
         self.check_table(table)?;
-        self.write().delete_entry(self.program(), table, key)
+        self.change(|tables| tables.delete_entry(self.program(), table, key))
     }
 
     /// Reads one entry.
@@ -47,7 +49,7 @@ impl Switch {
     /// See [`ControlError`]; `EntryNotFound` where there is none.
     pub fn entry(&self, table: TableId, key: &EntryKey) -> Result<EntryView, ControlError> {
         self.check_table(table)?;
-        self.read().entry(self.program(), table, key).map(table::view)
+        self.read().entry(self.program(), table, key).map(|entry| table::view(entry))
     }
 
     /// All entries of a table, as of one moment, in no particular order but constant ones first.
@@ -74,7 +76,7 @@ impl Switch {
     /// See [`ControlError`]; `ConstDefault` where the program fixed it.
     pub fn set_default(&self, table: TableId, action: Option<&EntryAction>) -> Result<(), ControlError> {
         self.check_table(table)?;
-        self.write().set_default(self.program(), table, action)
+        self.change(|tables| tables.set_default(self.program(), table, action))
     }
 
     /// What a miss does.
@@ -95,7 +97,7 @@ impl Switch {
         if !self.program().tables[table.index()].direct_counter {
             return Err(ControlError::NotSupportedByTable { what: "direct counter" });
         }
-        self.read().entry(self.program(), table, key).map(|entry| entry.counter.set(data))
+        self.read().entry(self.program(), table, key).map(|entry| entry.cells.counter.set(data))
     }
 
     /// Sets the rates of an entry's direct meter; `None` leaves its packets green.
@@ -113,7 +115,7 @@ impl Switch {
             return Err(ControlError::NotSupportedByTable { what: "direct meter" });
         }
         check_rates(config)?;
-        self.read().entry(self.program(), table, key).map(|entry| entry.meter.configure(config))
+        self.read().entry(self.program(), table, key).map(|entry| entry.cells.meter.configure(config))
     }
 
     /// Entries that have not been hit for their idle timeout. Each is reported once per timeout: again only after another
@@ -131,7 +133,7 @@ impl Switch {
     /// See [`ControlError`].
     pub fn insert_member(&self, profile: ProfileId, member: MemberId, call: &ActionCall) -> Result<(), ControlError> {
         check("action profile", profile.index(), self.program().profiles.len())?;
-        self.write().profiles[profile.index()].insert_member(self.program(), profile, member, call)
+        self.change(|tables| tables.profile_mut(profile).insert_member(self.program(), profile, member, call))
     }
 
     /// Changes a member's action; entries and groups that use it follow at once.
@@ -140,7 +142,7 @@ impl Switch {
     /// See [`ControlError`].
     pub fn modify_member(&self, profile: ProfileId, member: MemberId, call: &ActionCall) -> Result<(), ControlError> {
         check("action profile", profile.index(), self.program().profiles.len())?;
-        self.write().profiles[profile.index()].modify_member(self.program(), profile, member, call)
+        self.change(|tables| tables.profile_mut(profile).modify_member(self.program(), profile, member, call))
     }
 
     /// Removes a member that nothing uses.
@@ -149,7 +151,7 @@ impl Switch {
     /// See [`ControlError`].
     pub fn delete_member(&self, profile: ProfileId, member: MemberId) -> Result<(), ControlError> {
         check("action profile", profile.index(), self.program().profiles.len())?;
-        self.write().profiles[profile.index()].delete_member(member)
+        self.change(|tables| tables.profile_mut(profile).delete_member(member))
     }
 
     /// One member's action.
@@ -176,7 +178,7 @@ impl Switch {
     /// See [`ControlError`].
     pub fn insert_group(&self, profile: ProfileId, id: ActionGroupId, group: &ActionGroup) -> Result<(), ControlError> {
         check("action profile", profile.index(), self.program().profiles.len())?;
-        self.write().profiles[profile.index()].insert_group(self.program(), profile, id, group)
+        self.change(|tables| tables.profile_mut(profile).insert_group(self.program(), profile, id, group))
     }
 
     /// Replaces a group's members.
@@ -185,7 +187,7 @@ impl Switch {
     /// See [`ControlError`].
     pub fn modify_group(&self, profile: ProfileId, id: ActionGroupId, group: &ActionGroup) -> Result<(), ControlError> {
         check("action profile", profile.index(), self.program().profiles.len())?;
-        self.write().profiles[profile.index()].modify_group(id, group)
+        self.change(|tables| tables.profile_mut(profile).modify_group(id, group))
     }
 
     /// Removes a group that no entry uses.
@@ -194,7 +196,7 @@ impl Switch {
     /// See [`ControlError`].
     pub fn delete_group(&self, profile: ProfileId, id: ActionGroupId) -> Result<(), ControlError> {
         check("action profile", profile.index(), self.program().profiles.len())?;
-        self.write().profiles[profile.index()].delete_group(id)
+        self.change(|tables| tables.profile_mut(profile).delete_group(id))
     }
 
     /// One group.
@@ -218,11 +220,14 @@ impl Switch {
     /// Tells the selectors whether a port is up; all are until told otherwise. Members that watch a port that is down are
     /// not chosen.
     pub fn set_port_up(&self, port: Port, up: bool) {
-        let mut tables = self.write();
-        tables.down.retain(|down| *down != port);
-        if !up {
-            tables.down.push(port);
-        }
+        let changed = self.change(|tables| {
+            tables.down.retain(|down| *down != port);
+            if !up {
+                tables.down.push(port);
+            }
+            Ok(())
+        });
+        debug_assert!(changed.is_ok(), "nothing in there can fail");
     }
 }
 
@@ -293,7 +298,7 @@ impl Switch {
     /// # Errors
     /// See [`ControlError`].
     pub fn insert_multicast_group(&self, id: u32, nodes: &[ReplicationNode]) -> Result<(), ControlError> {
-        self.write().replication.insert_group(id, nodes)
+        self.change(|tables| tables.replication.insert_group(id, nodes))
     }
 
     /// Replaces a multicast group's nodes.
@@ -301,7 +306,7 @@ impl Switch {
     /// # Errors
     /// See [`ControlError`].
     pub fn modify_multicast_group(&self, id: u32, nodes: &[ReplicationNode]) -> Result<(), ControlError> {
-        self.write().replication.modify_group(id, nodes)
+        self.change(|tables| tables.replication.modify_group(id, nodes))
     }
 
     /// Removes a multicast group.
@@ -309,7 +314,7 @@ impl Switch {
     /// # Errors
     /// See [`ControlError`].
     pub fn delete_multicast_group(&self, id: u32) -> Result<(), ControlError> {
-        self.write().replication.delete_group(id)
+        self.change(|tables| tables.replication.delete_group(id))
     }
 
     /// All multicast groups, by ascending id.
@@ -323,7 +328,7 @@ impl Switch {
     /// # Errors
     /// See [`ControlError`].
     pub fn insert_clone_session(&self, id: u16, session: &CloneSession) -> Result<(), ControlError> {
-        self.write().replication.insert_session(id, session)
+        self.change(|tables| tables.replication.insert_session(id, session))
     }
 
     /// Replaces a clone session.
@@ -331,7 +336,7 @@ impl Switch {
     /// # Errors
     /// See [`ControlError`].
     pub fn modify_clone_session(&self, id: u16, session: &CloneSession) -> Result<(), ControlError> {
-        self.write().replication.modify_session(id, session)
+        self.change(|tables| tables.replication.modify_session(id, session))
     }
 
     /// Removes a clone session.
@@ -339,7 +344,7 @@ impl Switch {
     /// # Errors
     /// See [`ControlError`].
     pub fn delete_clone_session(&self, id: u16) -> Result<(), ControlError> {
-        self.write().replication.delete_session(id)
+        self.change(|tables| tables.replication.delete_session(id))
     }
 
     /// All clone sessions, by ascending id.
@@ -368,8 +373,11 @@ impl Switch {
             let mask = member.mask.as_deref().map_or(Ok(u128::MAX), number)?;
             packed.push((number(&member.value)?, mask));
         }
-        self.write().value_sets[set.index()] = ValueSet { members: members.to_vec(), packed };
-        Ok(())
+        let new = Arc::new(ValueSet { members: members.to_vec(), packed });
+        self.change(|tables| {
+            tables.value_sets[set.index()] = new;
+            Ok(())
+        })
     }
 
     /// The members of a parser value set.

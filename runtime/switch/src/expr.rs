@@ -3,13 +3,19 @@
 //! BMv2 computes with numbers of any size and cuts a result when it is stored. Nearly every expression of a real program
 //! gives the same low bits in 128-bit arithmetic that wraps, and whether one does is known when the program is loaded:
 //! [`Arena::finish`] decides from the widths of the operands. The others, such as comparisons of IPv6 addresses under
-//! arithmetic, go through big integers and are slower.
+//! arithmetic, go through big integers and are slower. Those that even 64 bits are enough for, nearly all, are compiled
+//! further, to [`word`]s and [`condition`]s.
+
+pub(crate) mod condition;
+pub(crate) mod word;
 
 use crate::bits::{self, mask64};
 use crate::code::{Code, Field};
 use crate::packet::Phv;
 use crate::state::arrays::Registers;
+use condition::Test;
 use num_bigint::{BigInt, Sign};
+use word::{Word, WordId};
 
 pub(crate) type NodeId = u32;
 
@@ -107,12 +113,28 @@ pub(crate) enum Node {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expr {
     pub(crate) root: NodeId,
-    big: bool,
+    how: How,
+}
+
+/// The arithmetic that an expression needs.
+#[derive(Clone, Copy, Debug)]
+enum How {
+    Word(WordId),
+    Small,
+    Big,
 }
 
 impl Expr {
     pub(crate) fn is_big(self) -> bool {
-        self.big
+        matches!(self.how, How::Big)
+    }
+
+    /// Its form in 64-bit arithmetic, if it has one.
+    pub(crate) fn word(self) -> Option<WordId> {
+        match self.how {
+            How::Word(word) => Some(word),
+            How::Small | How::Big => None,
+        }
     }
 }
 
@@ -123,6 +145,8 @@ pub(crate) enum Demand {
     Exact,
     /// At most the lowest 126 bits.
     Low,
+    /// At most the lowest 64 bits.
+    Word,
 }
 
 /// All expression nodes of a program.
@@ -132,6 +156,8 @@ pub(crate) struct Arena {
     /// Bits that the magnitude of each node's value can have.
     bounds: Vec<u32>,
     bigs: Vec<BigInt>,
+    pub(crate) words: Vec<Word>,
+    tests: Vec<Test>,
 }
 
 impl Arena {
@@ -193,8 +219,13 @@ impl Arena {
         self.push(Node::If { condition, yes, no }, bits)
     }
 
-    pub(crate) fn finish(&self, root: NodeId, demand: Demand) -> Expr {
-        Expr { root, big: self.needs_big(root, demand) }
+    pub(crate) fn finish(&mut self, root: NodeId, demand: Demand) -> Expr {
+        let how = match self.word(root, demand != Demand::Word) {
+            Some(word) => How::Word(word),
+            None if self.needs_big(root, demand) => How::Big,
+            None => How::Small,
+        };
+        Expr { root, how }
     }
 
     pub(crate) fn bound(&self, node: NodeId) -> u32 {
@@ -296,11 +327,18 @@ pub(crate) struct Env<'a> {
 impl Env<'_> {
     /// The lowest 128 bits of the value.
     pub(crate) fn int(&self, expr: Expr) -> i128 {
-        if expr.big { low(&self.big(expr.root)) } else { self.small(expr.root) }
+        match expr.how {
+            How::Word(word) => i128::from(word::eval(&self.code.exprs.words, word, self.phv, self.params)),
+            How::Small => self.small(expr.root),
+            How::Big => low(&self.big(expr.root)),
+        }
     }
 
     pub(crate) fn value(&self, expr: Expr) -> Value {
-        if expr.big { Value::Big(self.big(expr.root)) } else { Value::Int(self.small(expr.root)) }
+        match expr.how {
+            How::Big => Value::Big(self.big(expr.root)),
+            How::Word(_) | How::Small => Value::Int(self.int(expr)),
+        }
     }
 
     pub(crate) fn is_true(&self, expr: Expr) -> bool {

@@ -50,7 +50,7 @@ impl Algorithm {
         match self {
             Self::Crc16 => reflected(data, &CRC16, 0),
             Self::Crc32 => reflected(data, &CRC32, 0xffff_ffff) ^ 0xffff_ffff,
-            Self::CrcCcitt => data.iter().fold(0xffff, |crc, byte| straight16(crc, *byte, 0x1021)),
+            Self::CrcCcitt => data.iter().fold(0xffff, |crc, byte| straight16(crc, *byte)),
             Self::Csum16 => u64::from(csum16(data)),
             Self::Xor16 => words::<2>(data).fold(0, |sum, word| sum ^ word),
             Self::Xor32 => words::<4>(data).fold(0, |sum, word| sum ^ word),
@@ -63,7 +63,10 @@ impl Algorithm {
 
 /// The Internet checksum (RFC 1071).
 pub(crate) fn csum16(data: &[u8]) -> u16 {
-    let mut sum: u64 = words::<2>(data).sum();
+    // Words of 32 bits add up to the same: 2^16 is 1 modulo 2^16 - 1.
+    let (words, tail) = data.as_chunks::<4>();
+    let mut sum: u64 = words.iter().map(|word| u64::from(u32::from_be_bytes(*word))).sum();
+    sum += self::words::<2>(tail).sum::<u64>();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }
@@ -79,6 +82,22 @@ fn words<const N: usize>(data: &[u8]) -> impl Iterator<Item = u64> + '_ {
 static CRC16: [u64; 256] = table(0xa001);
 static CRC32: [u64; 256] = table(0xedb8_8320);
 static CRC64: [u64; 256] = table(0xd800_0000_0000_0000);
+
+static CCITT: [u64; 256] = {
+    let mut table = [0; 256];
+    let mut index = 0;
+    while index < 256 {
+        let mut crc = (index as u64) << 8;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = if crc & 0x8000 != 0 { crc << 1 ^ 0x1021 } else { crc << 1 } & 0xffff;
+            bit += 1;
+        }
+        table[index] = crc;
+        index += 1;
+    }
+    table
+};
 
 /// Table of a CRC whose polynomial is given in reflected form.
 const fn table(polynomial: u64) -> [u64; 256] {
@@ -101,10 +120,9 @@ fn reflected(data: &[u8], table: &[u64; 256], start: u64) -> u64 {
     data.iter().fold(start, |crc, byte| table[(crc as u8 ^ byte) as usize] ^ crc >> 8)
 }
 
-fn straight16(crc: u64, byte: u8, polynomial: u64) -> u64 {
-    (0..8).fold(crc ^ u64::from(byte) << 8, |crc, _| {
-        (if crc & 0x8000 != 0 { crc << 1 ^ polynomial } else { crc << 1 }) & 0xffff
-    })
+/// One byte of the CRC that is not reflected, with the polynomial 0x1021.
+fn straight16(crc: u64, byte: u8) -> u64 {
+    CCITT[(crc >> 8) as usize & 0xff ^ usize::from(byte)] ^ crc << 8 & 0xffff
 }
 
 fn straight8(crc: u64, byte: u8, polynomial: u64) -> u64 {

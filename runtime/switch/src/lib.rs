@@ -17,6 +17,28 @@
 //! }
 //! # Ok(()) }
 //! ```
+//!
+//! # One packet's way
+//!
+//! What a program means is decided once, when it is loaded; a packet only follows. The loader (`load`) turns the document
+//! into `code`: flat arrays that refer to each other by index, with every index checked. Then, for each frame:
+//!
+//! 1. `switch` takes the present state of the tables, without a lock, for the frame or for a batch of them. A control call
+//!    never changes a state that packets may see: it makes the next one from a copy, and copies share nearly everything.
+//! 2. `exec` takes a packet (`packet`) from the worker's pool. All its fields are 64-bit limbs in one array of a size that
+//!    the program fixes, so that resetting it is a fill, and a field is an index.
+//! 3. The parser reads headers straight from the frame, each limb from an 8-byte window with two shifts; what fits 64 bits
+//!    is selected by comparing words.
+//! 4. Controls run node by node. Conditions are chains of tests (`expr::condition`), assignments small trees in 64-bit
+//!    arithmetic (`expr::word`); what needs more is computed in 128 bits or without bound, as BMv2 does (`expr`).
+//! 5. A table's key is packed into few words (`layout`) and looked up by its kind (`state::lookup`): a hash tree, a
+//!    compressed trie, a short list of masks, or a hash tree for each mask. The entry it finds has its action's parameters as
+//!    limbs, and cells for counters and times that all states share.
+//! 6. The deparser writes each header by its template (`template`), a rotation and a mask for each field, at the end of the
+//!    output, and the payload behind it.
+//!
+//! Nothing of this allocates once worker and output have seen a few frames, but for numbers of more than 126 bits under
+//! arithmetic, masked keys of more than 8 words, and traces.
 
 mod bits;
 mod code;
@@ -27,12 +49,14 @@ mod expr;
 mod hash;
 mod ids;
 mod info;
+mod layout;
 mod load;
 mod output;
 mod packet;
 mod program;
 mod state;
 mod switch;
+mod template;
 mod trace;
 mod types;
 mod worker;

@@ -9,7 +9,8 @@ use core::ops::Range;
 /// Frames, digests and drops since the last [`Output::clear`].
 #[derive(Debug, Default)]
 pub struct Output {
-    bytes: Vec<u8>,
+    /// Frames and digests one after the other; while a frame is put together, its bytes are at the end.
+    pub(crate) bytes: Vec<u8>,
     frames: Vec<(Port, Range<usize>)>,
     digests: Vec<(DigestId, Range<usize>)>,
     /// Packets that ended without leaving, by cause.
@@ -79,9 +80,8 @@ impl Output {
         self.digests.iter().map(|(id, range)| (*id, &self.bytes[range.clone()]))
     }
 
-    pub(crate) fn push_frame(&mut self, port: Port, frame: &[u8]) {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(frame);
+    /// The bytes from `start` on are a frame.
+    pub(crate) fn end_frame(&mut self, port: Port, start: usize) {
         self.frames.push((port, start..self.bytes.len()));
     }
 

@@ -1,12 +1,16 @@
 //! A running switch: one program, its tables and arrays, its replication lists.
 //!
 //! All control calls take `&self` and may run beside packets. Table contents, action profiles, replication lists and value
-//! sets are one state behind one read-write lock: a packet takes it for reading once, so that it sees every table as of one
-//! moment; a control call takes it for writing for the time of one change. Counters, meters, registers and hit times are
-//! atomics or small locks of their own and never hold packets up for a control call.
+//! sets are one state that does not change: a packet takes the present one, without waiting for anybody, and sees every
+//! table as of that moment. A control call makes the next state from a copy, which shares all that stays the same, and puts
+//! it in the other's place before it returns; calls wait for each other, packets for none of them. Counters, meters,
+//! registers and hit times are atomics or small locks of their own and never hold packets up for a control call.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::{ArcSwap, Guard};
+
+use crate::error::ControlError;
 use crate::exec::{Arrays, Run};
 use crate::ids::{Micros, Port};
 use crate::output::Output;
@@ -37,7 +41,9 @@ impl Default for SwitchConfig {
 pub struct Switch {
     program: Arc<Program>,
     config: SwitchConfig,
-    tables: RwLock<Tables>,
+    tables: ArcSwap<Tables>,
+    /// Held by the control call that makes the next state.
+    changing: Mutex<()>,
     arrays: Arrays,
 }
 
@@ -53,8 +59,8 @@ impl Switch {
             meters: program.meters.iter().map(|info| cells::<Meter>(info.size)).collect(),
             registers: program.registers.iter().map(|info| Registers::new(info.size, info.bits)).collect(),
         };
-        let tables = RwLock::new(Tables::new(&program));
-        Self { program, config, tables, arrays }
+        let tables = ArcSwap::from_pointee(Tables::new(&program));
+        Self { program, config, tables, changing: Mutex::new(()), arrays }
     }
 
     /// The program it runs.
@@ -72,20 +78,46 @@ impl Switch {
     /// Takes one frame in on `port` at the time `now` and appends what comes out to `output`. Frames of any length up to
     /// 64 KiB, also 0, are fine; longer ones are a counted drop.
     pub fn process(&self, worker: &mut Worker, port: Port, frame: &[u8], now: Micros, output: &mut Output) {
+        self.process_batch(worker, port, [frame], now, output);
+    }
+
+    /// Takes frames in one after the other, as [`Switch::process`] does; all of them see the tables as of one moment.
+    pub fn process_batch<'f>(
+        &self,
+        worker: &mut Worker,
+        port: Port,
+        frames: impl IntoIterator<Item = &'f [u8]>,
+        now: Micros,
+        output: &mut Output,
+    ) {
         let scratch = worker.scratch(&self.program);
         let tables = self.read();
         let (program, code) = (&*self.program, &self.program.code);
         let (arrays, config) = (&self.arrays, &self.config);
-        Run { program, code, tables: &tables, arrays, config, now, scratch, output, steps: 0 }.frame(port, frame);
+        let mut run =
+            Run { program, code, tables: &tables, arrays, config, now, scratch, output, frame: &[], steps: 0 };
+        for frame in frames {
+            run.frame = frame;
+            run.run(port);
+        }
     }
 
-    /// A poisoned lock means that a control call panicked; forwarding goes on with what is there.
-    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Tables> {
-        self.tables.read().unwrap_or_else(PoisonError::into_inner)
+    /// The present state.
+    pub(crate) fn read(&self) -> Guard<Arc<Tables>> {
+        self.tables.load()
     }
 
-    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Tables> {
-        self.tables.write().unwrap_or_else(PoisonError::into_inner)
+    /// Makes the next state; where the change fails, everything stays as it was.
+    pub(crate) fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Tables) -> Result<T, ControlError>,
+    ) -> Result<T, ControlError> {
+        // A poisoned lock means that a call panicked before its state took effect.
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = Tables::clone(&self.read());
+        let answer = change(&mut next)?;
+        self.tables.store(Arc::new(next));
+        Ok(answer)
     }
 
     pub(crate) fn arrays(&self) -> &Arrays {

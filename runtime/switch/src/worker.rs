@@ -21,13 +21,13 @@ impl Worker {
     pub fn new(switch: &Switch) -> Self {
         let random = switch.config().seed ^ 0x9e37_79b9_7f4a_7c15;
         // The generator's state must not be 0.
-        Self { program: switch.program().clone(), scratch: Scratch::new(random.max(1)) }
+        Self { program: switch.program().clone(), scratch: Scratch::new(&switch.program().code, random.max(1)) }
     }
 
     /// The memory, fit for this program.
     pub(crate) fn scratch(&mut self, program: &Arc<Program>) -> &mut Scratch {
         if !Arc::ptr_eq(&self.program, program) {
-            self.scratch.forget();
+            self.scratch.adapt(&program.code);
             self.program = program.clone();
         }
         &mut self.scratch

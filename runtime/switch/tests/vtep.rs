@@ -70,6 +70,27 @@ fn broadcast_leaves_everywhere_but_where_it_came_in() {
     assert_eq!(ports, [support::OTHER, support::UNDERLAY]);
 }
 
+/// Hosts come and go while packets to another one pass: none of them is lost, and what was written is there at once.
+#[test]
+fn packets_go_on_while_entries_change() {
+    let switch = support::vtep(2000);
+    let frame = support::frame(support::THERE, support::HERE, 100);
+    let wanted = run_frame(&switch, support::ACCESS, &frame);
+    let destination = switch.program().table("destination").expect("the table exists");
+    let before = switch.entry_count(destination).expect("the table exists");
+    std::thread::scope(|scope| {
+        let changes = scope.spawn(|| {
+            for _ in 0..2000 {
+                support::come_and_go(&switch);
+                assert_eq!(switch.entry_count(destination), Ok(before));
+            }
+        });
+        while !changes.is_finished() {
+            assert_eq!(run_frame(&switch, support::ACCESS, &frame), wanted);
+        }
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 

@@ -1,8 +1,9 @@
 //! Runs actions, primitive by primitive.
 
 use super::Run;
+use crate::bits::mask64;
 use crate::code::{Field, NONE, Op, Place, StackRef};
-use crate::expr::{Expr, HeaderRef, Value, store};
+use crate::expr::{Expr, HeaderRef, Value, store, word};
 use crate::packet::Phv;
 use crate::trace::TraceEvent;
 
@@ -18,6 +19,9 @@ impl<'a> Run<'a> {
                 Op::SetConst { slot, value } => phv.slots[*slot as usize] = *value,
                 Op::SetField { slot, from, mask } => phv.slots[*slot as usize] = phv.slots[*from as usize] & mask,
                 Op::SetParam { slot, param, mask } => phv.slots[*slot as usize] = params[*param as usize] & mask,
+                Op::SetWord { slot, word, mask } => {
+                    phv.slots[*slot as usize] = word::eval(&code.exprs.words, *word, phv, params) & mask;
+                }
                 Op::Jump(to) => {
                     if !self.step(phv) {
                         return;
@@ -25,7 +29,7 @@ impl<'a> Run<'a> {
                     at = *to as usize;
                 }
                 Op::JumpIfZero { condition, to } => {
-                    if !self.env(phv, params).is_true(*condition) {
+                    if !self.holds(*condition, params, phv) {
                         if !self.step(phv) {
                             return;
                         }
@@ -43,11 +47,14 @@ impl<'a> Run<'a> {
             Op::SetConst { slot, value } => phv.slots[*slot as usize] = *value,
             Op::SetField { slot, from, mask } => phv.slots[*slot as usize] = phv.slots[*from as usize] & mask,
             Op::SetParam { slot, param, mask } => phv.slots[*slot as usize] = params[*param as usize] & mask,
+            Op::SetWord { slot, word, mask } => {
+                phv.slots[*slot as usize] = word::eval(&self.code.exprs.words, *word, phv, params) & mask;
+            }
             Op::Assign { place, value } => self.assign(*place, *value, params, phv),
             Op::AssignVariable { to, from } => self.assign_variable(*to, *from, phv),
             Op::AssignHeader { to, from } => {
-                let env = self.env(phv, params);
-                if let (Some(to), Some(from)) = (env.header(*to), env.header(*from)) {
+                let (to, from) = (self.header(*to, params, phv), self.header(*from, params, phv));
+                if let (Some(to), Some(from)) = (to, from) {
                     self.assign_header(to, from, phv);
                 }
             }
@@ -108,7 +115,7 @@ impl<'a> Run<'a> {
                 if let Some(meter) = cell {
                     let unit = self.program.meters[*array as usize].unit;
                     let color = meter.execute(unit, phv.meta.ingress_length, self.now);
-                    self.put(*to, &Value::Int(color as i128), params, phv);
+                    self.put_word(*to, color as u64, params, phv);
                 }
             }
             Op::RegisterRead { array, index, to } => {
@@ -128,14 +135,14 @@ impl<'a> Run<'a> {
                 let hash = self.calculate(&code.calculations[*calculation as usize], phv);
                 let env = self.env(phv, params);
                 let (base, max) = (env.int(*base) as u64, (env.int(*max) as u64).max(1));
-                self.put(*to, &Value::Int(i128::from((hash % max).wrapping_add(base))), params, phv);
+                self.put_word(*to, (hash % max).wrapping_add(base), params, phv);
             }
             Op::Random { to, low, high } => {
                 let env = self.env(phv, params);
                 let (low, high) = (env.int(*low) as u64, env.int(*high) as u64);
                 if low <= high {
                     let number = self.random(low, high);
-                    self.put(*to, &Value::Int(i128::from(number)), params, phv);
+                    self.put_word(*to, number, params, phv);
                 }
             }
             Op::Digest { list } => phv.meta.digest = self.list(*list, params, phv),
@@ -164,8 +171,23 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn assign(&mut self, place: Place, value: Expr, params: &[u64], phv: &mut Phv) {
+        if let (Place::Field(field), Some(word)) = (place, value.word())
+            && field.is_word()
+        {
+            let value = word::eval(&self.code.exprs.words, word, phv, params);
+            phv.slots[field.slot as usize] = value & mask64(field.bits);
+            return;
+        }
         let value = self.env(phv, params).value(value);
         self.put(place, &value, params, phv);
+    }
+
+    /// Stores a word; nothing happens where an index leads outside its stack or array.
+    fn put_word(&mut self, place: Place, value: u64, params: &[u64], phv: &mut Phv) {
+        match place {
+            Place::Field(field) if field.is_word() => phv.slots[field.slot as usize] = value & mask64(field.bits),
+            place => self.put(place, &Value::Int(i128::from(value)), params, phv),
+        }
     }
 
     /// Stores a value; nothing happens where an index leads outside its stack or array.
@@ -222,8 +244,17 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// The header that is meant; nearly always the program says it outright.
+    #[inline]
+    fn header(&self, header: HeaderRef, params: &[u64], phv: &Phv) -> Option<u32> {
+        match header {
+            HeaderRef::Static(header) => Some(header),
+            chosen => self.env(phv, params).header(chosen),
+        }
+    }
+
     fn add_header(&mut self, header: HeaderRef, params: &[u64], phv: &mut Phv) {
-        let Some(header) = self.env(phv, params).header(header) else { return };
+        let Some(header) = self.header(header, params, phv) else { return };
         if !phv.valid[header as usize] {
             self.clear(header, phv);
             self.validate(header, phv);
@@ -232,7 +263,7 @@ impl<'a> Run<'a> {
     }
 
     fn remove_header(&mut self, header: HeaderRef, params: &[u64], phv: &mut Phv) {
-        let Some(header) = self.env(phv, params).header(header) else { return };
+        let Some(header) = self.header(header, params, phv) else { return };
         if phv.valid[header as usize] {
             phv.meta.length = phv.meta.length.wrapping_sub(self.header_bytes(header, phv));
             self.invalidate(header, phv);

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{Run, set};
-use crate::code::{KeySource, NONE, Next, Node};
+use crate::code::{KeySource, NONE, Node, TableKey};
 use crate::ids::{ActionId, TableId};
 use crate::packet::Phv;
 use crate::state::entry::{self, Call};
@@ -14,20 +14,38 @@ impl<'a> Run<'a> {
     /// Follows the nodes from `start` until the end, an exit or a lost packet.
     pub(super) fn control(&mut self, start: Option<u32>, phv: &mut Phv) {
         let code = self.code;
-        let mut node = start.unwrap_or(NONE);
-        while node != NONE && !phv.meta.exit && !phv.meta.dead && self.step(phv) {
-            node = match &code.nodes[node as usize] {
-                Node::Table(table) => self.apply(*table, phv),
-                Node::If { condition, yes, no } => {
-                    let result = self.env(phv, &[]).is_true(*condition);
+        let mut at = start.filter(|_| !phv.meta.exit && !phv.meta.dead).unwrap_or(NONE);
+        while let Some(node) = code.nodes.get(at as usize) {
+            if !self.step(phv) {
+                return;
+            }
+            at = match node {
+                Node::Test { test, not, yes, no } => {
+                    let result = test.holds(phv) != *not;
                     self.trace(|| TraceEvent::Condition { result });
-                    if result { *yes } else { *no }
+                    at = if result { *yes } else { *no };
+                    continue;
+                }
+                Node::If { condition, yes, no } => {
+                    let result = self.holds(*condition, &[], phv);
+                    self.trace(|| TraceEvent::Condition { result });
+                    at = if result { *yes } else { *no };
+                    continue;
+                }
+                Node::Table(table) => self.apply(*table, phv),
+                Node::Fixed { table, call, next } => {
+                    self.trace_table(*table, None, Some(call.action), phv);
+                    self.action(call.action, &call.params, phv);
+                    *next
                 }
                 Node::Call { action, next } => {
                     self.action(*action, &[], phv);
                     *next
                 }
             };
+            if phv.meta.exit || phv.meta.dead {
+                return;
+            }
         }
     }
 
@@ -35,73 +53,44 @@ impl<'a> Run<'a> {
     fn apply(&mut self, index: u32, phv: &mut Phv) -> u32 {
         let tables = self.tables;
         let state = &tables.tables[index as usize];
-        let (program, code) = (self.program, self.code);
-        let (info, code) = (&program.tables[index as usize], &code.tables[index as usize]);
+        let code = &self.code.tables[index as usize];
         let hit = if code.key.is_empty() {
             None
         } else {
-            self.key(index, phv);
-            state.lookup(&self.scratch.key)
+            let key = &mut self.scratch.key[..code.layout.words];
+            code.layout.pack(phv, key);
+            state.lookup(key)
         };
         let run = match hit {
             Some(entry) => {
-                if info.direct_counter {
-                    entry.counter.add(phv.meta.ingress_length);
-                }
-                if info.idle_timeout {
-                    entry.last_hit.store(self.now.0, Relaxed);
-                }
-                if let Some(unit) = info.direct_meter {
-                    let color = entry.meter.execute(unit, phv.meta.ingress_length, self.now);
-                    set(phv, code.meter_target, color as u64);
+                if code.observed {
+                    self.observe(index, &entry.cells, phv);
                 }
                 Some(&entry.run)
             }
             None => state.default.as_ref().map(|default| &default.run),
         };
         let call = run.and_then(|run| self.resolve(index, run, phv));
-        self.trace_table(index, hit, call);
+        let action = call.map(|call| call.action);
+        self.trace_table(index, hit, action, phv);
         if let Some(call) = call {
             self.action(call.action, &call.params, phv);
         }
-        match &code.next {
-            Next::HitMiss { hit: yes, miss } => {
-                if hit.is_some() {
-                    *yes
-                } else {
-                    *miss
-                }
-            }
-            Next::ByAction { actions, none } => match call {
-                Some(call) => {
-                    actions.iter().find(|(action, _)| *action == call.action).map_or(*none, |(_, next)| *next)
-                }
-                None if hit.is_some() => actions.first().map_or(*none, |(_, next)| *next),
-                None => *none,
-            },
-        }
+        code.next.after(hit.is_some(), action)
     }
 
-    /// Packs the table's key into the scratch.
-    fn key(&mut self, index: u32, phv: &Phv) {
-        let key = &mut self.scratch.key;
-        key.clear();
-        for part in &self.code.tables[index as usize].key {
-            match part.source {
-                KeySource::Field { field, header } => {
-                    if header == NONE || phv.valid[header as usize] {
-                        key.extend_from_slice(&phv.slots[field.range()]);
-                    } else {
-                        key.resize(key.len() + field.limbs(), 0);
-                    }
-                }
-                KeySource::Valid(header) => key.push(u64::from(phv.valid[header as usize])),
-            }
-            if let Some(mask) = &part.mask {
-                for (limb, mask) in key[part.limb as usize..].iter_mut().zip(mask) {
-                    *limb &= mask;
-                }
-            }
+    /// Counts and measures a hit, and notes when it was.
+    fn observe(&mut self, index: u32, cells: &entry::Cells, phv: &mut Phv) {
+        let info = &self.program.tables[index as usize];
+        if info.direct_counter {
+            cells.counter.add(phv.meta.ingress_length);
+        }
+        if info.idle_timeout {
+            cells.last_hit.store(self.now.0, Relaxed);
+        }
+        if let Some(unit) = info.direct_meter {
+            let color = cells.meter.execute(unit, phv.meta.ingress_length, self.now);
+            set(phv, self.code.tables[index as usize].meter_target, color as u64);
         }
     }
 
@@ -135,17 +124,31 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn trace_table(&mut self, index: u32, hit: Option<&entry::Entry>, call: Option<&Call>) {
-        let key = if self.code.tables[index as usize].key.is_empty() || self.scratch.trace.is_none() {
-            Vec::new()
-        } else {
-            self.scratch.key.clone()
-        };
+    #[inline]
+    fn trace_table(&mut self, index: u32, hit: Option<&entry::Entry>, action: Option<u32>, phv: &Phv) {
+        let code = self.code;
         self.trace(|| TraceEvent::Table {
             table: TableId(index),
-            key,
+            key: code.tables[index as usize].key.iter().flat_map(|part| part.limbs(phv)).collect(),
             hit: hit.map(|entry| entry.key.clone()),
-            action: call.map(|call| ActionId(call.action)),
+            action: action.map(ActionId),
         });
+    }
+}
+
+impl TableKey {
+    /// The value of this part, least significant limb first.
+    fn limbs(&self, phv: &Phv) -> Vec<u64> {
+        let mut limbs = match self.source {
+            KeySource::Field { field, header } if header == NONE || phv.valid[header as usize] => {
+                phv.slots[field.range()].to_vec()
+            }
+            KeySource::Field { field, .. } => vec![0; field.limbs()],
+            KeySource::Valid(header) => vec![u64::from(phv.valid[header as usize])],
+        };
+        for (limb, mask) in limbs.iter_mut().zip(self.mask.iter().flatten()) {
+            *limb &= mask;
+        }
+        limbs
     }
 }

@@ -1,9 +1,8 @@
 //! Calculations, checksums, and putting the packet together again.
 
-use super::{MAX_FRAME, Run};
-use crate::bits::{put_bits, put_wide};
+use super::{MAX_FRAME, Run, set};
+use crate::bits::Writer;
 use crate::code::{Calculation, Field, Input, NONE};
-use crate::expr::{Value, store};
 use crate::ids::Port;
 use crate::packet::Phv;
 use crate::trace::TraceEvent;
@@ -13,35 +12,42 @@ impl<'a> Run<'a> {
     pub(super) fn calculate(&mut self, calculation: &Calculation, phv: &Phv) -> u64 {
         let mut bytes = core::mem::take(&mut self.scratch.bytes);
         bytes.clear();
-        let mut bits = 0;
-        let mut with_payload = false;
-        for input in &calculation.input {
-            match input {
-                Input::Field { field, header } => {
-                    if *header == NONE || phv.valid[*header as usize] {
-                        append_field(&mut bytes, &mut bits, *field, phv);
-                    }
-                }
-                Input::Const { value, bits: width } => {
-                    let limbs = [*value as u64, (*value >> 64) as u64];
-                    append(&mut bytes, &mut bits, *width, &limbs);
-                }
-                Input::Header(header) => {
-                    if phv.valid[*header as usize] {
-                        for field in &self.code.headers[*header as usize].fields {
-                            append_field(&mut bytes, &mut bits, *field, phv);
-                        }
-                    }
-                }
-                Input::Payload => with_payload = true,
+        match &calculation.whole {
+            Some(whole) if whole.headers.iter().all(|header| phv.valid[*header as usize]) => {
+                whole.template.write(&phv.slots, &mut bytes);
             }
+            _ => self.gather(calculation, phv, &mut bytes),
         }
-        if with_payload {
-            bytes.extend_from_slice(&self.scratch.buffers[phv.meta.buffer][phv.meta.payload..]);
+        if calculation.with_payload {
+            bytes.extend_from_slice(Self::payload(self.frame, &self.scratch.buffers, &phv.meta));
         }
         let hash = calculation.algorithm.compute(&bytes);
         self.scratch.bytes = bytes;
         hash
+    }
+
+    /// The input part by part.
+    fn gather(&self, calculation: &Calculation, phv: &Phv, bytes: &mut Vec<u8>) {
+        let mut writer = Writer::new(bytes);
+        for input in &calculation.input {
+            match input {
+                Input::Field { field, header } => {
+                    if *header == NONE || phv.valid[*header as usize] {
+                        put(&mut writer, *field, phv);
+                    }
+                }
+                Input::Const { value, bits } => writer.put_wide(&[*value as u64, (*value >> 64) as u64], *bits),
+                Input::Header(header) => {
+                    if phv.valid[*header as usize] {
+                        for field in &self.code.headers[*header as usize].fields {
+                            put(&mut writer, *field, phv);
+                        }
+                    }
+                }
+                Input::Payload => {}
+            }
+        }
+        writer.finish();
     }
 
     /// Checksums of invalid headers are not looked at.
@@ -49,7 +55,7 @@ impl<'a> Run<'a> {
         let code = self.code;
         for checksum in code.checksums.iter().filter(|checksum| checksum.verify) {
             let wanted = phv.valid[checksum.header as usize]
-                && checksum.condition.is_none_or(|condition| self.env(phv, &[]).is_true(condition));
+                && checksum.condition.is_none_or(|condition| self.holds(condition, &[], phv));
             if wanted {
                 let hash = self.calculate(&code.calculations[checksum.calculation as usize], phv);
                 if phv.slots[checksum.target.slot as usize] != hash {
@@ -62,9 +68,9 @@ impl<'a> Run<'a> {
     fn update_checksums(&mut self, phv: &mut Phv) {
         let code = self.code;
         for checksum in code.checksums.iter().filter(|checksum| checksum.update) {
-            if checksum.condition.is_none_or(|condition| self.env(phv, &[]).is_true(condition)) {
+            if checksum.condition.is_none_or(|condition| self.holds(condition, &[], phv)) {
                 let hash = self.calculate(&code.calculations[checksum.calculation as usize], phv);
-                store(&mut phv.slots, checksum.target, &Value::Int(i128::from(hash)));
+                set(phv, Some(checksum.target), hash);
             }
         }
     }
@@ -76,48 +82,48 @@ impl<'a> Run<'a> {
         for op in &code.deparser_ops {
             self.op(op, &[], phv);
         }
-        let mut bytes = core::mem::take(&mut self.scratch.bytes);
-        bytes.clear();
+        let start = self.output.bytes.len();
         for index in &code.deparser {
             if !phv.valid[*index as usize] {
                 continue;
             }
             let header = &code.headers[*index as usize];
-            let mut offset = bytes.len() * 8;
-            bytes.resize(bytes.len() + self.header_bytes(*index, phv) as usize, 0);
-            for field in &header.fields {
-                let width = if field.variable { phv.slots[field.slot as usize - 1] as u32 } else { field.bits };
-                if width <= 64 {
-                    put_bits(&mut bytes, offset, width, phv.slots[field.slot as usize]);
-                } else {
-                    put_wide(&mut bytes, offset, width, &phv.slots[field.range()]);
+            match &header.template {
+                Some(template) => template.write(&phv.slots, &mut self.output.bytes),
+                None => {
+                    let mut writer = Writer::new(&mut self.output.bytes);
+                    for field in &header.fields {
+                        put(&mut writer, *field, phv);
+                    }
+                    writer.finish();
                 }
-                offset += width as usize;
             }
             self.trace(|| TraceEvent::Emitted { header: header.name.clone() });
         }
-        bytes.extend_from_slice(&self.scratch.buffers[phv.meta.buffer][phv.meta.payload..]);
-        bytes.truncate(phv.meta.limit as usize);
-        self.scratch.bytes = bytes;
-        let length = self.scratch.bytes.len();
+        let payload = Self::payload(self.frame, &self.scratch.buffers, &phv.meta);
+        self.output.bytes.extend_from_slice(payload);
+        self.output.bytes.truncate(start.saturating_add(phv.meta.limit as usize));
+        let length = self.output.bytes.len() - start;
         if length > MAX_FRAME {
             self.output.drops.oversized += 1;
         } else if phv.meta.recirculate != 0 {
-            self.recirculate(phv);
+            self.recirculate(phv, start);
         } else {
             self.trace(|| TraceEvent::Sent { port, length });
-            self.output.push_frame(port, &self.scratch.bytes);
+            return self.output.end_frame(port, start);
         }
+        self.output.bytes.truncate(start);
     }
 }
 
-fn append_field(bytes: &mut Vec<u8>, bits: &mut usize, field: Field, phv: &Phv) {
-    let width = if field.variable { phv.slots[field.slot as usize - 1] as u32 } else { field.bits };
-    append(bytes, bits, width, &phv.slots[field.range()]);
-}
-
-fn append(bytes: &mut Vec<u8>, bits: &mut usize, width: u32, value: &[u64]) {
-    bytes.resize((*bits + width as usize).div_ceil(8), 0);
-    put_wide(bytes, *bits, width, value);
-    *bits += width as usize;
+/// Appends a field at its present width.
+#[inline]
+fn put(writer: &mut Writer<'_>, field: Field, phv: &Phv) {
+    if field.variable {
+        writer.put_wide(&phv.slots[field.range()], phv.slots[field.slot as usize - 1] as u32);
+    } else if field.bits <= 64 {
+        writer.put(phv.slots[field.slot as usize], field.bits);
+    } else {
+        writer.put_wide(&phv.slots[field.range()], field.bits);
+    }
 }

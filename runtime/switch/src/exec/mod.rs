@@ -11,7 +11,9 @@ mod parser;
 
 use std::collections::VecDeque;
 
+use crate::bits::mask64;
 use crate::code::{Code, Field, ListMember};
+use crate::expr::condition::{Condition, Test};
 use crate::expr::{Env, Value, store};
 use crate::ids::{DigestId, Micros, Port};
 use crate::output::Output;
@@ -59,23 +61,28 @@ pub(crate) struct Scratch {
     pool: Vec<Phv>,
     ingress: VecDeque<Phv>,
     egress: VecDeque<(Port, Phv)>,
-    /// Frames as they entered a pass; the first is the one that came in.
+    /// Frames as they entered a later pass. The one that came in stays where it is: it is buffer 0, and these follow.
     buffers: Vec<Vec<u8>>,
     used: usize,
     jobs: u32,
     pub(crate) bytes: Vec<u8>,
+    /// Room for the widest key of the program.
     pub(crate) key: Vec<u64>,
     pub(crate) random: u64,
     pub(crate) trace: Option<Trace>,
 }
 
 impl Scratch {
-    pub(crate) fn new(random: u64) -> Self {
-        Self { random, ..Self::default() }
+    pub(crate) fn new(code: &Code, random: u64) -> Self {
+        let mut scratch = Self { random, ..Self::default() };
+        scratch.adapt(code);
+        scratch
     }
 
-    /// Drops what has the shape of one program.
-    pub(crate) fn forget(&mut self) {
+    /// Drops what has the shape of another program.
+    pub(crate) fn adapt(&mut self, code: &Code) {
+        let words = code.tables.iter().map(|table| table.layout.words).max().unwrap_or(0);
+        self.key.resize(words, 0);
         self.pool.clear();
         self.ingress.clear();
         self.egress.clear();
@@ -92,22 +99,23 @@ pub(crate) struct Run<'a> {
     pub(crate) now: Micros,
     pub(crate) scratch: &'a mut Scratch,
     pub(crate) output: &'a mut Output,
+    /// The frame that came in.
+    pub(crate) frame: &'a [u8],
     pub(crate) steps: u32,
 }
 
 impl<'a> Run<'a> {
     /// Takes a frame in and follows all it becomes.
-    pub(crate) fn frame(&mut self, port: Port, frame: &[u8]) {
-        if frame.len() > MAX_FRAME {
+    pub(crate) fn run(&mut self, port: Port) {
+        if self.frame.len() > MAX_FRAME {
             self.output.drops.oversized += 1;
             return;
         }
         self.scratch.jobs = 0;
         self.scratch.used = 0;
-        let buffer = self.buffer(frame);
         let mut phv = self.blank();
-        let length = frame.len() as u32;
-        phv.meta = Meta { buffer, port, ingress_length: length, length, limit: u32::MAX, ..Meta::default() };
+        let length = self.frame.len() as u32;
+        phv.meta = Meta { port, ingress_length: length, length, limit: u32::MAX, ..Meta::default() };
         let intrinsic = &self.program.code.intrinsic;
         set(&mut phv, intrinsic.ingress_port, u64::from(port));
         set(&mut phv, intrinsic.packet_length, u64::from(length));
@@ -265,17 +273,17 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Lets the bytes in `scratch.bytes` come in again.
-    fn recirculate(&mut self, phv: &Phv) {
+    /// Lets the bytes of the output from `start` on come in again.
+    fn recirculate(&mut self, phv: &Phv, start: usize) {
         if phv.meta.passes >= MAX_PASSES {
             self.output.drops.too_many_passes += 1;
             return;
         }
         self.trace(|| TraceEvent::Recirculated);
-        let bytes = core::mem::take(&mut self.scratch.bytes);
-        let buffer = self.buffer(&bytes);
-        let length = bytes.len() as u32;
-        self.scratch.bytes = bytes;
+        let bytes = core::mem::take(&mut self.output.bytes);
+        let buffer = self.buffer(&bytes[start..]);
+        let length = (bytes.len() - start) as u32;
+        self.output.bytes = bytes;
         let mut copy = self.blank();
         copy.meta = Meta { buffer, ingress_length: length, length, ..self.copied(&phv.meta) };
         self.copy_list(phv.meta.recirculate as u16, phv, &mut copy);
@@ -372,6 +380,7 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Keeps a frame for another pass.
     fn buffer(&mut self, bytes: &[u8]) -> usize {
         let index = self.scratch.used;
         self.scratch.used += 1;
@@ -380,7 +389,24 @@ impl<'a> Run<'a> {
         }
         self.scratch.buffers[index].clear();
         self.scratch.buffers[index].extend_from_slice(bytes);
-        index
+        index + 1
+    }
+
+    /// Takes a buffer out, so that it can be read while the scratch is written; `None` is the frame that came in.
+    pub(crate) fn take_buffer(&mut self, buffer: usize) -> Option<Vec<u8>> {
+        Some(core::mem::take(&mut self.scratch.buffers[buffer.checked_sub(1)?]))
+    }
+
+    pub(crate) fn put_buffer(&mut self, buffer: usize, bytes: Option<Vec<u8>>) {
+        if let Some(bytes) = bytes {
+            self.scratch.buffers[buffer - 1] = bytes;
+        }
+    }
+
+    /// The part of a packet that no header holds.
+    pub(crate) fn payload<'p>(frame: &'p [u8], buffers: &'p [Vec<u8>], meta: &Meta) -> &'p [u8] {
+        let whole = meta.buffer.checked_sub(1).map_or(frame, |buffer| &buffers[buffer]);
+        &whole[meta.payload..]
     }
 
     fn blank(&mut self) -> Phv {
@@ -404,7 +430,20 @@ impl<'a> Run<'a> {
         Env { code: self.code, phv, params, registers: &self.arrays.registers }
     }
 
+    /// Whether a condition holds.
+    #[inline(never)]
+    pub(crate) fn holds(&self, condition: Condition, params: &[u64], phv: &Phv) -> bool {
+        condition.holds(&self.code.exprs, phv, |test| self.test(test, params, phv))
+    }
+
+    /// A test that needs an expression; out of line, so that the others have no part in its cost.
+    #[inline(never)]
+    fn test(&self, test: &Test, params: &[u64], phv: &Phv) -> bool {
+        self.env(phv, params).test(test)
+    }
+
     /// Uses up one step; false when there are none left, and then the packet is lost.
+    #[inline]
     pub(crate) fn step(&mut self, phv: &mut Phv) -> bool {
         if self.steps == 0 {
             if !phv.meta.dead {
@@ -418,7 +457,15 @@ impl<'a> Run<'a> {
     }
 
     /// Notes an event if anybody wants to know.
+    #[inline]
     pub(crate) fn trace(&mut self, event: impl FnOnce() -> TraceEvent) {
+        if self.scratch.trace.is_some() {
+            self.note(event);
+        }
+    }
+
+    #[cold]
+    fn note(&mut self, event: impl FnOnce() -> TraceEvent) {
         if let Some(trace) = &mut self.scratch.trace {
             trace.events.push(event());
         }
@@ -426,9 +473,12 @@ impl<'a> Run<'a> {
 }
 
 /// Sets a field of the standard metadata, where the program has it.
+#[inline]
 pub(crate) fn set(phv: &mut Phv, field: Option<Field>, value: u64) {
-    if let Some(field) = field {
-        store(&mut phv.slots, field, &Value::Int(i128::from(value)));
+    match field {
+        Some(field) if field.is_word() => phv.slots[field.slot as usize] = value & mask64(field.bits),
+        Some(field) => store(&mut phv.slots, field, &Value::Int(i128::from(value))),
+        None => {}
     }
 }
 

@@ -1,7 +1,7 @@
 //! Runs the parser.
 
 use super::Run;
-use crate::bits::{self, get_bits, get_wide};
+use crate::bits::{self, WINDOW, get_bits, get_wide};
 use crate::code::{Case, Field, KeyPart, NONE, Op, ParserOp, ParserState, Target};
 use crate::expr::{Value, store};
 use crate::packet::Phv;
@@ -16,13 +16,14 @@ impl<'a> Run<'a> {
     pub(super) fn parse(&mut self, phv: &mut Phv) {
         let code = self.code;
         let Some(parser) = &code.parser else { return };
-        let buffer = core::mem::take(&mut self.scratch.buffers[phv.meta.buffer]);
+        let entered = self.take_buffer(phv.meta.buffer);
+        let buffer = entered.as_deref().unwrap_or(self.frame);
         let mut cursor = 0;
         let mut state = parser.start;
         while state != NONE && self.step(phv) {
             let current = &parser.states[state as usize];
             self.trace(|| TraceEvent::ParserState { state: current.name.clone() });
-            match self.parser_ops(current, phv, &buffer, &mut cursor) {
+            match self.parser_ops(current, phv, buffer, &mut cursor) {
                 Ok(()) => state = self.transition(current, phv, &buffer[cursor..]),
                 Err(Failed(error)) => {
                     self.trace(|| TraceEvent::ParserError { error });
@@ -32,7 +33,7 @@ impl<'a> Run<'a> {
             }
         }
         phv.meta.payload = cursor;
-        self.scratch.buffers[phv.meta.buffer] = buffer;
+        self.put_buffer(phv.meta.buffer, entered);
         self.verify_checksums(phv);
     }
 
@@ -115,14 +116,16 @@ impl<'a> Run<'a> {
         if data.len() < length {
             return Err(Failed(self.code.errors.packet_too_short));
         }
-        let mut offset = 0;
-        for field in &header.fields {
-            if field.bits <= 64 {
-                phv.slots[field.slot as usize] = get_bits(data, offset, field.bits);
-            } else {
-                get_wide(data, offset, field.bits, &mut phv.slots[field.range()]);
+        if data.len() >= length + WINDOW && !header.pieces.is_empty() {
+            for piece in &header.pieces {
+                phv.slots[piece.slot as usize] = piece.read(data);
             }
-            offset += field.bits as usize;
+        } else {
+            let mut offset = 0;
+            for field in &header.fields {
+                get_wide(data, offset, field.bits, &mut phv.slots[field.range()]);
+                offset += field.bits as usize;
+            }
         }
         self.trace(|| TraceEvent::Extracted { header: header.name.clone() });
         self.validate(index, phv);
@@ -166,11 +169,12 @@ impl<'a> Run<'a> {
             store(&mut phv.slots, to, &Value::Int(i128::from(value)));
             return;
         }
-        let mut limbs = vec![0; bits::limbs(bits)];
-        get_wide(data, offset as usize, bits, &mut limbs);
         let target = &mut phv.slots[to.range()];
-        for (index, limb) in target.iter_mut().enumerate() {
-            *limb = limbs.get(index).copied().unwrap_or(0);
+        let mut left = bits;
+        for limb in target.iter_mut() {
+            let take = left.min(64);
+            left -= take;
+            *limb = get_bits(data, (offset + left) as usize, take);
         }
         bits::truncate(target, to.bits);
     }
@@ -178,6 +182,11 @@ impl<'a> Run<'a> {
     fn transition(&mut self, state: &ParserState, phv: &Phv, rest: &[u8]) -> u32 {
         if state.cases.is_empty() {
             return state.default;
+        }
+        if let Some(quick) = &state.quick {
+            let key = quick.key.iter().fold(0, |key, (slot, shift)| key | phv.slots[*slot as usize] << shift);
+            let case = quick.cases.iter().find(|(value, mask, _)| key & mask == *value);
+            return case.map_or(state.default, |(_, _, next)| *next);
         }
         let mut key: u128 = 0;
         for (part, bits) in &state.key {

@@ -5,7 +5,8 @@ use super::json::{At, Load};
 use super::{Loader, define, lookup};
 use crate::bits::{limbs, mask64};
 use crate::code::{Action, Op, Place};
-use crate::expr::{Demand, Expr, HeaderRef, Node, UnionRef};
+use crate::expr::word::{Word, WordId};
+use crate::expr::{Demand, Expr, HeaderRef, UnionRef};
 use crate::info::{ActionInfo, ParamInfo};
 
 const PRIMITIVES: &[&str] = &[
@@ -138,7 +139,8 @@ impl Loader {
             }
             "_jump_if_zero" => {
                 let [condition, to] = args.tuple()?;
-                Op::JumpIfZero { condition: self.truth(&condition, params)?, to: jump(&to, len)? }
+                let condition = self.truth(&condition, params)?;
+                Op::JumpIfZero { condition: self.condition(condition), to: jump(&to, len)? }
             }
             "exit" => {
                 let [] = args.tuple()?;
@@ -253,17 +255,30 @@ impl Loader {
         let (place, demand) = self.place(to, params)?;
         let value = self.number(value, params, demand)?;
         if let Place::Field(field) = place
-            && field.is_plain()
+            && field.is_word()
         {
             let (slot, mask) = (field.slot, mask64(field.bits));
-            match self.program.code.exprs.nodes[value.root as usize] {
-                Node::Const(number) => return Ok(Op::SetConst { slot, value: number as u64 & mask }),
-                Node::Plain(from) => return Ok(Op::SetField { slot, from, mask }),
-                Node::Param { limb, .. } => return Ok(Op::SetParam { slot, param: limb, mask }),
-                _ => {}
+            if let Some(word) = value.word() {
+                return Ok(self.set_word(slot, word, mask));
             }
         }
         Ok(Op::Assign { place, value })
+    }
+
+    /// Sets a limb; what the mask cuts off is not computed.
+    fn set_word(&self, slot: u32, mut word: WordId, mask: u64) -> Op {
+        let words = &self.program.code.exprs.words;
+        while let Word::Mask(of, kept) = words[word as usize]
+            && kept & mask == mask
+        {
+            word = of;
+        }
+        match words[word as usize] {
+            Word::Const(value) => Op::SetConst { slot, value: value & mask },
+            Word::Slot(from) => Op::SetField { slot, from, mask },
+            Word::Param(param) => Op::SetParam { slot, param, mask },
+            _ => Op::SetWord { slot, word, mask },
+        }
     }
 
     fn variable(&self, at: &At<'_>) -> Load<crate::code::Field> {

@@ -2,9 +2,10 @@
 
 use super::json::{At, Load};
 use super::{Loader, define, lookup};
-use crate::code::{Calculation, Checksum, Input, ListMember};
+use crate::code::{Calculation, Checksum, Input, ListMember, NONE, Whole};
 use crate::hash::Algorithm;
 use crate::info::{CounterInfo, DigestInfo, MeterInfo, RegisterInfo, ValueSetInfo};
+use crate::template::Template;
 use crate::types::MeterUnit;
 
 /// Most cells of all arrays of one kind together.
@@ -123,7 +124,30 @@ impl Loader {
                 }
             });
         }
-        Ok(Calculation { algorithm, input })
+        let with_payload = input.iter().any(|part| matches!(part, Input::Payload));
+        Ok(Calculation { algorithm, whole: self.whole(&input), with_payload, input })
+    }
+
+    /// The template of an input that has one.
+    fn whole(&self, input: &[Input]) -> Option<Whole> {
+        let (mut headers, mut fields) = (Vec::new(), Vec::new());
+        for part in input {
+            match part {
+                Input::Field { field, header } => {
+                    fields.push(field);
+                    headers.extend(Some(*header).filter(|header| *header != NONE));
+                }
+                Input::Header(header) => {
+                    fields.extend(&self.program.code.headers[*header as usize].fields);
+                    headers.push(*header);
+                }
+                Input::Const { .. } => return None,
+                Input::Payload => {}
+            }
+        }
+        headers.sort_unstable();
+        headers.dedup();
+        Some(Whole { headers, template: Template::new(fields)? })
     }
 
     fn checksum(&mut self, at: &At<'_>) -> Load<()> {
@@ -135,6 +159,7 @@ impl Loader {
         let target = self.program.code.headers[header as usize].fields[field];
         let calculation = lookup(&self.calculations, "calculation", &at.get("calculation")?)?;
         let condition = at.opt("if_cond")?.map(|condition| self.boolean(&condition, &[])).transpose()?;
+        let condition = condition.map(|condition| self.condition(condition));
         let flag = |key| at.opt(key)?.map_or(Ok(true), |flag: At<'_>| flag.bool());
         let (verify, update) = (flag("verify")?, flag("update")?);
         self.code().checksums.push(Checksum { target, header, calculation, condition, verify, update });

@@ -5,6 +5,7 @@ use num_bigint::BigInt;
 use super::json::{At, Load};
 use super::{Loader, lookup};
 use crate::code::{Field, Place, StackRef};
+use crate::expr::condition::Condition;
 use crate::expr::{Binary, Demand, Expr, HeaderRef, Node, NodeId, Unary, UnionRef};
 
 /// What an expression stands for.
@@ -108,6 +109,11 @@ impl Loader {
         }
     }
 
+    /// What to branch on, from an expression of either kind.
+    pub(super) fn condition(&mut self, expr: Expr) -> Condition {
+        self.program.code.exprs.condition(expr.root)
+    }
+
     fn number_node(&mut self, at: &At<'_>, params: Params<'_>) -> Load<NodeId> {
         match self.typed(at, params)? {
             Typed::Number(node) => Ok(node),
@@ -146,7 +152,7 @@ impl Loader {
             Node::Plain(slot) => {
                 let bits = self.program.code.exprs.bound(node);
                 let field = Field { slot, bits, signed: false, saturating: false, variable: false };
-                (Place::Field(field), Demand::Low)
+                (Place::Field(field), Demand::Word)
             }
             Node::Field(field) => (Place::Field(field), Self::demand(field)),
             Node::FieldOf { header, field } => (Place::Indirect { header, field }, Demand::Exact),

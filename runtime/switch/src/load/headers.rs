@@ -2,9 +2,10 @@
 
 use super::json::{At, Load};
 use super::{Loader, define, lookup};
-use crate::bits::limbs;
+use crate::bits::{Piece, limbs};
 use crate::code::{CoreErrors, Field, Header, Intrinsic, Stack, Union, UnionStack};
 use crate::expr::Demand;
+use crate::template::Template;
 
 const MAX_FIELD_BITS: u64 = 1 << 16;
 const MAX_HEADERS: u64 = 1 << 14;
@@ -105,6 +106,8 @@ impl Loader {
             variable: kind.fields.iter().position(|field| field.bits.is_none()),
             fixed_bits: kind.fixed_bits() as u32,
             max_bytes: kind.max_bytes,
+            pieces: pieces(&fields).unwrap_or_default(),
+            template: Template::new(&fields),
             fields,
             slots: start..next as u32,
             union: crate::code::NONE,
@@ -287,8 +290,28 @@ impl Loader {
 
     /// The width that an assignment to a field demands of its value.
     pub(super) fn demand(field: Field) -> Demand {
-        if field.bits <= 126 && !field.saturating { Demand::Low } else { Demand::Exact }
+        match field.bits {
+            _ if field.saturating => Demand::Exact,
+            0..=64 if !field.variable => Demand::Word,
+            0..=126 => Demand::Low,
+            _ => Demand::Exact,
+        }
     }
+}
+
+/// How to extract a header of these fields, limb by limb.
+fn pieces(fields: &[Field]) -> Option<Vec<Piece>> {
+    let (mut pieces, mut offset) = (Vec::new(), 0);
+    for field in fields {
+        let mut left = field.bits;
+        for limb in 0..field.limbs() as u32 {
+            let bits = left.min(64);
+            left -= bits;
+            pieces.push(Piece::new(field.slot + limb, offset + left, bits).filter(|_| !field.variable)?);
+        }
+        offset += field.bits;
+    }
+    Some(pieces)
 }
 
 fn header_type(at: &At<'_>, index: u32) -> Load<HeaderType> {

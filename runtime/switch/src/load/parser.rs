@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::json::{At, Load};
 use super::{Loader, define, lookup};
-use crate::code::{Case, KeyPart, NONE, Parser, ParserOp, ParserState, Place, Target};
+use crate::code::{Case, KeyPart, NONE, Parser, ParserOp, ParserState, Place, Select, Target};
 use crate::expr::Demand;
 
 const OPS: &[&str] = &["extract", "extract_VL", "set", "verify", "shift", "advance", "primitive"];
@@ -47,8 +47,14 @@ impl Loader {
         if bits > 128 {
             return at.unsupported("transition key wider than 128 bits", at.get("name")?.str()?, &[]);
         }
-        let mut state =
-            ParserState { name: at.get("name")?.str()?.to_owned(), ops, key, cases: Vec::new(), default: NONE };
+        let mut state = ParserState {
+            name: at.get("name")?.str()?.to_owned(),
+            ops,
+            key,
+            cases: Vec::new(),
+            default: NONE,
+            quick: None,
+        };
         for transition in at.list("transitions")? {
             let next = match transition.opt("next_state")? {
                 Some(next) => lookup(names, "parser state", &next)?,
@@ -79,6 +85,7 @@ impl Loader {
                 }
             }
         }
+        state.quick = quick(&state);
         Ok(state)
     }
 
@@ -228,6 +235,26 @@ impl Loader {
             other => return at.unsupported("extraction target", other, &["regular", "stack", "union_stack"]),
         })
     }
+}
+
+/// The transition in 64 bits, where it can be.
+fn quick(state: &ParserState) -> Option<Select> {
+    let mut left: u32 = state.key.iter().map(|(_, bits)| *bits).sum();
+    let (mut key, mut cases) = (Vec::new(), Vec::new());
+    for (part, bits) in &state.key {
+        left = Some(left).filter(|left| *left <= 64)? - bits;
+        match part {
+            KeyPart::Field(field) if (1..=64).contains(&field.bits) && !field.variable => key.push((field.slot, left)),
+            _ => return None,
+        }
+    }
+    for (case, next) in &state.cases {
+        match case {
+            Case::Value { value, mask } => cases.push((*value as u64, *mask as u64, *next)),
+            Case::Set { .. } => return None,
+        }
+    }
+    Some(Select { key, cases })
 }
 
 fn lookahead(at: &At<'_>) -> Load<(u32, u32)> {

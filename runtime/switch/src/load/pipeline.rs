@@ -9,6 +9,8 @@ use crate::code::{Calculation, ConstCall, ConstEntry, KeySource, NONE, Next, Nod
 use crate::hash::Algorithm;
 use crate::ids::{ActionId, ProfileId};
 use crate::info::{KeyFieldInfo, ProfileInfo, TableInfo};
+use crate::layout::Layout;
+use crate::state::lookup::Style;
 use crate::types::{EntryKey, Match, MatchKind};
 
 const MATCH_KINDS: &[&str] = &["exact", "lpm", "ternary", "range", "valid"];
@@ -32,13 +34,19 @@ impl Loader {
             }
             for table in &tables {
                 let index = self.table(table, &names)?;
-                self.code().nodes.push(Node::Table(index));
+                let node = self.fixed(index).unwrap_or(Node::Table(index));
+                self.code().nodes.push(node);
             }
             for conditional in &conditionals {
                 let condition = self.boolean(&conditional.get("expression")?, &[])?;
+                let condition = self.condition(condition);
                 let yes = next(conditional, "true_next", &names)?;
                 let no = next(conditional, "false_next", &names)?;
-                self.code().nodes.push(Node::If { condition, yes, no });
+                let node = match self.program.code.exprs.only_test(condition) {
+                    Some((test, not)) => Node::Test { test, not, yes, no },
+                    None => Node::If { condition, yes, no },
+                };
+                self.code().nodes.push(node);
             }
             for call in &calls {
                 let action = self.action_id(&call.get("action_id")?)?;
@@ -57,6 +65,15 @@ impl Loader {
             }
         }
         Ok(())
+    }
+
+    /// The node of a table that always runs the same action.
+    fn fixed(&self, table: u32) -> Option<Node> {
+        let (info, code) = (&self.program.tables[table as usize], &self.program.code.tables[table as usize]);
+        let call =
+            code.default.clone().filter(|_| info.key.is_empty() && info.const_default && info.profile.is_none())?;
+        let next = code.next.after(false, Some(call.action));
+        Some(Node::Fixed { table, call: Box::new(call), next })
     }
 
     pub(super) fn deparsers(&mut self, root: &At<'_>) -> Load<()> {
@@ -107,11 +124,11 @@ impl Loader {
     }
 
     fn table(&mut self, at: &At<'_>, names: &Names) -> Load<u32> {
-        let (mut key, mut fields, mut limb) = (Vec::new(), Vec::new(), 0);
+        let (mut key, mut fields, mut limbs) = (Vec::new(), Vec::<KeyFieldInfo>::new(), 0);
         for part in at.list("key")? {
-            let (compiled, info) = self.table_key(&part, limb)?;
-            limb += bits::limbs(info.bits) as u32;
-            at.limit("limbs of a table key", u64::from(limb), 1 << 12)?;
+            let (compiled, info) = self.table_key(&part)?;
+            limbs += bits::limbs(info.bits) as u64;
+            at.limit("limbs of a table key", limbs, 1 << 12)?;
             key.push(compiled);
             fields.push(info);
         }
@@ -120,6 +137,13 @@ impl Loader {
         if !needs_priority && prefixes > 1 {
             return at.invalid("more than one lpm field in a key without ternary or range fields");
         }
+        let style = match prefixes {
+            _ if needs_priority => Style::Masked,
+            0 => Style::Exact,
+            _ => Style::Prefix,
+        };
+        let last = fields.iter().position(|field| style == Style::Prefix && field.kind == MatchKind::Lpm);
+        let layout = Layout::new(&key, style, last);
         let mut actions = Vec::new();
         for action in at.get("action_ids")?.items()? {
             actions.push(self.action_id(&action)?);
@@ -133,8 +157,9 @@ impl Loader {
         }
         let mut table = Table {
             key,
-            key_limbs: limb,
+            layout,
             next,
+            observed: false,
             meter_target: meter.map(|(_, target)| target),
             default: None,
             entries: Vec::new(),
@@ -155,6 +180,7 @@ impl Loader {
         if self.program.tables.iter().any(|table| table.name == info.name) {
             return at.invalid(format!("a second table is named `{}`", info.name));
         }
+        table.observed = info.direct_counter || info.direct_meter.is_some() || info.idle_timeout;
         if let Some(default) = at.opt("default_entry")? {
             info.const_default = default.flag("action_const")?;
             table.default = Some(self.const_call(&default, &actions)?);
@@ -167,7 +193,7 @@ impl Loader {
         Ok(self.program.tables.len() as u32 - 1)
     }
 
-    fn table_key(&self, at: &At<'_>, limb: u32) -> Load<(TableKey, KeyFieldInfo)> {
+    fn table_key(&self, at: &At<'_>) -> Load<(TableKey, KeyFieldInfo)> {
         let match_type = at.get("match_type")?;
         let kind = match match_type.str()? {
             "exact" => MatchKind::Exact,
@@ -204,7 +230,7 @@ impl Loader {
                 Some(limbs)
             }
         };
-        Ok((TableKey { source, limb, mask }, KeyFieldInfo { name, kind, bits }))
+        Ok((TableKey { source, bits, mask }, KeyFieldInfo { name, kind, bits }))
     }
 
     fn implementation<'a>(&self, at: &At<'a>) -> Load<(Option<ProfileId>, &'a str)> {

@@ -1,5 +1,6 @@
 //! Checks what a control call wrote and turns it into what packets use, and back.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use crate::bits;
@@ -9,19 +10,27 @@ use crate::ids::{ActionId, Port};
 use crate::info::TableInfo;
 use crate::program::Program;
 use crate::state::arrays::{Counter, Meter};
-use crate::state::lookup::Packed;
+use crate::state::lookup::{Packed, Style};
 use crate::types::{ActionCall, EntryAction, EntryKey, Match, MatchKind, MeterConfig};
 
-/// An entry of a table.
+/// An entry of a table. A change makes a new one with the same cells.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    pub(crate) key: EntryKey,
-    pub(crate) packed: Packed,
-    pub(crate) written: EntryAction,
     pub(crate) run: Run,
+    pub(crate) cells: Arc<Cells>,
+    pub(crate) packed: Packed,
+    /// When it was added, counted in entries of the table.
+    pub(crate) age: u64,
+    pub(crate) key: EntryKey,
+    pub(crate) written: EntryAction,
     pub(crate) is_const: bool,
     /// Microseconds; 0 is never.
     pub(crate) idle_timeout: u64,
+}
+
+/// What packets write of an entry.
+#[derive(Debug, Default)]
+pub(crate) struct Cells {
     pub(crate) counter: Counter,
     pub(crate) meter: Meter,
     pub(crate) last_hit: AtomicU64,
@@ -61,7 +70,13 @@ pub(crate) fn pack(info: &TableInfo, code: &Table, key: &EntryKey) -> Result<(En
     if info.needs_priority != (key.priority > 0) || key.priority < 0 {
         return Err(ControlError::Priority { needed: info.needs_priority, got: key.priority });
     }
-    let mut packed = Packed { rank: i64::from(key.priority), ..Packed::default() };
+    let layout = &code.layout;
+    let mut packed = Packed {
+        value: vec![0; layout.words],
+        mask: vec![0; layout.words],
+        rank: i64::from(key.priority),
+        ..Packed::default()
+    };
     let mut matches = Vec::with_capacity(key.matches.len());
     for (field, (given, (known, part))) in key.matches.iter().zip(info.key.iter().zip(&code.key)).enumerate() {
         let bits = known.bits;
@@ -85,8 +100,8 @@ pub(crate) fn pack(info: &TableInfo, code: &Table, key: &EntryKey) -> Result<(En
                 }
                 let (value, mask) = (number(value)?, bits::prefix_mask(*prefix_len, bits));
                 within(&value, &mask, field)?;
-                if !info.needs_priority {
-                    packed.rank = i64::from(*prefix_len);
+                if layout.style == Style::Prefix {
+                    packed.prefix = *prefix_len;
                 }
                 let canonical = Match::Lpm { value: bytes(&value), prefix_len: *prefix_len };
                 (value, mask, canonical)
@@ -109,7 +124,7 @@ pub(crate) fn pack(info: &TableInfo, code: &Table, key: &EntryKey) -> Result<(En
                     return Err(ControlError::EmptyRange { field });
                 }
                 let canonical = Match::Range { low: bytes(&low), high: bytes(&high) };
-                packed.ranges.push((part.limb, low, high));
+                packed.ranges.push(layout.range(field, &low, &high));
                 (zeros.clone(), zeros.clone(), canonical)
             }
             (MatchKind::Range, Match::Any) => {
@@ -124,8 +139,12 @@ pub(crate) fn pack(info: &TableInfo, code: &Table, key: &EntryKey) -> Result<(En
                 *value &= fixed;
             }
         }
-        packed.value.extend(value);
-        packed.mask.extend(mask);
+        layout.put(field, &value, &mut packed.value);
+        layout.put(field, &mask, &mut packed.mask);
+        if layout.style == Style::Prefix && known.kind == MatchKind::Lpm {
+            packed.prefix += layout.before(field);
+            packed.rank = i64::from(packed.prefix);
+        }
         matches.push(canonical);
     }
     Ok((EntryKey { matches, priority: key.priority }, packed))

@@ -1,28 +1,27 @@
 //! Action profiles: members that entries share, and groups from which a selector chooses.
 
-use std::collections::BTreeMap;
-
 use crate::error::ControlError;
 use crate::ids::ProfileId;
 use crate::program::Program;
+use crate::state::by_id::ById;
 use crate::state::entry::{self, Call};
 use crate::types::{ActionCall, ActionGroup, ActionGroupId, MemberId};
 
 /// The members and groups of one action profile.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Profile {
-    members: BTreeMap<MemberId, Member>,
-    groups: BTreeMap<ActionGroupId, Group>,
+    members: ById<Member>,
+    groups: ById<Group>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Member {
     written: ActionCall,
     call: Call,
     users: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Group {
     written: ActionGroup,
     users: u64,
@@ -36,7 +35,7 @@ impl Profile {
         id: MemberId,
         call: &ActionCall,
     ) -> Result<(), ControlError> {
-        if self.members.contains_key(&id) {
+        if self.members.contains(id) {
             return Err(ControlError::MemberExists(id));
         }
         let size = program.profiles[profile.index()].size;
@@ -55,26 +54,26 @@ impl Profile {
         id: MemberId,
         call: &ActionCall,
     ) -> Result<(), ControlError> {
-        let member = self.members.get_mut(&id).ok_or(ControlError::MemberNotFound(id))?;
+        let member = self.members.get_mut(id).ok_or(ControlError::MemberNotFound(id))?;
         (member.written, member.call) = check(program, profile, call)?;
         Ok(())
     }
 
     pub(crate) fn delete_member(&mut self, id: MemberId) -> Result<(), ControlError> {
-        let member = self.members.get(&id).ok_or(ControlError::MemberNotFound(id))?;
+        let member = self.members.get(id).ok_or(ControlError::MemberNotFound(id))?;
         if member.users > 0 {
             return Err(ControlError::MemberInUse(id));
         }
-        self.members.remove(&id);
+        self.members.remove(id);
         Ok(())
     }
 
     pub(crate) fn written_member(&self, id: MemberId) -> Option<ActionCall> {
-        self.members.get(&id).map(|member| member.written.clone())
+        self.members.get(id).map(|member| member.written.clone())
     }
 
     pub(crate) fn members(&self) -> Vec<(MemberId, ActionCall)> {
-        self.members.iter().map(|(id, member)| (*id, member.written.clone())).collect()
+        self.members.sorted().map(|(id, member)| (id, member.written.clone())).collect()
     }
 
     pub(crate) fn insert_group(
@@ -88,7 +87,7 @@ impl Profile {
         if !info.selector {
             return Err(ControlError::NoSelector);
         }
-        if self.groups.contains_key(&id) {
+        if self.groups.contains(id) {
             return Err(ControlError::GroupExists(id));
         }
         if self.groups.len() as u64 >= info.size {
@@ -101,58 +100,58 @@ impl Profile {
     }
 
     pub(crate) fn modify_group(&mut self, id: ActionGroupId, group: &ActionGroup) -> Result<(), ControlError> {
-        let old = self.groups.get(&id).ok_or(ControlError::GroupNotFound(id))?.written.clone();
+        let old = self.groups.get(id).ok_or(ControlError::GroupNotFound(id))?.written.clone();
         self.check_group(group)?;
         self.hold(&old, false);
         self.hold(group, true);
-        if let Some(slot) = self.groups.get_mut(&id) {
+        if let Some(slot) = self.groups.get_mut(id) {
             slot.written = sorted(group);
         }
         Ok(())
     }
 
     pub(crate) fn delete_group(&mut self, id: ActionGroupId) -> Result<(), ControlError> {
-        let group = self.groups.get(&id).ok_or(ControlError::GroupNotFound(id))?;
+        let group = self.groups.get(id).ok_or(ControlError::GroupNotFound(id))?;
         if group.users > 0 {
             return Err(ControlError::GroupInUse(id));
         }
-        if let Some(group) = self.groups.remove(&id) {
-            self.hold(&group.written, false);
-        }
+        let written = group.written.clone();
+        self.groups.remove(id);
+        self.hold(&written, false);
         Ok(())
     }
 
     pub(crate) fn written_group(&self, id: ActionGroupId) -> Option<ActionGroup> {
-        self.groups.get(&id).map(|group| group.written.clone())
+        self.groups.get(id).map(|group| group.written.clone())
     }
 
     pub(crate) fn groups(&self) -> Vec<(ActionGroupId, ActionGroup)> {
-        self.groups.iter().map(|(id, group)| (*id, group.written.clone())).collect()
+        self.groups.sorted().map(|(id, group)| (id, group.written.clone())).collect()
     }
 
     /// Counts an entry's use of a member in or out.
     pub(crate) fn use_member(&mut self, id: MemberId, on: bool) -> Result<(), ControlError> {
-        let member = self.members.get_mut(&id).ok_or(ControlError::MemberNotFound(id))?;
+        let member = self.members.get_mut(id).ok_or(ControlError::MemberNotFound(id))?;
         member.users = if on { member.users + 1 } else { member.users.saturating_sub(1) };
         Ok(())
     }
 
     /// Counts an entry's use of a group in or out.
     pub(crate) fn use_group(&mut self, id: ActionGroupId, on: bool) -> Result<(), ControlError> {
-        let group = self.groups.get_mut(&id).ok_or(ControlError::GroupNotFound(id))?;
+        let group = self.groups.get_mut(id).ok_or(ControlError::GroupNotFound(id))?;
         group.users = if on { group.users + 1 } else { group.users.saturating_sub(1) };
         Ok(())
     }
 
     /// What a member runs.
     pub(crate) fn member(&self, id: MemberId) -> Option<&Call> {
-        self.members.get(&id).map(|member| &member.call)
+        self.members.get(id).map(|member| &member.call)
     }
 
     /// The member of the group that the hash chooses: shares by weight over members in ascending order, without those
     /// whose watched port is down.
     pub(crate) fn choose(&self, id: ActionGroupId, down: &[u16], hash: impl FnOnce() -> u64) -> Option<&Call> {
-        let members = &self.groups.get(&id)?.written.members;
+        let members = &self.groups.get(id)?.written.members;
         let up = || {
             let alive = |port: &Option<u16>| port.is_none_or(|port| !down.contains(&port));
             members.iter().filter(move |member| alive(&member.watch_port))
@@ -166,7 +165,7 @@ impl Profile {
             return Err(ControlError::ProfileFull { size: u64::from(group.max_size) });
         }
         for member in &group.members {
-            if !self.members.contains_key(&member.member) {
+            if !self.members.contains(member.member) {
                 return Err(ControlError::MemberNotFound(member.member));
             }
             if member.weight < 1 {
@@ -178,7 +177,7 @@ impl Profile {
 
     fn hold(&mut self, group: &ActionGroup, on: bool) {
         for member in &group.members {
-            if let Some(member) = self.members.get_mut(&member.member) {
+            if let Some(member) = self.members.get_mut(member.member) {
                 member.users = if on { member.users + 1 } else { member.users.saturating_sub(1) };
             }
         }

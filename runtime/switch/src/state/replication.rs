@@ -1,10 +1,10 @@
 //! Multicast groups and clone sessions.
 
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use crate::error::ControlError;
 use crate::ids::Port;
+use crate::state::by_id::ById;
 use crate::types::{CloneSession, CloneTarget, ReplicationNode};
 
 /// Most replicas of one group.
@@ -15,7 +15,7 @@ const MAX_SESSION: u16 = 32767;
 /// A replica: port and `egress_rid`.
 pub(crate) type Replica = (Port, u16);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Listed<T> {
     written: T,
     /// In the order in which copies leave.
@@ -23,10 +23,10 @@ struct Listed<T> {
 }
 
 /// All replication lists.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Replication {
-    groups: BTreeMap<u32, Listed<Vec<ReplicationNode>>>,
-    sessions: BTreeMap<u16, Listed<CloneSession>>,
+    groups: ById<Listed<Vec<ReplicationNode>>>,
+    sessions: ById<Listed<CloneSession>>,
 }
 
 impl Replication {
@@ -34,7 +34,7 @@ impl Replication {
         if id == 0 {
             return Err(ControlError::MulticastGroupZero);
         }
-        if self.groups.contains_key(&id) {
+        if self.groups.contains(id) {
             return Err(ControlError::MulticastGroupExists(id));
         }
         self.groups.insert(id, Listed { written: nodes.to_vec(), replicas: flatten(nodes)? });
@@ -42,52 +42,60 @@ impl Replication {
     }
 
     pub(crate) fn modify_group(&mut self, id: u32, nodes: &[ReplicationNode]) -> Result<(), ControlError> {
-        let group = self.groups.get_mut(&id).ok_or(ControlError::MulticastGroupNotFound(id))?;
+        let group = self.groups.get_mut(id).ok_or(ControlError::MulticastGroupNotFound(id))?;
         *group = Listed { written: nodes.to_vec(), replicas: flatten(nodes)? };
         Ok(())
     }
 
     pub(crate) fn delete_group(&mut self, id: u32) -> Result<(), ControlError> {
-        self.groups.remove(&id).map(drop).ok_or(ControlError::MulticastGroupNotFound(id))
+        if !self.groups.contains(id) {
+            return Err(ControlError::MulticastGroupNotFound(id));
+        }
+        self.groups.remove(id);
+        Ok(())
     }
 
     pub(crate) fn groups(&self) -> impl Iterator<Item = (u32, &Vec<ReplicationNode>)> {
-        self.groups.iter().map(|(id, group)| (*id, &group.written))
+        self.groups.sorted().map(|(id, group)| (id, &group.written))
     }
 
     /// Copies that the group makes; none if it does not exist.
     pub(crate) fn replicas(&self, id: u32) -> &[Replica] {
-        self.groups.get(&id).map_or(&[], |group| &group.replicas)
+        self.groups.get(id).map_or(&[], |group| &group.replicas)
     }
 
     pub(crate) fn insert_session(&mut self, id: u16, session: &CloneSession) -> Result<(), ControlError> {
         if id > MAX_SESSION {
             return Err(ControlError::CloneSessionRange(id));
         }
-        if self.sessions.contains_key(&id) {
+        if self.sessions.contains(id.into()) {
             return Err(ControlError::CloneSessionExists(id));
         }
-        self.sessions.insert(id, listed(session)?);
+        self.sessions.insert(id.into(), listed(session)?);
         Ok(())
     }
 
     pub(crate) fn modify_session(&mut self, id: u16, session: &CloneSession) -> Result<(), ControlError> {
-        let entry = self.sessions.get_mut(&id).ok_or(ControlError::CloneSessionNotFound(id))?;
+        let entry = self.sessions.get_mut(id.into()).ok_or(ControlError::CloneSessionNotFound(id))?;
         *entry = listed(session)?;
         Ok(())
     }
 
     pub(crate) fn delete_session(&mut self, id: u16) -> Result<(), ControlError> {
-        self.sessions.remove(&id).map(drop).ok_or(ControlError::CloneSessionNotFound(id))
+        if !self.sessions.contains(id.into()) {
+            return Err(ControlError::CloneSessionNotFound(id));
+        }
+        self.sessions.remove(id.into());
+        Ok(())
     }
 
     pub(crate) fn sessions(&self) -> impl Iterator<Item = (u16, &CloneSession)> {
-        self.sessions.iter().map(|(id, session)| (*id, &session.written))
+        self.sessions.sorted().map(|(id, session)| (id as u16, &session.written))
     }
 
     /// Copies that a clone session makes and the most bytes of each; `None` if it does not exist.
     pub(crate) fn session(&self, id: u16) -> Option<(&[Replica], u32)> {
-        let session = self.sessions.get(&id)?;
+        let session = self.sessions.get(id.into())?;
         let limit = match session.written.max_packet_length {
             0 => u32::MAX,
             length => u32::from(length),

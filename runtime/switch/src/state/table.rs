@@ -1,5 +1,6 @@
 //! The entries and the default action of one table.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::code::ConstCall;
@@ -7,18 +8,19 @@ use crate::error::ControlError;
 use crate::ids::{Micros, TableId};
 use crate::program::Program;
 use crate::state::Tables;
-use crate::state::arrays::{Counter, Meter};
-use crate::state::entry::{self, Call, Entry, Run, Share};
-use crate::state::lookup::{Exact, ExactWord, Lookup, Masked};
-use crate::types::{DefaultView, EntryAction, EntryKey, EntryView, IdleEntry, MatchKind, TableEntry};
+use crate::state::entry::{self, Call, Cells, Entry, Run, Share};
+use crate::state::lookup::{self, Lookup};
+use crate::types::{DefaultView, EntryAction, EntryKey, EntryView, IdleEntry, TableEntry};
 
-/// One table's state.
-#[derive(Debug)]
+/// One table's state. Copies share what they have in common.
+#[derive(Clone, Debug)]
 pub(crate) struct TableState {
-    entries: Vec<Option<Entry>>,
-    free: Vec<u32>,
     index: Box<dyn Lookup>,
     pub(crate) default: Option<Default>,
+    /// Entries ever added.
+    added: u64,
+    /// Entries with an idle timeout.
+    timed: usize,
 }
 
 /// What a miss does.
@@ -32,53 +34,41 @@ pub(crate) struct Default {
 impl TableState {
     pub(crate) fn new(program: &Program, table: usize) -> Self {
         let (info, code) = (&program.tables[table], &program.code.tables[table]);
-        let exact = info.key.iter().all(|field| matches!(field.kind, MatchKind::Exact | MatchKind::Valid));
-        let index: Box<dyn Lookup> = match (exact, code.key_limbs) {
-            (true, 1) => Box::new(ExactWord::default()),
-            (true, _) => Box::new(Exact::default()),
-            (false, _) => Box::new(Masked::default()),
-        };
         let default = code.default.as_ref().map(|call| initial(program, call));
-        let mut state = Self { entries: Vec::new(), free: Vec::new(), index, default };
+        let index = lookup::index(code.layout.style, code.layout.words);
+        let mut state = Self { index, default, added: 0, timed: 0 };
         for constant in &code.entries {
             let Ok((key, packed)) = entry::pack(info, code, &constant.key) else { continue };
             let Default { written, run, .. } = initial(program, &constant.call);
-            state.add(Entry {
-                key,
-                packed,
-                written,
-                run,
-                is_const: true,
-                idle_timeout: 0,
-                counter: Counter::default(),
-                meter: Meter::default(),
-                last_hit: AtomicU64::new(0),
-                reported: AtomicU64::new(0),
-            });
+            let age = state.added;
+            state.add(Entry { run, cells: Arc::default(), packed, age, key, written, is_const: true, idle_timeout: 0 });
         }
         state
     }
 
     /// The entry that a packet's key hits.
+    #[inline]
     pub(crate) fn lookup(&self, key: &[u64]) -> Option<&Entry> {
-        self.index.lookup(key).and_then(|at| self.entries[at as usize].as_ref())
+        self.index.lookup(key).map(|entry| &**entry)
     }
 
     pub(crate) fn count(&self) -> u64 {
-        (self.entries.len() - self.free.len()) as u64
+        self.index.len() as u64
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().flatten()
+        self.index.entries().map(|entry| &**entry)
     }
 
     fn add(&mut self, entry: Entry) {
-        let at = self.free.pop().unwrap_or_else(|| {
-            self.entries.push(None);
-            (self.entries.len() - 1) as u32
-        });
-        self.index.insert(&entry.packed, at);
-        self.entries[at as usize] = Some(entry);
+        self.added += 1;
+        self.timed += usize::from(entry.idle_timeout > 0);
+        self.index.insert(Arc::new(entry));
+    }
+
+    fn remove(&mut self, entry: &Entry) {
+        self.timed -= usize::from(entry.idle_timeout > 0);
+        self.index.remove(&entry.packed);
     }
 }
 
@@ -114,19 +104,19 @@ impl Tables {
         let (written, run) = self.check_action(program, table, &entry.action)?;
         check_extras(program, table, entry)?;
         self.hold(program, table, &written, true)?;
-        let meter = Meter::default();
-        meter.configure(entry.meter);
-        self.tables[table.index()].add(Entry {
-            key,
-            packed,
-            written,
+        let cells = Cells { last_hit: AtomicU64::new(now.0), ..Cells::default() };
+        cells.meter.configure(entry.meter);
+        let state = self.table_mut(table);
+        let age = state.added;
+        state.add(Entry {
             run,
+            cells: Arc::new(cells),
+            packed,
+            age,
+            key,
+            written,
             is_const: false,
             idle_timeout: entry.idle_timeout.0,
-            counter: Counter::default(),
-            meter,
-            last_hit: AtomicU64::new(now.0),
-            reported: AtomicU64::new(0),
         });
         Ok(())
     }
@@ -138,20 +128,30 @@ impl Tables {
         entry: &TableEntry,
         now: Micros,
     ) -> Result<(), ControlError> {
-        let at = self.writable(program, table, &entry.key)?;
+        let old = self.writable(program, table, &entry.key)?;
         let (written, run) = self.check_action(program, table, &entry.action)?;
         check_extras(program, table, entry)?;
         self.hold(program, table, &written, true)?;
-        let slot = self.tables[table.index()].entries[at].as_mut().expect("the index leads to entries");
-        let old = core::mem::replace(&mut slot.written, written);
-        slot.run = run;
-        slot.idle_timeout = entry.idle_timeout.0;
-        if slot.meter.config() != entry.meter {
-            slot.meter.configure(entry.meter);
+        self.hold(program, table, &old.written, false)?;
+        let cells = old.cells.clone();
+        if cells.meter.config() != entry.meter {
+            cells.meter.configure(entry.meter);
         }
-        slot.last_hit.store(now.0, Relaxed);
-        slot.reported.store(0, Relaxed);
-        self.hold(program, table, &old, false)
+        cells.last_hit.store(now.0, Relaxed);
+        cells.reported.store(0, Relaxed);
+        let state = self.table_mut(table);
+        state.remove(&old);
+        state.add(Entry {
+            run,
+            cells,
+            packed: old.packed.clone(),
+            age: old.age,
+            key: old.key.clone(),
+            written,
+            is_const: false,
+            idle_timeout: entry.idle_timeout.0,
+        });
+        Ok(())
     }
 
     pub(crate) fn delete_entry(
@@ -160,21 +160,16 @@ impl Tables {
         table: TableId,
         key: &EntryKey,
     ) -> Result<EntryView, ControlError> {
-        let at = self.writable(program, table, key)?;
-        let state = &mut self.tables[table.index()];
-        let entry = state.entries[at].take().expect("the index leads to entries");
-        state.index.remove(&entry.packed);
-        state.free.push(at as u32);
+        let entry = self.writable(program, table, key)?;
+        self.table_mut(table).remove(&entry);
         self.hold(program, table, &entry.written, false)?;
         Ok(view(&entry))
     }
 
-    pub(crate) fn entry(&self, program: &Program, table: TableId, key: &EntryKey) -> Result<&Entry, ControlError> {
+    pub(crate) fn entry(&self, program: &Program, table: TableId, key: &EntryKey) -> Result<&Arc<Entry>, ControlError> {
         let (info, code) = (&program.tables[table.index()], &program.code.tables[table.index()]);
         let (_, packed) = entry::pack(info, code, key)?;
-        let state = &self.tables[table.index()];
-        let at = state.index.find(&packed).ok_or(ControlError::EntryNotFound)?;
-        Ok(state.entries[at as usize].as_ref().expect("the index leads to entries"))
+        self.tables[table.index()].index.find(&packed).ok_or(ControlError::EntryNotFound)
     }
 
     pub(crate) fn set_default(
@@ -195,7 +190,7 @@ impl Tables {
                 Some(Default { written, run, is_initial: false })
             }
         };
-        let old = core::mem::replace(&mut self.tables[table.index()].default, new);
+        let old = core::mem::replace(&mut self.table_mut(table).default, new);
         match old {
             Some(old) => self.hold(program, table, &old.written, false),
             None => Ok(()),
@@ -212,12 +207,12 @@ impl Tables {
 
     pub(crate) fn sweep(&self, now: Micros) -> Vec<IdleEntry> {
         let mut idle = Vec::new();
-        for (table, state) in self.tables.iter().enumerate() {
+        for (table, state) in self.tables.iter().enumerate().filter(|(_, state)| state.timed > 0) {
             for entry in state.iter().filter(|entry| entry.idle_timeout > 0) {
-                let reported = entry.reported.load(Relaxed);
-                let since = entry.last_hit.load(Relaxed).max(reported);
+                let reported = entry.cells.reported.load(Relaxed);
+                let since = entry.cells.last_hit.load(Relaxed).max(reported);
                 if now.0.saturating_sub(since) >= entry.idle_timeout {
-                    entry.reported.store(now.0, Relaxed);
+                    entry.cells.reported.store(now.0, Relaxed);
                     idle.push(IdleEntry { table: TableId(table as u32), entry: view(entry) });
                 }
             }
@@ -225,14 +220,16 @@ impl Tables {
         idle
     }
 
-    fn writable(&self, program: &Program, table: TableId, key: &EntryKey) -> Result<usize, ControlError> {
-        let (info, code) = (&program.tables[table.index()], &program.code.tables[table.index()]);
-        if info.const_entries {
+    /// The entry with this key, if it may be changed.
+    fn writable(&self, program: &Program, table: TableId, key: &EntryKey) -> Result<Arc<Entry>, ControlError> {
+        if program.tables[table.index()].const_entries {
             return Err(ControlError::ConstEntries);
         }
-        let (_, packed) = entry::pack(info, code, key)?;
-        let at = self.tables[table.index()].index.find(&packed).ok_or(ControlError::EntryNotFound)?;
-        Ok(at as usize)
+        self.entry(program, table, key).cloned()
+    }
+
+    fn table_mut(&mut self, table: TableId) -> &mut TableState {
+        Arc::make_mut(&mut self.tables[table.index()])
     }
 
     fn check_action(
@@ -275,7 +272,7 @@ impl Tables {
     /// Counts the use of a member or group in or out.
     fn hold(&mut self, program: &Program, table: TableId, action: &EntryAction, on: bool) -> Result<(), ControlError> {
         let Some(profile) = program.tables[table.index()].profile else { return Ok(()) };
-        let profile = &mut self.profiles[profile.index()];
+        let profile = self.profile_mut(profile);
         match action {
             EntryAction::Member(id) => profile.use_member(*id, on),
             EntryAction::Group(id) => profile.use_group(*id, on),
@@ -302,10 +299,10 @@ pub(crate) fn view(entry: &Entry) -> EntryView {
             key: entry.key.clone(),
             action: entry.written.clone(),
             idle_timeout: Micros(entry.idle_timeout),
-            meter: entry.meter.config(),
+            meter: entry.cells.meter.config(),
         },
         is_const: entry.is_const,
-        counter: entry.counter.get(),
-        last_hit: Micros(entry.last_hit.load(Relaxed)),
+        counter: entry.cells.counter.get(),
+        last_hit: Micros(entry.cells.last_hit.load(Relaxed)),
     }
 }

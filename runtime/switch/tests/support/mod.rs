@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use vouch_switch::{
-    ActionCall, EntryAction, EntryKey, Match, Micros, Program, ReplicationNode, Switch, SwitchConfig, TableEntry,
+    ActionCall, CloneSession, CloneTarget, EntryAction, EntryKey, Match, Micros, Program, ReplicationNode, Switch,
+    SwitchConfig, TableEntry,
 };
 
 /// Access port of the first host, its location is 1.
@@ -76,6 +77,29 @@ pub(crate) fn vtep(more: u32) -> Switch {
     let replicas = [(ACCESS, 1), (OTHER, 2), (UNDERLAY, TUNNEL)];
     switch.insert_multicast_group(u32::from(BD), &ReplicationNode::from_replicas(&replicas)).expect("a new group");
     switch
+}
+
+/// One more tunnel, to the peer with this address.
+pub(crate) fn add_tunnel(switch: &Switch, location: u16, peer: [u8; 4]) {
+    let location = location.to_be_bytes();
+    add(switch, "location_port", &[&location], "port", &[&UNDERLAY.to_be_bytes()]);
+    let outer: [&[u8]; 6] = [&MY_IP, &peer, &ROUTER, &SPINE, &[64], &[0]];
+    add(switch, "encapsulate", &[&location], "encapsulate", &outer);
+}
+
+/// The session by which frames are punted, and the way there.
+pub(crate) fn add_controller(switch: &Switch) {
+    let session = CloneSession { target: CloneTarget::Port(510), max_packet_length: 0, class_of_service: 0 };
+    switch.insert_clone_session(1, &session).expect("a new session");
+}
+
+/// A host is added and removed again.
+pub(crate) fn come_and_go(switch: &Switch) {
+    let (bd, host) = (BD.to_be_bytes(), [6, 1, 2, 3, 4, 5]);
+    add(switch, "destination", &[&bd, &host], "unicast", &[&TUNNEL.to_be_bytes()]);
+    let table = switch.program().table("destination").expect("the table exists");
+    let matches = vec![Match::Exact(bd.to_vec()), Match::Exact(host.to_vec())];
+    switch.delete_entry(table, &EntryKey { matches, priority: 0 }).expect("it was just added");
 }
 
 /// A UDP frame of `length` bytes between two hosts.
