@@ -16,14 +16,16 @@ impl<'a> Run<'a> {
         let code = self.code;
         let mut node = start.unwrap_or(NONE);
         while node != NONE && !phv.meta.exit && !phv.meta.dead && self.step(phv) {
+            let text = &code.node_texts[node as usize];
             node = match &code.nodes[node as usize] {
                 Node::Table(table) => self.apply(*table, phv),
                 Node::If { condition, yes, no } => {
                     let result = self.env(phv, &[]).is_true(*condition);
-                    self.trace(|| TraceEvent::Condition { result });
+                    self.trace(|| TraceEvent::Condition { text: text.clone(), result });
                     if result { *yes } else { *no }
                 }
                 Node::Call { action, next } => {
+                    self.trace(|| TraceEvent::Called { action: ActionId(*action) });
                     self.action(*action, &[], phv);
                     *next
                 }
@@ -141,11 +143,12 @@ impl<'a> Run<'a> {
         } else {
             self.scratch.key.clone()
         };
+        let program = self.program;
         self.trace(|| TraceEvent::Table {
             table: TableId(index),
             key,
             hit: hit.map(|entry| entry.key.clone()),
-            action: call.map(|call| ActionId(call.action)),
+            call: call.map(|call| entry::written(program, call.action, &call.params)),
         });
     }
 }

@@ -83,7 +83,8 @@ impl<'a> Run<'a> {
                 continue;
             }
             let header = &code.headers[*index as usize];
-            let mut offset = bytes.len() * 8;
+            let start = bytes.len();
+            let mut offset = start * 8;
             bytes.resize(bytes.len() + self.header_bytes(*index, phv) as usize, 0);
             for field in &header.fields {
                 let width = if field.variable { phv.slots[field.slot as usize - 1] as u32 } else { field.bits };
@@ -94,7 +95,7 @@ impl<'a> Run<'a> {
                 }
                 offset += width as usize;
             }
-            self.trace(|| TraceEvent::Emitted { header: header.name.clone() });
+            self.trace(|| TraceEvent::Emitted { header: header.name.clone(), bytes: bytes[start..].to_vec() });
         }
         bytes.extend_from_slice(&self.scratch.buffers[phv.meta.buffer][phv.meta.payload..]);
         bytes.truncate(phv.meta.limit as usize);

@@ -23,7 +23,14 @@ impl<'a> Run<'a> {
             let current = &parser.states[state as usize];
             self.trace(|| TraceEvent::ParserState { state: current.name.clone() });
             match self.parser_ops(current, phv, &buffer, &mut cursor) {
-                Ok(()) => state = self.transition(current, phv, &buffer[cursor..]),
+                Ok(()) => {
+                    let key = self.select(current, phv, &buffer[cursor..]);
+                    state = self.transition(current, key);
+                    self.trace(|| TraceEvent::Transition {
+                        key: (!current.cases.is_empty()).then_some(key),
+                        next: parser.states.get(state as usize).map(|next| next.name.clone()),
+                    });
+                }
                 Err(Failed(error)) => {
                     self.trace(|| TraceEvent::ParserError { error });
                     phv.meta.parser_error = error;
@@ -124,7 +131,7 @@ impl<'a> Run<'a> {
             }
             offset += field.bits as usize;
         }
-        self.trace(|| TraceEvent::Extracted { header: header.name.clone() });
+        self.trace(|| TraceEvent::Extracted { header: header.name.clone(), bytes: data[..length].to_vec() });
         self.validate(index, phv);
         Ok(length)
     }
@@ -155,9 +162,10 @@ impl<'a> Run<'a> {
             get_wide(data, offset, width, &mut phv.slots[field.range()]);
             offset += width as usize;
         }
-        self.trace(|| TraceEvent::Extracted { header: header.name.clone() });
+        let length = length as usize;
+        self.trace(|| TraceEvent::Extracted { header: header.name.clone(), bytes: data[..length].to_vec() });
         self.validate(index, phv);
-        Ok(length as usize)
+        Ok(length)
     }
 
     fn set_lookahead(&self, to: Field, offset: u32, bits: u32, data: &[u8], phv: &mut Phv) {
@@ -175,11 +183,12 @@ impl<'a> Run<'a> {
         bits::truncate(target, to.bits);
     }
 
-    fn transition(&mut self, state: &ParserState, phv: &Phv, rest: &[u8]) -> u32 {
-        if state.cases.is_empty() {
-            return state.default;
-        }
+    /// What a state selects by, 0 where it has no choice.
+    fn select(&self, state: &ParserState, phv: &Phv, rest: &[u8]) -> u128 {
         let mut key: u128 = 0;
+        if state.cases.is_empty() {
+            return key;
+        }
         for (part, bits) in &state.key {
             let value = match *part {
                 KeyPart::Field(field) => wide(&phv.slots[field.range()]),
@@ -209,6 +218,10 @@ impl<'a> Run<'a> {
             };
             key = key.checked_shl(*bits).unwrap_or(0) | value;
         }
+        key
+    }
+
+    fn transition(&self, state: &ParserState, key: u128) -> u32 {
         for (case, next) in &state.cases {
             let matches = match case {
                 Case::Value { value, mask } => key & mask == *value,
