@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 use tonic::Status;
 use vouch_p4runtime::p4::v1::stream_message_response::Update as Outgoing;
 use vouch_p4runtime::p4::v1::{MasterArbitrationUpdate, PacketIn, StreamMessageResponse};
-use vouch_switch::{Micros, SwitchConfig};
+use vouch_switch::{Micros, Program, SwitchConfig};
 
 use crate::arbitration::{Arbitration, Notices, StreamId};
 use crate::counters::Counters;
@@ -22,6 +22,7 @@ use crate::pipeline::{Pipeline, Verified};
 use crate::port::{Port, PortStatus};
 use crate::server::MAX_PORT;
 use crate::tofino::Tofino;
+use crate::tracer::Tracer;
 
 /// What a controller that comes too early is told; clients recognise the beginning of this text.
 const NO_PIPELINE: &str =
@@ -31,10 +32,13 @@ pub(crate) type Messages = Outbox<StreamMessageResponse>;
 
 pub(crate) struct Device {
     pub(crate) id: u64,
-    pub(crate) cpu_port: u16,
+    /// `None` where controllers neither send nor receive packets.
+    pub(crate) cpu_port: Option<u16>,
     pub(crate) drop_port: u16,
     /// What it passes for, if not for a BMv2.
     pub(crate) tofino: Option<Tofino>,
+    /// Who wants to know what happens to each packet.
+    pub(crate) tracer: Option<Tracer>,
     /// By number; `None` where nothing is plugged in.
     pub(crate) ports: Vec<Option<Arc<dyn Port>>>,
     /// What packets run through.
@@ -64,10 +68,11 @@ struct Sessions {
 impl Device {
     pub(crate) fn new(
         id: u64,
-        cpu_port: u16,
+        cpu_port: Option<u16>,
         drop_port: u16,
         plugged: Vec<(u32, Arc<dyn Port>)>,
         tofino: Option<Tofino>,
+        tracer: Option<Tracer>,
         stop: watch::Sender<bool>,
     ) -> Device {
         let mut ports: Vec<Option<Arc<dyn Port>>> = (0..=MAX_PORT).map(|_| None).collect();
@@ -79,6 +84,7 @@ impl Device {
             cpu_port,
             drop_port,
             tofino,
+            tracer,
             ports,
             active: ArcSwapOption::empty(),
             changes: Mutex::new(Staged::default()),
@@ -111,10 +117,15 @@ impl Device {
         self.active.load_full()
     }
 
+    /// The pipeline that packets run through, if a controller has set it.
+    pub(crate) fn configured(&self) -> Option<Arc<Pipeline>> {
+        self.active().filter(|pipeline| !pipeline.is_bare)
+    }
+
     /// The pipeline that requests mean: the saved one, or else the active one.
     pub(crate) fn requested(&self) -> Outcome<Arc<Pipeline>> {
         let staged = lock(&self.changes).pipeline.clone();
-        staged.or_else(|| self.active()).ok_or_else(|| Fault::failed_precondition(NO_PIPELINE))
+        staged.or_else(|| self.configured()).ok_or_else(|| Fault::failed_precondition(NO_PIPELINE))
     }
 
     /// Hold everybody off who wants to change state.
@@ -124,11 +135,16 @@ impl Device {
 
     /// Realise a checked pipeline, without putting packets through it.
     pub(crate) fn realise(&self, verified: Verified) -> Arc<Pipeline> {
-        Arc::new(verified.realise(SwitchConfig {
-            cpu_port: Some(self.cpu_port),
-            drop_port: self.drop_port,
-            seed: self.id,
-        }))
+        Arc::new(verified.realise(self.switch_config()))
+    }
+
+    /// Put packets through a program without telling controllers of it.
+    pub(crate) fn start_with(&self, program: Program) {
+        self.activate(Arc::new(Pipeline::bare(program, self.switch_config())));
+    }
+
+    fn switch_config(&self) -> SwitchConfig {
+        SwitchConfig { cpu_port: self.cpu_port, drop_port: self.drop_port, seed: self.id }
     }
 
     /// Put packets through this pipeline from now on.
@@ -252,7 +268,7 @@ impl Staged {
     /// The pipeline that requests mean, for those who hold the lock.
     pub(crate) fn requested(&self, device: &Device) -> Outcome<Arc<Pipeline>> {
         let staged = self.pipeline.clone();
-        staged.or_else(|| device.active()).ok_or_else(|| Fault::failed_precondition(NO_PIPELINE))
+        staged.or_else(|| device.configured()).ok_or_else(|| Fault::failed_precondition(NO_PIPELINE))
     }
 }
 

@@ -45,6 +45,7 @@ mod service;
 mod stream;
 mod timers;
 mod tofino;
+mod tracer;
 
 pub use capture::Capture;
 pub use counters::SwitchCounters;

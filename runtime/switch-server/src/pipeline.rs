@@ -55,7 +55,15 @@ impl Verified {
             groups: Default::default(),
             digests: digests.clone(),
         };
-        Pipeline { config: self.config, schema, switch, target: RwLock::new(target), digests, digest_ids }
+        Pipeline {
+            config: self.config,
+            is_bare: false,
+            schema,
+            switch,
+            target: RwLock::new(target),
+            digests,
+            digest_ids,
+        }
     }
 }
 
@@ -72,6 +80,8 @@ fn bmv2_program(device_config: &[u8]) -> Outcome<Program> {
 /// a batch of writes one step for those who read.
 pub(crate) struct Pipeline {
     config: ForwardingPipelineConfig,
+    /// A program without a P4Info: packets run through it, controllers do not see it.
+    pub(crate) is_bare: bool,
     pub(crate) schema: Arc<Schema>,
     pub(crate) switch: Arc<Switch>,
     target: RwLock<Target>,
@@ -81,6 +91,12 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
+    /// A program that the switch was started with. BMv2 forwards with such a program too, and has no P4Info to speak of it.
+    pub(crate) fn bare(program: Program, switch: SwitchConfig) -> Pipeline {
+        let nothing = Verified { config: ForwardingPipelineConfig::default(), schema: Schema::default(), program };
+        Pipeline { is_bare: true, ..nothing.realise(switch) }
+    }
+
     pub(crate) fn target(&self) -> RwLockReadGuard<'_, Target> {
         self.target.read().unwrap_or_else(PoisonError::into_inner)
     }
