@@ -1,0 +1,39 @@
+//! `p4-switch trace`: what a program does with the packets of a capture.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use vouch_switch::{Micros, Output, PacketTrace, Program, Switch, SwitchConfig, Worker};
+
+use crate::Failure;
+use crate::arguments::Trace;
+use crate::packets;
+
+/// Print a trace of each packet. The clock of the switch is that of the capture, from its first packet.
+pub(crate) fn trace(arguments: &Trace, out: &mut impl Write) -> Result<(), Failure> {
+    let json =
+        std::fs::read(&arguments.program).map_err(|error| format!("{}: {error}", arguments.program.display()))?;
+    let program = Program::load(&json).map_err(|error| format!("{}: {error}", arguments.program.display()))?;
+    let packets = packets::read(&arguments.packets)?;
+    let config = SwitchConfig { drop_port: arguments.drop_port, ..SwitchConfig::default() };
+    let switch = Switch::new(Arc::new(program), config);
+
+    let (mut worker, mut output) = (Worker::new(&switch), Output::new());
+    worker.set_trace(true);
+    let first = packets.first().map(|packet| packet.at).unwrap_or_default();
+    for (number, packet) in (1..).zip(&packets) {
+        let now = Micros(packet.at.saturating_sub(first).as_micros() as u64);
+        output.clear();
+        switch.process(&mut worker, arguments.port, &packet.frame, now, &mut output);
+        let trace = PacketTrace {
+            number,
+            program: switch.program(),
+            port: arguments.port,
+            frame: &packet.frame,
+            events: &worker.take_trace(),
+            drops: output.drops,
+        };
+        if arguments.json { writeln!(out, "{}", trace.to_json()) } else { writeln!(out, "{trace}") }?;
+    }
+    Ok(())
+}
