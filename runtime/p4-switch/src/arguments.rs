@@ -165,48 +165,56 @@ pub enum Format {
 }
 
 macro_rules! ignored {
-    ($($flag:ident: $type:ty, $why:literal;)*) => {
+    (values { $($value:ident: $value_why:literal,)* } flags { $($flag:ident: $flag_why:literal,)* }) => {
         /// What the reference has and what has no meaning here.
         #[derive(Debug, Args)]
         #[command(next_help_heading = "Taken for the sake of scripts, and ignored")]
         struct Ignored {
-            $(#[doc = $why] #[arg(long, value_name = "VALUE", allow_hyphen_values = true)] $flag: $type,)*
+            $(#[doc = $value_why] #[arg(long, value_name = "VALUE", allow_hyphen_values = true)] $value: Option<String>,)*
+            $(#[doc = $flag_why] #[arg(long)] $flag: bool,)*
         }
 
         impl Arguments {
             /// The options that were given and are ignored, and why.
             pub fn ignored(&self) -> Vec<(String, &'static str)> {
-                let given = [$((stringify!($flag), $why, self.ignored.$flag != <$type>::default()),)*];
+                let given = [
+                    $((stringify!($value), $value_why, self.ignored.$value.is_some()),)*
+                    $((stringify!($flag), $flag_why, self.ignored.$flag),)*
+                ];
                 let given = given.into_iter().filter(|(_, _, given)| *given);
-                given.map(|(flag, why, _)| (format!("--{}", flag.replace('_', "-")), why)).collect()
+                given.map(|(option, why, _)| (format!("--{}", option.replace('_', "-")), why)).collect()
             }
         }
     };
 }
 
 ignored! {
-    thrift_port: Option<String>, "there is no Thrift server; everything goes over P4Runtime";
-    notifications_addr: Option<String>, "there is no nanomsg; digests and idle timeouts go over P4Runtime";
-    nanolog: Option<String>, "there is no nanomsg; --trace=json tells the same";
-    packet_in: Option<String>, "there is no nanomsg; use interfaces or files";
-    debugger: bool, "there is no debugger; --trace shows what happens to packets";
-    debugger_addr: Option<String>, "there is no debugger; --trace shows what happens to packets";
-    restore_state: Option<String>, "there are no state files; write the state over P4Runtime";
-    dump_packet_data: Option<String>, "--pcap and --trace show packets whole";
-    log_flush: bool, "the log is always flushed";
-    log_file_max_size: Option<String>, "the log is not rotated";
-    log_file_max_files: Option<String>, "the log is not rotated";
-    max_port_count: Option<String>, "ports are numbered 0 to 511 in any case";
-    load_modules: Option<String>, "there are no modules";
-    disable_swap: bool, "a program can always be replaced";
-    enable_swap: bool, "a program can always be replaced";
-    dp_grpc_server_addr: Option<String>, "packets come from interfaces or files";
-    priority_queues: Option<String>, "there are no queues";
-    max_mc_groups: Option<String>, "there is no such limit";
-    max_l1_entries: Option<String>, "there is no such limit";
-    max_l2_entries: Option<String>, "there is no such limit";
-    warn_on_invalid_hdr_read: bool, "fields of invalid headers read 0";
-    ret_zero_on_invalid_hdr_read: bool, "fields of invalid headers read 0";
+    values {
+        thrift_port: "there is no Thrift server; everything goes over P4Runtime",
+        notifications_addr: "there is no nanomsg; digests and idle timeouts go over P4Runtime",
+        nanolog: "there is no nanomsg; --trace=json tells the same",
+        packet_in: "there is no nanomsg; use interfaces or files",
+        debugger_addr: "there is no debugger; --trace shows what happens to packets",
+        restore_state: "there are no state files; write the state over P4Runtime",
+        dump_packet_data: "--pcap and --trace show packets whole",
+        log_file_max_size: "the log is not rotated",
+        log_file_max_files: "the log is not rotated",
+        max_port_count: "ports are numbered 0 to 511 in any case",
+        load_modules: "there are no modules",
+        dp_grpc_server_addr: "packets come from interfaces or files",
+        priority_queues: "there are no queues",
+        max_mc_groups: "there is no such limit",
+        max_l1_entries: "there is no such limit",
+        max_l2_entries: "there is no such limit",
+    }
+    flags {
+        debugger: "there is no debugger; --trace shows what happens to packets",
+        log_flush: "the log is always flushed",
+        disable_swap: "a program can always be replaced",
+        enable_swap: "a program can always be replaced",
+        warn_on_invalid_hdr_read: "fields of invalid headers read 0",
+        ret_zero_on_invalid_hdr_read: "fields of invalid headers read 0",
+    }
 }
 
 impl Arguments {
