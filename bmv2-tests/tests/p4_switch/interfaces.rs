@@ -1,11 +1,12 @@
 //! What the kernel does to frames, undone.
 
-use std::io::Read;
-use std::net::{TcpListener, UdpSocket};
+use std::io;
+use std::net::UdpSocket;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use vouch_bmv2_tests::harness::{Failure, TestResult};
 use vouch_bmv2_tests::namespace::ip;
@@ -66,11 +67,19 @@ pub(crate) async fn vlan_tag(_: Arc<Processes>) -> TestResult {
 pub(crate) async fn connection(_: Arc<Processes>) -> TestResult {
     let _pairs = Pairs::apart()?;
     let _switch = start(&[])?;
-    let listener = TcpListener::bind("10.7.0.1:5001")?;
-    let received = tokio::task::spawn_blocking(move || {
-        let (mut stream, _) = listener.accept()?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).map(|_| text)
+    let listener = TcpListener::bind("10.7.0.1:5001").await?;
+    let received = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await?;
+        let mut text = Vec::new();
+        loop {
+            stream.readable().await?;
+            match stream.try_read_buf(&mut text) {
+                Ok(0) => return Ok::<_, io::Error>(text),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
     });
     let sender = tokio::task::spawn_blocking(|| {
         far_command("timeout", &["15", "bash", "-c", "seq 1 200000 > /dev/tcp/10.7.0.1/5001"])
@@ -78,7 +87,7 @@ pub(crate) async fn connection(_: Arc<Processes>) -> TestResult {
     timeout(PATIENCE, sender).await.map_err(|_| "the connection hangs")???;
     let received = timeout(PATIENCE, received).await.map_err(|_| "the connection does not end")???;
     let sent: String = (1..=200_000).map(|number| format!("{number}\n")).collect();
-    if received != sent {
+    if received != sent.as_bytes() {
         return Err(format!("{} of {} bytes arrived", received.len(), sent.len()).into());
     }
     Ok(())

@@ -268,6 +268,9 @@ pub struct Trace {
     /// The port that the packets come in by
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub port: u16,
+    /// Commands of simple_switch_CLI that are carried out before: table_add, table_set_default, mirroring_add, mc_*, ...
+    #[arg(long, value_name = "FILE")]
+    pub entries: Option<PathBuf>,
     /// Print a JSON object for each packet, on a line
     #[arg(long)]
     pub json: bool,

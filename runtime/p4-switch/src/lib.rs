@@ -2,12 +2,14 @@
 //!
 //! [`arguments`] reads the same command line. `run` builds a [`SwitchServer`](vouch_switch_server::SwitchServer) from it:
 //! with ports at Linux interfaces ([`interface`]) or at capture files (`files`), with captures of what passes (`captured`),
-//! a log, and an end by signal. `trace` shows what a program does with the packets of a capture, without a switch around it.
+//! a log, and an end by signal. `trace` shows what a program does with the packets of a capture, without a switch around it;
+//! `commands` gives that program its entries.
 //!
 //! The crate exists so that the library around the engine needs neither a command line nor system calls.
 
 pub mod arguments;
 mod captured;
+mod commands;
 mod files;
 #[cfg(target_os = "linux")]
 pub mod interface;

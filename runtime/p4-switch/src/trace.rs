@@ -7,6 +7,7 @@ use vouch_switch::{Micros, Output, PacketTrace, Program, Switch, SwitchConfig, W
 
 use crate::Failure;
 use crate::arguments::Trace;
+use crate::commands::Interpreter;
 use crate::packets;
 
 /// Print a trace of each packet. The clock of the switch is that of the capture, from its first packet.
@@ -17,6 +18,11 @@ pub(crate) fn trace(arguments: &Trace, out: &mut impl Write) -> Result<(), Failu
     let packets = packets::read(&arguments.packets)?;
     let config = SwitchConfig { drop_port: arguments.drop_port, ..SwitchConfig::default() };
     let switch = Switch::new(Arc::new(program), config);
+    if let Some(path) = &arguments.entries {
+        let named = |error: String| format!("{}: {error}", path.display());
+        let text = std::fs::read_to_string(path).map_err(|error| named(error.to_string()))?;
+        Interpreter::new(&switch).text(&text).map_err(named)?;
+    }
 
     let (mut worker, mut output) = (Worker::new(&switch), Output::new());
     worker.set_trace(true);

@@ -29,6 +29,8 @@ fn is_kept(name: &str, text: &str) {
 #[test]
 fn packets_are_explained_to_people_and_programs() {
     is_kept("patch.txt", &traced(&["--port", "2"]));
+    let entries = file("programs/patch.txt");
+    is_kept("patch_entries.txt", &traced(&["--entries", entries.to_str().expect("a plain path")]));
     is_kept("patch.jsonl", &traced(&["--json"]));
 }
 
