@@ -1,4 +1,4 @@
-//! The compiled test program is the one that its source compiles to, where the compiler is there to ask.
+//! The compiled test programs are those that their sources compile to, where the compiler is there to ask.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,10 +7,16 @@ use std::process::Command;
 const COMPILER: &str = "1.2.5.16";
 
 #[test]
-fn the_compiled_program_is_up_to_date() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
+fn the_compiled_programs_are_up_to_date() {
+    is_up_to_date("tests/programs", "kinds");
+    is_up_to_date("../p4-switch/tests/programs", "patch");
+}
+
+fn is_up_to_date(folder: &str, program: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let fresh = tempfile::tempdir().expect("a temporary folder");
-    let (json, p4info) = (fresh.path().join("kinds.json"), fresh.path().join("kinds.p4info.txtpb"));
+    let file = |ending: &str| fresh.path().join(format!("{program}.{ending}"));
+    let (json, p4info) = (file("json"), file("p4info.txtpb"));
     let version = match Command::new("p4c-bm2-ss").arg("--version").output() {
         // It says its version on the error stream.
         Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
@@ -28,7 +34,7 @@ fn the_compiled_program_is_up_to_date() {
         .arg(&p4info)
         .arg("-o")
         .arg(&json)
-        .arg("kinds.p4")
+        .arg(format!("{program}.p4"))
         .current_dir(&folder)
         .output()
         .expect("it ran a moment ago");
@@ -38,7 +44,7 @@ fn the_compiled_program_is_up_to_date() {
         let read = |path: &Path| std::fs::read_to_string(path).expect("a text file");
         assert!(
             read(&path) == read(&committed),
-            "{} differs from what {version} makes of kinds.p4",
+            "{} differs from what {version} makes of {program}.p4",
             committed.display()
         );
     }
