@@ -1,6 +1,6 @@
 //! `p4-switch trace`: what a program does with the packets of a capture.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use vouch_switch::{Micros, Output, PacketTrace, Program, Switch, SwitchConfig, Worker};
@@ -39,7 +39,12 @@ pub(crate) fn trace(arguments: &Trace, out: &mut impl Write) -> Result<(), Failu
             events: &worker.take_trace(),
             drops: output.drops,
         };
-        if arguments.json { writeln!(out, "{}", trace.to_json()) } else { writeln!(out, "{trace}") }?;
+        let written = if arguments.json { writeln!(out, "{}", trace.to_json()) } else { writeln!(out, "{trace}") };
+        match written {
+            // Whoever reads has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+            written => written?,
+        }
     }
     Ok(())
 }
