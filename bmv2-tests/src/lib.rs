@@ -1,28 +1,27 @@
-//! The lab's fabric on BMv2: `simple_switch_grpc` processes on veth pairs, in a network namespace that the tests make for
-//! themselves. The check that our P4 program and our client work with a switch that is not ours.
+//! The lab's fabric on switches that are processes of their own, on veth pairs, in a network namespace that the tests make
+//! for themselves: on BMv2, the check that our P4 program and our client work with a switch that is not ours, and on
+//! `p4-switch`, the check that it can take BMv2's place.
 //!
-//! A test binary has a `main` that calls [`harness::run`]; a test gets a [`Bmv2`], which is a
+//! A test binary has a `main` that calls [`harness::run`]; a test gets [`Processes`], which is a
 //! [`Target`](vouch_lab::target::Target) like the embedded switch. Where BMv2, `ip` or the right to make a namespace is
-//! missing, the tests are skipped and say why.
+//! missing, the tests that need it are skipped and say why.
 //!
 //! [`stf`] plays tests that others wrote, for any program.
 
 #[cfg(target_os = "linux")]
 pub mod harness;
 #[cfg(target_os = "linux")]
-mod namespace;
+pub mod namespace;
 #[cfg(target_os = "linux")]
-mod process;
+pub mod process;
 pub mod rig;
-#[cfg(target_os = "linux")]
-mod socket;
 pub mod stf;
 #[cfg(target_os = "linux")]
 mod target;
-#[cfg(target_os = "linux")]
-mod wire;
 
 #[cfg(target_os = "linux")]
-pub use target::Bmv2;
+pub use p4_switch::interface::InterfacePort;
 #[cfg(target_os = "linux")]
-pub use wire::InterfacePort;
+pub use process::SwitchProgram;
+#[cfg(target_os = "linux")]
+pub use target::Processes;

@@ -9,21 +9,15 @@ use std::{env, fs};
 /// Set in the process that was started anew: the namespace it came from.
 const OUTSIDE: &str = "VOUCH_OUTSIDE_NAMESPACE";
 
-/// What the tests call besides BMv2 itself, and what for.
+/// What the tests call besides the switch itself, and what for.
 const TOOLS: [(&str, &str); 3] = [
     ("ip", "it makes the veth pairs (package iproute2)"),
     ("unshare", "it makes the network namespace (package util-linux)"),
     ("setpriv", "it ends the switches with the test (package util-linux)"),
 ];
 
-/// The switch that this is all about.
-pub(crate) const SWITCH: &str = "simple_switch_grpc";
-
-/// Why the tests cannot run on this machine; `None` where they can.
+/// Why no test can run on this machine; `None` where they can.
 pub(crate) fn missing() -> Option<String> {
-    if find(SWITCH).is_none() {
-        return Some(format!("{SWITCH} (BMv2) is not on the path"));
-    }
     for (tool, purpose) in TOOLS {
         if find(tool).is_none() {
             return Some(format!("`{tool}` is not on the path: {purpose}"));
@@ -73,7 +67,10 @@ fn prepare() -> io::Result<()> {
 }
 
 /// Run commands of `ip`, one per line.
-pub(crate) fn ip(lines: &[String]) -> io::Result<()> {
+///
+/// # Errors
+/// What `ip` said.
+pub fn ip(lines: &[String]) -> io::Result<()> {
     use std::io::Write;
     use std::process::Stdio;
 
@@ -95,7 +92,7 @@ fn current() -> io::Result<String> {
     Ok(fs::read_link("/proc/self/ns/net")?.to_string_lossy().into_owned())
 }
 
-fn find(program: &str) -> Option<std::path::PathBuf> {
+pub(crate) fn find(program: &str) -> Option<std::path::PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path).map(|folder| folder.join(program)).find(|candidate| candidate.is_file())
 }

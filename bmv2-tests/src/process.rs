@@ -1,16 +1,16 @@
-//! One `simple_switch_grpc` process.
+//! One switch that is a process: of `simple_switch_grpc`, or of `p4-switch`, which takes the same command line.
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use tokio::time::Instant;
 use vouch_p4runtime::p4::v1::CapabilitiesRequest;
 use vouch_p4runtime::p4::v1::p4_runtime_client::P4RuntimeClient;
 
-use crate::namespace::SWITCH;
+use crate::namespace::find;
 
 /// How long a switch may take until it answers. Starting takes a fraction of a second where the machine is not busy.
 const START_PATIENCE: Duration = Duration::from_secs(30);
@@ -20,6 +20,62 @@ const START_RETRY: Duration = Duration::from_millis(10);
 const FIRST_GRPC_PORT: u64 = 50_000;
 /// The port to the controller, as in the P4 program.
 const CPU_PORT: u16 = 510;
+
+/// BMv2's program.
+const BMV2: &str = "simple_switch_grpc";
+/// Set in a process that is to be `p4-switch`: see [`become_switch`].
+const BE_P4_SWITCH: &str = "VOUCH_BE_P4_SWITCH";
+
+/// The program that a switch is a process of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SwitchProgram {
+    /// `simple_switch_grpc`.
+    Bmv2,
+    /// `p4-switch`.
+    P4Switch,
+}
+
+impl SwitchProgram {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Bmv2, Self::P4Switch];
+
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bmv2 => "BMv2",
+            Self::P4Switch => "p4-switch",
+        }
+    }
+
+    /// Why it cannot run on this machine; `None` where it can.
+    pub fn missing(self) -> Option<String> {
+        match self {
+            Self::Bmv2 if find(BMV2).is_none() => Some(format!("{BMV2} (BMv2) is not on the path")),
+            Self::Bmv2 | Self::P4Switch => None,
+        }
+    }
+
+    /// A command that starts it, with the words that have to stand before its arguments. A test that is killed cannot kill
+    /// its switches; this way the kernel does.
+    pub fn command(self) -> io::Result<Command> {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]);
+        match self {
+            Self::Bmv2 => command.arg(BMV2),
+            // This very program has it in it.
+            Self::P4Switch => command.arg(std::env::current_exe()?).env(BE_P4_SWITCH, "1"),
+        };
+        Ok(command)
+    }
+}
+
+/// Be `p4-switch` if this process was started to be it. To be called first thing in `main`.
+///
+/// Tests have no way to a program of another package, so the one that runs them is also the switch.
+#[must_use]
+pub fn become_switch() -> Option<ExitCode> {
+    std::env::var_os(BE_P4_SWITCH).map(|_| p4_switch::main(std::env::args_os()))
+}
 
 /// A running switch, which ends with this value.
 #[derive(Debug)]
@@ -33,13 +89,17 @@ impl SwitchProcess {
     /// What it prints goes to `log`.
     ///
     /// Must not be called on a thread that ends before the switch is to end: the kernel kills the switch with the thread.
-    pub(crate) async fn start(device_id: u64, ports: &[(u16, String)], log: &Path) -> Result<Self, SwitchError> {
+    pub(crate) async fn start(
+        program: SwitchProgram,
+        device_id: u64,
+        ports: &[(u16, String)],
+        log: &Path,
+    ) -> Result<Self, SwitchError> {
         let address = format!("127.0.0.1:{}", FIRST_GRPC_PORT + device_id);
         let failed = |error| SwitchError::Spawn { error };
         let output = File::create(log).map_err(failed)?;
-        // A test that is killed cannot kill its switches; this way the kernel does.
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", SWITCH, "--no-p4", "--device-id", &device_id.to_string()]);
+        let mut command = program.command().map_err(failed)?;
+        command.args(["--no-p4", "--device-id", &device_id.to_string()]);
         for (number, interface) in ports {
             command.args(["-i", &format!("{number}@{interface}")]);
         }
@@ -91,13 +151,13 @@ impl Drop for SwitchProcess {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SwitchError {
     /// The process could not be started.
-    #[error("{SWITCH} cannot be started: {error}")]
+    #[error("the switch cannot be started: {error}")]
     Spawn {
         /// Why.
         error: io::Error,
     },
     /// The process ended by itself.
-    #[error("{SWITCH} ended ({status}); it said:\n{log}")]
+    #[error("the switch ended ({status}); it said:\n{log}")]
     Ended {
         /// How.
         status: String,
@@ -105,7 +165,7 @@ pub(crate) enum SwitchError {
         log: String,
     },
     /// The process runs but does not serve.
-    #[error("{SWITCH} does not answer: {last}; it said:\n{log}", last = .last)]
+    #[error("the switch does not answer: {last}; it said:\n{log}", last = .last)]
     Silent {
         /// What became of the last attempt.
         last: String,

@@ -1,34 +1,40 @@
-//! BMv2 as a [`Target`]: each switch a process, each cable a veth pair.
+//! Switches that are processes as a [`Target`]: each cable is a veth pair.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
+use p4_switch::interface::InterfacePort;
 use tempfile::TempDir;
+use tokio::time::timeout;
 use vouch_lab::Wire;
 use vouch_lab::error::LabError;
 use vouch_lab::target::{BoxFuture, Plant, Target};
 use vouch_lab::topology::{PortRef, Topology};
-use vouch_switch_server::PortStatus;
+use vouch_switch_server::{Port, PortStatus};
 
 use crate::namespace::ip;
-use crate::process::{SwitchProcess, log_path, tail};
-use crate::wire::InterfacePort;
+use crate::process::{SwitchProcess, SwitchProgram, log_path, tail};
 
 /// Room for a full tenant frame and 50 bytes of encapsulation. Not more: libpcap, which BMv2 reads with, divides a fixed
 /// buffer into slots of this size, and a short queue loses bursts.
 const MTU: u16 = 1600;
 
-/// Switches of `simple_switch_grpc` processes in this process's network namespace.
+/// How long an interface may take until it says that its cable is out, or in.
+const LINK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Switches that are processes of one program, in this process's network namespace.
 #[derive(Debug)]
-pub struct Bmv2 {
+pub struct Processes {
+    program: SwitchProgram,
     logs: TempDir,
 }
 
-impl Bmv2 {
+impl Processes {
     /// The switches' logs go to a folder that is removed with this value.
-    pub fn new() -> io::Result<Self> {
-        Ok(Self { logs: tempfile::tempdir()? })
+    pub fn new(program: SwitchProgram) -> io::Result<Self> {
+        Ok(Self { program, logs: tempfile::tempdir()? })
     }
 
     /// The end of what each switch printed.
@@ -58,13 +64,13 @@ impl Bmv2 {
         let mut switches =
             Switches { processes: BTreeMap::new(), wires: BTreeMap::new(), taken: Vec::new(), names, cables };
         for seat in &topology.seats {
-            let port = InterfacePort::open(&switches.names.host_end(&seat.at))?;
+            let port = InterfacePort::open(&switches.names.host_end(&seat.at)).map_err(io::Error::other)?;
             switches.wires.insert(seat.at.clone(), Arc::new(port));
         }
         for switch in &topology.switches {
             let ports = ports.remove(switch.name.as_str()).unwrap_or_default();
             let log = log_path(self.logs.path(), &switch.name);
-            let process = SwitchProcess::start(switch.device_id, &ports, &log)
+            let process = SwitchProcess::start(self.program, switch.device_id, &ports, &log)
                 .await
                 .map_err(|error| LabError::Switch { switch: switch.name.clone(), error: error.to_string() })?;
             switches.processes.insert(switch.name.clone(), process);
@@ -73,14 +79,17 @@ impl Bmv2 {
     }
 }
 
-impl Target for Bmv2 {
+impl Target for Processes {
     fn name(&self) -> &str {
-        "BMv2"
+        self.program.name()
     }
 
-    /// Four switches that take every packet through a debuggable interpreter share this machine with everything else.
     fn stream_rate(&self) -> u32 {
-        250
+        match self.program {
+            // Four switches that take every packet through a debuggable interpreter share this machine with everything else.
+            SwitchProgram::Bmv2 => 250,
+            SwitchProgram::P4Switch => 1_000,
+        }
     }
 
     fn build<'a>(&'a self, topology: &'a Topology) -> BoxFuture<'a, Result<Box<dyn Plant>, LabError>> {
@@ -122,8 +131,9 @@ impl Plant for Switches {
             // Of a veth pair, an end that is down takes the carrier from the other: for the switch the cable is out.
             let (interface, word) = (self.names.host_end(seat), if up { "up" } else { "down" });
             ip(&[format!("link set {interface} {word}")])?;
-            wire.set_status(if up { PortStatus::Up } else { PortStatus::Down });
-            Ok(())
+            let wanted = if up { PortStatus::Up } else { PortStatus::Down };
+            let seen = timeout(LINK_PATIENCE, wire.status().wait_for(|status| *status == wanted)).await.map(drop);
+            Ok(seen.map_err(|_| io::Error::other(format!("{interface} does not become {wanted}")))?)
         })
     }
 

@@ -57,14 +57,17 @@ enum On {
     Server,
     /// simple_switch_grpc, over P4Runtime and veth pairs in a network namespace
     Bmv2,
+    /// p4-switch, in the same way
+    P4Switch,
 }
 
 fn main() -> ExitCode {
+    if let Some(status) = processes::become_switch() {
+        return status;
+    }
     let arguments = Arguments::parse();
     // Starts this process anew, so nothing may come before.
-    if arguments.target == On::Bmv2
-        && let Err(reason) = bmv2::enter()
-    {
+    if let Err(reason) = processes::enter(arguments.target) {
         eprintln!("stf: {reason}");
         return ExitCode::from(2);
     }
@@ -94,7 +97,7 @@ fn run(arguments: &Arguments) -> Result<Summary, Box<dyn std::error::Error + Sen
         let mut program = match arguments.target {
             On::Embedded => Program::embedded(rules, options),
             On::Server => remote(&Embedded::default())?,
-            On::Bmv2 => remote(&bmv2::target()?)?,
+            On::Bmv2 | On::P4Switch => remote(&processes::target(arguments.target)?)?,
         };
         suite.play(&mut program, &arguments.paths)?;
     }
@@ -113,26 +116,48 @@ fn start(
 }
 
 #[cfg(target_os = "linux")]
-mod bmv2 {
-    use vouch_bmv2_tests::Bmv2;
-    pub(super) use vouch_bmv2_tests::harness::enter;
+mod processes {
+    pub(super) use vouch_bmv2_tests::process::become_switch;
+    use vouch_bmv2_tests::{Processes, SwitchProgram, harness};
 
-    pub(super) fn target() -> std::io::Result<Bmv2> {
-        Bmv2::new()
+    use super::On;
+
+    fn program(target: On) -> Option<SwitchProgram> {
+        match target {
+            On::Embedded | On::Server => None,
+            On::Bmv2 => Some(SwitchProgram::Bmv2),
+            On::P4Switch => Some(SwitchProgram::P4Switch),
+        }
+    }
+
+    pub(super) fn enter(target: On) -> Result<(), String> {
+        let Some(program) = program(target) else { return Ok(()) };
+        program.missing().map_or(Ok(()), Err)?;
+        harness::enter().map_err(|error| error.to_string())
+    }
+
+    pub(super) fn target(target: On) -> std::io::Result<Processes> {
+        Processes::new(program(target).unwrap_or(SwitchProgram::Bmv2))
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-mod bmv2 {
+mod processes {
     use vouch_lab::target::Embedded;
+
+    use super::On;
 
     const REASON: &str = "veth pairs and network namespaces are Linux's";
 
-    pub(super) fn enter() -> Result<(), &'static str> {
-        Err(REASON)
+    pub(super) fn become_switch() -> Option<std::process::ExitCode> {
+        None
     }
 
-    pub(super) fn target() -> Result<Embedded, &'static str> {
+    pub(super) fn enter(target: On) -> Result<(), &'static str> {
+        if matches!(target, On::Embedded | On::Server) { Ok(()) } else { Err(REASON) }
+    }
+
+    pub(super) fn target(_: On) -> Result<Embedded, &'static str> {
         Err(REASON)
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use vouch_agent::{Agent, AgentEvent, AgentEventKind, AgentOptions, Config};
-use vouch_bmv2_tests::Bmv2;
+use vouch_bmv2_tests::Processes;
 use vouch_bmv2_tests::harness::{Failure, TestResult};
 use vouch_lab::target::Target;
 use vouch_lab::topology::{PortRef, Seat, SwitchSpec};
@@ -25,11 +25,11 @@ const FILES: [(&str, &str); 2] = [
 ];
 
 /// Ping through the example's fabric, then restart an agent under a stream.
-pub(crate) async fn restart(bmv2: Arc<Bmv2>) -> TestResult {
+pub(crate) async fn restart(switches: Arc<Processes>) -> TestResult {
     let configs: Result<Vec<_>, _> = FILES.iter().map(|(name, text)| Config::parse(name, text)).collect();
     let mut configs: Vec<Config> = configs?.into_iter().map(|checked| checked.config).collect();
     let topology = topology(&configs)?;
-    let mut plant = bmv2.build(&topology).await?;
+    let mut plant = switches.build(&topology).await?;
     for config in &mut configs {
         // The example's switches listen where its comment starts them, ours where the target has started them.
         config.switch.target = plant.control(&config.name).ok_or("the example has no such switch")?;
@@ -48,7 +48,7 @@ pub(crate) async fn restart(bmv2: Arc<Bmv2>) -> TestResult {
     let [one, two] = hosts.as_slice() else { return Err("the example has two switches".into()) };
     one.ping(two.spec().ipv4.into(), PATIENCE).await?.ok_or("no answer through the example's fabric")?;
 
-    let stream = one.stream(two, bmv2.stream_rate()).await?;
+    let stream = one.stream(two, switches.stream_rate()).await?;
     stream.ledger().sends(LEAD, PATIENCE).await;
     first.shutdown().await?;
     stream.ledger().sends(LEAD, PATIENCE).await;

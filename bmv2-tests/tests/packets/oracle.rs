@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use vouch_bmv2_tests::Bmv2;
 use vouch_bmv2_tests::harness::{Test, TestResult};
+use vouch_bmv2_tests::{Processes, SwitchProgram};
 use vouch_lab::target::Embedded;
 
 use crate::bench::Bench;
@@ -15,16 +15,18 @@ pub(crate) fn tests() -> Vec<Test> {
     let mut tests = vec![
         Test::new("both_do_what_every_case_says_and_do_the_same", every_case),
         Test::new("both_do_the_same_to_damaged_packets", damaged_packets),
-        Test::new("the_program_for_tofino_does_the_same_on_bmv2", async |bmv2: Arc<Bmv2>| {
+        Test::on(SwitchProgram::P4Switch, "p4_switch_does_what_every_case_says", every_case),
+        Test::on(SwitchProgram::P4Switch, "p4_switch_does_the_same_to_damaged_packets", damaged_packets),
+        Test::new("the_program_for_tofino_does_the_same_on_bmv2", async |bmv2: Arc<Processes>| {
             programs::compare(&*bmv2).await
         }),
     ];
     macro_rules! protocol {
         ($($name:ident),* $(,)?) => {$(
-            tests.push(Test::new(concat!("bmv2_", stringify!($name)), async |bmv2: Arc<Bmv2>| {
+            tests.push(Test::new(concat!("bmv2_", stringify!($name)), async |bmv2: Arc<Processes>| {
                 protocol::$name(&mut Bench::start(&*bmv2).await?).await
             }));
-            tests.push(Test::new(concat!("embedded_", stringify!($name)), async |_: Arc<Bmv2>| {
+            tests.push(Test::new(concat!("embedded_", stringify!($name)), async |_: Arc<Processes>| {
                 protocol::$name(&mut Bench::start(&Embedded::default()).await?).await
             }));
         )*};
@@ -41,7 +43,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 /// Each switch does what the case says, and both send the very same bytes and count the same.
-async fn every_case(bmv2: Arc<Bmv2>) -> TestResult {
+async fn every_case(bmv2: Arc<Processes>) -> TestResult {
     let mut oracle = Bench::start(&*bmv2).await?;
     let mut embedded = Bench::start(&Embedded::default()).await?;
     let mut problems = Vec::new();
@@ -64,7 +66,7 @@ async fn every_case(bmv2: Arc<Bmv2>) -> TestResult {
 }
 
 /// Both do the same to packets that nobody thought of.
-async fn damaged_packets(bmv2: Arc<Bmv2>) -> TestResult {
+async fn damaged_packets(bmv2: Arc<Processes>) -> TestResult {
     let mut oracle = Bench::start(&*bmv2).await?;
     let mut embedded = Bench::start(&Embedded::default()).await?;
     let (mut problems, mut tried) = (Vec::new(), 0);

@@ -91,9 +91,15 @@ impl Forwarder {
             }
         };
         let now = device.now();
-        let frames = frames.iter().map(|frame| &frame[..]);
         let gate = running.pipeline.open_gate();
-        running.pipeline.switch.process_batch(&mut running.worker, port, frames, now, &mut self.output);
+        let switch = &running.pipeline.switch;
+        match &device.tracer {
+            None => {
+                let frames = frames.iter().map(|frame| &frame[..]);
+                switch.process_batch(&mut running.worker, port, frames, now, &mut self.output);
+            }
+            Some(tracer) => tracer.carry(switch, &mut running.worker, port, frames, now, &mut self.output),
+        }
         drop(gate);
         device.counters.add_drops(&self.output.drops);
         let mut digests = false;
@@ -105,7 +111,7 @@ impl Forwarder {
             device.digest_gathered.notify_one();
         }
         for (to, frame) in self.output.frames() {
-            if to == device.cpu_port {
+            if Some(to) == device.cpu_port {
                 packet_in(device, &running.pipeline, frame);
             } else if to != device.drop_port {
                 send(device, to, frame, &mut self.touched);
@@ -134,6 +140,11 @@ fn send(device: &Device, to: u16, frame: &[u8], touched: &mut Vec<u16>) {
 }
 
 fn packet_in(device: &Device, pipeline: &Pipeline, frame: &[u8]) {
+    if pipeline.is_bare {
+        // No P4Info says what its header means.
+        Counters::add(&device.counters.packet_ins_dropped, 1);
+        return;
+    }
     match decode_packet_in(pipeline.schema.packet_in.as_ref(), frame) {
         Ok(packet) => {
             let counters = &device.counters;

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 use tonic::Status;
 use vouch_p4runtime::p4::v1::stream_message_response::Update as Outgoing;
 use vouch_p4runtime::p4::v1::{MasterArbitrationUpdate, PacketIn, StreamMessageResponse};
-use vouch_switch::{Micros, SwitchConfig};
+use vouch_switch::{Micros, Program, SwitchConfig};
 
 use crate::arbitration::{Arbitration, Notices, StreamId};
 use crate::counters::Counters;
@@ -24,6 +24,7 @@ use crate::port::{Port, PortStatus};
 use crate::role::Scope;
 use crate::server::MAX_PORT;
 use crate::tofino::Tofino;
+use crate::tracer::Tracer;
 use crate::translation::Translation;
 
 /// What a controller that comes too early is told; clients recognise the beginning of this text.
@@ -34,12 +35,15 @@ pub(crate) type Messages = Outbox<StreamMessageResponse>;
 
 pub(crate) struct Device {
     pub(crate) id: u64,
-    pub(crate) cpu_port: u16,
+    /// `None` where controllers neither send nor receive packets.
+    pub(crate) cpu_port: Option<u16>,
     pub(crate) drop_port: u16,
     /// What it passes for, if not for a BMv2.
     pub(crate) tofino: Option<Tofino>,
     pub(crate) dialect: Dialect,
     pub(crate) translations: Vec<Translation>,
+    /// Who wants to know what happens to each packet.
+    pub(crate) tracer: Option<Tracer>,
     /// By number; `None` where nothing is plugged in.
     pub(crate) ports: Vec<Option<Arc<dyn Port>>>,
     /// What packets run through.
@@ -69,10 +73,11 @@ struct Sessions {
 impl Device {
     pub(crate) fn new(
         id: u64,
-        (cpu_port, drop_port): (u16, u16),
+        (cpu_port, drop_port): (Option<u16>, u16),
         plugged: Vec<(u32, Arc<dyn Port>)>,
         tofino: Option<Tofino>,
         (dialect, translations): (Dialect, Vec<Translation>),
+        tracer: Option<Tracer>,
         stop: watch::Sender<bool>,
     ) -> Device {
         let mut ports: Vec<Option<Arc<dyn Port>>> = (0..=MAX_PORT).map(|_| None).collect();
@@ -86,6 +91,7 @@ impl Device {
             tofino,
             dialect,
             translations,
+            tracer,
             ports,
             active: ArcSwapOption::empty(),
             changes: Mutex::new(Staged::default()),
@@ -122,15 +128,20 @@ impl Device {
         self.active.load_full()
     }
 
-    /// The pipeline that packets run through, for those who cannot do without one.
+    /// The pipeline that packets run through, if a controller has set it.
+    pub(crate) fn configured(&self) -> Option<Arc<Pipeline>> {
+        self.active().filter(|pipeline| !pipeline.is_bare)
+    }
+
+    /// The pipeline that packets run through, for controllers that cannot do without one.
     pub(crate) fn running(&self) -> Outcome<Arc<Pipeline>> {
-        self.active().ok_or_else(|| Fault::failed_precondition(NO_PIPELINE))
+        self.configured().ok_or_else(|| Fault::failed_precondition(NO_PIPELINE))
     }
 
     /// The pipeline that requests mean: the saved one, or else the active one.
     pub(crate) fn requested(&self) -> Outcome<Arc<Pipeline>> {
         let staged = lock(&self.changes).pipeline.clone();
-        staged.or_else(|| self.active()).ok_or_else(|| Fault::failed_precondition(NO_PIPELINE))
+        staged.or_else(|| self.configured()).ok_or_else(|| Fault::failed_precondition(NO_PIPELINE))
     }
 
     /// Hold everybody off who wants to change state.
@@ -140,8 +151,16 @@ impl Device {
 
     /// Realise a checked pipeline, without putting packets through it.
     pub(crate) fn realise(&self, verified: Verified) -> Arc<Pipeline> {
-        let config = SwitchConfig { cpu_port: Some(self.cpu_port), drop_port: self.drop_port, seed: self.id };
-        Arc::new(verified.realise(config, self.dialect))
+        Arc::new(verified.realise(self.switch_config(), self.dialect))
+    }
+
+    /// Put packets through a program without telling controllers of it.
+    pub(crate) fn start_with(&self, program: Program) {
+        self.activate(Arc::new(Pipeline::bare(program, self.switch_config(), self.dialect)));
+    }
+
+    fn switch_config(&self) -> SwitchConfig {
+        SwitchConfig { cpu_port: self.cpu_port, drop_port: self.drop_port, seed: self.id }
     }
 
     /// Put packets through this pipeline from now on.
@@ -277,7 +296,7 @@ impl Staged {
     /// The pipeline that requests mean, for those who hold the lock.
     pub(crate) fn requested(&self, device: &Device) -> Outcome<Arc<Pipeline>> {
         let staged = self.pipeline.clone();
-        staged.or_else(|| device.active()).ok_or_else(|| Fault::failed_precondition(NO_PIPELINE))
+        staged.or_else(|| device.configured()).ok_or_else(|| Fault::failed_precondition(NO_PIPELINE))
     }
 }
 

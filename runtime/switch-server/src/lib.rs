@@ -47,6 +47,7 @@ mod service;
 mod stream;
 mod timers;
 mod tofino;
+mod tracer;
 mod translation;
 
 pub use capture::Capture;

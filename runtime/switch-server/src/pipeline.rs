@@ -66,6 +66,7 @@ impl Verified {
         };
         Pipeline {
             config: self.config,
+            is_bare: false,
             schema,
             switch,
             target: RwLock::new(target),
@@ -89,6 +90,8 @@ fn bmv2_program(device_config: &[u8]) -> Outcome<Program> {
 /// a batch of writes one step for those who read.
 pub(crate) struct Pipeline {
     config: ForwardingPipelineConfig,
+    /// A program without a P4Info: packets run through it, controllers do not see it.
+    pub(crate) is_bare: bool,
     pub(crate) schema: Arc<Schema>,
     pub(crate) switch: Arc<Switch>,
     target: RwLock<Target>,
@@ -100,6 +103,12 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
+    /// A program that the switch was started with. BMv2 forwards with such a program too, and has no P4Info to speak of it.
+    pub(crate) fn bare(program: Program, switch: SwitchConfig, dialect: Dialect) -> Pipeline {
+        let nothing = Verified { config: ForwardingPipelineConfig::default(), schema: Schema::default(), program };
+        Pipeline { is_bare: true, ..nothing.realise(switch, dialect) }
+    }
+
     pub(crate) fn target(&self) -> RwLockReadGuard<'_, Target> {
         self.target.read().unwrap_or_else(PoisonError::into_inner)
     }

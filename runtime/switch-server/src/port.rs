@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
@@ -103,4 +104,26 @@ pub trait Port: Send + Sync + 'static {
 
     /// What passed and what was dropped.
     fn counters(&self) -> PortCounters;
+}
+
+impl<P: Port + ?Sized> Port for Arc<P> {
+    fn receive<'a>(&'a self, batch: &'a mut Vec<Frame>, max: usize) -> Receive<'a> {
+        (**self).receive(batch, max)
+    }
+
+    fn send(&self, frame: &[u8]) -> Result<(), SendError> {
+        (**self).send(frame)
+    }
+
+    fn flush(&self) {
+        (**self).flush();
+    }
+
+    fn status(&self) -> watch::Receiver<PortStatus> {
+        (**self).status()
+    }
+
+    fn counters(&self) -> PortCounters {
+        (**self).counters()
+    }
 }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Server, ServerTlsConfig};
+use vouch_switch::{PacketTrace, Program};
 
 use crate::counters::SwitchCounters;
 use crate::device::Device;
@@ -18,6 +19,7 @@ use crate::dialect::Dialect;
 use crate::port::{Port, PortCounters, PortStatus};
 use crate::routes::Routes;
 use crate::tofino::{Tofino, TofinoServer};
+use crate::tracer::Tracer;
 use crate::translation::Translation;
 use crate::{dataplane, timers};
 
@@ -46,6 +48,9 @@ pub enum BuildError {
         /// What else asked for it.
         second: &'static str,
     },
+    /// The program to start with cannot be run.
+    #[error("the program to start with is not usable: {0}")]
+    Program(String),
     /// The model of a Tofino's program is not one.
     #[error("the model of the Tofino's program is not usable: {0}")]
     Model(String),
@@ -65,13 +70,15 @@ pub enum ServeError {
 /// Describes a switch; made by [`SwitchServer::builder`].
 pub struct Builder {
     device_id: u64,
-    cpu_port: u32,
+    cpu_port: Option<u32>,
     drop_port: u32,
     ports: Vec<(u32, Arc<dyn Port>)>,
     tls: Option<ServerTlsConfig>,
     tofino: Option<(TofinoServer, Vec<u8>)>,
     dialect: Dialect,
     translations: Vec<Translation>,
+    program: Option<Vec<u8>>,
+    tracer: Option<Tracer>,
 }
 
 impl Builder {
@@ -83,7 +90,13 @@ impl Builder {
 
     /// The port through which packet-in and packet-out travel, 510 unless told.
     pub fn cpu_port(mut self, number: u32) -> Self {
-        self.cpu_port = number;
+        self.cpu_port = Some(number);
+        self
+    }
+
+    /// Have no such port: controllers neither send nor receive packets.
+    pub fn without_cpu_port(mut self) -> Self {
+        self.cpu_port = None;
         self
     }
 
@@ -127,12 +140,26 @@ impl Builder {
         self
     }
 
+    /// Forward with this program, the JSON that p4c writes for BMv2, until a controller sets a pipeline. Controllers do not see
+    /// it: as long as there is no P4Info, it has no names for them.
+    pub fn program(mut self, json: impl Into<Vec<u8>>) -> Self {
+        self.program = Some(json.into());
+        self
+    }
+
+    /// Tell what happens to each packet. Every packet is then slow.
+    pub fn tracer(mut self, listener: impl Fn(&PacketTrace<'_>) + Send + Sync + 'static) -> Self {
+        self.tracer = Some(Tracer::new(listener));
+        self
+    }
+
     /// Check the description.
     pub fn build(mut self) -> Result<SwitchServer, BuildError> {
         let mut taken = BTreeMap::new();
-        let roles = [(self.cpu_port, "the CPU port"), (self.drop_port, "the drop port")];
+        let cpu = self.cpu_port.map(|number| (number, "the CPU port"));
+        let roles = cpu.into_iter().chain([(self.drop_port, "the drop port")]);
         let plugged = self.ports.iter().map(|(number, _)| (*number, "a plugged-in port"));
-        for (number, role) in roles.into_iter().chain(plugged) {
+        for (number, role) in roles.chain(plugged) {
             if number > MAX_PORT {
                 return Err(BuildError::PortOutOfRange(number));
             }
@@ -142,7 +169,9 @@ impl Builder {
         }
         let tofino = self.tofino.take().map(|(server, model)| Tofino::new(server, model)).transpose();
         let tofino = tofino.map_err(|error| BuildError::Model(error.to_string()))?;
-        Ok(SwitchServer { description: self, tofino })
+        let program = self.program.take().map(|json| Program::load(&json)).transpose();
+        let program = program.map_err(|error| BuildError::Program(error.to_string()))?;
+        Ok(SwitchServer { description: self, tofino, program })
     }
 }
 
@@ -150,6 +179,7 @@ impl Builder {
 pub struct SwitchServer {
     description: Builder,
     tofino: Option<Tofino>,
+    program: Option<Program>,
 }
 
 impl SwitchServer {
@@ -157,13 +187,15 @@ impl SwitchServer {
     pub fn builder() -> Builder {
         Builder {
             device_id: 1,
-            cpu_port: 510,
+            cpu_port: Some(510),
             drop_port: 511,
             ports: Vec::new(),
             tls: None,
             tofino: None,
             dialect: Dialect::default(),
             translations: Vec::new(),
+            program: None,
+            tracer: None,
         }
     }
 
@@ -175,13 +207,17 @@ impl SwitchServer {
     /// Serve P4Runtime and gNMI on `listener` and forward packets, until the handle is shut down or dropped. Must be called
     /// inside a tokio runtime.
     pub fn serve(self, listener: TcpListener) -> Result<ServerHandle, ServeError> {
-        let Builder { device_id, cpu_port, drop_port, ports, tls, tofino: _, dialect, translations } = self.description;
+        let Builder { device_id, cpu_port, drop_port, ports, tls, dialect, translations, tracer, .. } =
+            self.description;
         let local_addr = listener.local_addr()?;
         let stop = watch::Sender::new(false);
         // `build` has checked that both fit the 9 bits of a port.
-        let numbers = (cpu_port as u16, drop_port as u16);
-        let device =
-            Arc::new(Device::new(device_id, numbers, ports, self.tofino, (dialect, translations), stop.clone()));
+        let numbers = (cpu_port.map(|number| number as u16), drop_port as u16);
+        let spoken = (dialect, translations);
+        let device = Arc::new(Device::new(device_id, numbers, ports, self.tofino, spoken, tracer, stop.clone()));
+        if let Some(program) = self.program {
+            device.start_with(program);
+        }
 
         let mut server = Server::builder().http2_keepalive_interval(Some(KEEPALIVE));
         if let Some(tls) = tls {

@@ -75,7 +75,7 @@ impl P4Runtime for Service {
     ) -> Result<Response<GetForwardingPipelineConfigResponse>, Status> {
         let request = request.into_inner();
         self.device.check_device(request.device_id)?;
-        let pipeline = match self.device.active() {
+        let pipeline = match self.device.configured() {
             Some(active) => Ok(active),
             None => self.device.requested(),
         };
@@ -234,7 +234,7 @@ impl Service {
             }
             Action::ReconcileAndCommit => {
                 let pipeline = self.device.realise(verified(request.config)?);
-                if let Some(active) = self.device.active() {
+                if let Some(active) = self.device.configured() {
                     reconcile::carry_over(&active, &pipeline, self.device.now())?;
                 }
                 staged.take();

@@ -89,10 +89,15 @@ impl Session {
     fn packet_out(&mut self, packet: &PacketOut) -> Outcome {
         self.check_primary()?;
         let pipeline = self.device.running()?;
+        let cpu_port = self.device.cpu_port.ok_or_else(|| {
+            Fault::failed_precondition(
+                "this switch was started without a CPU port, so packets cannot be sent through it",
+            )
+        })?;
         let fill = self.device.dialect.fills_metadata();
         let frame = encode_packet_out(pipeline.schema.packet_out.as_ref(), packet, fill)?;
         Counters::add(&self.device.counters.packet_outs, 1);
-        self.forwarder.forward(self.device.cpu_port, &[frame]);
+        self.forwarder.forward(cpu_port, &[frame]);
         Ok(())
     }
 

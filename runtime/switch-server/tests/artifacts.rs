@@ -20,12 +20,13 @@ fn the_compiled_programs_are_up_to_date() {
         eprintln!("SKIPPED: the compiler is {version:?} and not {COMPILER}, so nothing was compared");
         return;
     }
-    compare("kinds", &version);
-    compare("names", &version);
+    compare("tests/programs", "kinds", &version);
+    compare("tests/programs", "names", &version);
+    compare("../p4-switch/tests/programs", "patch", &version);
 }
 
-fn compare(program: &str, version: &str) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
+fn compare(folder: &str, program: &str, version: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let fresh = tempfile::tempdir().expect("a temporary folder");
     let json = fresh.path().join(format!("{program}.json"));
     let p4info = fresh.path().join(format!("{program}.p4info.txtpb"));

@@ -122,3 +122,21 @@ pub struct ValueSetInfo {
     /// Most members.
     pub size: u64,
 }
+
+/// A header or metadata instance.
+#[derive(Clone, Debug)]
+pub struct HeaderInfo {
+    /// Name in the program.
+    pub name: String,
+    /// Its fields, in order.
+    pub fields: Vec<HeaderFieldInfo>,
+}
+
+/// A field of a header.
+#[derive(Clone, Debug)]
+pub struct HeaderFieldInfo {
+    /// Name in the program.
+    pub name: String,
+    /// Width; `None` for a variable field.
+    pub bits: Option<u32>,
+}

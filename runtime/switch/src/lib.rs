@@ -64,13 +64,13 @@ mod worker;
 pub use error::{ControlError, LoadError, LoadErrorKind};
 pub use ids::{ActionId, CounterId, DigestId, MeterId, Micros, Port, ProfileId, RegisterId, TableId, ValueSetId};
 pub use info::{
-    ActionInfo, CounterInfo, DigestInfo, KeyFieldInfo, MeterInfo, ParamInfo, ProfileInfo, RegisterInfo, TableInfo,
-    ValueSetInfo,
+    ActionInfo, CounterInfo, DigestInfo, HeaderFieldInfo, HeaderInfo, KeyFieldInfo, MeterInfo, ParamInfo, ProfileInfo,
+    RegisterInfo, TableInfo, ValueSetInfo,
 };
 pub use output::{Drops, Output};
 pub use program::Program;
 pub use switch::{Switch, SwitchConfig};
-pub use trace::TraceEvent;
+pub use trace::{PacketTrace, TraceEvent};
 pub use types::{
     ActionCall, ActionGroup, ActionGroupId, CloneSession, CloneTarget, CounterData, DefaultView, EntryAction, EntryKey,
     EntryView, GroupMember, IdleEntry, Match, MatchKind, MemberId, MeterConfig, MeterUnit, OneShotMember,

@@ -42,14 +42,37 @@ impl Drops {
     /// All causes together.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.ingress
-            + self.egress
-            + self.empty_group
-            + self.no_clone_session
-            + self.too_many_passes
-            + self.step_limit
-            + self.assertion
-            + self.oversized
+        self.by_cause().iter().map(|(_, count)| count).sum()
+    }
+
+    /// Each cause by its name.
+    #[must_use]
+    pub fn by_cause(&self) -> [(&'static str, u64); 8] {
+        [
+            ("ingress", self.ingress),
+            ("egress", self.egress),
+            ("empty_group", self.empty_group),
+            ("no_clone_session", self.no_clone_session),
+            ("too_many_passes", self.too_many_passes),
+            ("step_limit", self.step_limit),
+            ("assertion", self.assertion),
+            ("oversized", self.oversized),
+        ]
+    }
+
+    /// What has been added since `earlier`, a copy of these very counts.
+    #[must_use]
+    pub fn since(&self, earlier: &Drops) -> Drops {
+        Drops {
+            ingress: self.ingress - earlier.ingress,
+            egress: self.egress - earlier.egress,
+            empty_group: self.empty_group - earlier.empty_group,
+            no_clone_session: self.no_clone_session - earlier.no_clone_session,
+            too_many_passes: self.too_many_passes - earlier.too_many_passes,
+            step_limit: self.step_limit - earlier.step_limit,
+            assertion: self.assertion - earlier.assertion,
+            oversized: self.oversized - earlier.oversized,
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 use crate::code::Code;
 use crate::error::LoadError;
 use crate::ids::{ActionId, CounterId, DigestId, MeterId, ProfileId, RegisterId, TableId, ValueSetId};
-use crate::info::{ActionInfo, CounterInfo, DigestInfo, MeterInfo, ProfileInfo, RegisterInfo, TableInfo, ValueSetInfo};
+use crate::info::{
+    ActionInfo, CounterInfo, DigestInfo, HeaderInfo, MeterInfo, ProfileInfo, RegisterInfo, TableInfo, ValueSetInfo,
+};
 
 /// A v1model program, compiled from the JSON that p4c emits for BMv2.
 #[derive(Debug, Default)]
@@ -16,6 +18,10 @@ pub struct Program {
     pub(crate) registers: Vec<RegisterInfo>,
     pub(crate) digests: Vec<DigestInfo>,
     pub(crate) value_sets: Vec<ValueSetInfo>,
+    /// Headers and metadata, in the order of the code's.
+    pub(crate) headers: Vec<HeaderInfo>,
+    /// The parser's errors with their numbers.
+    pub(crate) errors: Vec<(String, u32)>,
     pub(crate) code: Code,
 }
 
@@ -78,6 +84,18 @@ impl Program {
             .flat_map(|table| &table.actions)
             .copied()
             .find(|id| self.actions[id.index()].name == name)
+    }
+
+    /// The header with this name, metadata included.
+    #[must_use]
+    pub fn header_info(&self, name: &str) -> Option<&HeaderInfo> {
+        self.headers.iter().find(|header| header.name == name)
+    }
+
+    /// The name of a parser error.
+    #[must_use]
+    pub fn error_name(&self, number: u32) -> Option<&str> {
+        self.errors.iter().find(|(_, known)| *known == number).map(|(name, _)| name.as_str())
     }
 
     /// What is known about this action; `None` for an id of another program.

@@ -1,8 +1,33 @@
 //! What happened to a packet, step by step, for those who ask. Off, it costs one comparison per step.
 //!
-//! Events hold ids; [`Program`](crate::Program) has the names.
+//! The executor notes events where they happen, with what it has at hand: ids, packed keys, the bytes of headers. A
+//! [`PacketTrace`] has the names, and shows a packet's events to people and, as JSON, to programs.
+
+mod json;
+mod names;
+mod text;
 
 use crate::ids::{ActionId, DigestId, Port, TableId};
+use crate::output::Drops;
+use crate::program::Program;
+use crate::types::{ActionCall, EntryKey};
+
+/// What happened to one packet. Its `Display` is for people: a line for each step, those of a control or parser indented.
+#[derive(Clone, Copy, Debug)]
+pub struct PacketTrace<'a> {
+    /// The packet's number, from 1.
+    pub number: u64,
+    /// What it ran through.
+    pub program: &'a Program,
+    /// Where it came in.
+    pub port: Port,
+    /// As it came in.
+    pub frame: &'a [u8],
+    /// From [`Worker::take_trace`](crate::Worker::take_trace).
+    pub events: &'a [TraceEvent],
+    /// What was lost of it.
+    pub drops: Drops,
+}
 
 /// The steps of the frames that a worker processed since tracing was turned on or last taken.
 #[derive(Clone, Debug, Default)]
@@ -30,12 +55,23 @@ pub enum TraceEvent {
     Extracted {
         /// Name in the program.
         header: String,
+        /// As it is on the wire.
+        bytes: Vec<u8>,
+    },
+    /// The parser went on.
+    Transition {
+        /// What it selected by, all parts together without padding; `None` where it had no choice.
+        key: Option<u128>,
+        /// The next state; `None` is the end of parsing.
+        next: Option<String>,
     },
     /// Parsing ended with an error; the packet goes on.
     ParserError {
         /// The error's number in the program.
         error: u32,
     },
+    /// A checksum that the program verifies is wrong.
+    ChecksumWrong,
     /// A table was applied.
     Table {
         /// The table.
@@ -43,12 +79,19 @@ pub enum TraceEvent {
         /// The packed key: each field in its own 64-bit limbs, least significant first.
         key: Vec<u64>,
         /// The entry's key, if one was hit.
-        hit: Option<crate::types::EntryKey>,
-        /// What ran.
-        action: Option<ActionId>,
+        hit: Option<EntryKey>,
+        /// What ran, with its parameters.
+        call: Option<ActionCall>,
+    },
+    /// An action was called without a table.
+    Called {
+        /// The action.
+        action: ActionId,
     },
     /// A conditional was evaluated.
     Condition {
+        /// Its text in the source, or its name in the program where that is not known.
+        text: String,
         /// Its outcome.
         result: bool,
     },
@@ -94,6 +137,8 @@ pub enum TraceEvent {
     Emitted {
         /// Name in the program.
         header: String,
+        /// As it is on the wire.
+        bytes: Vec<u8>,
     },
     /// A frame left.
     Sent {

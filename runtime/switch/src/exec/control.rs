@@ -22,23 +22,24 @@ impl<'a> Run<'a> {
             at = match node {
                 Node::Test { test, not, yes, no } => {
                     let result = test.holds(phv) != *not;
-                    self.trace(|| TraceEvent::Condition { result });
+                    self.trace_condition(at, result);
                     at = if result { *yes } else { *no };
                     continue;
                 }
                 Node::If { condition, yes, no } => {
                     let result = self.holds(*condition, &[], phv);
-                    self.trace(|| TraceEvent::Condition { result });
+                    self.trace_condition(at, result);
                     at = if result { *yes } else { *no };
                     continue;
                 }
                 Node::Table(table) => self.apply(*table, phv),
                 Node::Fixed { table, call, next } => {
-                    self.trace_table(*table, None, Some(call.action), phv);
+                    self.trace_table(*table, None, Some((call.action, &call.params)), phv);
                     self.action(call.action, &call.params, phv);
                     *next
                 }
                 Node::Call { action, next } => {
+                    self.trace(|| TraceEvent::Called { action: ActionId(*action) });
                     self.action(*action, &[], phv);
                     *next
                 }
@@ -71,12 +72,11 @@ impl<'a> Run<'a> {
             None => state.default.as_ref().map(|default| &default.run),
         };
         let call = run.and_then(|run| self.resolve(index, run, phv));
-        let action = call.map(|call| call.action);
-        self.trace_table(index, hit, action, phv);
+        self.trace_table(index, hit, call.map(|call| (call.action, &*call.params)), phv);
         if let Some(call) = call {
             self.action(call.action, &call.params, phv);
         }
-        code.next.after(hit.is_some(), action)
+        code.next.after(hit.is_some(), call.map(|call| call.action))
     }
 
     /// Counts and measures a hit, and notes when it was.
@@ -125,13 +125,20 @@ impl<'a> Run<'a> {
     }
 
     #[inline]
-    fn trace_table(&mut self, index: u32, hit: Option<&entry::Entry>, action: Option<u32>, phv: &Phv) {
+    fn trace_condition(&mut self, node: u32, result: bool) {
         let code = self.code;
+        self.trace(|| TraceEvent::Condition { text: code.node_texts[node as usize].clone(), result });
+    }
+
+    /// Notes what ran of a table, an action with its parameters.
+    #[inline]
+    fn trace_table(&mut self, index: u32, hit: Option<&entry::Entry>, call: Option<(u32, &[u64])>, phv: &Phv) {
+        let (program, code) = (self.program, self.code);
         self.trace(|| TraceEvent::Table {
             table: TableId(index),
             key: code.tables[index as usize].key.iter().flat_map(|part| part.limbs(phv)).collect(),
             hit: hit.map(|entry| entry.key.clone()),
-            action: action.map(ActionId),
+            call: call.map(|(action, params)| entry::written(program, action, params)),
         });
     }
 }

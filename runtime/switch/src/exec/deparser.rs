@@ -88,6 +88,7 @@ impl<'a> Run<'a> {
                 continue;
             }
             let header = &code.headers[*index as usize];
+            let from = self.output.bytes.len();
             match &header.template {
                 Some(template) => template.write(&phv.slots, &mut self.output.bytes),
                 None => {
@@ -98,7 +99,10 @@ impl<'a> Run<'a> {
                     writer.finish();
                 }
             }
-            self.trace(|| TraceEvent::Emitted { header: header.name.clone() });
+            if self.scratch.trace.is_some() {
+                let bytes = self.output.bytes[from..].to_vec();
+                self.trace(|| TraceEvent::Emitted { header: header.name.clone(), bytes });
+            }
         }
         let payload = Self::payload(self.frame, &self.scratch.buffers, &phv.meta);
         self.output.bytes.extend_from_slice(payload);

@@ -140,6 +140,9 @@ impl<'a> Run<'a> {
         let (error, checksum) = (phv.meta.parser_error, phv.meta.checksum_error);
         set(&mut phv, intrinsic.parser_error, u64::from(error));
         set(&mut phv, intrinsic.checksum_error, u64::from(checksum));
+        if checksum {
+            self.trace(|| TraceEvent::ChecksumWrong);
+        }
         self.control(self.code.ingress, &mut phv);
         phv.meta.exit = false;
         if phv.meta.dead {

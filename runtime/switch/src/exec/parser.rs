@@ -24,7 +24,15 @@ impl<'a> Run<'a> {
             let current = &parser.states[state as usize];
             self.trace(|| TraceEvent::ParserState { state: current.name.clone() });
             match self.parser_ops(current, phv, buffer, &mut cursor) {
-                Ok(()) => state = self.transition(current, phv, &buffer[cursor..]),
+                Ok(()) => {
+                    let rest = &buffer[cursor..];
+                    state = self.transition(current, phv, rest);
+                    if self.scratch.trace.is_some() {
+                        let key = (!current.cases.is_empty()).then(|| self.select(current, phv, rest));
+                        let next = parser.states.get(state as usize).map(|next| next.name.clone());
+                        self.trace(|| TraceEvent::Transition { key, next });
+                    }
+                }
                 Err(Failed(error)) => {
                     self.trace(|| TraceEvent::ParserError { error });
                     phv.meta.parser_error = error;
@@ -127,7 +135,7 @@ impl<'a> Run<'a> {
                 offset += field.bits as usize;
             }
         }
-        self.trace(|| TraceEvent::Extracted { header: header.name.clone() });
+        self.trace(|| TraceEvent::Extracted { header: header.name.clone(), bytes: data[..length].to_vec() });
         self.validate(index, phv);
         Ok(length)
     }
@@ -158,9 +166,10 @@ impl<'a> Run<'a> {
             get_wide(data, offset, width, &mut phv.slots[field.range()]);
             offset += width as usize;
         }
-        self.trace(|| TraceEvent::Extracted { header: header.name.clone() });
+        let length = length as usize;
+        self.trace(|| TraceEvent::Extracted { header: header.name.clone(), bytes: data[..length].to_vec() });
         self.validate(index, phv);
-        Ok(length as usize)
+        Ok(length)
     }
 
     fn set_lookahead(&self, to: Field, offset: u32, bits: u32, data: &[u8], phv: &mut Phv) {
@@ -179,7 +188,7 @@ impl<'a> Run<'a> {
         bits::truncate(target, to.bits);
     }
 
-    fn transition(&mut self, state: &ParserState, phv: &Phv, rest: &[u8]) -> u32 {
+    fn transition(&self, state: &ParserState, phv: &Phv, rest: &[u8]) -> u32 {
         if state.cases.is_empty() {
             return state.default;
         }
@@ -188,6 +197,24 @@ impl<'a> Run<'a> {
             let case = quick.cases.iter().find(|(value, mask, _)| key & mask == *value);
             return case.map_or(state.default, |(_, _, next)| *next);
         }
+        let key = self.select(state, phv, rest);
+        for (case, next) in &state.cases {
+            let matches = match case {
+                Case::Value { value, mask } => key & mask == *value,
+                Case::Set { set, mask } => {
+                    let members = &self.tables.value_sets[*set as usize].packed;
+                    members.iter().any(|(value, own)| (key ^ value) & mask & own == 0)
+                }
+            };
+            if matches {
+                return *next;
+            }
+        }
+        state.default
+    }
+
+    /// What a state selects by.
+    fn select(&self, state: &ParserState, phv: &Phv, rest: &[u8]) -> u128 {
         let mut key: u128 = 0;
         for (part, bits) in &state.key {
             let value = match *part {
@@ -218,19 +245,7 @@ impl<'a> Run<'a> {
             };
             key = key.checked_shl(*bits).unwrap_or(0) | value;
         }
-        for (case, next) in &state.cases {
-            let matches = match case {
-                Case::Value { value, mask } => key & mask == *value,
-                Case::Set { set, mask } => {
-                    let members = &self.tables.value_sets[*set as usize].packed;
-                    members.iter().any(|(value, own)| (key ^ value) & mask & own == 0)
-                }
-            };
-            if matches {
-                return *next;
-            }
-        }
-        state.default
+        key
     }
 }
 

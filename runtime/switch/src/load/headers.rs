@@ -5,6 +5,7 @@ use super::{Loader, define, lookup};
 use crate::bits::{Piece, limbs};
 use crate::code::{CoreErrors, Field, Header, Intrinsic, Stack, Union, UnionStack};
 use crate::expr::Demand;
+use crate::info::{HeaderFieldInfo, HeaderInfo};
 use crate::template::Template;
 
 const MAX_FIELD_BITS: u64 = 1 << 16;
@@ -112,6 +113,9 @@ impl Loader {
             slots: start..next as u32,
             union: crate::code::NONE,
         };
+        let field = |field: &FieldType| HeaderFieldInfo { name: field.name.clone(), bits: field.bits };
+        let info = HeaderInfo { name: name.clone(), fields: kind.fields.iter().map(field).collect() };
+        self.program.headers.push(info);
         self.program.code.headers.push(header);
         define(&mut self.header_ids, "header", at, at.get("id")?.u32()?, index)?;
         self.header_type_of.push(type_name.str()?.to_owned());
@@ -209,6 +213,7 @@ impl Loader {
         for at in root.list("errors")? {
             let [name, value] = at.tuple()?;
             define(&mut listed, "error", &at, name.str()?.to_owned(), value.u32()?)?;
+            self.program.errors.push((name.str()?.to_owned(), value.u32()?));
         }
         let mut unused = listed.values().copied().max().unwrap_or(0);
         let mut value = |name: &str| {

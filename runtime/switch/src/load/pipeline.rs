@@ -18,6 +18,12 @@ const MATCH_KINDS: &[&str] = &["exact", "lpm", "ternary", "range", "valid"];
 /// A node's name in the document and its index.
 type Names = HashMap<String, u32>;
 
+/// What stands in the source, where p4c tells it.
+fn source_text(at: &At<'_>) -> Load<Option<String>> {
+    let Some(info) = at.opt("source_info")? else { return Ok(None) };
+    info.opt("source_fragment")?.map(|text| Ok(text.str()?.to_owned())).transpose()
+}
+
 impl Loader {
     pub(super) fn pipelines(&mut self, root: &At<'_>) -> Load<()> {
         for at in root.list("pipelines")? {
@@ -30,6 +36,7 @@ impl Loader {
             let first = self.program.code.nodes.len() as u32;
             for (index, node) in tables.iter().chain(&conditionals).chain(&calls).enumerate() {
                 let name = node.get("name")?.str()?.to_owned();
+                self.code().node_texts.push(source_text(node)?.unwrap_or_else(|| name.clone()));
                 define(&mut names, "node of the control", node, name, first + index as u32)?;
             }
             for table in &tables {

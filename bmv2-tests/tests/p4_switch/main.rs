@@ -1,0 +1,30 @@
+//! `p4-switch` at real interfaces, as a process of its own. The process moves into a network namespace before it has threads,
+//! so it brings its own `main`.
+
+#[cfg(target_os = "linux")]
+mod interfaces;
+#[cfg(target_os = "linux")]
+mod switch;
+#[cfg(target_os = "linux")]
+mod tls;
+
+#[cfg(target_os = "linux")]
+fn main() -> std::process::ExitCode {
+    use vouch_bmv2_tests::SwitchProgram::P4Switch;
+    use vouch_bmv2_tests::harness::{Test, run};
+
+    run(vec![
+        Test::on(P4Switch, "a_vlan_tag_passes", interfaces::vlan_tag),
+        Test::on(P4Switch, "a_kernels_connection_passes", interfaces::connection),
+        Test::on(P4Switch, "a_kernels_datagram_has_a_checksum", interfaces::datagram),
+        Test::on(P4Switch, "what_passes_is_captured", interfaces::captures),
+        Test::on(P4Switch, "an_interface_that_comes_back_is_the_same_port", interfaces::comes_back),
+        Test::on(P4Switch, "without_the_right_it_says_so", interfaces::without_right),
+        Test::on(P4Switch, "a_controller_pushes_the_pipeline_over_mutual_tls", tls::pipeline),
+    ])
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    println!("skipped: veth pairs and network namespaces are Linux's");
+}

@@ -1,0 +1,283 @@
+//! The command line: that of `simple_switch_grpc` and `simple_switch`, and what is ours.
+//!
+//! The reference separates the options of its library from those of its target by `--`. Here that word is allowed and means
+//! nothing, so that its command lines work as they are and nobody has to remember which option stands where.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{ArgAction, Args, CommandFactory, Parser, ValueEnum};
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Command {
+    /// Be a switch.
+    Run(Box<Arguments>),
+    /// Show what a program does with the packets of a capture.
+    Trace(Trace),
+}
+
+/// Read the arguments, of which the first is the command's name.
+///
+/// # Errors
+/// What is wrong, or the help or version that was asked for.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    if arguments.get(1).is_some_and(|first| first == "trace") {
+        arguments.remove(1);
+        return Trace::try_parse_from(arguments).map(Command::Trace);
+    }
+    if let Some(separator) = arguments.iter().position(|argument| argument == "--") {
+        arguments.remove(separator);
+    }
+    let arguments = Arguments::try_parse_from(arguments)?;
+    arguments.check()?;
+    Ok(Command::Run(Box::new(arguments)))
+}
+
+/// A software switch that runs P4 programs for v1model, controlled over P4Runtime
+///
+/// It takes the command line of BMv2's simple_switch_grpc, and the JSON that p4c-bm2-ss writes. Started with --no-p4, it
+/// waits for a controller that pushes a program; started with a program, it forwards with that until a controller pushes
+/// one. It runs until SIGINT or SIGTERM.
+#[derive(Debug, Parser)]
+#[command(
+    name = "p4-switch",
+    version,
+    disable_version_flag = true,
+    infer_long_args = true,
+    override_usage = "p4-switch [OPTIONS] <PROGRAM.json | --no-p4> [--] [OPTIONS]\n       \
+                      p4-switch trace [OPTIONS] <PROGRAM.json> <PACKETS.pcap>",
+    after_help = "`p4-switch trace --help` tells how to see what a program does with the packets of a capture."
+)]
+pub struct Arguments {
+    /// The program, as p4c-bm2-ss writes it
+    #[arg(value_name = "PROGRAM.json")]
+    pub program: Option<PathBuf>,
+    /// Start without a program
+    #[arg(long)]
+    pub no_p4: bool,
+    /// Attach a network interface as a port; may be repeated
+    #[arg(short, long = "interface", value_name = "PORT@INTERFACE")]
+    pub interfaces: Vec<Interface>,
+    /// The device id in P4Runtime
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub device_id: u64,
+
+    /// Write a capture of each interface and direction below this directory: INTERFACE_in.pcap, INTERFACE_out.pcap
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = ".")]
+    pub pcap: Option<PathBuf>,
+    /// Instead of interfaces, read INTERFACE_in.pcap and write INTERFACE_out.pcap, beginning after this many seconds
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub use_files: Option<i64>,
+
+    /// Log to stdout
+    #[arg(long, conflicts_with = "log_file")]
+    pub log_console: bool,
+    /// Log to this file
+    #[arg(long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+    /// What is logged; `trace` tells of every step of every packet
+    #[arg(short = 'L', long, value_enum, value_name = "LEVEL", default_value_t = Level::Trace)]
+    pub log_level: Level,
+    /// Print to stdout what each parser state, table and deparser does with each packet; packets are then slow
+    #[arg(long, value_enum, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
+    pub trace: Option<Format>,
+
+    /// Where P4Runtime and gNMI are served
+    #[arg(long, value_name = "HOST:PORT", default_value = "0.0.0.0:9559")]
+    pub grpc_server_addr: String,
+    /// Serve over TLS
+    #[arg(long)]
+    pub grpc_server_ssl: bool,
+    /// The certificate authority of clients, as PEM
+    #[arg(long, value_name = "FILE")]
+    pub grpc_server_cacert: Option<PathBuf>,
+    /// The server's certificate, as PEM
+    #[arg(long, value_name = "FILE")]
+    pub grpc_server_cert: Option<PathBuf>,
+    /// The server's key, as PEM
+    #[arg(long, value_name = "FILE")]
+    pub grpc_server_key: Option<PathBuf>,
+    /// Require a certificate of each client
+    #[arg(long)]
+    pub grpc_server_with_client_auth: bool,
+    /// The port of packet-in and packet-out; without it there are none
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub cpu_port: Option<u32>,
+    /// The port that drops
+    #[arg(long, value_name = "PORT", default_value_t = 511)]
+    pub drop_port: u32,
+    /// Deviate from the P4Runtime specification where BMv2 does: no roles, no atomic batches, reads that fail as a whole
+    #[arg(long)]
+    pub bmv2_compat: bool,
+
+    /// Print the version
+    #[arg(short = 'v', short_alias = 'V', long, action = ArgAction::Version)]
+    version: Option<bool>,
+    /// Print the newest version of the JSON format that is understood
+    #[arg(long)]
+    pub json_version: bool,
+
+    #[command(flatten)]
+    ignored: Ignored,
+}
+
+/// Where a port is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// The port's number.
+    pub port: u32,
+    /// The interface's name.
+    pub name: String,
+}
+
+impl FromStr for Interface {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (port, name) = text.split_once('@').ok_or("expected PORT@INTERFACE, as in 1@veth0")?;
+        let port = port.parse().map_err(|_| "the port before `@` is not a number")?;
+        if name.is_empty() {
+            return Err("there is no interface after `@`");
+        }
+        Ok(Self { port, name: name.to_owned() })
+    }
+}
+
+/// The levels of the reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "they are words")]
+pub enum Level {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+    Off,
+}
+
+/// How a trace is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// A JSON object for each packet, on a line
+    Json,
+}
+
+macro_rules! ignored {
+    (values { $($value:ident: $value_why:literal,)* } flags { $($flag:ident: $flag_why:literal,)* }) => {
+        /// What the reference has and what has no meaning here.
+        #[derive(Debug, Args)]
+        #[command(next_help_heading = "Taken for the sake of scripts, and ignored")]
+        struct Ignored {
+            $(#[doc = $value_why] #[arg(long, value_name = "VALUE", allow_hyphen_values = true)] $value: Option<String>,)*
+            $(#[doc = $flag_why] #[arg(long)] $flag: bool,)*
+        }
+
+        impl Arguments {
+            /// The options that were given and are ignored, and why.
+            pub fn ignored(&self) -> Vec<(String, &'static str)> {
+                let given = [
+                    $((stringify!($value), $value_why, self.ignored.$value.is_some()),)*
+                    $((stringify!($flag), $flag_why, self.ignored.$flag),)*
+                ];
+                let given = given.into_iter().filter(|(_, _, given)| *given);
+                given.map(|(option, why, _)| (format!("--{}", option.replace('_', "-")), why)).collect()
+            }
+        }
+    };
+}
+
+ignored! {
+    values {
+        thrift_port: "there is no Thrift server; everything goes over P4Runtime",
+        notifications_addr: "there is no nanomsg; digests and idle timeouts go over P4Runtime",
+        nanolog: "there is no nanomsg; --trace=json tells the same",
+        packet_in: "there is no nanomsg; use interfaces or files",
+        debugger_addr: "there is no debugger; --trace shows what happens to packets",
+        restore_state: "there are no state files; write the state over P4Runtime",
+        dump_packet_data: "--pcap and --trace show packets whole",
+        log_file_max_size: "the log is not rotated",
+        log_file_max_files: "the log is not rotated",
+        max_port_count: "ports are numbered 0 to 511 in any case",
+        load_modules: "there are no modules",
+        dp_grpc_server_addr: "packets come from interfaces or files",
+        priority_queues: "there are no queues",
+        max_mc_groups: "there is no such limit",
+        max_l1_entries: "there is no such limit",
+        max_l2_entries: "there is no such limit",
+    }
+    flags {
+        debugger: "there is no debugger; --trace shows what happens to packets",
+        log_flush: "the log is always flushed",
+        disable_swap: "a program can always be replaced",
+        enable_swap: "a program can always be replaced",
+        warn_on_invalid_hdr_read: "fields of invalid headers read 0",
+        ret_zero_on_invalid_hdr_read: "fields of invalid headers read 0",
+    }
+}
+
+impl Arguments {
+    /// What clap cannot say of arguments that belong together.
+    fn check(&self) -> Result<(), clap::Error> {
+        let wrong = |text: &str| Self::command().error(clap::error::ErrorKind::MissingRequiredArgument, text);
+        if self.program.is_none() && !self.no_p4 && !self.json_version {
+            return Err(wrong("name a program, or --no-p4 to start without one"));
+        }
+        if self.grpc_server_ssl && self.grpc_server_cert.is_none() {
+            return Err(wrong("--grpc-server-ssl takes --grpc-server-cert"));
+        }
+        if self.grpc_server_ssl && self.grpc_server_key.is_none() {
+            return Err(wrong("--grpc-server-ssl takes --grpc-server-key"));
+        }
+        if self.grpc_server_ssl && self.grpc_server_with_client_auth && self.grpc_server_cacert.is_none() {
+            return Err(wrong("--grpc-server-with-client-auth takes --grpc-server-cacert"));
+        }
+        Ok(())
+    }
+
+    /// What works, but not as it may have been meant.
+    pub fn warnings(&self) -> Vec<&'static str> {
+        let files = [&self.grpc_server_cacert, &self.grpc_server_cert, &self.grpc_server_key];
+        let without_tls =
+            !self.grpc_server_ssl && (self.grpc_server_with_client_auth || files.iter().any(|file| file.is_some()));
+        let mut warnings = Vec::new();
+        if self.no_p4 && self.program.is_some() {
+            warnings.push("the program is ignored, since --no-p4 was given");
+        }
+        if without_tls {
+            warnings.push("certificates are ignored, since --grpc-server-ssl was not given");
+        }
+        warnings
+    }
+}
+
+/// Show what a program does with the packets of a capture
+///
+/// Prints for each packet the parser's states, every table with its key, its entry and its action, and what the deparser
+/// put together. No interfaces and no controller are needed.
+#[derive(Debug, Parser)]
+#[command(name = "p4-switch trace")]
+pub struct Trace {
+    /// The program, as p4c-bm2-ss writes it
+    #[arg(value_name = "PROGRAM.json")]
+    pub program: PathBuf,
+    /// The packets, as pcap or pcapng
+    #[arg(value_name = "PACKETS.pcap")]
+    pub packets: PathBuf,
+    /// The port that the packets come in by
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub port: u16,
+    /// Commands of simple_switch_CLI that are carried out before: table_add, table_set_default, mirroring_add, mc_*, ...
+    #[arg(long, value_name = "FILE")]
+    pub entries: Option<PathBuf>,
+    /// Print a JSON object for each packet, on a line
+    #[arg(long)]
+    pub json: bool,
+    /// The port that drops
+    #[arg(long, value_name = "PORT", default_value_t = 511)]
+    pub drop_port: u16,
+}

@@ -1,0 +1,287 @@
+//! A Linux interface as a switch port: veth, tap, or a network card, used raw.
+//!
+//! Frames are taken from the interface only while somebody receives; the kernel holds what waits, and drops what its buffer
+//! has no room for. A port lives as long as its name is wanted: an interface that goes down, goes away and comes back is
+//! the same port, down meanwhile.
+
+mod link;
+mod offload;
+mod socket;
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::io::unix::AsyncFd;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use vouch_switch_server::port::{Closed, Frame, MAX_FRAME, Port, PortCounters, PortStatus, Receive, SendError};
+
+use link::{LinkWatch, is_running};
+use offload::Offload;
+use socket::{BATCH, PacketSocket, Slots, interface_index};
+
+/// One end of whatever an interface leads to.
+#[derive(Debug)]
+pub struct InterfacePort {
+    shared: Arc<Shared>,
+    /// Whether what is sent waits for [`Port::flush`].
+    gathers: bool,
+    follower: JoinHandle<()>,
+}
+
+impl Drop for InterfacePort {
+    fn drop(&mut self) {
+        self.follower.abort();
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    interface: String,
+    socket: AsyncFd<PacketSocket>,
+    status: watch::Sender<PortStatus>,
+    incoming: Mutex<Incoming>,
+    outgoing: Mutex<Outgoing>,
+}
+
+#[derive(Debug)]
+struct Incoming {
+    slots: Slots,
+    /// Segments that did not fit the batch any more.
+    rest: VecDeque<Frame>,
+    counters: PortCounters,
+}
+
+/// Frames that wait for the next system call.
+#[derive(Debug, Default)]
+struct Outgoing {
+    bytes: Vec<u8>,
+    /// Where each ends.
+    ends: Vec<usize>,
+    counters: PortCounters,
+}
+
+/// Why an interface cannot be a port. The operator must act.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Not without a privilege.
+    #[error(
+        "raw access to interfaces takes the capability CAP_NET_RAW: run as root, or `setcap cap_net_raw+ep` the program"
+    )]
+    NotPermitted,
+    /// There is no such interface.
+    #[error("there is no interface `{interface}`; there is {}", .choices.join(", "))]
+    Missing {
+        /// The name.
+        interface: String,
+        /// Those that exist.
+        choices: Vec<String>,
+    },
+    /// Something else.
+    #[error("interface `{interface}` cannot be used: {error}")]
+    Other {
+        /// The name.
+        interface: String,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+impl InterfacePort {
+    /// Open an interface of this network namespace. What is sent leaves at once. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(interface: &str) -> Result<Self, OpenError> {
+        let other = |error| OpenError::Other { interface: interface.to_owned(), error };
+        let index = interface_index(interface)
+            .map_err(|_| OpenError::Missing { interface: interface.to_owned(), choices: interfaces() })?;
+        let socket = PacketSocket::open().map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => OpenError::NotPermitted,
+            _ => other(error),
+        })?;
+        // Watched before the first look, so that no change falls between the two.
+        let watch = LinkWatch::open().map_err(other)?;
+        socket.attach(index).map_err(other)?;
+        let status = status(&socket, interface);
+        // Sending never waits: what the kernel does not take is dropped.
+        let socket = socket.asynchronous().map_err(other)?;
+        let incoming = Incoming { slots: Slots::new(), rest: VecDeque::new(), counters: PortCounters::default() };
+        let shared = Arc::new(Shared {
+            interface: interface.to_owned(),
+            socket,
+            status: watch::Sender::new(status),
+            incoming: Mutex::new(incoming),
+            outgoing: Mutex::default(),
+        });
+        let follower = tokio::spawn(follow(shared.clone(), watch, index));
+        Ok(Self { shared, gathers: false, follower })
+    }
+
+    /// Let what is sent wait for [`Port::flush`], so that frames leave many at a time.
+    #[must_use]
+    pub fn gathering(mut self) -> Self {
+        self.gathers = true;
+        self
+    }
+}
+
+/// Keep the status, and the socket at the interface. Ends with the port.
+async fn follow(shared: Arc<Shared>, watch: LinkWatch, mut index: i32) {
+    loop {
+        if let Err(error) = watch.changed().await {
+            tracing::error!(%error, "the status of interfaces is not followed any more");
+            return;
+        }
+        if let Ok(now) = interface_index(&shared.interface)
+            && now != index
+            && shared.socket.get_ref().attach(now).is_ok()
+        {
+            index = now;
+        }
+        let status = status(shared.socket.get_ref(), &shared.interface);
+        shared.status.send_if_modified(|known| std::mem::replace(known, status) != status);
+    }
+}
+
+fn status(socket: &PacketSocket, interface: &str) -> PortStatus {
+    if is_running(socket, interface) { PortStatus::Up } else { PortStatus::Down }
+}
+
+/// The names of the interfaces that exist.
+fn interfaces() -> Vec<String> {
+    let text = std::fs::read_to_string("/proc/net/dev").unwrap_or_default();
+    text.lines().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned())).collect()
+}
+
+impl Shared {
+    fn incoming(&self) -> MutexGuard<'_, Incoming> {
+        // Counters and whole frames only: nothing is half done after a panic.
+        self.incoming.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn outgoing(&self) -> MutexGuard<'_, Outgoing> {
+        self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Incoming {
+    /// Read what is there into `batch`, at most `max` frames.
+    fn take(&mut self, socket: &PacketSocket, batch: &mut Vec<Frame>, max: usize) -> io::Result<()> {
+        let received = socket.receive(&mut self.slots, max)?;
+        let full = batch.len() + max;
+        let Self { slots, rest, counters } = self;
+        for received in slots.frames(received) {
+            if !received.whole {
+                counters.dropped_long += 1;
+                continue;
+            }
+            let finished = Offload::parse(received.offload).and_then(|offload| {
+                offload.finish(received.bytes, |bytes| {
+                    let frame = received.tag.map_or_else(|| bytes.to_vec(), |tag| tag.put_back(bytes));
+                    counters.received += 1;
+                    counters.received_bytes += frame.len() as u64;
+                    if batch.len() < full && rest.is_empty() { batch.push(frame) } else { rest.push_back(frame) }
+                })
+            });
+            if let Err(error) = finished {
+                counters.dropped_long += 1;
+                tracing::warn!(%error, "a frame that the kernel left unfinished is lost");
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Outgoing {
+    /// Send what waits. What is not taken is dropped and counted.
+    fn flush(&mut self, socket: &PacketSocket) -> Result<(), SendError> {
+        let mut outcome = Ok(());
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let frames: Vec<&[u8]> = starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end]).collect();
+        let mut left = frames.as_slice();
+        while let Some(first) = left.first() {
+            let done = match socket.send(left) {
+                Ok(sent) => {
+                    self.counters.sent += sent as u64;
+                    self.counters.sent_bytes += left[..sent].iter().map(|frame| frame.len() as u64).sum::<u64>();
+                    sent
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+                Err(error) => {
+                    let (counter, refused) = match error.raw_os_error() {
+                        Some(libc::EMSGSIZE) => (&mut self.counters.dropped_long, SendError::TooLong),
+                        Some(libc::EAGAIN | libc::ENOBUFS) => (&mut self.counters.dropped_full, SendError::Full),
+                        _other => (&mut self.counters.dropped_down, SendError::Down),
+                    };
+                    tracing::debug!(%error, bytes = first.len(), "a frame is not taken");
+                    *counter += 1;
+                    outcome = Err(refused);
+                    1
+                }
+            };
+            left = &left[done..];
+        }
+        self.bytes.clear();
+        self.ends.clear();
+        outcome
+    }
+}
+
+impl Port for InterfacePort {
+    fn receive<'a>(&'a self, batch: &'a mut Vec<Frame>, max: usize) -> Receive<'a> {
+        Box::pin(async move {
+            let before = batch.len();
+            {
+                let rest = &mut self.shared.incoming().rest;
+                let count = rest.len().min(max);
+                batch.extend(rest.drain(..count));
+            }
+            while batch.len() == before {
+                let mut ready = self.shared.socket.readable().await.map_err(|_| Closed)?;
+                let taken = ready.try_io(|socket| self.shared.incoming().take(socket.get_ref(), batch, max));
+                if let Ok(Err(error)) = taken {
+                    // The interface went down or away, which the kernel says once.
+                    tracing::debug!(%error, port = self.shared.interface, "nothing received");
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn send(&self, frame: &[u8]) -> Result<(), SendError> {
+        let mut outgoing = self.shared.outgoing();
+        if frame.len() > MAX_FRAME {
+            outgoing.counters.dropped_long += 1;
+            return Err(SendError::TooLong);
+        }
+        outgoing.bytes.extend_from_slice(frame);
+        let end = outgoing.bytes.len();
+        outgoing.ends.push(end);
+        if self.gathers && outgoing.ends.len() < BATCH {
+            return Ok(());
+        }
+        outgoing.flush(self.shared.socket.get_ref())
+    }
+
+    fn flush(&self) {
+        // What is not taken is counted.
+        let _ = self.shared.outgoing().flush(self.shared.socket.get_ref());
+    }
+
+    fn status(&self) -> watch::Receiver<PortStatus> {
+        self.shared.status.subscribe()
+    }
+
+    fn counters(&self) -> PortCounters {
+        let sent = self.shared.outgoing().counters;
+        let received = self.shared.incoming().counters;
+        PortCounters {
+            received: received.received,
+            received_bytes: received.received_bytes,
+            dropped_long: sent.dropped_long + received.dropped_long,
+            ..sent
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The switch itself: built as the arguments say, run until a signal.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use vouch_switch::PacketTrace;
+use vouch_switch_server::{Builder, Certificate, Identity, Port, ServerTlsConfig, SwitchServer};
+
+use crate::arguments::{Arguments, Format, Interface};
+use crate::captured::CapturedPort;
+use crate::{Failure, files, log};
+
+/// The newest version of BMv2's JSON format that p4c writes.
+const JSON_VERSION: &str = "2.23";
+
+/// Be a switch until SIGINT or SIGTERM.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.json_version {
+        println!("{JSON_VERSION}");
+        return Ok(());
+    }
+    log::start(arguments)?;
+    for warning in arguments.warnings() {
+        eprintln!("p4-switch: {warning}");
+    }
+    for (option, why) in arguments.ignored() {
+        eprintln!("p4-switch: {option} is ignored: {why}");
+    }
+    tokio::runtime::Runtime::new()?.block_on(serve(arguments))
+}
+
+async fn serve(arguments: &Arguments) -> Result<(), Failure> {
+    // Before anything is opened, so that a signal always ends all of it.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let switch = ports(builder(arguments)?, arguments)?.build()?;
+    let server = switch
+        .listen(arguments.grpc_server_addr.as_str())
+        .await
+        .map_err(|error| format!("{}: {error}", arguments.grpc_server_addr))?;
+    say(&format!("Server listening on {}", server.local_addr()));
+    let name = tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    };
+    tracing::info!("{name}: stopping");
+    server.shutdown().await;
+    Ok(())
+}
+
+/// Everything but the ports.
+fn builder(arguments: &Arguments) -> Result<Builder, Failure> {
+    let mut builder = SwitchServer::builder()
+        .device_id(arguments.device_id)
+        .drop_port(arguments.drop_port)
+        .bmv2_compat(arguments.bmv2_compat);
+    builder = match arguments.cpu_port {
+        Some(port) => builder.cpu_port(port),
+        None => builder.without_cpu_port(),
+    };
+    if let (Some(program), false) = (&arguments.program, arguments.no_p4) {
+        builder = builder.program(read(program)?);
+    }
+    if arguments.grpc_server_ssl {
+        builder = builder.tls(tls(arguments)?);
+    }
+    let logged = (arguments.log_console || arguments.log_file.is_some()) && tracing::enabled!(tracing::Level::TRACE);
+    if arguments.trace.is_some() || logged {
+        let format = arguments.trace;
+        builder = builder.tracer(move |trace| {
+            if logged {
+                tracing::trace!("{trace}");
+            }
+            if let Some(format) = format {
+                print(format, trace);
+            }
+        });
+    }
+    Ok(builder)
+}
+
+/// A port for each interface, or for its files.
+fn ports(mut builder: Builder, arguments: &Arguments) -> Result<Builder, Failure> {
+    if let Some(wait) = arguments.use_files {
+        let wait = Duration::from_secs(u64::try_from(wait).unwrap_or(0));
+        for (interface, port) in arguments.interfaces.iter().zip(files::open(&arguments.interfaces, wait)?) {
+            builder = builder.port(interface.port, port);
+        }
+        return Ok(builder);
+    }
+    for interface in &arguments.interfaces {
+        say(&format!("Adding interface {} as port {}", interface.name, interface.port));
+        let port = open(interface)?;
+        builder = match &arguments.pcap {
+            None => builder.port(interface.port, port),
+            Some(directory) => builder.port(interface.port, CapturedPort::new(port, directory, &interface.name)?),
+        };
+    }
+    Ok(builder)
+}
+
+#[cfg(target_os = "linux")]
+fn open(interface: &Interface) -> Result<impl Port, Failure> {
+    let port = crate::interface::InterfacePort::open(&interface.name);
+    Ok(port.map_err(|error| format!("port {}: {error}", interface.port))?.gathering())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open(interface: &Interface) -> Result<std::sync::Arc<dyn Port>, Failure> {
+    Err(format!("port {}: interfaces can be ports only on Linux; use --use-files", interface.port).into())
+}
+
+fn tls(arguments: &Arguments) -> Result<ServerTlsConfig, Failure> {
+    let pem = |path: &Option<std::path::PathBuf>| path.as_deref().map(read).transpose();
+    let (Some(certificate), Some(key)) = (pem(&arguments.grpc_server_cert)?, pem(&arguments.grpc_server_key)?) else {
+        return Err("TLS takes a certificate and its key".into());
+    };
+    let tls = ServerTlsConfig::new().identity(Identity::from_pem(certificate, key));
+    Ok(match pem(&arguments.grpc_server_cacert)? {
+        Some(authority) if arguments.grpc_server_with_client_auth => {
+            tls.client_ca_root(Certificate::from_pem(authority))
+        }
+        _ => tls,
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+fn print(format: Format, trace: &PacketTrace<'_>) {
+    match format {
+        Format::Text => say(&trace.to_string()),
+        Format::Json => say(&trace.to_json().to_string()),
+    }
+}
+
+/// A line on stdout, at once: scripts wait for some. Whoever closed it has seen enough.
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}

@@ -1,0 +1,54 @@
+//! Who is told what happens to each packet.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use vouch_switch::{Micros, Output, PacketTrace, Port, Switch, Worker};
+
+use crate::port::Frame;
+
+type Listener = dyn Fn(&PacketTrace<'_>) + Send + Sync;
+
+/// A listener, and the numbers of the packets it has heard of.
+pub(crate) struct Tracer {
+    listener: Box<Listener>,
+    packets: AtomicU64,
+}
+
+impl Tracer {
+    pub(crate) fn new(listener: impl Fn(&PacketTrace<'_>) + Send + Sync + 'static) -> Tracer {
+        Tracer { listener: Box::new(listener), packets: AtomicU64::new(0) }
+    }
+
+    /// Put frames through the switch as the data plane does, and tell of each.
+    pub(crate) fn carry(
+        &self,
+        switch: &Switch,
+        worker: &mut Worker,
+        port: Port,
+        frames: &[Frame],
+        now: Micros,
+        output: &mut Output,
+    ) {
+        worker.set_trace(true);
+        for frame in frames {
+            let before = output.drops;
+            switch.process(worker, port, frame, now, output);
+            let events = worker.take_trace();
+            (self.listener)(&PacketTrace {
+                number: self.packets.fetch_add(1, Ordering::Relaxed) + 1,
+                program: switch.program(),
+                port,
+                frame,
+                events: &events,
+                drops: output.drops.since(&before),
+            });
+        }
+    }
+}
+
+impl fmt::Debug for Tracer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tracer").finish_non_exhaustive()
+    }
+}
