@@ -351,7 +351,8 @@ fn controller() -> Vec<Case> {
         Case::new("receive a broadcast", [receive(2, gratuitous(R))]).leaves([1, 3, 4, 5]),
         Case::new("receive a broadcast from a tunnel", [receive(TUNNEL_1, gratuitous(R))]).leaves([2, 3, 4]),
         Case::new("receive a unicast", [receive(2, data(R, A))]).leaves([1]),
-        Case::new("a tag from the controller", [send(2, 1, tagged(7, &data(A, PROBE)))]).drops([6]),
+        Case::new("a tag from the controller", [send(2, 1, tagged(0, &data(A, PROBE)))]).drops([6]),
+        Case::new("a VLAN from the controller is no interface", [send(2, 1, tagged(7, &data(A, PROBE)))]).drops([3]),
         Case::new("a mode that does not exist", [Input::FromController([9, 1, 2], data(A, PROBE))]).drops([27]),
         Case::new("more VXLAN ports do not matter without value sets", [at(2, data(R, A))])
             .with([entry("underlay_peer", &[ip([192, 0, 2, 50])], "from_tunnel", &[TUNNEL_1.into()])])

@@ -16,6 +16,9 @@ mod network;
 #[cfg(target_os = "linux")]
 mod oracle;
 #[cfg(target_os = "linux")]
+#[expect(dead_code, reason = "`tofino` plays the others in its process")]
+mod p4testgen;
+#[cfg(target_os = "linux")]
 mod programs;
 #[cfg(target_os = "linux")]
 mod protocol;

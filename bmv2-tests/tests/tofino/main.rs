@@ -14,6 +14,9 @@ mod frames;
 mod mutants;
 #[path = "../packets/network.rs"]
 mod network;
+#[path = "../packets/p4testgen.rs"]
+#[expect(dead_code, reason = "`packets` plays them on BMv2")]
+mod p4testgen;
 #[path = "../packets/programs.rs"]
 mod programs;
 
@@ -23,5 +26,20 @@ use vouch_lab::target::Embedded;
 async fn both_programs_do_the_same() {
     if let Err(problems) = programs::compare(&Embedded::default()).await {
         panic!("{problems}");
+    }
+}
+
+/// Packets and tables from an independent model of TNA, and what is to come of them.
+#[test]
+fn both_programs_do_what_p4testgen_says_of_the_one_for_tofino() {
+    for (program, tests) in [
+        (p4testgen::TOFINO, "whole"),
+        (p4testgen::V1MODEL, "whole"),
+        // In these, no outer checksum is right, so only the program that does not look at it may be asked.
+        (p4testgen::UNCHECKED, "unchecked"),
+    ] {
+        if let Err(problems) = p4testgen::play_in_process(program, tests) {
+            panic!("{problems}");
+        }
     }
 }
