@@ -19,8 +19,6 @@ mod oracle;
 #[expect(dead_code, reason = "`tofino` plays the others in its process")]
 mod p4testgen;
 #[cfg(target_os = "linux")]
-mod programs;
-#[cfg(target_os = "linux")]
 mod protocol;
 
 #[cfg(target_os = "linux")]

@@ -8,16 +8,13 @@ use vouch_bmv2_tests::harness::{Test, TestResult};
 use vouch_lab::target::Embedded;
 
 use crate::bench::Bench;
-use crate::{cases, mutants, p4testgen, programs, protocol};
+use crate::{cases, mutants, p4testgen, protocol};
 
 /// All tests.
 pub(crate) fn tests() -> Vec<Test> {
     let mut tests = vec![
         Test::new("both_do_what_every_case_says_and_do_the_same", every_case),
         Test::new("both_do_the_same_to_damaged_packets", damaged_packets),
-        Test::new("the_program_for_tofino_does_the_same_on_bmv2", async |bmv2: Arc<Bmv2>| {
-            programs::compare(&*bmv2).await
-        }),
         Test::new("bmv2_does_what_p4testgen_says_of_the_program_for_tofino", async |bmv2: Arc<Bmv2>| {
             // It starts a runtime of its own.
             tokio::task::spawn_blocking(move || p4testgen::play_on(&*bmv2)).await?

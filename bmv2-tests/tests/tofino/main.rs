@@ -1,4 +1,4 @@
-//! The program for Tofino against the one for v1model, on the embedded switch. `packets` has the same on BMv2.
+//! The program for Tofino, on the embedded switch: against the one for v1model, and against p4testgen's model of TNA.
 
 #[path = "../packets/bench.rs"]
 #[expect(dead_code, reason = "the bench of `packets`")]
@@ -17,7 +17,6 @@ mod network;
 #[path = "../packets/p4testgen.rs"]
 #[expect(dead_code, reason = "`packets` plays them on BMv2")]
 mod p4testgen;
-#[path = "../packets/programs.rs"]
 mod programs;
 
 use vouch_lab::target::Embedded;
