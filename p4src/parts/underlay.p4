@@ -127,7 +127,7 @@ control Underlay(inout headers_t hdr, inout metadata_t meta) {
     }
 
     @hidden
-    action terminate() {}
+    action for_us() {}
 
     // `add`: RFC 1624, equation 3, for the word of TTL and protocol, which is 0x0100 less: HC' = HC + 0x0100, and one more
     // where that carries. Incremental, so it holds with IPv4 options too.
@@ -155,7 +155,7 @@ control Underlay(inout headers_t hdr, inout metadata_t meta) {
         }
         actions = {
             refuse;
-            terminate;
+            for_us;
             forward;
         }
         const entries = {
@@ -165,7 +165,7 @@ control Underlay(inout headers_t hdr, inout metadata_t meta) {
             (0, _,     4, 4,         _, _, _, _,          _) : refuse(drop_reason_t.UNDERLAY_NOT_IPV4);
             // Of a header with options the checksum is not verified.
             (0, _,     4, 5,         1, _, _, _,          _) : refuse(drop_reason_t.OUTER_CHECKSUM);
-            (0, _,     4, _,         _, 1, _, _,          _) : terminate();
+            (0, _,     4, _,         _, 1, _, _,          _) : for_us();
             (0, _,     4, _,         _, _, _, 0 &&& 0xfe, _) : refuse(drop_reason_t.TTL_EXPIRED);
             (0, _,     4, _,         _, _, 0, _,          _) : refuse(drop_reason_t.NO_ROUTE);
             (0, _,     4, _,         _, _, _, _,          0xfeff) : forward(0x0101);
@@ -178,7 +178,7 @@ control Underlay(inout headers_t hdr, inout metadata_t meta) {
 
     apply {
         switch (judge_underlay.apply().action_run) {
-            terminate: {
+            for_us: {
                 decapsulate.apply(hdr, meta);
             }
         }

@@ -71,7 +71,9 @@ control ModelIngress(inout headers_t hdr,
 
     apply {
         if (meta.in_egress == 0) {
+#ifndef UNCHECKED
             meta.vtep.bad_ipv4_checksum = standard_metadata.checksum_error;
+#endif
             meta.pkt_length = standard_metadata.packet_length[15:0] + FRAME_CHECK_SEQUENCE_BYTES;
             ingress_intrinsic_metadata_t intrinsic = { standard_metadata.ingress_port };
             ingress_intrinsic_metadata_from_parser_t from_parser = { 0 };

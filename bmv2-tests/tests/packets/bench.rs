@@ -244,12 +244,6 @@ pub(crate) fn pipeline() -> Result<Pipeline> {
     Ok(Pipeline::new(Arc::new(info), include_bytes!("../../../p4src/build/vtep.json").to_vec()))
 }
 
-/// The VTEP program for Tofino, with v1model playing the hardware around it.
-pub(crate) fn tofino_pipeline() -> Result<Pipeline> {
-    let info = P4Info::from_text(include_str!("../../../p4src/build/tofino/vtep_model.p4info.txtpb"))?;
-    Ok(Pipeline::new(Arc::new(info), include_bytes!("../../../p4src/build/tofino/vtep_model.json").to_vec()))
-}
-
 impl fmt::Debug for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

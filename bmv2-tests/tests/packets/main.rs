@@ -16,7 +16,8 @@ mod network;
 #[cfg(target_os = "linux")]
 mod oracle;
 #[cfg(target_os = "linux")]
-mod programs;
+#[expect(dead_code, reason = "`tofino` plays the others in its process")]
+mod p4testgen;
 #[cfg(target_os = "linux")]
 mod protocol;
 

@@ -1,4 +1,4 @@
-//! The program for Tofino against the one for v1model, on the embedded switch. `packets` has the same on BMv2.
+//! The program for Tofino, on the embedded switch: against the one for v1model, and against p4testgen's model of TNA.
 
 #[path = "../packets/bench.rs"]
 #[expect(dead_code, reason = "the bench of `packets`")]
@@ -14,7 +14,9 @@ mod frames;
 mod mutants;
 #[path = "../packets/network.rs"]
 mod network;
-#[path = "../packets/programs.rs"]
+#[path = "../packets/p4testgen.rs"]
+#[expect(dead_code, reason = "`packets` plays them on BMv2")]
+mod p4testgen;
 mod programs;
 
 use vouch_lab::target::Embedded;
@@ -23,5 +25,20 @@ use vouch_lab::target::Embedded;
 async fn both_programs_do_the_same() {
     if let Err(problems) = programs::compare(&Embedded::default()).await {
         panic!("{problems}");
+    }
+}
+
+/// Packets and tables from an independent model of TNA, and what is to come of them.
+#[test]
+fn both_programs_do_what_p4testgen_says_of_the_one_for_tofino() {
+    for (program, tests) in [
+        (p4testgen::TOFINO, "whole"),
+        (p4testgen::V1MODEL, "whole"),
+        // In these, no outer checksum is right, so only the program that does not look at it may be asked.
+        (p4testgen::UNCHECKED, "unchecked"),
+    ] {
+        if let Err(problems) = p4testgen::play_in_process(program, tests) {
+            panic!("{problems}");
+        }
     }
 }

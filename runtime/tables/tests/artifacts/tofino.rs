@@ -20,6 +20,8 @@ const CONTEXT: &str = "build/tofino/context.json";
 const FIT: &str = "build/tofino/fit.txt";
 const MODEL: &str = "build/tofino/vtep_model.json";
 const MODEL_P4INFO: &str = "build/tofino/vtep_model.p4info.txtpb";
+/// The model of the program without checksum unit, which p4testgen's tests of the underlay are of.
+const UNCHECKED: &str = "build/tofino/vtep_model_unchecked.json";
 
 #[test]
 fn artifacts_are_those_of_the_sources() {
@@ -39,9 +41,13 @@ fn the_model_is_that_of_the_sources() {
     let set = ArtifactSet {
         compiler: "p4c-bm2-ss",
         sources: program_sources().chain(sources("tna_model/")).collect(),
-        artifacts: &[MODEL_P4INFO, MODEL],
+        artifacts: &[MODEL_P4INFO, MODEL, UNCHECKED],
         stamp: "build/tofino/MODEL_STAMP",
-        compile: |folder| v1model::compile(&["-DTNA_MODEL", PROGRAM], &folder.join(MODEL_P4INFO), &folder.join(MODEL)),
+        compile: |folder| {
+            let p4info = folder.join(MODEL_P4INFO);
+            v1model::compile(&["-DTNA_MODEL", "-DUNCHECKED", PROGRAM], &p4info, &folder.join(UNCHECKED))?;
+            v1model::compile(&["-DTNA_MODEL", PROGRAM], &p4info, &folder.join(MODEL))
+        },
         normalise: |_, content| v1model::without_version(content),
     };
     set.check();
@@ -49,7 +55,7 @@ fn the_model_is_that_of_the_sources() {
 
 #[test]
 fn artifacts_name_no_machine() {
-    for artifact in [P4INFO, BFRT, CONTEXT, FIT, MODEL, MODEL_P4INFO] {
+    for artifact in [P4INFO, BFRT, CONTEXT, FIT, MODEL, MODEL_P4INFO, UNCHECKED] {
         assert_names_no_machine(artifact);
     }
 }

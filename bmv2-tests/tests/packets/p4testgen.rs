@@ -1,0 +1,71 @@
+//! The tests that p4testgen makes of the program for Tofino, from its own model of TNA: `p4src/build/tofino/tests`.
+//!
+//! Each has entries, one packet, and what comes out and where, or that nothing does. Bytes that its model does not know are
+//! left open: what a checksum unit computes and what depends on the packet's length. It has no mirrors, no multicast and
+//! no meters; what they send nobody expects, and here nothing is configured that would send it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use vouch_bmv2_tests::stf::{Options, Program, Remote, Suite, named_ports};
+use vouch_lab::target::Target;
+use vouch_p4runtime::P4Info;
+
+use crate::bench::Result;
+
+/// A build of the program: P4Info and JSON.
+pub(crate) type Build = (&'static str, &'static [u8]);
+
+const TOFINO_P4INFO: &str = include_str!("../../../p4src/build/tofino/vtep_model.p4info.txtpb");
+
+/// For Tofino, with v1model playing the hardware around it.
+pub(crate) const TOFINO: Build = (TOFINO_P4INFO, include_bytes!("../../../p4src/build/tofino/vtep_model.json"));
+/// The same without checksum unit.
+pub(crate) const UNCHECKED: Build =
+    (TOFINO_P4INFO, include_bytes!("../../../p4src/build/tofino/vtep_model_unchecked.json"));
+/// For v1model.
+pub(crate) const V1MODEL: Build =
+    (include_str!("../../../p4src/build/vtep.p4info.txtpb"), include_bytes!("../../../p4src/build/vtep.json"));
+
+/// Of the tests with a packet that comes out, BMv2 plays one in so many: a switch of a few hundred processes takes its time.
+const ONE_IN: usize = 4;
+
+/// Every test in a folder, on the packet engine in this process.
+pub(crate) fn play_in_process((p4info, json): Build, folder: &str) -> Result<()> {
+    let rules = Program::rules(json, Some(Arc::new(P4Info::from_text(p4info)?)))?;
+    let tests = tests(folder)?;
+    verdict(Program::embedded(rules, Options::default()), &tests)
+}
+
+/// Some of the tests, on another switch: first of the program for Tofino, then of the one for v1model.
+pub(crate) fn play_on(target: &dyn Target) -> Result<()> {
+    let forwarding: Vec<PathBuf> =
+        tests("whole")?.into_iter().filter(|path| path.to_string_lossy().contains("forward")).step_by(ONE_IN).collect();
+    for (p4info, json) in [TOFINO, V1MODEL] {
+        let rules = Program::rules(json, Some(Arc::new(P4Info::from_text(p4info)?)))?;
+        let device = Remote::start(target, &named_ports(&forwarding)?, &rules, json)?;
+        verdict(Program::new(rules, Box::new(device), Options::default()), &forwarding)?;
+    }
+    Ok(())
+}
+
+fn tests(folder: &str) -> Result<Vec<PathBuf>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../p4src/build/tofino/tests").join(folder);
+    let mut tests = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        tests.push(entry?.path());
+    }
+    tests.sort();
+    Ok(tests)
+}
+
+fn verdict(mut program: Program, tests: &[PathBuf]) -> Result<()> {
+    let mut said = Vec::new();
+    let mut suite = Suite::new(&mut said, true);
+    suite.play(&mut program, tests)?;
+    let summary = suite.close()?;
+    if summary.passed == tests.len() && !tests.is_empty() {
+        return Ok(());
+    }
+    Err(format!("of {} tests:\n{}", tests.len(), String::from_utf8_lossy(&said)).into())
+}
