@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::{ArcSwap, Guard};
 
 use crate::error::ControlError;
-use crate::exec::{Arrays, Run};
+use crate::exec::{Arrays, Run, Scratch};
 use crate::ids::{Micros, Port};
 use crate::output::Output;
 use crate::program::Program;
@@ -91,11 +91,26 @@ impl Switch {
         output: &mut Output,
     ) {
         let scratch = worker.scratch(&self.program);
+        if scratch.trace.is_some() {
+            self.run::<true>(scratch, port, frames, now, output);
+        } else {
+            self.run::<false>(scratch, port, frames, now, output);
+        }
+    }
+
+    fn run<'f, const TRACE: bool>(
+        &self,
+        scratch: &mut Scratch,
+        port: Port,
+        frames: impl IntoIterator<Item = &'f [u8]>,
+        now: Micros,
+        output: &mut Output,
+    ) {
         let tables = self.read();
         let (program, code) = (&*self.program, &self.program.code);
         let (arrays, config) = (&self.arrays, &self.config);
         let mut run =
-            Run { program, code, tables: &tables, arrays, config, now, scratch, output, frame: &[], steps: 0 };
+            Run::<TRACE> { program, code, tables: &tables, arrays, config, now, scratch, output, frame: &[], steps: 0 };
         for frame in frames {
             run.frame = frame;
             run.run(port);

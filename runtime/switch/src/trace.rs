@@ -1,4 +1,4 @@
-//! What happened to a packet, step by step, for those who ask. Off, it costs one comparison per step.
+//! What happened to a packet, step by step, for those who ask. Off, it costs nothing: what runs then has no part of it.
 //!
 //! The executor notes events where they happen, with what it has at hand: ids, packed keys, the bytes of headers. A
 //! [`PacketTrace`] has the names, and shows a packet's events to people and, as JSON, to programs.

@@ -7,7 +7,7 @@ use crate::expr::{Expr, HeaderRef, Value, store, word};
 use crate::packet::Phv;
 use crate::trace::TraceEvent;
 
-impl<'a> Run<'a> {
+impl<'a, const TRACE: bool> Run<'a, TRACE> {
     /// Runs an action with its parameters. `exit` does not cut an action short: p4c arranges that itself.
     pub(super) fn action(&mut self, index: u32, params: &[u64], phv: &mut Phv) {
         let code = self.code;
@@ -157,7 +157,7 @@ impl<'a> Run<'a> {
                 phv.meta.limit = phv.meta.limit.min(u32::try_from(length).unwrap_or(u32::MAX));
             }
             Op::Log { format, values } => {
-                if self.scratch.trace.is_some() {
+                if TRACE {
                     let env = self.env(phv, params);
                     let values: Vec<i128> = values.iter().map(|value| env.int(*value)).collect();
                     self.trace(|| TraceEvent::Log { text: fill(format, &values) });

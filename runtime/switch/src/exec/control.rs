@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Run, set};
+use super::{MAX_STEPS, Run, set};
 use crate::code::{KeySource, NONE, Node, TableKey};
 use crate::ids::{ActionId, TableId};
 use crate::packet::Phv;
@@ -10,14 +10,16 @@ use crate::state::entry::{self, Call};
 use crate::state::profile::{Profile, pick};
 use crate::trace::TraceEvent;
 
-impl<'a> Run<'a> {
+impl<'a, const TRACE: bool> Run<'a, TRACE> {
     /// Follows the nodes from `start` until the end, an exit or a lost packet.
     pub(super) fn control(&mut self, start: Option<u32>, phv: &mut Phv) {
         let code = self.code;
         let mut at = start.filter(|_| !phv.meta.exit && !phv.meta.dead).unwrap_or(NONE);
+        let mut steps = MAX_STEPS;
         while let Some(node) = code.nodes.get(at as usize) {
-            if !self.step(phv) {
-                return;
+            steps -= 1;
+            if steps == 0 {
+                return self.too_long(phv);
             }
             at = match node {
                 Node::Test { test, not, yes, no } => {

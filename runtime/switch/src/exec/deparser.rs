@@ -7,7 +7,7 @@ use crate::ids::Port;
 use crate::packet::Phv;
 use crate::trace::TraceEvent;
 
-impl<'a> Run<'a> {
+impl<'a, const TRACE: bool> Run<'a, TRACE> {
     /// Hashes the calculation's input. Fields of invalid headers are left out.
     pub(super) fn calculate(&mut self, calculation: &Calculation, phv: &Phv) -> u64 {
         let mut bytes = core::mem::take(&mut self.scratch.bytes);
@@ -99,7 +99,7 @@ impl<'a> Run<'a> {
                     writer.finish();
                 }
             }
-            if self.scratch.trace.is_some() {
+            if TRACE {
                 let bytes = self.output.bytes[from..].to_vec();
                 self.trace(|| TraceEvent::Emitted { header: header.name.clone(), bytes });
             }

@@ -31,8 +31,8 @@ pub(crate) const MAX_FRAME: usize = 65535;
 const MAX_PASSES: u32 = 256;
 /// Most packets that one frame may become.
 const MAX_JOBS: u32 = 1 << 14;
-/// Most primitives, parser states and control nodes of one packet; programs may loop.
-const MAX_STEPS: u32 = 1 << 20;
+/// Most control nodes, and most parser states and jumps, of a packet in one pass through a pipeline; programs may loop.
+pub(crate) const MAX_STEPS: u32 = 1 << 20;
 /// Scratch packets kept for the next frame.
 const KEPT: usize = 512;
 
@@ -89,8 +89,9 @@ impl Scratch {
     }
 }
 
-/// One frame's run: what it reads and what it writes.
-pub(crate) struct Run<'a> {
+/// One frame's run: what it reads and what it writes. Whether it notes what happens is decided once, so that a packet nobody
+/// watches does not ask at each step.
+pub(crate) struct Run<'a, const TRACE: bool> {
     pub(crate) program: &'a Program,
     pub(crate) code: &'a Code,
     pub(crate) tables: &'a Tables,
@@ -104,7 +105,7 @@ pub(crate) struct Run<'a> {
     pub(crate) steps: u32,
 }
 
-impl<'a> Run<'a> {
+impl<'a, const TRACE: bool> Run<'a, TRACE> {
     /// Takes a frame in and follows all it becomes.
     pub(crate) fn run(&mut self, port: Port) {
         if self.frame.len() > MAX_FRAME {
@@ -449,27 +450,26 @@ impl<'a> Run<'a> {
     #[inline]
     pub(crate) fn step(&mut self, phv: &mut Phv) -> bool {
         if self.steps == 0 {
-            if !phv.meta.dead {
-                phv.meta.dead = true;
-                self.output.drops.step_limit += 1;
-            }
+            self.too_long(phv);
             return false;
         }
         self.steps -= 1;
         true
     }
 
-    /// Notes an event if anybody wants to know.
-    #[inline]
-    pub(crate) fn trace(&mut self, event: impl FnOnce() -> TraceEvent) {
-        if self.scratch.trace.is_some() {
-            self.note(event);
+    /// Loses a packet that has no steps left.
+    #[cold]
+    pub(crate) fn too_long(&mut self, phv: &mut Phv) {
+        if !phv.meta.dead {
+            phv.meta.dead = true;
+            self.output.drops.step_limit += 1;
         }
     }
 
-    #[cold]
-    fn note(&mut self, event: impl FnOnce() -> TraceEvent) {
-        if let Some(trace) = &mut self.scratch.trace {
+    /// Notes an event if anybody wants to know.
+    #[inline]
+    pub(crate) fn trace(&mut self, event: impl FnOnce() -> TraceEvent) {
+        if TRACE && let Some(trace) = &mut self.scratch.trace {
             trace.events.push(event());
         }
     }

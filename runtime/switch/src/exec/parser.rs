@@ -10,7 +10,7 @@ use crate::trace::TraceEvent;
 /// Why parsing stopped early; the number is the program's.
 struct Failed(u32);
 
-impl<'a> Run<'a> {
+impl<'a, const TRACE: bool> Run<'a, TRACE> {
     /// Parses the packet's buffer from its start; what no header took is the payload. An error stops the parser where it
     /// is, and the packet goes on.
     pub(super) fn parse(&mut self, phv: &mut Phv) {
@@ -27,7 +27,7 @@ impl<'a> Run<'a> {
                 Ok(()) => {
                     let rest = &buffer[cursor..];
                     state = self.transition(current, phv, rest);
-                    if self.scratch.trace.is_some() {
+                    if TRACE {
                         let key = (!current.cases.is_empty()).then(|| self.select(current, phv, rest));
                         let next = parser.states.get(state as usize).map(|next| next.name.clone());
                         self.trace(|| TraceEvent::Transition { key, next });
