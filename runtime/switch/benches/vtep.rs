@@ -3,6 +3,8 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+use std::time::Instant;
+
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use vouch_switch::{Micros, Output, ReplicationNode, Switch, Worker};
 
@@ -75,6 +77,38 @@ fn decapsulate(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// The same frames on one thread and on two that share the switch, its entries and their counters.
+fn workers(criterion: &mut Criterion) {
+    /// Frames between two looks at the clock.
+    const BATCH: u64 = 256;
+    let mut group = criterion.benchmark_group("encapsulate by workers");
+    let switch = support::vtep(1_000);
+    let frame = support::frame(support::THERE, support::HERE, 64);
+    for count in [1u64, 2] {
+        group.throughput(Throughput::Elements(count * BATCH));
+        group.bench_function(BenchmarkId::from_parameter(count), |bench| {
+            bench.iter_custom(|batches| {
+                let start = Instant::now();
+                std::thread::scope(|scope| {
+                    for _ in 0..count {
+                        scope.spawn(|| {
+                            let (mut worker, mut output) = (Worker::new(&switch), Output::new());
+                            for _ in 0..batches {
+                                let frames = (0..BATCH).map(|_| &frame[..]);
+                                switch.process_batch(&mut worker, support::ACCESS, frames, Micros(0), &mut output);
+                                assert_eq!(output.frames().len() as u64, BATCH);
+                                output.clear();
+                            }
+                        });
+                    }
+                });
+                start.elapsed()
+            });
+        });
+    }
+    group.finish();
+}
+
 /// A broadcast to eight tunnels; the rate is that of frames that come in.
 fn flood(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("flood to 8 tunnels");
@@ -132,5 +166,5 @@ fn writes(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, known_unicast, many_hosts, decapsulate, flood, punt, writes);
+criterion_group!(benches, known_unicast, many_hosts, workers, decapsulate, flood, punt, writes);
 criterion_main!(benches);
