@@ -49,7 +49,7 @@ impl Switch {
     /// See [`ControlError`]; `EntryNotFound` where there is none.
     pub fn entry(&self, table: TableId, key: &EntryKey) -> Result<EntryView, ControlError> {
         self.check_table(table)?;
-        self.read().entry(self.program(), table, key).map(|entry| table::view(entry))
+        self.look(|tables| tables.entry(self.program(), table, key).map(|entry| table::view(entry)))
     }
 
     /// All entries of a table, as of one moment, in no particular order but constant ones first.
@@ -58,7 +58,7 @@ impl Switch {
     /// `UnknownObject`.
     pub fn entries(&self, table: TableId) -> Result<Vec<EntryView>, ControlError> {
         self.check_table(table)?;
-        Ok(self.read().tables[table.index()].iter().map(table::view).collect())
+        Ok(self.look(|tables| tables.tables[table.index()].iter().map(table::view).collect()))
     }
 
     /// Number of entries.
@@ -67,7 +67,7 @@ impl Switch {
     /// `UnknownObject`.
     pub fn entry_count(&self, table: TableId) -> Result<u64, ControlError> {
         self.check_table(table)?;
-        Ok(self.read().tables[table.index()].count())
+        Ok(self.look(|tables| tables.tables[table.index()].count()))
     }
 
     /// Sets what a miss does, or with `None` what the program had for it.
@@ -85,7 +85,7 @@ impl Switch {
     /// `UnknownObject`.
     pub fn default_entry(&self, table: TableId) -> Result<DefaultView, ControlError> {
         self.check_table(table)?;
-        Ok(self.read().default_entry(table))
+        Ok(self.look(|tables| tables.default_entry(table)))
     }
 
     /// Sets the direct counter of an entry, for example to zero.
@@ -97,7 +97,7 @@ impl Switch {
         if !self.program().tables[table.index()].direct_counter {
             return Err(ControlError::NotSupportedByTable { what: "direct counter" });
         }
-        self.read().entry(self.program(), table, key).map(|entry| entry.cells.counter.set(data))
+        self.look(|tables| tables.entry(self.program(), table, key).map(|entry| entry.cells.counter.set(data)))
     }
 
     /// Sets the rates of an entry's direct meter; `None` leaves its packets green.
@@ -115,13 +115,13 @@ impl Switch {
             return Err(ControlError::NotSupportedByTable { what: "direct meter" });
         }
         check_rates(config)?;
-        self.read().entry(self.program(), table, key).map(|entry| entry.cells.meter.configure(config))
+        self.look(|tables| tables.entry(self.program(), table, key).map(|entry| entry.cells.meter.configure(config)))
     }
 
     /// Entries that have not been hit for their idle timeout. Each is reported once per timeout: again only after another
     /// whole timeout without a hit. Nothing is removed.
     pub fn sweep(&self, now: Micros) -> Vec<IdleEntry> {
-        self.read().sweep(now)
+        self.look(|tables| tables.sweep(now))
     }
 }
 
@@ -160,7 +160,7 @@ impl Switch {
     /// `UnknownObject`, `MemberNotFound`.
     pub fn member(&self, profile: ProfileId, id: MemberId) -> Result<ActionCall, ControlError> {
         check("action profile", profile.index(), self.program().profiles.len())?;
-        self.read().profiles[profile.index()].written_member(id).ok_or(ControlError::MemberNotFound(id))
+        self.look(|tables| tables.profiles[profile.index()].written_member(id)).ok_or(ControlError::MemberNotFound(id))
     }
 
     /// All members, by ascending id.
@@ -169,7 +169,7 @@ impl Switch {
     /// `UnknownObject`.
     pub fn members(&self, profile: ProfileId) -> Result<Vec<(MemberId, ActionCall)>, ControlError> {
         check("action profile", profile.index(), self.program().profiles.len())?;
-        Ok(self.read().profiles[profile.index()].members())
+        Ok(self.look(|tables| tables.profiles[profile.index()].members()))
     }
 
     /// Adds a group.
@@ -205,7 +205,7 @@ impl Switch {
     /// `UnknownObject`, `GroupNotFound`.
     pub fn group(&self, profile: ProfileId, id: ActionGroupId) -> Result<ActionGroup, ControlError> {
         check("action profile", profile.index(), self.program().profiles.len())?;
-        self.read().profiles[profile.index()].written_group(id).ok_or(ControlError::GroupNotFound(id))
+        self.look(|tables| tables.profiles[profile.index()].written_group(id)).ok_or(ControlError::GroupNotFound(id))
     }
 
     /// All groups, by ascending id.
@@ -214,7 +214,7 @@ impl Switch {
     /// `UnknownObject`.
     pub fn groups(&self, profile: ProfileId) -> Result<Vec<(ActionGroupId, ActionGroup)>, ControlError> {
         check("action profile", profile.index(), self.program().profiles.len())?;
-        Ok(self.read().profiles[profile.index()].groups())
+        Ok(self.look(|tables| tables.profiles[profile.index()].groups()))
     }
 
     /// Tells the selectors whether a port is up; all are until told otherwise. Members that watch a port that is down are
@@ -320,7 +320,7 @@ impl Switch {
     /// All multicast groups, by ascending id.
     #[must_use]
     pub fn multicast_groups(&self) -> Vec<(u32, Vec<ReplicationNode>)> {
-        self.read().replication.groups().map(|(id, nodes)| (id, nodes.clone())).collect()
+        self.look(|tables| tables.replication.groups().map(|(id, nodes)| (id, nodes.clone())).collect())
     }
 
     /// Adds a clone session.
@@ -350,7 +350,7 @@ impl Switch {
     /// All clone sessions, by ascending id.
     #[must_use]
     pub fn clone_sessions(&self) -> Vec<(u16, CloneSession)> {
-        self.read().replication.sessions().map(|(id, session)| (id, session.clone())).collect()
+        self.look(|tables| tables.replication.sessions().map(|(id, session)| (id, session.clone())).collect())
     }
 
     /// Replaces all members of a parser value set.
@@ -386,7 +386,7 @@ impl Switch {
     /// `UnknownObject`.
     pub fn value_set(&self, set: ValueSetId) -> Result<Vec<ValueSetMember>, ControlError> {
         check("value set", set.index(), self.program().value_sets.len())?;
-        Ok(self.read().value_sets[set.index()].members.clone())
+        Ok(self.look(|tables| tables.value_sets[set.index()].members.clone()))
     }
 }
 

@@ -5,7 +5,7 @@ mod support;
 use std::sync::{Arc, OnceLock};
 
 use proptest::prelude::*;
-use vouch_switch::{Micros, Output, Program, Switch, SwitchConfig, Worker};
+use vouch_switch::{ControlError, Micros, Output, Program, Switch, SwitchConfig, Worker};
 
 fn json() -> &'static [u8] {
     static JSON: OnceLock<Vec<u8>> = OnceLock::new();
@@ -89,6 +89,47 @@ fn packets_go_on_while_entries_change() {
             assert_eq!(run_frame(&switch, support::ACCESS, &frame), wanted);
         }
     });
+}
+
+/// Calls made together see each other, and packets see all of them or none; one that fails leaves the others as they are.
+#[test]
+fn calls_together_take_effect_together() {
+    let switch = support::vtep(0);
+    let destination = switch.program().table("destination").expect("the table exists");
+    let frame = support::frame([6, 0, 0, 0, 0, 1], support::HERE, 100);
+    let before = switch.entry_count(destination).expect("the table exists");
+    switch.together(|| {
+        let add = |host: u8| {
+            let matches: [&[u8]; 2] = [&support::BD.to_be_bytes(), &[6, 0, 0, 0, 0, host]];
+            support::add(&switch, "destination", &matches, "unicast", &[&support::TUNNEL.to_be_bytes()]);
+        };
+        let flooded = run_frame(&switch, support::ACCESS, &frame);
+        add(1);
+        let entry = switch.entries(destination).expect("the table exists").pop().expect("it has entries").entry;
+        assert_eq!(switch.insert_entry(destination, &entry, Micros(0)), Err(ControlError::EntryExists));
+        switch.together(|| add(2));
+        assert_eq!(switch.entry_count(destination), Ok(before + 2));
+        assert_eq!(run_frame(&switch, support::ACCESS, &frame), flooded, "nothing has taken effect");
+        assert_ne!(flooded.len(), 1);
+    });
+    assert_eq!(switch.entry_count(destination), Ok(before + 2));
+    assert_eq!(run_frame(&switch, support::ACCESS, &frame).len(), 1, "the host is known");
+}
+
+/// What was gathered before a panic is there, and later calls work.
+#[test]
+fn calls_together_survive_a_panic() {
+    let switch = support::vtep(0);
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        switch.together(|| {
+            switch.delete_multicast_group(u32::from(support::BD)).expect("the group exists");
+            panic!("on purpose");
+        })
+    }));
+    assert!(outcome.is_err());
+    assert_eq!(switch.multicast_groups(), []);
+    switch.insert_multicast_group(1, &[]).expect("a new group");
+    assert_eq!(switch.multicast_groups().len(), 1);
 }
 
 proptest! {

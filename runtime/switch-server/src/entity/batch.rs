@@ -1,4 +1,6 @@
 //! Batches of updates, and what happens to the others where one fails (specification 12.2).
+//!
+//! What a batch does to tables, profiles and replication takes effect at once, when it is done, whatever its atomicity.
 
 use std::borrow::Cow;
 
@@ -17,11 +19,22 @@ impl Target {
         admit: impl Fn(&'a v1::Update) -> Outcome<Cow<'a, v1::Update>>,
         now: Micros,
     ) -> Vec<Outcome> {
-        updates.iter().map(|update| self.write(admit(update)?.as_ref(), now)).collect()
+        let switch = self.switch.clone();
+        switch.together(|| updates.iter().map(|update| self.write(admit(update)?.as_ref(), now)).collect())
     }
 
     /// ROLLBACK_ON_ERROR and DATAPLANE_ATOMIC: apply updates in order until one fails, and then take back those before it.
     pub(crate) fn write_all_or_none<'a>(
+        &mut self,
+        updates: &'a [v1::Update],
+        admit: impl Fn(&'a v1::Update) -> Outcome<Cow<'a, v1::Update>>,
+        now: Micros,
+    ) -> Vec<Outcome> {
+        let switch = self.switch.clone();
+        switch.together(|| self.write_in_order(updates, admit, now))
+    }
+
+    fn write_in_order<'a>(
         &mut self,
         updates: &'a [v1::Update],
         admit: impl Fn(&'a v1::Update) -> Outcome<Cow<'a, v1::Update>>,
