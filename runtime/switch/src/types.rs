@@ -36,7 +36,7 @@ impl MatchKind {
 }
 
 /// One field of an entry's key.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Match {
     /// The field has this value.
     Exact(Vec<u8>),
