@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
+use tonic::Code;
 use vouch_p4runtime::client::{
-    DisconnectReason, Pipeline, PortEvent, Reader, Replica, WriteError, clone_session, delete, insert, modify,
-    multicast_group,
+    DisconnectReason, Pipeline, PortEvent, Reader, Replica, RpcError, WriteError, clone_session, delete, insert,
+    modify, multicast_group,
 };
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 use vouch_p4runtime::p4::v1::packet_replication_engine_entry::Type as Replication;
@@ -113,8 +114,10 @@ impl Remote {
         let session = self.session()?;
         let written = self.runtime.block_on(session.write(updates));
         written.map_err(|error| match &error {
-            WriteError::Updates { failed, total: 1 } if failed.len() == 1 => {
-                format!("{} ({:?})", failed[0].message, failed[0].code)
+            WriteError::Updates { failed, total } if !failed.is_empty() => {
+                let of =
+                    if *total > 1 { format!("; {} of {total} updates failed", failed.len()) } else { String::new() };
+                format!("{} ({:?}){of}", failed[0].message, failed[0].code)
             }
             WriteError::Rpc { error, .. } if error.is_not_primary() => {
                 self.session = None;
@@ -125,8 +128,12 @@ impl Remote {
     }
 
     fn read(&self, wanted: impl Into<Entity>) -> Result<Vec<Kind>, Refused> {
+        self.found(wanted).map_err(|error| error.to_string())
+    }
+
+    fn found(&self, wanted: impl Into<Entity>) -> Result<Vec<Kind>, RpcError> {
         let read = async { self.reader.read(vec![wanted.into()]).await?.all().await };
-        let found = self.runtime.block_on(read).map_err(|error| error.to_string())?;
+        let found = self.runtime.block_on(read)?;
         Ok(found.into_iter().filter_map(|entity| entity.entity).collect())
     }
 
@@ -186,11 +193,19 @@ impl Remote {
     pub(super) fn clones(&self, session: u16) -> Result<Option<Vec<Replica>>, Refused> {
         let wanted = CloneSessionEntry { session_id: session.into(), ..CloneSessionEntry::default() };
         let wanted = PacketReplicationEngineEntry { r#type: Some(Replication::CloneSessionEntry(wanted)) };
-        Ok(self.read(wanted)?.into_iter().find_map(|kind| match kind {
+        let found = match self.found(wanted) {
+            // Where it is not there, the specification finds nothing, and BMv2's server says so.
+            Err(error) if error.code() == Some(Code::NotFound) => Vec::new(),
+            found => found.map_err(|error| error.to_string())?,
+        };
+        Ok(found.into_iter().find_map(|kind| match kind {
             Kind::PacketReplicationEngineEntry(PacketReplicationEngineEntry {
                 r#type: Some(Replication::CloneSessionEntry(found)),
             }) if found.session_id == u32::from(session) => {
-                Some(found.replicas.iter().filter_map(Replica::from_wire).collect())
+                // BMv2's server keeps no order.
+                let mut replicas: Vec<_> = found.replicas.iter().filter_map(Replica::from_wire).collect();
+                replicas.sort_by_key(|replica| (replica.instance, replica.port));
+                Some(replicas)
             }
             _ => None,
         }))
@@ -270,7 +285,7 @@ impl Remote {
             }
             Ok(ports)
         };
-        let told: Result<_, vouch_p4runtime::client::RpcError> = self.runtime.block_on(told);
+        let told: Result<_, RpcError> = self.runtime.block_on(told);
         let mut ports = told.map_err(|error| format!("the switch tells nothing of its ports over gNMI: {error}"))?;
         ports.sort_by_key(|(port, _)| (port.parse::<u32>().unwrap_or(u32::MAX), port.clone()));
         Ok(ports)
