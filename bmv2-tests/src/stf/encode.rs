@@ -1,9 +1,9 @@
 //! Entries as P4Runtime writes them: what the engine knows by position, it knows by the ids of the P4Info.
 
+use p4_switch::commands::field_match;
 use vouch_p4runtime::P4Info;
 use vouch_p4runtime::client::insert;
 use vouch_p4runtime::p4::v1::action_profile_action::WatchKind;
-use vouch_p4runtime::p4::v1::field_match::{Exact, FieldMatchType, Lpm, Optional, Range, Ternary};
 use vouch_p4runtime::p4::v1::table_action::Type;
 use vouch_p4runtime::p4::v1::{
     Action, ActionProfileAction, ActionProfileActionSet, ActionProfileMember, FieldMatch, TableAction, TableEntry,
@@ -11,7 +11,7 @@ use vouch_p4runtime::p4::v1::{
 };
 use vouch_p4runtime::p4info::{MatchKind, Table};
 use vouch_p4runtime::value::canonical;
-use vouch_switch::{Match, Program};
+use vouch_switch::Program;
 
 use super::device::Problem;
 use super::rules::Entry;
@@ -40,7 +40,7 @@ pub(super) fn encode(
     let action = Action { action_id: known.id, params: params.collect() };
     let (first, action) = in_profile(info, table, action, member);
     let matches = table.fields.iter().zip(&entry.matches).filter_map(|(field, wanted)| {
-        let kind = field_match(wanted, &field.kind)?;
+        let kind = field_match(wanted, field.kind == MatchKind::Optional)?;
         Some(FieldMatch { field_id: field.id, field_match_type: Some(kind) })
     });
     let entry = TableEntry {
@@ -66,24 +66,4 @@ fn in_profile(info: &P4Info, table: &Table, action: Action, member_id: u32) -> (
     }
     let member = ActionProfileMember { action_profile_id: profile.id, member_id, action: Some(action) };
     (Some(insert(member)), Type::ActionProfileMemberId(member_id))
-}
-
-/// One field; `None` where it matches everything, which P4Runtime leaves out.
-fn field_match(wanted: &Match, kind: &MatchKind) -> Option<FieldMatchType> {
-    let short = |value: &[u8]| canonical(value).to_vec();
-    let nothing = |mask: &[u8]| mask.iter().all(|byte| *byte == 0);
-    Some(match wanted {
-        Match::Exact(value) => FieldMatchType::Exact(Exact { value: short(value) }),
-        Match::Valid(valid) => FieldMatchType::Exact(Exact { value: vec![u8::from(*valid)] }),
-        Match::Any | Match::Lpm { prefix_len: 0, .. } => return None,
-        Match::Ternary { mask, .. } if nothing(mask) => return None,
-        Match::Lpm { value, prefix_len } => {
-            FieldMatchType::Lpm(Lpm { value: short(value), prefix_len: i32::try_from(*prefix_len).unwrap_or(i32::MAX) })
-        }
-        Match::Ternary { value, .. } if *kind == MatchKind::Optional => {
-            FieldMatchType::Optional(Optional { value: short(value) })
-        }
-        Match::Ternary { value, mask } => FieldMatchType::Ternary(Ternary { value: short(value), mask: short(mask) }),
-        Match::Range { low, high } => FieldMatchType::Range(Range { low: short(low), high: short(high) }),
-    })
 }

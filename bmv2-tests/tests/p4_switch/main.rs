@@ -1,6 +1,8 @@
-//! `p4-switch` at real interfaces, as a process of its own. The process moves into a network namespace before it has threads,
+//! `p4-switch` at real interfaces, as a process of its own, and `p4-switch-cli` on it and on BMv2. The process moves into a network namespace before it has threads,
 //! so it brings its own `main`.
 
+#[cfg(target_os = "linux")]
+mod cli;
 #[cfg(target_os = "linux")]
 mod interfaces;
 #[cfg(target_os = "linux")]
@@ -21,6 +23,8 @@ fn main() -> std::process::ExitCode {
         Test::on(P4Switch, "an_interface_that_comes_back_is_the_same_port", interfaces::comes_back),
         Test::on(P4Switch, "without_the_right_it_says_so", interfaces::without_right),
         Test::on(P4Switch, "a_controller_pushes_the_pipeline_over_mutual_tls", tls::pipeline),
+        Test::on(P4Switch, "the_words_of_simple_switch_cli_on_p4_switch", cli::on_p4_switch),
+        Test::new("the_words_of_simple_switch_cli_on_bmv2", cli::on_bmv2),
     ])
 }
 

@@ -3,13 +3,15 @@
 //! [`arguments`] reads the same command line. `run` builds a [`SwitchServer`](vouch_switch_server::SwitchServer) from it:
 //! with ports at Linux interfaces ([`interface`]) or at capture files (`files`), with captures of what passes (`captured`),
 //! a log, and an end by signal. `trace` shows what a program does with the packets of a capture, without a switch around it;
-//! `commands` gives that program its entries.
+//! [`commands`] gives that program its entries, in the words of `simple_switch_CLI`, and [`cli`] carries the same words over
+//! P4Runtime to any switch: `p4-switch-cli`.
 //!
 //! The crate exists so that the library around the engine needs neither a command line nor system calls.
 
 pub mod arguments;
 mod captured;
-mod commands;
+pub mod cli;
+pub mod commands;
 mod files;
 #[cfg(target_os = "linux")]
 pub mod interface;

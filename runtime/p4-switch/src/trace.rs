@@ -7,7 +7,7 @@ use vouch_switch::{Micros, Output, PacketTrace, Program, Switch, SwitchConfig, W
 
 use crate::Failure;
 use crate::arguments::Trace;
-use crate::commands::Interpreter;
+use crate::commands::Local;
 use crate::packets;
 
 /// Print a trace of each packet. The clock of the switch is that of the capture, from its first packet.
@@ -21,7 +21,7 @@ pub(crate) fn trace(arguments: &Trace, out: &mut impl Write) -> Result<(), Failu
     if let Some(path) = &arguments.entries {
         let named = |error: String| format!("{}: {error}", path.display());
         let text = std::fs::read_to_string(path).map_err(|error| named(error.to_string()))?;
-        Interpreter::new(&switch).text(&text).map_err(named)?;
+        Local::new(&switch).carry_out(&text).map_err(named)?;
     }
 
     let (mut worker, mut output) = (Worker::new(&switch), Output::new());

@@ -16,6 +16,8 @@
 //!
 //! **End.** The session ends when all handles or the [`EventReceiver`] are dropped.
 //!
+//! Who only reads needs no session: a [`Reader`] takes no part in arbitration, so that it is in no controller's way.
+//!
 //! It works with a switch that follows the specification and with BMv2's server (PI), whose deviations are named where
 //! they are dealt with. What the servers of Tofino switches need is a [`ServerTraits`].
 
@@ -28,6 +30,7 @@ mod packets;
 mod pipeline;
 mod ports;
 mod read;
+mod reader;
 mod replication;
 mod resources;
 mod server;
@@ -41,6 +44,7 @@ pub use events::{DisconnectReason, Event, EventReceiver};
 pub use pipeline::{Pipeline, PushOutcome};
 pub use ports::{PortEvent, PortStream};
 pub use read::ReadStream;
+pub use reader::{ConnectError, Reader};
 pub use replication::{Replica, clone_session, multicast_group};
 pub use server::{PortNames, ReplicaPort, ServerTraits};
 pub use session::{Session, Standing};

@@ -6,9 +6,9 @@ use fake::{FakeSwitch, election_id, next, soon};
 use tonic::{Code, Status};
 use vouch_p4runtime::{
     Event, Session, SessionConfig,
-    client::{DisconnectReason, RpcError, Standing},
+    client::{DisconnectReason, Reader, RpcError, Standing},
     p4::v1::{
-        DigestList, IdleTimeoutNotification, PacketIn, PacketMetadata, StreamError, TableEntry,
+        DigestList, Entity, IdleTimeoutNotification, PacketIn, PacketMetadata, ReadResponse, StreamError, TableEntry,
         stream_message_request::Update as Sent, stream_message_response::Update as Message,
     },
 };
@@ -56,6 +56,7 @@ async fn losing_and_regaining_the_primary_role_are_events() {
     assert!(matches!(next(&mut events).await, Event::Backup { .. }));
     assert!(matches!(next(&mut events).await, Event::Primary { .. }));
 
+    assert_eq!(session.highest_election_id(), MINE + 2);
     // The new id holds for writes and for the next connection.
     session.write(vec![]).await.unwrap();
     session.write(vec![vouch_p4runtime::client::insert(TableEntry::default())]).await.unwrap();
@@ -226,4 +227,23 @@ fn disconnected(event: Event) -> DisconnectReason {
         Event::Disconnected { reason, .. } => reason,
         other => panic!("not a disconnection: {other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_reader_reads_and_is_no_candidate() {
+    let mut switch = FakeSwitch::start().await;
+    let found: Entity = TableEntry { table_id: 5, ..TableEntry::default() }.into();
+    switch.script.lock().unwrap().read_answer = vec![ReadResponse { entities: vec![found.clone()] }];
+    let reader = Reader::connect(switch.config()).await.unwrap();
+    assert_eq!(reader.read(vec![found.clone()]).await.unwrap().all().await.unwrap(), [found.clone()]);
+    assert_eq!(reader.running_pipeline().await.unwrap(), None);
+    let asked = switch.script.lock().unwrap().reads[0].clone();
+    assert_eq!((asked.device_id, asked.entities), (7, vec![found]));
+    // The first stream that the switch sees is a session's.
+    let (_session, _events) = Session::connect(switch.config()).unwrap();
+    assert_eq!(switch.controller().await.arbitration().await.election_id, election_id(MINE));
+
+    switch.stop().await;
+    let error = Reader::connect(switch.config()).await.unwrap_err().to_string();
+    assert!(error.starts_with(&format!("cannot reach the switch at {}: ", switch.config().target)), "{error}");
 }

@@ -3,57 +3,144 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use vouch_switch::{KeyFieldInfo, Match, MatchKind};
+use num_bigint::BigUint;
+use vouch_p4runtime::value::canonical;
+use vouch_switch::{EntryKey, Match, MatchKind};
 
 use super::Refused;
+use super::catalog::{Field, FieldKind};
 
 /// A decimal number that is not the value of a field.
 pub(super) fn number<T: FromStr>(text: &str) -> Result<T, Refused> {
     text.parse().map_err(|_| format!("`{text}` is not a number that fits here"))
 }
 
-/// A value of a field or parameter: decimal, hexadecimal, binary, an Ethernet or an IP address.
+/// The highest priority of P4Runtime, and of the reference the lowest number.
+const HIGHEST: i32 = i32::MAX;
+
+/// The engine's and P4Runtime's priority, of which the highest wins, for the reference's. BMv2's P4Runtime server has the
+/// same rule, so that an entry has one priority over both ways.
+pub(super) fn priority(text: &str) -> Result<i32, Refused> {
+    let priority: i32 = number(text)?;
+    if (0..HIGHEST).contains(&priority) {
+        Ok(HIGHEST - priority)
+    } else {
+        Err(format!("`{text}` is not a priority: 0, which wins over all, to {}", HIGHEST - 1))
+    }
+}
+
+/// The reference's priority.
+pub(super) fn shown_priority(priority: i32) -> i32 {
+    HIGHEST.saturating_sub(priority)
+}
+
+/// A value of a field or parameter: decimal, hexadecimal, octal, binary, an Ethernet or an IP address; where the width is 0,
+/// text.
 pub(super) fn param(text: &str, bits: u32) -> Result<Vec<u8>, Refused> {
+    if bits == 0 {
+        return Ok(text.as_bytes().to_vec());
+    }
     let value = bytes(text).ok_or_else(|| format!("`{text}` is neither a number nor an address"))?;
-    let used = value
-        .iter()
-        .position(|byte| *byte != 0)
-        .map_or(0, |first| (value.len() - first) as u32 * 8 - value[first].leading_zeros());
-    if used > bits { Err(format!("`{text}` does not fit {bits} bits")) } else { Ok(value) }
+    let used = BigUint::from_bytes_be(&value).bits();
+    if used > u64::from(bits) { Err(format!("`{text}` does not fit {bits} bits")) } else { Ok(value) }
 }
 
 /// What an entry wants of one field.
-pub(super) fn key_field(field: &KeyFieldInfo, text: &str) -> Result<Match, Refused> {
+pub(super) fn key_field(field: &Field, text: &str) -> Result<Match, Refused> {
     let form = |form: &str| format!("`{text}`: {} is matched by {}, written {form}", field.name, field.kind.name());
     let split = |separator: &str, shown: &str| text.split_once(separator).ok_or_else(|| form(shown));
-    Ok(match field.kind {
-        MatchKind::Exact => Match::Exact(param(text, field.bits)?),
-        MatchKind::Lpm => {
+    let masked = |shown: &str| {
+        let (value, mask) = split("&&&", shown)?;
+        let mask = param(mask, field.bits)?;
+        Ok::<_, Refused>((under(&param(value, field.bits)?, &mask), mask))
+    };
+    let wanted = match field.kind {
+        FieldKind::Plain(MatchKind::Exact) => Match::Exact(param(text, field.bits)?),
+        FieldKind::Plain(MatchKind::Lpm) => {
             let (value, length) = split("/", "VALUE/LENGTH")?;
             let prefix_len: u32 = number(length)?;
+            if prefix_len > field.bits {
+                return Err(format!("`{text}`: {} has {} bits", field.name, field.bits));
+            }
             let (value, mask) = (param(value, field.bits)?, prefix_mask(prefix_len, field.bits));
             Match::Lpm { value: under(&value, &mask), prefix_len }
         }
-        MatchKind::Ternary => {
-            let (value, mask) = split("&&&", "VALUE&&&MASK")?;
-            let mask = param(mask, field.bits)?;
-            Match::Ternary { value: under(&param(value, field.bits)?, &mask), mask }
+        FieldKind::Plain(MatchKind::Ternary) => {
+            let (value, mask) = masked("VALUE&&&MASK")?;
+            Match::Ternary { value, mask }
         }
-        MatchKind::Range => {
+        FieldKind::Optional => {
+            // A text has no bits to leave out, so that any mask but 0 means all of it.
+            let (value, mask) = match text.split_once("&&&") {
+                Some((value, "0")) if field.bits == 0 => (value.as_bytes().to_vec(), Vec::new()),
+                Some((value, _)) if field.bits == 0 => (value.as_bytes().to_vec(), vec![1]),
+                _ => masked("VALUE&&&MASK, the mask all ones or 0")?,
+            };
+            if field.bits > 0 && !is_zero(&mask) && canonical(&mask) != prefix_mask(field.bits, field.bits) {
+                return Err(form("VALUE&&&MASK, the mask all ones or 0"));
+            }
+            Match::Ternary { value, mask }
+        }
+        FieldKind::Plain(MatchKind::Range) => {
             let (low, high) = split("->", "LOW->HIGH")?;
-            Match::Range { low: param(low, field.bits)?, high: param(high, field.bits)? }
+            let (low, high) = (param(low, field.bits)?, param(high, field.bits)?);
+            if BigUint::from_bytes_be(&low) > BigUint::from_bytes_be(&high) {
+                return Err(format!("`{text}`: the range is empty"));
+            }
+            Match::Range { low, high }
         }
-        MatchKind::Valid => match text {
+        FieldKind::Plain(MatchKind::Valid) => match text {
             "1" | "true" | "True" => Match::Valid(true),
             "0" | "false" | "False" => Match::Valid(false),
             _ => return Err(form("0 or 1")),
         },
-    })
+        FieldKind::Foreign => return Err(format!("{} is matched in a way that has no words", field.name)),
+    };
+    Ok(normal(field, wanted))
+}
+
+/// The one form of a key that has several, so that it is known again.
+pub(super) fn normal_key(fields: &[Field], key: EntryKey) -> EntryKey {
+    let matches = fields.iter().zip(key.matches).map(|(field, wanted)| normal(field, wanted));
+    EntryKey { matches: matches.collect(), priority: key.priority }
+}
+
+fn normal(field: &Field, wanted: Match) -> Match {
+    let short = |value: Vec<u8>| canonical(&value).to_vec();
+    match wanted {
+        Match::Exact(value) => Match::Exact(short(value)),
+        Match::Lpm { prefix_len: 0, .. } => Match::Any,
+        Match::Lpm { value, prefix_len } => Match::Lpm { value: short(value), prefix_len },
+        Match::Ternary { mask, .. } if is_zero(&mask) => Match::Any,
+        // A text that is there counts whole.
+        Match::Ternary { value, .. } if field.bits == 0 => Match::Ternary { value, mask: vec![1] },
+        Match::Ternary { value, mask } => Match::Ternary { value: short(value), mask: short(mask) },
+        Match::Range { low, high } if is_zero(&low) && canonical(&high) == prefix_mask(field.bits, field.bits) => {
+            Match::Any
+        }
+        Match::Range { low, high } => Match::Range { low: short(low), high: short(high) },
+        Match::Valid(_) | Match::Any => wanted,
+    }
 }
 
 /// Names in a sentence.
 pub(super) fn list(names: &[&str]) -> String {
     if names.is_empty() { "none at all".to_owned() } else { names.join(", ") }
+}
+
+/// A number in hexadecimal digits, as many as its width takes; text as it is.
+pub(super) fn digits(value: &[u8], bits: u32) -> String {
+    if bits == 0 {
+        return String::from_utf8_lossy(value).into_owned();
+    }
+    let width = bits.div_ceil(8) as usize;
+    let value = canonical(value);
+    let padding = width.saturating_sub(value.len());
+    (std::iter::repeat_n(&0, padding).chain(value)).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn is_zero(value: &[u8]) -> bool {
+    value.iter().all(|byte| *byte == 0)
 }
 
 fn bytes(text: &str) -> Option<Vec<u8>> {
@@ -67,22 +154,12 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
     if let Ok(address) = text.parse::<Ipv6Addr>() {
         return Some(address.octets().to_vec());
     }
-    if let Some(digits) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        return from_hex(digits);
-    }
-    if let Some(digits) = text.strip_prefix("0b") {
-        return u128::from_str_radix(digits, 2).ok().map(|value| value.to_be_bytes().to_vec());
-    }
-    text.parse::<u128>().ok().map(|value| value.to_be_bytes().to_vec())
-}
-
-/// Hexadecimal digits of any number.
-fn from_hex(digits: &str) -> Option<Vec<u8>> {
-    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    let even = if digits.len() % 2 == 1 { format!("0{digits}") } else { digits.to_owned() };
-    (0..even.len()).step_by(2).map(|at| u8::from_str_radix(&even[at..at + 2], 16).ok()).collect()
+    let radixes = [("0x", 16), ("0X", 16), ("0o", 8), ("0b", 2)];
+    let prefixed = radixes.iter().find_map(|(prefix, radix)| Some((text.strip_prefix(prefix)?, *radix)));
+    let (digits, radix) = prefixed.unwrap_or((text, 10));
+    // The parser would take signs and separators.
+    let number = digits.chars().all(|digit| digit.is_digit(radix)).then_some(digits)?;
+    Some(BigUint::parse_bytes(number.as_bytes(), radix)?.to_bytes_be())
 }
 
 /// The bits of a value that a mask has; both are numbers, aligned at their ends.
@@ -104,8 +181,12 @@ fn prefix_mask(length: u32, bits: u32) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn field(kind: MatchKind, bits: u32) -> KeyFieldInfo {
-        KeyFieldInfo { name: "hdr.f".to_owned(), kind, bits }
+    fn field(kind: FieldKind, bits: u32) -> Field {
+        Field { id: 1, name: "hdr.f".to_owned(), kind, bits }
+    }
+
+    fn read(kind: MatchKind, bits: u32, text: &str) -> Result<Match, Refused> {
+        key_field(&field(FieldKind::Plain(kind), bits), text)
     }
 
     #[test]
@@ -113,21 +194,63 @@ mod tests {
         assert_eq!(param("10.0.0.1", 32), Ok(vec![10, 0, 0, 1]));
         assert_eq!(param("02:0:0:0:0:ff", 48), Ok(vec![2, 0, 0, 0, 0, 255]));
         assert_eq!(param("0x1ff", 9), Ok(vec![1, 255]));
+        assert_eq!(param("0b101", 3), Ok(vec![5]));
+        assert_eq!(param("0o17", 4), Ok(vec![15]));
         assert_eq!(param("::1", 128).map(|value| value.len()), Ok(16));
-        assert_eq!(param("511", 9).map(|value| value[14..].to_vec()), Ok(vec![1, 255]));
+        assert_eq!(param("511", 9), Ok(vec![1, 255]));
+        assert_eq!(param("340282366920938463463374607431768211456", 129).map(|value| value[0]), Ok(1));
+        assert_eq!(param("eth0", 0), Ok(b"eth0".to_vec()));
         assert_eq!(param("512", 9), Err("`512` does not fit 9 bits".to_owned()));
-        assert_eq!(param("x", 9), Err("`x` is neither a number nor an address".to_owned()));
+        for text in ["x", "0x", "-1", "1_0", "0xfg", "1.2.3", ""] {
+            assert_eq!(param(text, 9), Err(format!("`{text}` is neither a number nor an address")));
+        }
     }
 
     #[test]
-    fn keys_are_cut_to_their_masks() {
-        let lpm = key_field(&field(MatchKind::Lpm, 32), "10.1.2.3/8");
-        assert_eq!(lpm, Ok(Match::Lpm { value: vec![10, 0, 0, 0], prefix_len: 8 }));
-        let lpm = key_field(&field(MatchKind::Lpm, 9), "0x1ff/1");
-        assert_eq!(lpm, Ok(Match::Lpm { value: vec![1, 0], prefix_len: 1 }));
-        let ternary = key_field(&field(MatchKind::Ternary, 16), "0x1234&&&0xff");
-        assert_eq!(ternary, Ok(Match::Ternary { value: vec![0x34], mask: vec![0xff] }));
-        let wrong = key_field(&field(MatchKind::Range, 16), "1-2");
-        assert_eq!(wrong, Err("`1-2`: hdr.f is matched by range, written LOW->HIGH".to_owned()));
+    fn keys_have_one_form() {
+        let lpm = |value: &[u8], prefix_len| Ok(Match::Lpm { value: value.to_vec(), prefix_len });
+        assert_eq!(read(MatchKind::Lpm, 32, "10.1.2.3/8"), lpm(&[10, 0, 0, 0], 8));
+        assert_eq!(read(MatchKind::Lpm, 9, "0x1ff/1"), lpm(&[1, 0], 1));
+        assert_eq!(read(MatchKind::Lpm, 9, "0x1ff/0"), Ok(Match::Any));
+        assert_eq!(read(MatchKind::Exact, 16, "0x0007"), Ok(Match::Exact(vec![7])));
+        let ternary = Match::Ternary { value: vec![0x34], mask: vec![0xff] };
+        assert_eq!(read(MatchKind::Ternary, 16, "0x1234&&&0x00ff"), Ok(ternary));
+        assert_eq!(read(MatchKind::Ternary, 16, "7&&&0"), Ok(Match::Any));
+        assert_eq!(read(MatchKind::Range, 9, "0->511"), Ok(Match::Any));
+        assert_eq!(read(MatchKind::Range, 9, "1->511"), Ok(Match::Range { low: vec![1], high: vec![1, 255] }));
+        let optional = |text| key_field(&field(FieldKind::Optional, 9), text);
+        assert_eq!(optional("7&&&0x1ff"), Ok(Match::Ternary { value: vec![7], mask: vec![1, 255] }));
+        assert_eq!(optional("7&&&0"), Ok(Match::Any));
+        let text = |text| key_field(&field(FieldKind::Optional, 0), text);
+        assert_eq!(text("eth0&&&1"), Ok(Match::Ternary { value: b"eth0".to_vec(), mask: vec![1] }));
+        assert_eq!(text("eth0&&&0"), Ok(Match::Any));
+    }
+
+    #[test]
+    fn what_a_field_cannot_be_is_refused() {
+        let refused = |kind, text| read(kind, 16, text).expect_err("it is wrong");
+        assert_eq!(refused(MatchKind::Range, "1-2"), "`1-2`: hdr.f is matched by range, written LOW->HIGH");
+        assert_eq!(refused(MatchKind::Range, "2->1"), "`2->1`: the range is empty");
+        assert_eq!(refused(MatchKind::Lpm, "1/17"), "`1/17`: hdr.f has 16 bits");
+        assert_eq!(refused(MatchKind::Ternary, "1"), "`1`: hdr.f is matched by ternary, written VALUE&&&MASK");
+        let partly = key_field(&field(FieldKind::Optional, 16), "1&&&1").expect_err("it is wrong");
+        let form = "written VALUE&&&MASK, the mask all ones or 0";
+        assert_eq!(partly, format!("`1&&&1`: hdr.f is matched by optional, {form}"));
+    }
+
+    #[test]
+    fn the_lowest_priority_wins() {
+        assert_eq!(priority("0"), Ok(i32::MAX));
+        assert_eq!(priority("10").map(shown_priority), Ok(10));
+        let range = "is not a priority: 0, which wins over all, to 2147483646";
+        assert_eq!(priority("-1"), Err(format!("`-1` {range}")));
+        assert_eq!(priority("2147483647"), Err(format!("`2147483647` {range}")));
+    }
+
+    #[test]
+    fn numbers_are_shown_as_wide_as_they_are() {
+        assert_eq!(digits(&[7], 9), "0007");
+        assert_eq!(digits(&[0, 0, 1, 2], 16), "0102");
+        assert_eq!(digits(b"eth0", 0), "eth0");
     }
 }

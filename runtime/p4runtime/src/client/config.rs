@@ -3,10 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use thiserror::Error;
-use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
 use super::{BackoffConfig, ServerTraits};
-use crate::P4Info;
+use crate::{P4Info, p4::v1::p4_runtime_client::P4RuntimeClient};
 
 /// How to reach a switch, and as whom.
 #[derive(Debug, Clone)]
@@ -121,6 +121,12 @@ impl SessionConfig {
             max_message: 64 << 20,
             max_batch: 500,
         }
+    }
+
+    pub(super) fn client(&self, channel: Channel) -> P4RuntimeClient<Channel> {
+        P4RuntimeClient::new(channel)
+            .max_decoding_message_size(self.max_message)
+            .max_encoding_message_size(self.max_message)
     }
 
     pub(super) fn endpoint(&self) -> Result<Endpoint, ConfigError> {

@@ -18,8 +18,7 @@ use super::{
 };
 use crate::p4::v1::{
     CapabilitiesRequest, MasterArbitrationUpdate, StreamMessageRequest, StreamMessageResponse,
-    p4_runtime_client::P4RuntimeClient, stream_message_request::Update as Outgoing,
-    stream_message_response::Update as Incoming,
+    stream_message_request::Update as Outgoing, stream_message_response::Update as Incoming,
 };
 
 pub(super) struct Task {
@@ -93,9 +92,7 @@ impl Task {
     async fn open(&self) -> Result<(Link, Streaming<StreamMessageResponse>), DisconnectReason> {
         let config = &self.shared.config;
         let channel = self.endpoint.connect().await.map_err(|error| DisconnectReason::Unreachable(chain(&error)))?;
-        let mut client = P4RuntimeClient::new(channel.clone())
-            .max_decoding_message_size(config.max_message)
-            .max_encoding_message_size(config.max_message);
+        let mut client = config.client(channel.clone());
         let (outgoing, requests) = mpsc::channel(config.send_queue.max(1));
         // Queued before the call: servers in C++ answer the call only together with its first message.
         let arbitration = StreamMessageRequest { update: Some(Outgoing::Arbitration(self.shared.arbitration())) };

@@ -4,15 +4,15 @@ use std::sync::{Arc, PoisonError};
 
 use prost::{Message, bytes::Bytes};
 use tokio::time::timeout;
-use tonic::Code;
+use tonic::{Code, transport::Channel};
 
-use super::{RpcError, Session};
+use super::{RpcError, Session, SessionConfig};
 use crate::{
     P4Info,
     p4::v1::{
         ForwardingPipelineConfig, GetForwardingPipelineConfigRequest, SetForwardingPipelineConfigRequest,
         forwarding_pipeline_config::Cookie, get_forwarding_pipeline_config_request::ResponseType,
-        set_forwarding_pipeline_config_request::Action,
+        p4_runtime_client::P4RuntimeClient, set_forwarding_pipeline_config_request::Action,
     },
 };
 
@@ -86,18 +86,7 @@ impl Session {
     }
 
     async fn get_pipeline(&self, response_type: ResponseType) -> Result<Option<ForwardingPipelineConfig>, RpcError> {
-        const RPC: &str = "GetForwardingPipelineConfig";
-        let after = self.shared.config.timeouts.request;
-        let mut link = self.link(RPC)?;
-        let request =
-            GetForwardingPipelineConfigRequest { device_id: self.device_id(), response_type: response_type.into() };
-        match timeout(after, link.client.get_forwarding_pipeline_config(request)).await {
-            Ok(Ok(response)) => Ok(response.into_inner().config),
-            // A switch without a program; NOT_FOUND would be a device that is not there.
-            Ok(Err(status)) if status.code() == Code::FailedPrecondition => Ok(None),
-            Ok(Err(status)) => Err(RpcError::status(RPC, &status)),
-            Err(_) => Err(RpcError::TimedOut { rpc: RPC, after }),
-        }
+        get_pipeline(self.link(GET)?.client, &self.shared.config, response_type).await
     }
 
     async fn set_pipeline(&self, pipeline: &Pipeline) -> Result<(), RpcError> {
@@ -123,6 +112,25 @@ impl Session {
             Ok(Err(status)) => Err(RpcError::status(RPC, &status)),
             Err(_) => Err(RpcError::TimedOut { rpc: RPC, after }),
         }
+    }
+}
+
+const GET: &str = "GetForwardingPipelineConfig";
+
+pub(super) async fn get_pipeline(
+    mut client: P4RuntimeClient<Channel>,
+    config: &SessionConfig,
+    response_type: ResponseType,
+) -> Result<Option<ForwardingPipelineConfig>, RpcError> {
+    let after = config.timeouts.request;
+    let request =
+        GetForwardingPipelineConfigRequest { device_id: config.device_id, response_type: response_type.into() };
+    match timeout(after, client.get_forwarding_pipeline_config(request)).await {
+        Ok(Ok(response)) => Ok(response.into_inner().config),
+        // A switch without a program; NOT_FOUND would be a device that is not there.
+        Ok(Err(status)) if status.code() == Code::FailedPrecondition => Ok(None),
+        Ok(Err(status)) => Err(RpcError::status(GET, &status)),
+        Err(_) => Err(RpcError::TimedOut { rpc: GET, after }),
     }
 }
 

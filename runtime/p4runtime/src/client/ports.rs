@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 
 use futures::stream;
 use tokio::time::timeout;
-use tonic::Streaming;
+use tonic::{Streaming, transport::Channel};
 
-use super::{PortNames, RpcError, Session, server::PortNumbers};
+use super::{PortNames, RpcError, Session, SessionConfig, server::PortNumbers};
 use crate::gnmi::{
     GetRequest, GetResponse, Path, PathElem, SubscribeRequest, SubscribeResponse, Subscription, SubscriptionList,
     SubscriptionMode, TypedValue, Update, g_nmi_client::GNmiClient, subscribe_request::Request,
@@ -47,9 +47,15 @@ impl Session {
     /// Subscribes to port states on the session's current connection, and ends with it. A server without gNMI answers
     /// `Unimplemented`.
     pub async fn subscribe_ports(&self) -> Result<PortStream, RpcError> {
-        let after = self.shared.config.timeouts.request;
-        let mut client = GNmiClient::new(self.link(RPC)?.channel);
-        let numbers = match self.shared.config.server.port_names {
+        PortStream::open(self.link(RPC)?.channel, &self.shared.config).await
+    }
+}
+
+impl PortStream {
+    pub(super) async fn open(channel: Channel, config: &SessionConfig) -> Result<Self, RpcError> {
+        let after = config.timeouts.request;
+        let mut client = GNmiClient::new(channel);
+        let numbers = match config.server.port_names {
             PortNames::Numbers => PortNumbers::new(),
             PortNames::Free => {
                 let request = GetRequest { path: vec![leaf_of("*", IF_INDEX)], ..GetRequest::default() };
@@ -75,9 +81,7 @@ impl Session {
             Err(_) => Err(RpcError::TimedOut { rpc: RPC, after }),
         }
     }
-}
 
-impl PortStream {
     /// The next event; none when the switch ended the subscription. Cancelling it loses nothing.
     pub async fn next(&mut self) -> Option<Result<PortEvent, RpcError>> {
         loop {

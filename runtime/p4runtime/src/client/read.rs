@@ -4,10 +4,12 @@ use std::{collections::VecDeque, time::Duration};
 
 use futures::{Stream, stream};
 use tokio::time::timeout;
-use tonic::Streaming;
+use tonic::{Streaming, transport::Channel};
 
-use super::{RpcError, Session};
-use crate::p4::v1::{Entity, ReadRequest, ReadResponse, TableEntry, entity::Entity as Kind};
+use super::{RpcError, Session, SessionConfig};
+use crate::p4::v1::{
+    Entity, ReadRequest, ReadResponse, TableEntry, entity::Entity as Kind, p4_runtime_client::P4RuntimeClient,
+};
 
 const RPC: &str = "Read";
 
@@ -23,16 +25,7 @@ pub struct ReadStream {
 impl Session {
     /// Asks for entities; unset ids and keys are wildcards. The switch may answer in one message (BMv2) or many.
     pub async fn read(&self, entities: Vec<Entity>) -> Result<ReadStream, RpcError> {
-        let patience = self.shared.config.timeouts.request;
-        let mut link = self.link(RPC)?;
-        let request = ReadRequest { device_id: self.device_id(), entities, role: self.role() };
-        match timeout(patience, link.client.read(request)).await {
-            Ok(Ok(response)) => {
-                Ok(ReadStream { messages: response.into_inner(), chunk: VecDeque::new(), patience, ended: false })
-            }
-            Ok(Err(status)) => Err(RpcError::status(RPC, &status)),
-            Err(_) => Err(RpcError::TimedOut { rpc: RPC, after: patience }),
-        }
+        ReadStream::open(self.link(RPC)?.client, &self.shared.config, entities).await
     }
 
     /// All entries of a table, without counters. BMv2 leaves the default entry out.
@@ -53,6 +46,23 @@ impl Session {
 }
 
 impl ReadStream {
+    pub(super) async fn open(
+        mut client: P4RuntimeClient<Channel>,
+        config: &SessionConfig,
+        entities: Vec<Entity>,
+    ) -> Result<Self, RpcError> {
+        let patience = config.timeouts.request;
+        let role = config.role.clone().unwrap_or_default();
+        let request = ReadRequest { device_id: config.device_id, entities, role };
+        match timeout(patience, client.read(request)).await {
+            Ok(Ok(response)) => {
+                Ok(Self { messages: response.into_inner(), chunk: VecDeque::new(), patience, ended: false })
+            }
+            Ok(Err(status)) => Err(RpcError::status(RPC, &status)),
+            Err(_) => Err(RpcError::TimedOut { rpc: RPC, after: patience }),
+        }
+    }
+
     /// The next entity, none at the end; an error is the end. Cancelling it loses nothing.
     pub async fn next(&mut self) -> Option<Result<Entity, RpcError>> {
         loop {

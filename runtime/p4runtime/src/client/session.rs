@@ -110,6 +110,11 @@ impl Session {
         self.shared.election_id()
     }
 
+    /// The highest election id that the switch has named on this connection, 0 before it named one.
+    pub fn highest_election_id(&self) -> u128 {
+        *self.shared.highest.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes another election id, now and for later connections: higher than the primary's to become primary, lower to
     /// step back. An event tells the outcome.
     pub async fn set_election_id(&self, election_id: u128) -> Result<(), RpcError> {
@@ -126,7 +131,7 @@ impl Session {
     /// the highest, so that what the former primary still has on its way is refused. It holds for this connection: the
     /// next one begins with the configured id again. An event tells the outcome.
     pub fn take_over(&self) -> Result<(), RpcError> {
-        let highest = *self.shared.highest.read().unwrap_or_else(PoisonError::into_inner);
+        let highest = self.highest_election_id();
         // A switch that refuses an id above all others would refuse the next one as well.
         if self.election_id() > highest {
             return Ok(());

@@ -1,0 +1,151 @@
+//! What a line says, with its names found and its values read.
+
+use vouch_switch::{CounterData, EntryKey, MeterConfig, ReplicationNode};
+
+use super::catalog::{Action, Array, Profile, Table};
+use super::words::Word;
+
+/// A command.
+#[derive(Clone, Debug)]
+pub enum Command<'c> {
+    /// Change something on the device.
+    Change(Change<'c>),
+    /// Show something.
+    Show(Show<'c>),
+    /// Read another program.
+    Load {
+        /// The compiler's JSON.
+        program: String,
+        /// Its P4Info.
+        p4info: Option<String>,
+    },
+    /// Run the program that was read.
+    Swap,
+    /// Explain a command, or all.
+    Help(Option<&'static Word>),
+    /// End.
+    Exit,
+}
+
+/// An action with its parameters, in order.
+#[derive(Clone, Debug)]
+pub struct Call<'c> {
+    /// The action.
+    pub action: &'c Action,
+    /// One number for each parameter, big-endian.
+    pub params: Vec<Vec<u8>>,
+}
+
+/// What an entry does. Members and groups are given by their ids, which are one more than their handles: 0 is no id.
+#[derive(Clone, Debug)]
+pub enum Doing<'c> {
+    /// An action.
+    Call(Call<'c>),
+    /// What a member does.
+    Member(u32),
+    /// What one of a group's members does.
+    Group(u32),
+}
+
+/// A cell of an array by its index, of a direct one by an entry's handle; or all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cells {
+    /// This one.
+    One(u64),
+    /// All.
+    All,
+}
+
+/// Something to change.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields are named after their types")]
+pub enum Change<'c> {
+    /// Add an entry.
+    AddEntry { table: &'c Table, key: EntryKey, doing: Doing<'c> },
+    /// Change what an entry does.
+    ModifyEntry { table: &'c Table, handle: u32, call: Call<'c> },
+    /// Change an entry's idle timeout; 0 is none.
+    SetTimeout { table: &'c Table, handle: u32, milliseconds: u64 },
+    /// Remove an entry.
+    DeleteEntry { table: &'c Table, handle: u32 },
+    /// Remove all entries.
+    ClearTable { table: &'c Table },
+    /// Set what a miss does; without anything, what the program has for it.
+    SetDefault { table: &'c Table, doing: Option<Doing<'c>> },
+    /// Add a member.
+    CreateMember { profile: &'c Profile, call: Call<'c> },
+    /// Change what a member does.
+    ModifyMember { profile: &'c Profile, member: u32, call: Call<'c> },
+    /// Remove a member.
+    DeleteMember { profile: &'c Profile, member: u32 },
+    /// Add a group.
+    CreateGroup { profile: &'c Profile },
+    /// Remove a group.
+    DeleteGroup { profile: &'c Profile, group: u32 },
+    /// Put a member into a group, or take it out.
+    Membership { profile: &'c Profile, group: u32, member: u32, on: bool },
+    /// Send a session's clones to a port.
+    MirrorToPort { session: u16, port: u16 },
+    /// Send a session's clones to a multicast group.
+    MirrorToGroup { session: u16, group: u32 },
+    /// Remove a clone session.
+    DeleteMirror { session: u16 },
+    /// Make a multicast group.
+    CreateMulticast { group: u32 },
+    /// Remove a multicast group.
+    DestroyMulticast { group: u32 },
+    /// Make a node.
+    CreateNode { node: ReplicationNode },
+    /// Give a node other ports.
+    UpdateNode { handle: usize, ports: Vec<u16> },
+    /// Put a node into a group, or take it out.
+    Associate { group: u32, handle: usize, on: bool },
+    /// Remove a node.
+    DestroyNode { handle: usize },
+    /// Set a counter.
+    WriteCounter { counter: &'c Array, cells: Cells, data: CounterData },
+    /// Set a register.
+    WriteRegister { register: &'c Array, cells: Cells, value: Vec<u8> },
+    /// Set a meter.
+    WriteMeter { meter: &'c Array, cells: Cells, rates: MeterConfig },
+}
+
+/// Something to show.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields are named after their types")]
+pub enum Show<'c> {
+    /// All tables.
+    Tables,
+    /// All actions.
+    Actions,
+    /// A table's key and actions.
+    TableInfo { table: &'c Table },
+    /// A table's actions.
+    TableActions { table: &'c Table },
+    /// How many entries there are.
+    EntryCount { table: &'c Table },
+    /// All entries.
+    Entries { table: &'c Table },
+    /// One entry.
+    Entry { table: &'c Table, handle: u32 },
+    /// The entry with a key.
+    EntryOfKey { table: &'c Table, key: EntryKey },
+    /// Members and groups.
+    Profile { profile: &'c Profile },
+    /// One member.
+    Member { profile: &'c Profile, member: u32 },
+    /// One group.
+    Group { profile: &'c Profile, group: u32 },
+    /// A clone session.
+    Mirror { session: u16 },
+    /// All multicast groups.
+    Multicast,
+    /// A cell of a counter.
+    Counter { counter: &'c Array, index: u64 },
+    /// A register.
+    Register { register: &'c Array, cells: Cells },
+    /// A cell of a meter.
+    Meter { meter: &'c Array, index: u64 },
+    /// The ports.
+    Ports,
+}

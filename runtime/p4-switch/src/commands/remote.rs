@@ -1,0 +1,541 @@
+//! A switch behind P4Runtime as a [`Device`].
+//!
+//! It is read without a stream, so that nobody's election is disturbed. The first change opens a session, which becomes
+//! primary only where nobody else is: with the lowest election id there is, or with that of a controller that has left. A
+//! running controller is disturbed only by an election id that was asked for.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+use tonic::Code;
+use vouch_p4runtime::client::{
+    DisconnectReason, Pipeline, PortEvent, Reader, Replica, RpcError, WriteError, clone_session, delete, insert,
+    modify, multicast_group,
+};
+use vouch_p4runtime::p4::v1::entity::Entity as Kind;
+use vouch_p4runtime::p4::v1::packet_replication_engine_entry::Type as Replication;
+use vouch_p4runtime::p4::v1::{
+    ActionProfileGroup, ActionProfileMember, CloneSessionEntry, CounterData as WireCounter, CounterEntry,
+    DirectCounterEntry, DirectMeterEntry, Entity, Index, MeterConfig as WireMeter, MeterEntry, MulticastGroupEntry,
+    P4Data, PacketReplicationEngineEntry, RegisterEntry, TableEntry, Update, action_profile_group, p4_data,
+};
+use vouch_p4runtime::{Event, P4Info, Session, SessionConfig};
+use vouch_switch::{CounterData, EntryKey, MeterConfig, ReplicationNode};
+
+use super::catalog::{Array, Catalog, Profile, Table};
+use super::command::{Call, Doing};
+use super::device::Device;
+use super::local::check_membership;
+use super::{Refused, wire};
+
+/// Where a switch is, and who asks.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// Address, device, TLS, and the election id to begin with.
+    pub config: SessionConfig,
+    /// The election id was asked for: it is used as it is.
+    pub insists: bool,
+}
+
+/// A switch behind P4Runtime.
+#[derive(Debug)]
+pub struct Remote {
+    access: Access,
+    reader: Reader,
+    session: Option<Session>,
+    catalog: Arc<Catalog>,
+    /// Dropped last: the session's task runs in it.
+    runtime: Runtime,
+}
+
+impl Remote {
+    /// Connect, and learn from the switch what it runs.
+    ///
+    /// # Errors
+    /// There is no such switch or device.
+    pub fn connect(access: Access) -> Result<Self, Refused> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.map_err(|error| error.to_string())?;
+        let reader = runtime.block_on(Reader::connect(access.config.clone())).map_err(|error| error.to_string())?;
+        let mut remote = Self { access, reader, session: None, catalog: Arc::default(), runtime };
+        if let Some(info) = remote.running()? {
+            remote.know(&info);
+        }
+        Ok(remote)
+    }
+
+    /// What can be named; nothing where no program runs.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.catalog.clone()
+    }
+
+    /// The P4Info of the program that runs.
+    ///
+    /// # Errors
+    /// The switch does not answer, or not with a P4Info.
+    pub fn running(&self) -> Result<Option<P4Info>, Refused> {
+        let config = self.runtime.block_on(self.reader.running_pipeline()).map_err(|error| error.to_string())?;
+        let info = config.and_then(|config| config.p4info).map(P4Info::new);
+        info.transpose().map_err(|error| error.to_string())
+    }
+
+    /// Have the switch run this program.
+    ///
+    /// # Errors
+    /// Another controller has the switch, or it refuses the program.
+    pub fn run(&mut self, pipeline: &Pipeline) -> Result<(), Refused> {
+        let session = self.session()?;
+        let pushed = self.runtime.block_on(session.push_pipeline(pipeline));
+        pushed.map_err(|error| error.to_string())?;
+        self.know(pipeline.p4info());
+        Ok(())
+    }
+
+    /// Leave the switch to others until the next change.
+    pub fn rest(&mut self) {
+        self.session = None;
+    }
+
+    fn know(&mut self, info: &P4Info) {
+        self.catalog = Arc::new(Catalog::of_p4info(info));
+    }
+
+    fn session(&mut self) -> Result<Session, Refused> {
+        if let Some(session) = &self.session {
+            return Ok(session.clone());
+        }
+        let session = self.runtime.block_on(claim(&self.access))?;
+        Ok(self.session.insert(session).clone())
+    }
+
+    fn write(&mut self, updates: Vec<Update>) -> Result<(), Refused> {
+        let session = self.session()?;
+        let written = self.runtime.block_on(session.write(updates));
+        written.map_err(|error| match &error {
+            WriteError::Updates { failed, total } if !failed.is_empty() => {
+                let of =
+                    if *total > 1 { format!("; {} of {total} updates failed", failed.len()) } else { String::new() };
+                format!("{} ({:?}){of}", failed[0].message, failed[0].code)
+            }
+            WriteError::Rpc { error, .. } if error.is_not_primary() => {
+                self.session = None;
+                "another controller has taken the switch; --election-id says whether to take it back".to_owned()
+            }
+            _ => error.to_string(),
+        })
+    }
+
+    fn read(&self, wanted: impl Into<Entity>) -> Result<Vec<Kind>, Refused> {
+        self.found(wanted).map_err(|error| error.to_string())
+    }
+
+    fn found(&self, wanted: impl Into<Entity>) -> Result<Vec<Kind>, RpcError> {
+        let read = async { self.reader.read(vec![wanted.into()]).await?.all().await };
+        let found = self.runtime.block_on(read)?;
+        Ok(found.into_iter().filter_map(|entity| entity.entity).collect())
+    }
+
+    /// The entries that this one selects; what is set in it beside the key is read as well.
+    pub(super) fn entries(&self, wanted: TableEntry) -> Result<Vec<TableEntry>, Refused> {
+        let found = self.read(wanted)?.into_iter().filter_map(|kind| match kind {
+            Kind::TableEntry(entry) => Some(entry),
+            _ => None,
+        });
+        Ok(found.collect())
+    }
+
+    pub(super) fn entry(&self, table: &Table, key: &EntryKey, wanted: TableEntry) -> Result<TableEntry, Refused> {
+        let keyed = wire::keyed(table, key);
+        let wanted = TableEntry { r#match: keyed.r#match, priority: key.priority, table_id: table.id, ..wanted };
+        let found = self.entries(wanted)?.into_iter().find(|entry| wire::key(table, entry) == *key);
+        found.ok_or_else(|| "the table has no such entry".to_owned())
+    }
+
+    fn change_entry(
+        &mut self,
+        table: &Table,
+        key: &EntryKey,
+        change: impl FnOnce(&mut TableEntry),
+    ) -> Result<(), Refused> {
+        // What is not in the update would be reset.
+        let wanted = TableEntry { meter_config: Some(WireMeter::default()), ..TableEntry::default() };
+        let mut entry = self.entry(table, key, wanted)?;
+        entry.time_since_last_hit = None;
+        change(&mut entry);
+        self.write(vec![modify(entry)])
+    }
+
+    pub(super) fn members(&self, profile: &Profile) -> Result<Vec<ActionProfileMember>, Refused> {
+        let wanted = ActionProfileMember { action_profile_id: profile.id, ..ActionProfileMember::default() };
+        let members = self.read(wanted)?.into_iter().filter_map(|kind| match kind {
+            Kind::ActionProfileMember(member) => Some(member),
+            _ => None,
+        });
+        let mut members: Vec<_> = members.collect();
+        members.sort_by_key(|member| member.member_id);
+        Ok(members)
+    }
+
+    pub(super) fn groups(&self, profile: &Profile) -> Result<Vec<ActionProfileGroup>, Refused> {
+        let wanted = ActionProfileGroup { action_profile_id: profile.id, ..ActionProfileGroup::default() };
+        let groups = self.read(wanted)?.into_iter().filter_map(|kind| match kind {
+            Kind::ActionProfileGroup(group) => Some(group),
+            _ => None,
+        });
+        let mut groups: Vec<_> = groups.collect();
+        groups.sort_by_key(|group| group.group_id);
+        Ok(groups)
+    }
+
+    /// The copies of a clone session; `None` where there is no such session.
+    pub(super) fn clones(&self, session: u16) -> Result<Option<Vec<Replica>>, Refused> {
+        let wanted = CloneSessionEntry { session_id: session.into(), ..CloneSessionEntry::default() };
+        let wanted = PacketReplicationEngineEntry { r#type: Some(Replication::CloneSessionEntry(wanted)) };
+        let found = match self.found(wanted) {
+            // Where it is not there, the specification finds nothing, and BMv2's server says so.
+            Err(error) if error.code() == Some(Code::NotFound) => Vec::new(),
+            found => found.map_err(|error| error.to_string())?,
+        };
+        Ok(found.into_iter().find_map(|kind| match kind {
+            Kind::PacketReplicationEngineEntry(PacketReplicationEngineEntry {
+                r#type: Some(Replication::CloneSessionEntry(found)),
+            }) if found.session_id == u32::from(session) => {
+                // BMv2's server keeps no order.
+                let mut replicas: Vec<_> = found.replicas.iter().filter_map(Replica::from_wire).collect();
+                replicas.sort_by_key(|replica| (replica.instance, replica.port));
+                Some(replicas)
+            }
+            _ => None,
+        }))
+    }
+
+    pub(super) fn counter(&self, counter: &Array, index: u64) -> Result<CounterData, Refused> {
+        let index = Some(Index { index: signed(index) });
+        let found = self.read(CounterEntry { counter_id: counter.id, index, data: None })?;
+        let data = found.into_iter().find_map(|kind| match kind {
+            Kind::CounterEntry(entry) => entry.data,
+            _ => None,
+        });
+        data.map(|data| unsigned_counter(&data)).ok_or_else(|| "the switch has no such cell".to_owned())
+    }
+
+    pub(super) fn entry_counter(&self, table: &Table, key: &EntryKey) -> Result<CounterData, Refused> {
+        let table_entry = Some(wire::keyed(table, key));
+        let found = self.read(DirectCounterEntry { table_entry, data: None })?;
+        let data = found.into_iter().find_map(|kind| match kind {
+            Kind::DirectCounterEntry(entry) => entry.data,
+            _ => None,
+        });
+        data.map(|data| unsigned_counter(&data)).ok_or_else(|| "the table has no such entry".to_owned())
+    }
+
+    /// The rates of a cell; `None` where none were set.
+    pub(super) fn meter(&self, meter: &Array, index: u64) -> Result<Option<MeterConfig>, Refused> {
+        let index = Some(Index { index: signed(index) });
+        let found = self.read(MeterEntry { meter_id: meter.id, index, ..MeterEntry::default() })?;
+        let config = found.into_iter().find_map(|kind| match kind {
+            Kind::MeterEntry(entry) => Some(entry.config),
+            _ => None,
+        });
+        let config = config.ok_or_else(|| "the switch has no such cell".to_owned())?;
+        Ok(config.map(|config| unsigned_meter(&config)))
+    }
+
+    pub(super) fn entry_meter(&self, table: &Table, key: &EntryKey) -> Result<Option<MeterConfig>, Refused> {
+        let table_entry = Some(wire::keyed(table, key));
+        let found = self.read(DirectMeterEntry { table_entry, config: None, counter_data: None })?;
+        let config = found.into_iter().find_map(|kind| match kind {
+            Kind::DirectMeterEntry(entry) => Some(entry.config),
+            _ => None,
+        });
+        let config = config.ok_or_else(|| "the table has no such entry".to_owned())?;
+        Ok(config.map(|config| unsigned_meter(&config)))
+    }
+
+    /// The cells of a register, or one of them, as numbers.
+    pub(super) fn register(&self, register: &Array, index: Option<u64>) -> Result<Vec<(i64, Vec<u8>)>, Refused> {
+        let index = index.map(|index| Index { index: signed(index) });
+        let found = self.read(RegisterEntry { register_id: register.id, index, data: None })?;
+        let mut cells = Vec::new();
+        for kind in found {
+            let Kind::RegisterEntry(RegisterEntry { index: Some(Index { index }), data: Some(data), .. }) = kind else {
+                continue;
+            };
+            match data.data {
+                Some(p4_data::Data::Bitstring(value)) => cells.push((index, value)),
+                _ => return Err(format!("the cells of {} are not numbers", register.name)),
+            }
+        }
+        cells.sort();
+        Ok(cells)
+    }
+
+    /// The ports and whether they are up.
+    pub(super) fn ports(&self) -> Result<Vec<(String, bool)>, Refused> {
+        let told = async {
+            let mut stream = self.reader.subscribe_ports().await?;
+            let mut ports = Vec::new();
+            while let Some(event) = stream.next().await {
+                match event? {
+                    PortEvent::State { port, up } => ports.push((port, up)),
+                    PortEvent::Synced => break,
+                }
+            }
+            Ok(ports)
+        };
+        let told: Result<_, RpcError> = self.runtime.block_on(told);
+        let mut ports = told.map_err(|error| format!("the switch tells nothing of its ports over gNMI: {error}"))?;
+        ports.sort_by_key(|(port, _)| (port.parse::<u32>().unwrap_or(u32::MAX), port.clone()));
+        Ok(ports)
+    }
+}
+
+/// A session that is primary.
+async fn claim(access: &Access) -> Result<Session, Refused> {
+    let patience = access.config.timeouts.connect;
+    let mine = access.config.election_id;
+    let (session, mut events) = Session::connect(access.config.clone()).map_err(|error| error.to_string())?;
+    let mut refused = false;
+    loop {
+        let event = timeout(patience, events.recv()).await.ok().flatten();
+        match event.ok_or_else(|| format!("the switch does not say within {patience:?} who is primary"))? {
+            Event::Primary { .. } => break,
+            Event::Backup { primary: Some(id) } => {
+                return Err(format!(
+                    "a controller with election id {id} has the switch; what there is can be shown, and --election-id {} \
+                     takes the switch from it",
+                    id.saturating_add(1)
+                ));
+            }
+            // Its controller has left. Its id is the least that will do, and does not keep it from coming back.
+            Event::Backup { primary: None } if !access.insists => {
+                let id = session.highest_election_id();
+                session.set_election_id(id).await.map_err(|error| error.to_string())?;
+            }
+            Event::Backup { primary: None } => {
+                let id = session.highest_election_id();
+                return Err(format!(
+                    "a controller had the switch with election id {id}; no lower one than that will do"
+                ));
+            }
+            // It may be an earlier session of our own, whose end the switch has not heard of.
+            Event::Disconnected { reason: DisconnectReason::ElectionIdTaken(_), .. } if !refused => refused = true,
+            Event::Disconnected { reason: DisconnectReason::ElectionIdTaken(_), .. } => {
+                return Err(format!(
+                    "another controller has election id {mine}; what there is can be shown, and --election-id {} may take \
+                     the switch from it",
+                    mine.saturating_add(1)
+                ));
+            }
+            Event::Disconnected { reason, .. } => return Err(reason.to_string()),
+            Event::Connected { .. }
+            | Event::PacketIn(_)
+            | Event::Digest(_)
+            | Event::IdleTimeout(_)
+            | Event::StreamError(_) => {}
+        }
+    }
+    // Nobody here wants to hear more, but the queue must not fill up.
+    tokio::spawn(async move { while events.recv().await.is_some() {} });
+    Ok(session)
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+fn wire_counter(data: CounterData) -> WireCounter {
+    WireCounter { packet_count: signed(data.packets), byte_count: signed(data.bytes) }
+}
+
+fn unsigned_counter(data: &WireCounter) -> CounterData {
+    CounterData { packets: unsigned(data.packet_count), bytes: unsigned(data.byte_count) }
+}
+
+fn wire_meter(rates: MeterConfig) -> WireMeter {
+    WireMeter {
+        cir: signed(rates.cir),
+        cburst: signed(rates.cburst),
+        pir: signed(rates.pir),
+        pburst: signed(rates.pburst),
+        ..WireMeter::default()
+    }
+}
+
+fn unsigned_meter(config: &WireMeter) -> MeterConfig {
+    MeterConfig {
+        cir: unsigned(config.cir),
+        cburst: unsigned(config.cburst),
+        pir: unsigned(config.pir),
+        pburst: unsigned(config.pburst),
+    }
+}
+
+impl Device for Remote {
+    fn keys(&mut self, table: &Table) -> Result<Vec<(EntryKey, Option<u32>)>, Refused> {
+        let entries = self.entries(TableEntry { table_id: table.id, ..TableEntry::default() })?;
+        Ok(entries.iter().map(|entry| (wire::key(table, entry), wire::noted(&entry.metadata))).collect())
+    }
+
+    fn insert_entry(&mut self, table: &Table, key: &EntryKey, doing: &Doing<'_>, handle: u32) -> Result<(), Refused> {
+        let entry =
+            TableEntry { action: Some(wire::doing(doing)), metadata: wire::note(handle), ..wire::keyed(table, key) };
+        self.write(vec![insert(entry)])
+    }
+
+    fn modify_entry(&mut self, table: &Table, key: &EntryKey, call: &Call<'_>) -> Result<(), Refused> {
+        let action = wire::doing(&Doing::Call(call.clone()));
+        self.change_entry(table, key, |entry| entry.action = Some(action))
+    }
+
+    fn set_timeout(&mut self, table: &Table, key: &EntryKey, milliseconds: u64) -> Result<(), Refused> {
+        let timeout = signed(milliseconds.saturating_mul(1_000_000));
+        self.change_entry(table, key, |entry| entry.idle_timeout_ns = timeout)
+    }
+
+    fn delete_entry(&mut self, table: &Table, key: &EntryKey) -> Result<(), Refused> {
+        self.write(vec![delete(wire::keyed(table, key))])
+    }
+
+    fn set_default(&mut self, table: &Table, doing: Option<&Doing<'_>>) -> Result<(), Refused> {
+        let action = doing.map(wire::doing);
+        let entry = TableEntry { table_id: table.id, is_default_action: true, action, ..TableEntry::default() };
+        self.write(vec![modify(entry)])
+    }
+
+    fn member_ids(&mut self, profile: &Profile) -> Result<Vec<u32>, Refused> {
+        Ok(self.members(profile)?.into_iter().map(|member| member.member_id).collect())
+    }
+
+    fn insert_member(&mut self, profile: &Profile, member: u32, call: &Call<'_>) -> Result<(), Refused> {
+        let action = Some(wire::call(call));
+        self.write(vec![insert(ActionProfileMember { action_profile_id: profile.id, member_id: member, action })])
+    }
+
+    fn modify_member(&mut self, profile: &Profile, member: u32, call: &Call<'_>) -> Result<(), Refused> {
+        let action = Some(wire::call(call));
+        self.write(vec![modify(ActionProfileMember { action_profile_id: profile.id, member_id: member, action })])
+    }
+
+    fn delete_member(&mut self, profile: &Profile, member: u32) -> Result<(), Refused> {
+        self.write(vec![delete(ActionProfileMember { action_profile_id: profile.id, member_id: member, action: None })])
+    }
+
+    fn group_ids(&mut self, profile: &Profile) -> Result<Vec<u32>, Refused> {
+        Ok(self.groups(profile)?.into_iter().map(|group| group.group_id).collect())
+    }
+
+    fn insert_group(&mut self, profile: &Profile, group: u32) -> Result<(), Refused> {
+        // Where the P4Info has a limit, a group must name its own.
+        let max_size = i32::try_from(profile.max_group_size).unwrap_or(i32::MAX);
+        let group =
+            ActionProfileGroup { action_profile_id: profile.id, group_id: group, max_size, members: Vec::new() };
+        self.write(vec![insert(group)])
+    }
+
+    fn delete_group(&mut self, profile: &Profile, group: u32) -> Result<(), Refused> {
+        let group =
+            ActionProfileGroup { action_profile_id: profile.id, group_id: group, ..ActionProfileGroup::default() };
+        self.write(vec![delete(group)])
+    }
+
+    fn set_membership(&mut self, profile: &Profile, group: u32, member: u32, on: bool) -> Result<(), Refused> {
+        let found = self.groups(profile)?.into_iter().find(|found| found.group_id == group);
+        let mut changed = found.ok_or_else(|| format!("there is no group with handle {}", group.saturating_sub(1)))?;
+        let before = changed.members.len();
+        changed.members.retain(|other| other.member_id != member);
+        if on {
+            changed.members.push(action_profile_group::Member { member_id: member, weight: 1, watch_kind: None });
+        }
+        check_membership(before != changed.members.len(), on)?;
+        self.write(vec![modify(changed)])
+    }
+
+    fn multicast_groups(&mut self) -> Result<Vec<(u32, Vec<ReplicationNode>)>, Refused> {
+        let wanted = Replication::MulticastGroupEntry(MulticastGroupEntry::default());
+        let found = self.read(PacketReplicationEngineEntry { r#type: Some(wanted) })?;
+        let mut groups = Vec::new();
+        for kind in found {
+            let Kind::PacketReplicationEngineEntry(PacketReplicationEngineEntry {
+                r#type: Some(Replication::MulticastGroupEntry(group)),
+            }) = kind
+            else {
+                continue;
+            };
+            let replicas: Vec<_> = group.replicas.iter().filter_map(Replica::from_wire).collect();
+            groups.push((group.multicast_group_id, wire::nodes(&replicas)?));
+        }
+        groups.sort_by_key(|(group, _)| *group);
+        Ok(groups)
+    }
+
+    fn insert_multicast(&mut self, group: u32) -> Result<(), Refused> {
+        self.write(vec![insert(multicast_group(group, []))])
+    }
+
+    fn modify_multicast(&mut self, group: u32, nodes: &[ReplicationNode]) -> Result<(), Refused> {
+        let replicas = wire::replicas(nodes)?;
+        self.write(vec![modify(multicast_group(group, replicas))])
+    }
+
+    fn delete_multicast(&mut self, group: u32) -> Result<(), Refused> {
+        self.write(vec![delete(multicast_group(group, []))])
+    }
+
+    fn set_session(&mut self, session: u16, nodes: &[ReplicationNode]) -> Result<(), Refused> {
+        let known = self.clones(session)?.is_some();
+        let entry = clone_session(session.into(), wire::replicas(nodes)?, None);
+        self.write(vec![if known { modify(entry) } else { insert(entry) }])
+    }
+
+    fn delete_session(&mut self, session: u16) -> Result<(), Refused> {
+        self.write(vec![delete(clone_session(session.into(), [], None))])
+    }
+
+    fn set_counter(&mut self, counter: &Array, cells: Range<u64>, data: CounterData) -> Result<(), Refused> {
+        let data = Some(wire_counter(data));
+        let update =
+            |index| modify(CounterEntry { counter_id: counter.id, index: Some(Index { index: signed(index) }), data });
+        self.write(cells.map(update).collect())
+    }
+
+    fn set_entry_counters(&mut self, table: &Table, keys: &[EntryKey], data: CounterData) -> Result<(), Refused> {
+        let data = Some(wire_counter(data));
+        let update = |key| modify(DirectCounterEntry { table_entry: Some(wire::keyed(table, key)), data });
+        self.write(keys.iter().map(update).collect())
+    }
+
+    fn set_meter(&mut self, meter: &Array, cells: Range<u64>, rates: MeterConfig) -> Result<(), Refused> {
+        let config = Some(wire_meter(rates));
+        let update = |index| {
+            let index = Some(Index { index: signed(index) });
+            modify(MeterEntry { meter_id: meter.id, index, config, counter_data: None })
+        };
+        self.write(cells.map(update).collect())
+    }
+
+    fn set_entry_meters(&mut self, table: &Table, keys: &[EntryKey], rates: MeterConfig) -> Result<(), Refused> {
+        let config = Some(wire_meter(rates));
+        let update = |key| {
+            let table_entry = Some(wire::keyed(table, key));
+            modify(DirectMeterEntry { table_entry, config, counter_data: None })
+        };
+        self.write(keys.iter().map(update).collect())
+    }
+
+    fn set_register(&mut self, register: &Array, cells: Range<u64>, value: &[u8]) -> Result<(), Refused> {
+        let value = vouch_p4runtime::value::canonical(value).to_vec();
+        let data = Some(P4Data { data: Some(p4_data::Data::Bitstring(value)) });
+        let update = |index| {
+            let index = Some(Index { index: signed(index) });
+            modify(RegisterEntry { register_id: register.id, index, data: data.clone() })
+        };
+        self.write(cells.map(update).collect())
+    }
+}
