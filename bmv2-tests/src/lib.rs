@@ -8,6 +8,7 @@
 //!
 //! [`stf`] plays tests that others wrote, for any program.
 
+pub mod frames;
 #[cfg(target_os = "linux")]
 pub mod harness;
 #[cfg(target_os = "linux")]
