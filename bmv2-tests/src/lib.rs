@@ -6,8 +6,10 @@
 //! [`Target`](vouch_lab::target::Target) like the embedded switch. Where BMv2, `ip` or the right to make a namespace is
 //! missing, the tests that need it are skipped and say why.
 //!
-//! [`stf`] plays tests that others wrote, for any program.
+//! [`stf`] plays tests that others wrote, for any program; [`compare`] measures switches side by side.
 
+#[cfg(target_os = "linux")]
+pub mod compare;
 pub mod frames;
 #[cfg(target_os = "linux")]
 pub mod harness;
