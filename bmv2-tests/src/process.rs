@@ -1,5 +1,6 @@
 //! One switch that is a process: of `simple_switch_grpc`, or of `p4-switch`, which takes the same command line.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -58,15 +59,23 @@ impl SwitchProgram {
     /// A command that starts it, with the words that have to stand before its arguments. A test that is killed cannot kill
     /// its switches; this way the kernel does.
     pub fn command(self) -> io::Result<Command> {
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL"]);
-        match self {
-            Self::Bmv2 => command.arg(BMV2),
+        Ok(match self {
+            Self::Bmv2 => bound(BMV2),
             // This very program has it in it.
-            Self::P4Switch => command.arg(std::env::current_exe()?).env(BE_P4_SWITCH, "1"),
-        };
-        Ok(command)
+            Self::P4Switch => {
+                let mut command = bound(std::env::current_exe()?);
+                command.env(BE_P4_SWITCH, "1");
+                command
+            }
+        })
     }
+}
+
+/// A command that starts a program which ends with this process.
+pub(crate) fn bound(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL"]).arg(program);
+    command
 }
 
 /// Be `p4-switch` if this process was started to be it. To be called first thing in `main`.
@@ -85,12 +94,12 @@ pub(crate) struct SwitchProcess {
 }
 
 impl SwitchProcess {
-    /// Start a switch without a pipeline, with an interface at each port, and wait until its P4Runtime server answers.
-    /// What it prints goes to `log`.
+    /// Start a switch by this command, without a pipeline and with an interface at each port, and wait until its P4Runtime
+    /// server answers. What it prints goes to `log`.
     ///
     /// Must not be called on a thread that ends before the switch is to end: the kernel kills the switch with the thread.
     pub(crate) async fn start(
-        program: SwitchProgram,
+        mut command: Command,
         device_id: u64,
         ports: &[(u16, String)],
         log: &Path,
@@ -98,7 +107,6 @@ impl SwitchProcess {
         let address = format!("127.0.0.1:{}", FIRST_GRPC_PORT + device_id);
         let failed = |error| SwitchError::Spawn { error };
         let output = File::create(log).map_err(failed)?;
-        let mut command = program.command().map_err(failed)?;
         command.args(["--no-p4", "--device-id", &device_id.to_string()]);
         for (number, interface) in ports {
             command.args(["-i", &format!("{number}@{interface}")]);
@@ -116,6 +124,17 @@ impl SwitchProcess {
     /// Where its P4Runtime server listens.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// How much time processors have spent on it so far, in user and kernel mode.
+    pub(crate) fn cpu_time(&self) -> io::Result<Duration> {
+        // Units of `times(2)`, which Linux fixes at 100 a second for all programs.
+        const TICK: Duration = Duration::from_millis(10);
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name, in parentheses, may contain anything; `utime` and `stime` are the 12th and 13th fields behind it.
+        let behind = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
+        let ticks: u32 = behind.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u32>().ok()).sum();
+        Ok(TICK * ticks)
     }
 
     async fn answered(&mut self, log: &Path) -> Result<(), SwitchError> {

@@ -19,7 +19,7 @@ use crate::process::{SwitchProcess, SwitchProgram, log_path, tail};
 
 /// Room for a full tenant frame and 50 bytes of encapsulation. Not more: libpcap, which BMv2 reads with, divides a fixed
 /// buffer into slots of this size, and a short queue loses bursts.
-const MTU: u16 = 1600;
+pub(crate) const MTU: u16 = 1600;
 
 /// How long an interface may take until it says that its cable is out, or in.
 const LINK_PATIENCE: Duration = Duration::from_secs(5);
@@ -70,7 +70,8 @@ impl Processes {
         for switch in &topology.switches {
             let ports = ports.remove(switch.name.as_str()).unwrap_or_default();
             let log = log_path(self.logs.path(), &switch.name);
-            let process = SwitchProcess::start(self.program, switch.device_id, &ports, &log)
+            let command = self.program.command()?;
+            let process = SwitchProcess::start(command, switch.device_id, &ports, &log)
                 .await
                 .map_err(|error| LabError::Switch { switch: switch.name.clone(), error: error.to_string() })?;
             switches.processes.insert(switch.name.clone(), process);
@@ -168,18 +169,20 @@ impl Interfaces {
 }
 
 /// Veth pairs, which are taken away with this value.
-#[derive(Default)]
-struct Cables {
+#[derive(Debug, Default)]
+pub(crate) struct Cables {
     pairs: Vec<[String; 2]>,
     laid: bool,
 }
 
 impl Cables {
-    fn add(&mut self, a: String, b: String) {
+    /// One more pair, of these two ends.
+    pub(crate) fn add(&mut self, a: String, b: String) {
         self.pairs.push([a, b]);
     }
 
-    fn lay(&mut self) -> io::Result<()> {
+    /// Make them, and bring both ends up.
+    pub(crate) fn lay(&mut self) -> io::Result<()> {
         self.laid = true;
         let lines = self.pairs.iter().flat_map(|[a, b]| {
             [

@@ -35,6 +35,11 @@ impl Embedded {
         Self { program, config, switch, worker, output: Output::new(), now: Micros(0), added: Vec::new(), members: 0 }
     }
 
+    /// The switch, with everything that was added.
+    pub fn switch(&self) -> &Switch {
+        &self.switch
+    }
+
     /// What an entry does: in a table with an action profile, that takes a member or a group of its own.
     fn action(&mut self, entry: &Entry) -> Result<EntryAction, Problem> {
         let call = entry.call.clone();

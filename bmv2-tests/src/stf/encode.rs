@@ -17,19 +17,19 @@ use super::device::Problem;
 use super::rules::Entry;
 
 /// An entry, and what has to be written before it: in a table with an action profile its action is a member.
-pub(super) struct Encoded {
-    pub(super) first: Option<Update>,
-    pub(super) entry: TableEntry,
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    /// The member that has to be written before.
+    pub first: Option<Update>,
+    /// The entry.
+    pub entry: TableEntry,
 }
 
 /// Encode an entry, or where `default` is set what a table does on a miss. `member` is a member id that is free.
-pub(super) fn encode(
-    info: &P4Info,
-    program: &Program,
-    entry: &Entry,
-    default: bool,
-    member: u32,
-) -> Result<Encoded, Problem> {
+///
+/// # Errors
+/// The P4Info lacks the table or the action.
+pub fn encode(info: &P4Info, program: &Program, entry: &Entry, default: bool, member: u32) -> Result<Encoded, Problem> {
     let unknown = |error: vouch_p4runtime::p4info::UnknownName| Problem::wrong(error.to_string());
     let name = program.table_info(entry.table).map_or("", |table| &table.name);
     let table = info.table(name).map_err(unknown)?;

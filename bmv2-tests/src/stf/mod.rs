@@ -31,9 +31,11 @@ mod rules;
 mod scan;
 mod statement;
 mod suite;
+mod write;
 
 pub use device::{Device, Problem};
 pub use embedded::Embedded;
+pub use encode::{Encoded, encode};
 pub use parse::parse;
 pub use play::{Options, Player};
 pub use remote::Remote;

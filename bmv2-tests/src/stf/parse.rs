@@ -125,10 +125,17 @@ fn add(scan: &mut Scan<'_>) -> Result<Command> {
         if !ahead.take(":") {
             break;
         }
+        let before = ahead;
         let value = ahead.bits()?;
-        let key = match ahead.take("/") {
-            true => Key::Prefix(value, ahead.small("the length of a prefix")?),
-            false => Key::Value(value),
+        let key = if ahead.take("/") {
+            Key::Prefix(value, ahead.small("the length of a prefix")?)
+        } else if ahead.take("->") {
+            if value.has_wild() {
+                return Err(before.error("a number without `*` before `->`"));
+            }
+            Key::Range(value.value, ahead.number()?)
+        } else {
+            Key::Value(value)
         };
         keys.push((name, key));
         *scan = ahead;

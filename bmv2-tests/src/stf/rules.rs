@@ -150,6 +150,11 @@ fn field_match(field: &KeyFieldInfo, key: Option<&Key>) -> Result<Match> {
     let (given, length) = match key {
         Key::Value(given) => (given, None),
         Key::Prefix(given, length) => (given, Some(*length)),
+        Key::Range(low, high) if *kind == MatchKind::Range => {
+            let (low, high) = (bytes(low, *bits).map_err(wrong)?, bytes(high, *bits).map_err(wrong)?);
+            return Ok(Match::Range { low, high });
+        }
+        Key::Range(..) => return Err(wrong(format!("a range, but the field is matched by `{}`", kind.name()))),
     };
     let value = bytes(&given.value, *bits).map_err(wrong)?;
     if length.is_some() && *kind != MatchKind::Lpm {
@@ -228,6 +233,13 @@ mod tests {
         assert_eq!(matched(MatchKind::Lpm, Key::Value(bits(0xa00, 0xff, 12))), lpm(&[0x0a, 0], 4));
         assert_eq!(matched(MatchKind::Lpm, Key::Value(bits(7, 0, 0))), lpm(&[7], 12));
         assert_eq!(matched(MatchKind::Lpm, Key::Value(bits(0, 0xfff, 12))), lpm(&[0], 0));
+    }
+
+    #[test]
+    fn a_range_has_two_ends_and_a_value_is_a_range_of_one() {
+        let range = |low: &[u8], high: &[u8]| Ok(Match::Range { low: low.to_vec(), high: high.to_vec() });
+        assert_eq!(matched(MatchKind::Range, Key::Range(5_u8.into(), 0xfff_u16.into())), range(&[5], &[0xf, 0xff]));
+        assert_eq!(matched(MatchKind::Range, Key::Value(bits(7, 0, 0))), range(&[7], &[7]));
     }
 
     #[test]

@@ -176,6 +176,8 @@ pub enum Key {
     Value(Bits),
     /// `VALUE/LENGTH`
     Prefix(Bits, u32),
+    /// `LOW->HIGH`, both included.
+    Range(BigUint, BigUint),
 }
 
 /// A number with bits that do not matter: `0x0a**`, `0b1*0`, `10`.

@@ -8,8 +8,6 @@ mod cases;
 #[cfg(target_os = "linux")]
 mod entries;
 #[cfg(target_os = "linux")]
-mod frames;
-#[cfg(target_os = "linux")]
 mod mutants;
 #[cfg(target_os = "linux")]
 mod network;
@@ -20,6 +18,9 @@ mod oracle;
 mod p4testgen;
 #[cfg(target_os = "linux")]
 mod protocol;
+
+#[cfg(target_os = "linux")]
+use vouch_bmv2_tests::frames;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {

@@ -29,7 +29,7 @@ fn nibbles(digits: &str) -> Vec<Option<u8>> {
 #[test]
 fn an_entry_has_keys_of_each_kind_an_action_and_a_label() {
     let added = command(
-        "ADD test1 100 data.f1:0x**0a data.$valid:0b1* addr:0x0a00/24 h[0].x : 7 ingress.act(v:0x1, port:2) = A",
+        "ADD test1 100 data.f1:0x**0a data.$valid:0b1* addr:0x0a00/24 h[0].x : 7 high:0x10->0x1f ingress.act(v:0x1, port:2) = A",
     );
     let expected = Command::Add {
         table: "test1".into(),
@@ -39,6 +39,7 @@ fn an_entry_has_keys_of_each_kind_an_action_and_a_label() {
             ("data.$valid".into(), Key::Value(bits(2, 1, 2))),
             ("addr".into(), Key::Prefix(bits(0x0a00, 0, 16), 24)),
             ("h[0].x".into(), Key::Value(bits(7, 0, 0))),
+            ("high".into(), Key::Range(0x10_u8.into(), 0x1f_u8.into())),
         ],
         call: call("ingress.act", &[("v", 1), ("port", 2)]),
         label: Some("A".into()),

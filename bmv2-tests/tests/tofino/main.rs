@@ -8,8 +8,6 @@ mod bench;
 mod cases;
 #[path = "../packets/entries.rs"]
 mod entries;
-#[path = "../packets/frames.rs"]
-mod frames;
 #[path = "../packets/mutants.rs"]
 mod mutants;
 #[path = "../packets/network.rs"]
@@ -19,6 +17,7 @@ mod network;
 mod p4testgen;
 mod programs;
 
+use vouch_bmv2_tests::frames;
 use vouch_lab::target::Embedded;
 
 #[tokio::test]

@@ -1,0 +1,102 @@
+//! The switches that are compared.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use vouch_p4runtime::{EventReceiver, Session, SessionConfig};
+
+use super::workload::Setup;
+use crate::process::{SwitchProcess, SwitchProgram, bound};
+use crate::rig::{PATIENCE, Result};
+
+/// The device id of whichever switch is running.
+const DEVICE: u64 = 1;
+/// Updates in one request while tables are filled.
+const BATCH: usize = 1_000;
+
+/// A switch that is a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contestant {
+    /// What it is called in the table.
+    pub label: String,
+    /// BMv2's program; `None` is `p4-switch`, which this process has in it.
+    pub bmv2: Option<PathBuf>,
+}
+
+impl Contestant {
+    /// `p4-switch`.
+    pub fn p4_switch() -> Self {
+        Self { label: "p4-switch".to_owned(), bmv2: None }
+    }
+
+    /// Why it cannot run; `None` where it can.
+    pub fn missing(&self) -> Option<String> {
+        let path = self.bmv2.as_ref()?;
+        let found = if path.components().count() > 1 {
+            path.is_file()
+        } else {
+            path.to_str().is_some_and(|name| crate::namespace::find(name).is_some())
+        };
+        (!found).then(|| format!("{}: {} is not there", self.label, path.display()))
+    }
+
+    fn command(&self) -> io::Result<Command> {
+        self.bmv2.as_ref().map_or_else(|| SwitchProgram::P4Switch.command(), |path| Ok(bound(path)))
+    }
+
+    /// Start it with these interfaces at its ports.
+    pub(super) async fn start(&self, ports: &[(u16, String)], log: &Path) -> Result<Running> {
+        Running::new(SwitchProcess::start(self.command()?, DEVICE, ports, log).await?).await
+    }
+
+    /// Start it with capture files in a folder, which it begins to read after some time.
+    pub(super) async fn start_with_files(
+        &self,
+        ports: &[(u16, String)],
+        log: &Path,
+        folder: &Path,
+        wait: Duration,
+    ) -> Result<Running> {
+        let mut command = self.command()?;
+        command.current_dir(folder).args(["--use-files", &wait.as_secs().to_string()]);
+        Running::new(SwitchProcess::start(command, DEVICE, ports, log).await?).await
+    }
+}
+
+/// A running switch with its controller.
+pub(super) struct Running {
+    /// The controller's session, which is primary.
+    pub(super) session: Session,
+    /// The session ends without it.
+    _events: EventReceiver,
+    pub(super) process: SwitchProcess,
+}
+
+impl Running {
+    async fn new(process: SwitchProcess) -> Result<Self> {
+        let (session, events) = connect(process.url(), DEVICE).await?;
+        Ok(Self { session, _events: events, process })
+    }
+}
+
+/// A session that may write.
+pub(super) async fn connect(url: &str, device: u64) -> Result<(Session, EventReceiver)> {
+    let mut config = SessionConfig::new(url.to_owned(), device, 1);
+    config.max_batch = config.max_batch.max(BATCH);
+    let (session, events) = Session::connect(config)?;
+    timeout(PATIENCE, session.until_primary()).await.map_err(|_| "the switch does not take a primary controller")?;
+    Ok((session, events))
+}
+
+/// Give a switch its program and fill its tables.
+pub(super) async fn fill(session: &Session, setup: &Setup) -> Result<()> {
+    session.push_pipeline(&setup.pipeline).await?;
+    let updates = setup.updates()?;
+    for batch in updates.chunks(BATCH) {
+        session.write(batch.to_vec()).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,354 @@
+//! Random cases: packets that the program understands, and entries that they hit.
+//!
+//! Entries at random are seldom hit, the less so the more metadata is in a key. So packets come first; they go through the
+//! packet engine, whose trace says what was looked up and not found, and most of that gets an entry with a random action. What
+//! the packets then look up further on gets entries in the next round.
+
+use num_bigint::BigUint;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use vouch_p4runtime::p4info::{MatchKind as Kind, Table};
+use vouch_switch::{MatchKind, Micros, Output, SwitchConfig, TableId, TableInfo, TraceEvent, Worker};
+
+use super::packet::Source;
+use crate::stf::{
+    Bits, Call, Command, Device, Embedded, Failure, Key, MirrorTo, Options, Outcome, Pattern, Player, Rules, Statement,
+};
+
+/// The ports of the switches: a program that never chooses sends to port 0.
+pub(super) const PORTS: [u16; 4] = [0, 1, 2, 3];
+/// Rounds of entries.
+const ROUNDS: usize = 8;
+/// Packets of a case.
+const PACKETS: usize = 6;
+/// What an interface takes at most, in bytes. Far less than its MTU, since a program may add headers.
+const LONGEST: usize = 1_400;
+/// What an interface takes at least.
+const SHORTEST: usize = 14;
+/// Linux drops shorter frames with a VLAN tag before any switch sees them.
+const SHORTEST_TAGGED: usize = 20;
+
+/// A part of a case that can be left out.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// A multicast group: instance and ports of each node.
+    Group(u32, Vec<(u16, Vec<u16>)>),
+    /// Anything else before the packets.
+    Control(Command),
+    /// A packet, of which the bytes from `payload` on are not headers.
+    Packet { port: u16, frame: Vec<u8>, payload: usize },
+}
+
+/// What a case is made from.
+pub(super) struct Generator {
+    pub(super) rules: Rules,
+    pub(super) player: Player,
+    source: Source,
+    /// More than one packet would be a race: packets that come in again do so beside the next ones.
+    single: bool,
+    /// What a packet does leaves nothing to the next one: the program has no registers.
+    pub(super) independent: bool,
+    /// The program makes copies, so groups and sessions matter.
+    copies: bool,
+}
+
+impl Generator {
+    pub(super) fn new(rules: Rules, source: Source) -> Self {
+        let text = ["actions", "pipelines", "parsers"].map(|part| source.json()[part].to_string()).concat();
+        let has = |words: &[&str]| words.iter().any(|word| text.contains(&format!("\"{word}\"")));
+        let player = Player::new(rules.clone(), Options::default());
+        Self {
+            rules,
+            player,
+            source,
+            single: has(&["resubmit", "recirculate", "clone_egress_pkt_to_egress"]),
+            independent: !has(&["register_write"]),
+            copies: has(&["mcast_grp", "clone_egress_pkt_to_egress", "clone_ingress_pkt_to_egress"]),
+        }
+    }
+
+    /// The case with this number.
+    pub(super) fn case(&self, seed: u64) -> Vec<Step> {
+        let random = &mut StdRng::seed_from_u64(seed);
+        let mut steps = Vec::new();
+        if self.copies {
+            for group in 1..=2 {
+                steps.push(self.group(group, random));
+            }
+            for session in 1..=2 {
+                let to = Some(MirrorTo::Port(PORTS[random.random_range(0..PORTS.len())]));
+                steps.push(Step::Control(Command::Mirror { session, to }));
+            }
+        }
+        let count = if self.single { 1 } else { random.random_range(1..=PACKETS) };
+        let port = PORTS[random.random_range(0..PORTS.len())];
+        let packets: Vec<Step> = (0..count).map(|_| self.packet(port, random)).collect();
+        let mut device = Embedded::new(self.rules.program().clone(), SwitchConfig::default());
+        self.player.play(&statements(commands(&steps)), &mut device);
+        let tables: Vec<(TableId, &TableInfo)> = self.rules.program().tables().collect();
+        for (_, table) in &tables {
+            if random.random_ratio(1, 6)
+                && let Some(command) = self.default(table, random)
+            {
+                self.try_step(command, &mut device, &mut steps);
+            }
+        }
+        for _ in 0..ROUNDS {
+            let mut missed = lookups(&device, &packets);
+            missed.sort_unstable();
+            missed.dedup();
+            let before = steps.len();
+            for (table, key) in missed {
+                let found = tables.iter().find(|(id, _)| *id == table);
+                if let Some((_, table)) = found.filter(|_| random.random_ratio(4, 5))
+                    && let Some(command) = self.entry(table, Some(&key), random)
+                {
+                    self.try_step(command, &mut device, &mut steps);
+                }
+            }
+            if steps.len() == before {
+                break;
+            }
+        }
+        for (_, table) in &tables {
+            for _ in 0..random.random_range(0..3) {
+                if let Some(command) = self.entry(table, None, random) {
+                    self.try_step(command, &mut device, &mut steps);
+                }
+            }
+        }
+        // What a veth pair cannot carry shows nothing.
+        for packet in packets {
+            steps.push(packet);
+            if !self
+                .observed(&commands(&steps))
+                .is_ok_and(|frames| frames.iter().all(|(port, frame)| carried(*port, frame)))
+            {
+                steps.pop();
+            }
+        }
+        steps
+    }
+
+    /// The steps, and what the packet engine makes of them as the expectation; or what it refuses.
+    pub(super) fn scenario(&self, steps: &[Step]) -> Result<Vec<Command>, String> {
+        let mut commands = commands(steps);
+        let frames = self.observed(&commands)?.into_iter();
+        commands.extend(frames.map(|(port, frame)| Command::Expect { port, pattern: Pattern::exactly(&frame) }));
+        Ok(commands)
+    }
+
+    /// What comes out of the packet engine, or what it refuses.
+    fn observed(&self, commands: &[Command]) -> Result<Vec<(u16, Vec<u8>)>, String> {
+        let mut device = Embedded::new(self.rules.program().clone(), SwitchConfig::default());
+        match self.player.play(&statements(commands.to_vec()), &mut device) {
+            Outcome::Passed => Ok(Vec::new()),
+            Outcome::NotRun(reason) => Err(reason),
+            // Nothing is expected, so whatever comes out is unexpected.
+            Outcome::Failed(failures) => failures
+                .into_iter()
+                .map(|failure| match failure {
+                    Failure::Unexpected { port, frame } => Ok((port, frame)),
+                    other => Err(other.to_string()),
+                })
+                .collect(),
+        }
+    }
+
+    /// Keep a step that the packet engine takes.
+    fn try_step(&self, command: Command, device: &mut Embedded, steps: &mut Vec<Step>) {
+        let done = match &command {
+            Command::Add { table, priority, keys, call, .. } => {
+                self.rules.entry(table, *priority, keys, call).and_then(|entry| device.insert(&entry))
+            }
+            Command::SetDefault { table, call } => {
+                self.rules.default(table, call).and_then(|entry| device.set_default(&entry))
+            }
+            _ => return,
+        };
+        if done.is_ok() {
+            steps.push(Step::Control(command));
+        }
+    }
+
+    /// Every port is in one node at most: in which order nodes come out of one port is nobody's promise.
+    fn group(&self, group: u32, random: &mut StdRng) -> Step {
+        let mut nodes = vec![(random.random_range(0..4), Vec::new()), (random.random_range(4..8), Vec::new())];
+        for port in PORTS {
+            if random.random_ratio(2, 3) {
+                nodes[random.random_range(0..2)].1.push(port);
+            }
+        }
+        nodes.retain(|(_, ports)| !ports.is_empty());
+        Step::Group(group, nodes)
+    }
+
+    fn packet(&self, port: u16, random: &mut StdRng) -> Step {
+        let mut frame = self.source.headers(random);
+        let payload = frame.len();
+        let more = random.random_range(0..48).max(SHORTEST.saturating_sub(payload));
+        frame.extend((0..more).map(|_| random.random::<u8>()));
+        if random.random_ratio(1, 8) {
+            frame.truncate(random.random_range(SHORTEST..=frame.len()));
+        }
+        if is_tagged(&frame) {
+            frame.resize(frame.len().max(SHORTEST_TAGGED), 0);
+        }
+        let payload = payload.min(frame.len());
+        Step::Packet { port, frame, payload }
+    }
+
+    /// The table, if a controller may write entries: not where there is no key.
+    fn writable(&self, table: &TableInfo) -> Option<&Table> {
+        let known = self.rules.info()?.table(&table.name).ok()?;
+        (!known.is_const && !table.const_entries && !table.key.is_empty()).then_some(known)
+    }
+
+    fn default(&self, table: &TableInfo, random: &mut StdRng) -> Option<Command> {
+        let known =
+            self.writable(table).filter(|known| known.const_default_action.is_none() && !table.const_default)?;
+        // What a table with an action profile does on a miss is fixed in BMv2.
+        if table.profile.is_some() {
+            return None;
+        }
+        let actions = known.actions.iter().filter(|reference| reference.as_default);
+        let call = self.call(actions.map(|reference| reference.action.name.as_str()), table, random)?;
+        Some(Command::SetDefault { table: table.name.clone(), call })
+    }
+
+    /// An entry that this key hits, or any.
+    fn entry(&self, table: &TableInfo, key: Option<&[u64]>, random: &mut StdRng) -> Option<Command> {
+        let known = self.writable(table)?;
+        let mut limbs = key.into_iter().flatten().copied();
+        let mut keys = Vec::new();
+        for (field, described) in table.key.iter().zip(&known.fields) {
+            let bits = field.bits.max(1);
+            let value = if key.is_some() {
+                let words: Vec<u32> = limbs
+                    .by_ref()
+                    .take(bits.div_ceil(64) as usize)
+                    .flat_map(|limb| [limb as u32, (limb >> 32) as u32])
+                    .collect();
+                BigUint::new(words)
+            } else {
+                self.field_value(bits, random)
+            };
+            let wanted = self.matching(field.kind, &described.kind, value, bits, random);
+            keys.extend(wanted.map(|wanted| (field.name.clone(), wanted)));
+        }
+        let actions = known.actions.iter().filter(|reference| reference.in_entries);
+        let call = self.call(actions.map(|reference| reference.action.name.as_str()), table, random)?;
+        // Of two entries of one priority either may win, so there are hardly any.
+        let priority = table.needs_priority.then(|| random.random_range(0..1_000_000));
+        Some(Command::Add { table: table.name.clone(), priority, keys, call, label: None })
+    }
+
+    /// A match that the value satisfies; `None` is any.
+    fn matching(
+        &self,
+        kind: MatchKind,
+        described: &Kind,
+        value: BigUint,
+        bits: u32,
+        random: &mut StdRng,
+    ) -> Option<Key> {
+        let all = (BigUint::from(1_u8) << bits) - 1_u8;
+        let exactly = |value| Key::Value(Bits { value, wild: BigUint::ZERO, written: 0 });
+        match kind {
+            MatchKind::Exact | MatchKind::Valid => Some(exactly(value)),
+            MatchKind::Lpm => {
+                let length = random.random_range(0..=bits);
+                let beyond = bits - length;
+                let value = value >> beyond << beyond;
+                (length > 0).then_some(Key::Prefix(Bits { value, wild: BigUint::ZERO, written: 0 }, length))
+            }
+            MatchKind::Ternary => match random.random_range(0..4) {
+                0 => None,
+                1 => Some(exactly(value)),
+                _ if *described == Kind::Optional => Some(exactly(value)),
+                _ => {
+                    let wild = self.source.value(bits as usize, random);
+                    // No bit that matters is the same as no match at all.
+                    let value = &value & (&all ^ &wild);
+                    (wild != all).then_some(Key::Value(Bits { value, wild, written: bits }))
+                }
+            },
+            MatchKind::Range => {
+                let mut away = || BigUint::from(random.random_range(0..4_u8)) << random.random_range(0..bits);
+                let low = if value < away() { BigUint::ZERO } else { value.clone() };
+                let high = (&value + away()).min(all.clone());
+                (low != BigUint::ZERO || high != all).then_some(Key::Range(low, high))
+            }
+        }
+    }
+
+    fn call<'a>(&self, actions: impl Iterator<Item = &'a str>, table: &TableInfo, random: &mut StdRng) -> Option<Call> {
+        let actions: Vec<&str> = actions.collect();
+        let name = *actions.get(random.random_range(0..actions.len().max(1)))?;
+        let program = self.rules.program();
+        let mut infos = table.actions.iter().filter_map(|id| program.action_info(*id));
+        let action = infos.find(|action| action.name == name)?;
+        let params = action.params.iter().map(|param| (param.name.clone(), self.field_value(param.bits, random)));
+        Some(Call { action: name.to_owned(), params: params.collect() })
+    }
+
+    /// A value for a key field or a parameter; what is as wide as a port mostly is one.
+    fn field_value(&self, bits: u32, random: &mut StdRng) -> BigUint {
+        if bits == 9 && random.random_ratio(9, 10) {
+            return PORTS[random.random_range(0..PORTS.len())].into();
+        }
+        self.source.value(bits as usize, random)
+    }
+}
+
+/// What packets look up and do not find.
+fn lookups(device: &Embedded, packets: &[Step]) -> Vec<(TableId, Vec<u64>)> {
+    let switch = device.switch();
+    let (mut worker, mut output) = (Worker::new(switch), Output::new());
+    worker.set_trace(true);
+    for step in packets {
+        if let Step::Packet { port, frame, .. } = step {
+            switch.process(&mut worker, *port, frame, Micros(0), &mut output);
+        }
+    }
+    let missed = |event| match event {
+        TraceEvent::Table { table, key, hit: None, .. } => Some((table, key)),
+        _ => None,
+    };
+    worker.take_trace().into_iter().filter_map(missed).collect()
+}
+
+fn is_tagged(frame: &[u8]) -> bool {
+    matches!(frame.get(12..14), Some([0x81, 0] | [0x88, 0xa8]))
+}
+
+/// Whether a frame gets from a switch to us.
+fn carried(port: u16, frame: &[u8]) -> bool {
+    let shortest = if is_tagged(frame) { SHORTEST_TAGGED } else { SHORTEST };
+    PORTS.contains(&port) && (shortest..=LONGEST).contains(&frame.len())
+}
+
+/// The steps as commands.
+fn commands<'a>(steps: impl IntoIterator<Item = &'a Step>) -> Vec<Command> {
+    let (mut commands, mut made) = (Vec::new(), 0);
+    for step in steps {
+        match step {
+            Step::Group(group, nodes) => {
+                commands.push(Command::GroupCreate { group: *group });
+                for (instance, ports) in nodes {
+                    commands.push(Command::NodeCreate { instance: *instance, ports: ports.clone() });
+                    commands.push(Command::NodeAssociate { group: *group, node: made });
+                    made += 1;
+                }
+            }
+            Step::Control(command) => commands.push(command.clone()),
+            Step::Packet { port, frame, .. } => commands.push(Command::Packet { port: *port, frame: frame.clone() }),
+        }
+    }
+    commands
+}
+
+/// The commands, each on a line of its own.
+pub(super) fn statements(commands: Vec<Command>) -> Vec<Statement> {
+    (1..).zip(commands).map(|(line, command)| Statement { line, command }).collect()
+}

@@ -1,0 +1,196 @@
+//! Random packets and random table entries, on the embedded switch and on another, and what comes out compared: the same
+//! bytes out of the same ports, and out of each port in the same order.
+//!
+//! A [`Subject`] is any compiled program. Its cases come from seeds: packets by its parser's states, some of them cut short, and entries
+//! that these packets hit, with its own actions, default actions, multicast groups and clone sessions. A difference is shrunk
+//! to few entries and packets and written as a scenario that the player of [`stf`](crate::stf) plays again on any switch.
+//!
+//! # What is not compared
+//!
+//! * Programs that draw random numbers, read times or the depths of queues, or assert: BMv2 ends when an assertion fails.
+//! * What fields of invalid headers hold. In BMv2 that is what an earlier packet left there. So a difference counts only if it
+//!   also shows when one packet of the case is the first that a switch sees, except for programs with registers, in
+//!   which a packet may mean something to the next; otherwise it is counted as stale.
+//! * The order in which several nodes of a multicast group leave by one port, which in BMv2 is that of a hash table. A group
+//!   has a port once.
+//! * Which of two ports a switch looks at first: all packets of a case go into one port.
+//! * Packets that go beside others: where a program resubmits, recirculates or clones in egress, a case has one
+//!   packet.
+//! * Frames that no interface carries: shorter than 14 bytes, or 20 with a VLAN tag, or out of a port that is not there.
+//! * What does not show every time is counted as unstable.
+
+mod case;
+mod judge;
+mod packet;
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+use vouch_lab::target::Target;
+use vouch_p4runtime::P4Info;
+
+use self::case::{Generator, PORTS};
+use self::judge::{Verdict, judge};
+use self::packet::Source;
+use crate::rig::Result;
+use crate::stf::{Program, Remote};
+
+/// Fields that tell of time, or of how busy a switch is.
+const NOT_REPEATABLE: [&str; 9] = [
+    "ingress_global_timestamp",
+    "egress_global_timestamp",
+    "enq_timestamp",
+    "enq_qdepth",
+    "deq_timedelta",
+    "deq_qdepth",
+    "queueing_metadata",
+    "enq_congest_stat",
+    "deq_congest_stat",
+];
+
+/// A program that both switches run.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// What it is called.
+    pub name: String,
+    /// As p4c compiled it for BMv2.
+    pub json: Vec<u8>,
+    /// Its P4Info, as text.
+    pub info: String,
+}
+
+/// A difference between the switches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The program.
+    pub program: String,
+    /// The case it was found in.
+    pub seed: u64,
+    /// The smallest scenario that shows it, in STF; what it expects is what the embedded switch does.
+    pub scenario: String,
+    /// What the other switch does.
+    pub difference: String,
+}
+
+/// What was found out about one program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Cases in which both did the same.
+    pub same: usize,
+    /// Cases whose outcome is not the same every time on the other switch.
+    pub unstable: usize,
+    /// Cases whose outcome is different only after other packets, in programs in which packets have nothing to do with each other.
+    pub stale: usize,
+    /// Cases that could not be played, and why the last one could not.
+    pub not_run: (usize, Option<String>),
+    /// The first difference; no more cases are played after it.
+    pub difference: Option<Difference>,
+}
+
+impl Subject {
+    /// The project's own pipeline.
+    pub fn vtep() -> Self {
+        Self {
+            name: "vtep".to_owned(),
+            json: include_bytes!("../../../p4src/build/vtep.json").to_vec(),
+            info: include_str!("../../../p4src/build/vtep.p4info.txtpb").to_owned(),
+        }
+    }
+
+    /// An IPv4 router with an access list.
+    pub fn router() -> Self {
+        Self {
+            name: "router".to_owned(),
+            json: include_bytes!("../../../runtime/switch/tests/programs/router.json").to_vec(),
+            info: include_str!("../../../runtime/switch/tests/programs/router.p4info.txtpb").to_owned(),
+        }
+    }
+
+    /// Every program of a folder that has `NAME.json` and `NAME.p4info.txtpb`, by name.
+    ///
+    /// # Errors
+    /// The folder or a file cannot be read.
+    pub fn in_folder(folder: &Path) -> std::io::Result<Vec<Self>> {
+        let mut subjects = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            let json = entry?.path();
+            let info = json.with_extension("p4info.txtpb");
+            if json.extension().is_some_and(|extension| extension == "json") && info.is_file() {
+                let name = json.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                subjects.push(Self { name, json: fs::read(&json)?, info: fs::read_to_string(info)? });
+            }
+        }
+        subjects.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(subjects)
+    }
+
+    /// Why this program cannot be compared; `None` where it can.
+    pub fn excluded(&self) -> Option<String> {
+        let json: Value = match serde_json::from_slice(&self.json) {
+            Ok(json) => json,
+            Err(error) => return Some(format!("not JSON: {error}")),
+        };
+        // A program's list of aliases names every field there is.
+        let parts = ["actions", "pipelines", "parsers", "calculations", "field_lists", "learn_lists", "deparsers"];
+        let text = parts.map(|part| json[part].to_string()).concat();
+        let has = |word: &&str| text.contains(&format!("\"{word}\""));
+        let reasons = [
+            (has(&"modify_field_rng_uniform"), "it draws random numbers"),
+            (has(&"assert") || has(&"assume"), "it asserts, which ends BMv2"),
+            (NOT_REPEATABLE.iter().any(has), "it reads times or the depth of queues"),
+        ];
+        reasons.into_iter().find(|(excluded, _)| *excluded).map(|(_, reason)| reason.to_owned())
+    }
+
+    /// Play cases on the packet engine and on a switch of this kind.
+    ///
+    /// # Errors
+    /// The program cannot be loaded, or the other switch does not run it.
+    pub fn compare(&self, target: &dyn Target, seeds: impl IntoIterator<Item = u64>) -> Result<Findings> {
+        self.compare_with(&self.json, target, seeds)
+    }
+
+    /// The same where the other switch has another version of the program, for the same P4Info.
+    ///
+    /// # Errors
+    /// A program cannot be loaded, or the other switch does not run it.
+    pub fn compare_with(
+        &self,
+        other: &[u8],
+        target: &dyn Target,
+        seeds: impl IntoIterator<Item = u64>,
+    ) -> Result<Findings> {
+        let generator = self.generator()?;
+        let mut device = Remote::start(target, &PORTS, &generator.rules, other)?;
+        let mut findings = Findings::default();
+        for seed in seeds {
+            match judge(&generator, seed, &mut device) {
+                Verdict::Same => findings.same += 1,
+                Verdict::Unstable => findings.unstable += 1,
+                Verdict::Stale => findings.stale += 1,
+                Verdict::NotRun(reason) => findings.not_run = (findings.not_run.0 + 1, Some(reason)),
+                Verdict::Different { scenario, difference } => {
+                    findings.difference = Some(Difference { program: self.name.clone(), seed, scenario, difference });
+                    break;
+                }
+            }
+        }
+        Ok(findings)
+    }
+    /// A case, with what the packet engine makes of it as the expectation, in STF.
+    ///
+    /// # Errors
+    /// The program cannot be loaded.
+    pub fn scenario(&self, seed: u64) -> Result<String> {
+        let generator = self.generator()?;
+        let commands = generator.scenario(&generator.case(seed))?;
+        Ok(commands.iter().map(|command| format!("{command}\n")).collect())
+    }
+
+    fn generator(&self) -> Result<Generator> {
+        let rules = Program::rules(&self.json, Some(Arc::new(P4Info::from_text(&self.info)?)))?;
+        Ok(Generator::new(rules, Source::new(serde_json::from_slice(&self.json)?)))
+    }
+}
