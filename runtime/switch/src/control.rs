@@ -132,7 +132,7 @@ impl Switch {
         if self.program().tables[table.index()].direct_meter.is_none() {
             return Err(ControlError::NotSupportedByTable { what: "direct meter" });
         }
-        self.read().entry(self.program(), table, key).map(|entry| entry.cells.meter.set_colors(colors))
+        self.look(|tables| tables.entry(self.program(), table, key).map(|entry| entry.cells.meter.set_colors(colors)))
     }
 
     /// Entries that have not been hit for their idle timeout. Each is reported once per timeout: again only after another
