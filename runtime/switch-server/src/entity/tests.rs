@@ -339,7 +339,7 @@ fn what_a_meter_coloured_is_read_and_set() {
     bench.write(Type::Modify, direct(Some(zero))).expect("to zero");
     assert_eq!(bench.read(direct(Some(zero))), [direct(Some(zero))]);
     let acl = v1::TableEntry { meter_counter_data: Some(colors), ..bench.route() };
-    let refused = bench.insert(acl).map_err(|(code, message)| (code, message));
+    let refused = bench.insert(acl);
     assert_eq!(refused, Err((Code::InvalidArgument, "table Forward.route: the table has no direct meter".into())));
 }
 
