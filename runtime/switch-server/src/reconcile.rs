@@ -9,7 +9,7 @@ use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 use vouch_p4runtime::p4::v1::packet_replication_engine_entry::Type;
 use vouch_p4runtime::p4::v1::update::Type as UpdateType;
-use vouch_switch::{CounterData, Micros};
+use vouch_switch::{CounterData, MeterColors, Micros};
 
 use crate::entity::Target;
 use crate::fault::{Fault, Outcome};
@@ -38,6 +38,7 @@ fn entries() -> Vec<(Kind, UpdateType)> {
     let entries = v1::TableEntry {
         counter_data: Some(v1::CounterData::default()),
         meter_config: Some(v1::MeterConfig::default()),
+        meter_counter_data: Some(v1::MeterCounterData::default()),
         ..Default::default()
     };
     let replication =
@@ -87,6 +88,11 @@ fn carry_arrays(source: &Target, target: &Target) -> Outcome {
             if let Some(config) = from.meter(old.engine, index)? {
                 let new = new.ok_or_else(|| gone("meter", &old.name))?;
                 to.set_meter(new.engine, index, Some(config))?;
+            }
+            let colors = from.meter_colors(old.engine, index)?;
+            // What only counted keeps no meter from going.
+            if let Some(new) = new.filter(|new| colors != MeterColors::default() && index < new.size) {
+                to.set_meter_colors(new.engine, index, colors)?;
             }
         }
     }

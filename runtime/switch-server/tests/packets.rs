@@ -97,6 +97,37 @@ async fn an_entry_forwards_and_counts() {
 }
 
 #[tokio::test]
+async fn a_meter_counts_by_colour() {
+    let (bench, mut controller) = Bench::running().await;
+    controller.insert(Kind::TableEntry(bench.entry("host", 2, "host_forward", &[&[2]]))).await;
+    let meter_id = bench.info.meter("port_rate").expect("the program has it").id;
+    let index = Some(Index { index: 1 });
+    // Bursts and no rates: time refills nothing.
+    let config = Some(MeterConfig { cir: 0, cburst: 1, pir: 0, pburst: 2, eburst: 0 });
+    let cell = MeterEntry { meter_id, index, config, counter_data: None };
+    controller.write(Type::Modify, vec![Kind::MeterEntry(cell)]).await.expect("the rates are in order");
+    for _ in 0..5 {
+        bench.host(1).send(frame(2, 1, 1)).expect("the switch takes it");
+        soon(bench.host(2).recv()).await.expect("it arrives");
+    }
+    let wanted = MeterEntry { counter_data: Some(MeterCounterData::default()), ..cell };
+    let length = frame(2, 1, 1).len() as i64;
+    let data = |packet_count| Some(CounterData { packet_count, byte_count: packet_count * length });
+    let colors = MeterCounterData { green: data(1), yellow: data(1), red: data(3) };
+    let found = controller.read(vec![Kind::MeterEntry(wanted)]).await.expect("it is there");
+    assert_eq!(found, [Kind::MeterEntry(MeterEntry { counter_data: Some(colors), ..cell })]);
+    // Of the entry, which has no rates, everything is green.
+    let wanted = DirectMeterEntry {
+        table_entry: Some(TableEntry { action: None, ..bench.entry("host", 2, "host_forward", &[&[2]]) }),
+        counter_data: Some(MeterCounterData::default()),
+        ..Default::default()
+    };
+    let found = controller.read(vec![Kind::DirectMeterEntry(wanted)]).await.expect("it is there");
+    let [Kind::DirectMeterEntry(found)] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(found.counter_data.expect("it was asked for").green, data(5));
+}
+
+#[tokio::test]
 async fn a_punted_frame_reaches_the_primary_with_its_metadata() {
     let (bench, mut controller) = Bench::running().await;
     punt_unknown(&bench, &mut controller).await;

@@ -11,7 +11,7 @@ use crate::state::{ValueSet, table};
 use crate::switch::Switch;
 use crate::types::{
     ActionCall, ActionGroup, ActionGroupId, CloneSession, CounterData, DefaultView, EntryAction, EntryKey, EntryView,
-    IdleEntry, MemberId, MeterConfig, ReplicationNode, TableEntry, ValueSetMember,
+    IdleEntry, MemberId, MeterColors, MeterConfig, ReplicationNode, TableEntry, ValueSetMember,
 };
 
 /// Tables.
@@ -116,6 +116,23 @@ impl Switch {
         }
         check_rates(config)?;
         self.read().entry(self.program(), table, key).map(|entry| entry.cells.meter.configure(config))
+    }
+
+    /// Sets the counters of colours of an entry's direct meter.
+    ///
+    /// # Errors
+    /// `NotSupportedByTable` without direct meters, `EntryNotFound`, and what the key can be refused for.
+    pub fn set_direct_meter_colors(
+        &self,
+        table: TableId,
+        key: &EntryKey,
+        colors: MeterColors,
+    ) -> Result<(), ControlError> {
+        self.check_table(table)?;
+        if self.program().tables[table.index()].direct_meter.is_none() {
+            return Err(ControlError::NotSupportedByTable { what: "direct meter" });
+        }
+        self.read().entry(self.program(), table, key).map(|entry| entry.cells.meter.set_colors(colors))
     }
 
     /// Entries that have not been hit for their idle timeout. Each is reported once per timeout: again only after another
@@ -264,6 +281,22 @@ impl Switch {
     pub fn set_meter(&self, meter: MeterId, index: u64, config: Option<MeterConfig>) -> Result<(), ControlError> {
         check_rates(config)?;
         cell("meter", &self.arrays().meters, meter.index(), index).map(|meter| meter.configure(config))
+    }
+
+    /// What a meter has coloured how since the start, or since it was set.
+    ///
+    /// # Errors
+    /// `UnknownObject`, `IndexOutOfRange`.
+    pub fn meter_colors(&self, meter: MeterId, index: u64) -> Result<MeterColors, ControlError> {
+        cell("meter", &self.arrays().meters, meter.index(), index).map(|meter| meter.colors())
+    }
+
+    /// Sets a meter's counters of colours, for example to zero.
+    ///
+    /// # Errors
+    /// `UnknownObject`, `IndexOutOfRange`.
+    pub fn set_meter_colors(&self, meter: MeterId, index: u64, colors: MeterColors) -> Result<(), ControlError> {
+        cell("meter", &self.arrays().meters, meter.index(), index).map(|meter| meter.set_colors(colors))
     }
 
     /// Reads a register cell, full width.

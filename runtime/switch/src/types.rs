@@ -157,6 +157,8 @@ pub struct EntryView {
     pub is_const: bool,
     /// Packets and bytes that hit it. All zero where the table has no direct counter.
     pub counter: CounterData,
+    /// What its direct meter has coloured how. All zero where the table has no direct meter.
+    pub colors: MeterColors,
     /// When it was last hit, or written if never.
     pub last_hit: Micros,
 }
@@ -208,6 +210,17 @@ pub struct MeterConfig {
     pub pir: u64,
     /// Peak burst, units.
     pub pburst: u64,
+}
+
+/// What a meter has coloured how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MeterColors {
+    /// Packets within the committed rate, and all where there are no rates.
+    pub green: CounterData,
+    /// Packets above the committed rate and within the peak rate.
+    pub yellow: CounterData,
+    /// Packets above the peak rate.
+    pub red: CounterData,
 }
 
 /// One level-1 node of a multicast group: the ports that get a copy with this `egress_rid`.

@@ -6,7 +6,7 @@ use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 use vouch_switch::{CounterId, MeterId};
 
-use super::direct::{decode_counter, decode_meter, encode_counter, encode_meter};
+use super::direct::{decode_colors, decode_counter, decode_meter, encode_colors, encode_counter, encode_meter};
 use super::{Operation, Target};
 use crate::fault::{Fault, Outcome};
 use crate::schema::Array;
@@ -31,14 +31,15 @@ impl Target {
         operation.only_modify("meter")?;
         let meter = self.schema.meter(entry.meter_id)?;
         let within = |fault: Fault| fault.within(format_args!("meter {}", meter.name));
-        if entry.counter_data.is_some() {
-            return Err(within(Fault::unimplemented("counters per meter colour")));
-        }
         let cells = cells(entry.index.as_ref(), meter.size).map_err(within)?;
         let config = entry.config.as_ref().map(|config| decode_meter(config, meter.meter_type));
         let config = config.transpose().map_err(within)?;
+        let colors = entry.counter_data.as_ref().map(decode_colors).transpose().map_err(within)?;
         for index in cells {
             self.switch.set_meter(meter.engine, index, config)?;
+            if let Some(colors) = colors {
+                self.switch.set_meter_colors(meter.engine, index, colors)?;
+            }
         }
         Ok(())
     }
@@ -69,18 +70,19 @@ impl Target {
     }
 
     pub(super) fn read_meters(&self, wanted: &v1::MeterEntry) -> Outcome<Vec<Kind>> {
-        if wanted.counter_data.is_some() {
-            return Err(Fault::unimplemented("counters per meter colour"));
-        }
         let mut found = Vec::new();
         let mut read = |id: u32, meter: &Array<MeterId>, cells: Range<u64>| -> Outcome {
             for index in cells {
                 let config = self.switch.meter(meter.engine, index)?;
+                let colors = match wanted.counter_data {
+                    Some(_) => Some(encode_colors(&self.switch.meter_colors(meter.engine, index)?)),
+                    None => None,
+                };
                 found.push(Kind::MeterEntry(v1::MeterEntry {
                     meter_id: id,
                     index: Some(v1::Index { index: index as i64 }),
                     config: config.as_ref().map(encode_meter),
-                    counter_data: None,
+                    counter_data: colors,
                 }));
             }
             Ok(())

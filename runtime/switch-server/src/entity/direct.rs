@@ -2,7 +2,7 @@
 
 use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
-use vouch_switch::{CounterData, EntryKey, EntryView, MeterConfig};
+use vouch_switch::{CounterData, EntryKey, EntryView, MeterColors, MeterConfig};
 
 use super::key::{decode_key, encode_matches};
 use super::{Operation, Target};
@@ -33,12 +33,17 @@ impl Target {
         let Some(meter_type) = table.direct_meter else {
             return Err(within(Fault::invalid("the table has no direct meter")));
         };
-        if entry.counter_data.is_some() {
-            return Err(Fault::unimplemented("counters per meter colour"));
-        }
         let config =
             entry.config.as_ref().map(|config| decode_meter(config, meter_type)).transpose().map_err(within)?;
-        self.switch.set_direct_meter(table.engine, &key, config).map_err(|error| within(error.into()))
+        let colors = entry.counter_data.as_ref().map(decode_colors).transpose().map_err(within)?;
+        self.switch.set_direct_meter(table.engine, &key, config).map_err(|error| within(error.into()))?;
+        match colors {
+            Some(colors) => {
+                let set = self.switch.set_direct_meter_colors(table.engine, &key, colors);
+                set.map_err(|error| within(error.into()))
+            }
+            None => Ok(()),
+        }
     }
 
     pub(super) fn read_direct_counters(&self, wanted: &v1::DirectCounterEntry) -> Outcome<Vec<Kind>> {
@@ -48,12 +53,10 @@ impl Target {
     }
 
     pub(super) fn read_direct_meters(&self, wanted: &v1::DirectMeterEntry) -> Outcome<Vec<Kind>> {
-        if wanted.counter_data.is_some() {
-            return Err(Fault::unimplemented("counters per meter colour"));
-        }
         let has = |table: &Table| table.direct_meter.is_some();
         let found = self.direct_entries(wanted.table_entry.as_ref(), "direct meter", has)?;
-        Ok(found.iter().map(|(table, view)| Kind::DirectMeterEntry(show_meter(table, view))).collect())
+        let colors = wanted.counter_data.is_some();
+        Ok(found.iter().map(|(table, view)| Kind::DirectMeterEntry(show_meter(table, view, colors))).collect())
     }
 
     /// The counter of one entry.
@@ -62,10 +65,10 @@ impl Target {
         Ok(show_counter(table, &self.switch.entry(table.engine, &key)?))
     }
 
-    /// The meter of one entry.
+    /// The meter of one entry, with its counters where a write of `entry` changes them.
     pub(super) fn stored_direct_meter(&self, entry: &v1::DirectMeterEntry) -> Outcome<v1::DirectMeterEntry> {
         let (table, key) = self.direct_key(entry.table_entry.as_ref())?;
-        Ok(show_meter(table, &self.switch.entry(table.engine, &key)?))
+        Ok(show_meter(table, &self.switch.entry(table.engine, &key)?, entry.counter_data.is_some()))
     }
 
     /// The entries that a read of a direct resource selects: one by its key, or all of a table, or of all tables.
@@ -115,11 +118,11 @@ fn show_counter(table: &Table, view: &EntryView) -> v1::DirectCounterEntry {
     v1::DirectCounterEntry { table_entry: Some(entry_key(table, view)), data: Some(encode_counter(&view.counter)) }
 }
 
-fn show_meter(table: &Table, view: &EntryView) -> v1::DirectMeterEntry {
+fn show_meter(table: &Table, view: &EntryView, colors: bool) -> v1::DirectMeterEntry {
     v1::DirectMeterEntry {
         table_entry: Some(entry_key(table, view)),
         config: view.entry.meter.as_ref().map(encode_meter),
-        counter_data: None,
+        counter_data: colors.then(|| encode_colors(&view.colors)),
     }
 }
 
@@ -142,6 +145,20 @@ pub(super) fn decode_counter(data: &v1::CounterData) -> Outcome<CounterData> {
 pub(super) fn encode_counter(data: &CounterData) -> v1::CounterData {
     let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     v1::CounterData { packet_count: number(data.packets), byte_count: number(data.bytes) }
+}
+
+/// What each colour has counted; of a colour that is not given, nothing.
+pub(super) fn decode_colors(data: &v1::MeterCounterData) -> Outcome<MeterColors> {
+    let color = |data: &Option<v1::CounterData>| decode_counter(&data.unwrap_or_default());
+    Ok(MeterColors { green: color(&data.green)?, yellow: color(&data.yellow)?, red: color(&data.red)? })
+}
+
+pub(super) fn encode_colors(colors: &MeterColors) -> v1::MeterCounterData {
+    v1::MeterCounterData {
+        green: Some(encode_counter(&colors.green)),
+        yellow: Some(encode_counter(&colors.yellow)),
+        red: Some(encode_counter(&colors.red)),
+    }
 }
 
 pub(super) fn decode_meter(config: &v1::MeterConfig, meter_type: MeterType) -> Outcome<MeterConfig> {

@@ -6,7 +6,7 @@ use vouch_p4runtime::p4::v1::table_action::Type as ActionType;
 use vouch_switch::{ControlError, EntryAction, EntryKey, EntryView, IdleEntry, Micros, TableEntry};
 
 use super::action::{Use, decode_entry_action, decode_for_table, encode_entry_action};
-use super::direct::{decode_counter, decode_meter, encode_counter, encode_meter};
+use super::direct::{decode_colors, decode_counter, decode_meter, encode_colors, encode_counter, encode_meter};
 use super::filter::{check_action_filter, check_wildcard, filter};
 use super::key::{decode_key, encode_matches, normal_key};
 use super::notes::Note;
@@ -47,6 +47,7 @@ impl Target {
         let keeps = kept.is_some();
         let decoded = decode_entry(&schema, table, entry, key.clone(), kept, self.dialect).map_err(within)?;
         let counter = entry.counter_data.as_ref().map(decode_counter).transpose().map_err(within)?;
+        let colors = entry.meter_counter_data.as_ref().map(decode_colors).transpose().map_err(within)?;
         let old = self.check_style(operation, table, &decoded).map_err(within)?;
         match operation {
             Operation::Insert if table.fields.is_empty() => {
@@ -62,6 +63,9 @@ impl Target {
         self.count_one_shots(table, old.as_ref(), Some(&decoded.action));
         if let Some(counter) = counter {
             self.switch.set_direct_counter(table.engine, &key, counter).map_err(|error| within(error.into()))?;
+        }
+        if let Some(colors) = colors {
+            self.switch.set_direct_meter_colors(table.engine, &key, colors).map_err(|error| within(error.into()))?;
         }
         if !keeps {
             self.tables.set(table.engine, key, Note::of(entry));
@@ -153,12 +157,16 @@ impl Target {
             (Some(config), Some(meter_type)) => Some(decode_meter(config, meter_type)?),
             _ => None,
         };
-        // Both calls can fail only because there is no such entry, which the first of them finds.
+        let colors = entry.meter_counter_data.as_ref().map(decode_colors).transpose()?;
+        // The calls can fail only because there is no such entry, which the first of them finds.
         if let Some(counter) = counter {
             self.switch.set_direct_counter(table.engine, &key, counter)?;
         }
         if table.direct_meter.is_some() {
             self.switch.set_direct_meter(table.engine, &key, meter)?;
+        }
+        if let Some(colors) = colors {
+            self.switch.set_direct_meter_colors(table.engine, &key, colors)?;
         }
         self.switch.entry(table.engine, &key)?;
         Ok(())
@@ -180,6 +188,7 @@ impl Target {
             // Packets go on counting where the update does not touch the counter.
             counter_data: key.counter_data.or((operation == Operation::Delete).then(Default::default)),
             meter_config: Some(v1::MeterConfig::default()),
+            meter_counter_data: key.meter_counter_data.or((operation == Operation::Delete).then(Default::default)),
             ..Default::default()
         };
         let mut stored = self.show(table, &view, &with_resources, Micros(0));
@@ -190,9 +199,6 @@ impl Target {
     }
 
     pub(super) fn read_table_entries(&self, wanted: &v1::TableEntry, now: Micros) -> Outcome<Vec<Kind>> {
-        if wanted.meter_counter_data.is_some() {
-            return Err(Fault::unimplemented("counters per meter colour"));
-        }
         let mut found = Vec::new();
         if wanted.table_id == 0 {
             check_wildcard(wanted)?;
@@ -276,6 +282,9 @@ impl Target {
         if wanted.meter_config.is_some() && table.direct_meter.is_some() {
             shown.meter_config = entry.meter.as_ref().map(encode_meter);
         }
+        if wanted.meter_counter_data.is_some() && table.direct_meter.is_some() {
+            shown.meter_counter_data = Some(encode_colors(&view.colors));
+        }
         if wanted.time_since_last_hit.is_some() && table.idle_timeout {
             let elapsed = now.since(view.last_hit).0.saturating_mul(1000);
             let elapsed_ns = i64::try_from(elapsed).unwrap_or(i64::MAX);
@@ -352,11 +361,8 @@ fn check_direct(table: &Table, entry: &v1::TableEntry) -> Outcome {
     if entry.counter_data.is_some() && !table.direct_counter {
         return Err(Fault::invalid("the table has no direct counter"));
     }
-    if entry.meter_config.is_some() && table.direct_meter.is_none() {
+    if (entry.meter_config.is_some() || entry.meter_counter_data.is_some()) && table.direct_meter.is_none() {
         return Err(Fault::invalid("the table has no direct meter"));
-    }
-    if entry.meter_counter_data.is_some() {
-        return Err(Fault::unimplemented("counters per meter colour"));
     }
     Ok(())
 }

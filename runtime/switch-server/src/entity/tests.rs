@@ -117,12 +117,16 @@ impl Bench {
             Kind::TableEntry(v1::TableEntry {
                 counter_data: Some(v1::CounterData::default()),
                 meter_config: Some(v1::MeterConfig::default()),
+                meter_counter_data: Some(v1::MeterCounterData::default()),
                 ..Default::default()
             }),
             Kind::TableEntry(v1::TableEntry { is_default_action: true, ..Default::default() }),
             Kind::ActionProfileMember(v1::ActionProfileMember::default()),
             Kind::ActionProfileGroup(v1::ActionProfileGroup::default()),
-            Kind::MeterEntry(v1::MeterEntry::default()),
+            Kind::MeterEntry(v1::MeterEntry {
+                counter_data: Some(v1::MeterCounterData::default()),
+                ..Default::default()
+            }),
             Kind::CounterEntry(v1::CounterEntry::default()),
             Kind::RegisterEntry(v1::RegisterEntry::default()),
             Kind::ValueSetEntry(v1::ValueSetEntry::default()),
@@ -294,6 +298,49 @@ fn direct_resources_come_with_the_entry_and_alone() {
     assert_eq!(bench.read(wanted.clone()), [Kind::DirectMeterEntry(meter(Some(config)))]);
     bench.write(Type::Modify, wanted.clone()).expect("no configuration: green");
     assert_eq!(bench.read(wanted.clone()), [wanted]);
+}
+
+#[test]
+fn what_a_meter_coloured_is_read_and_set() {
+    let bench = Bench::new();
+    let data = |packet_count| Some(v1::CounterData { packet_count, byte_count: 10 * packet_count });
+    let colors = v1::MeterCounterData { green: data(1), yellow: data(2), red: data(3) };
+    let none = v1::CounterData::default();
+    let zero = v1::MeterCounterData { green: Some(none), yellow: Some(none), red: Some(none) };
+
+    let meter_id = bench.info.meter("port_rate").expect("the program has it").id;
+    let config = Some(v1::MeterConfig { cir: 1, cburst: 2, pir: 3, pburst: 4, eburst: 0 });
+    let cell = |config, counter_data| {
+        Kind::MeterEntry(v1::MeterEntry { meter_id, index: Some(v1::Index { index: 2 }), config, counter_data })
+    };
+    let wanted = cell(None, Some(v1::MeterCounterData::default()));
+    bench.write(Type::Modify, cell(config, Some(colors))).expect("both can be set");
+    assert_eq!(bench.read(wanted.clone()), [cell(config, Some(colors))]);
+    bench.write(Type::Modify, cell(config, None)).expect("the counters go on");
+    assert_eq!(bench.read(wanted.clone()), [cell(config, Some(colors))]);
+    bench.write(Type::Modify, cell(config, Some(v1::MeterCounterData::default()))).expect("to zero");
+    assert_eq!(bench.read(wanted), [cell(config, Some(zero))]);
+    assert_eq!(bench.read(cell(None, None)), [cell(config, None)]);
+    let negative = v1::MeterCounterData { red: data(-1), ..colors };
+    assert_eq!(
+        bench.write(Type::Modify, cell(config, Some(negative))),
+        Err((Code::InvalidArgument, "meter Forward.port_rate: a counter cannot be negative".into()))
+    );
+
+    let entry = v1::TableEntry { meter_counter_data: Some(colors), ..bench.host(1) };
+    bench.insert(entry.clone()).expect("the entry is valid");
+    assert_eq!(bench.entries(v1::TableEntry { action: None, ..entry.clone() }), std::slice::from_ref(&entry));
+    let key = v1::TableEntry { action: None, ..bench.host(1) };
+    let direct = |counter_data| {
+        Kind::DirectMeterEntry(v1::DirectMeterEntry { table_entry: Some(key.clone()), config: None, counter_data })
+    };
+    assert_eq!(bench.read(direct(Some(zero))), [direct(Some(colors))]);
+    assert_eq!(bench.read(direct(None)), [direct(None)]);
+    bench.write(Type::Modify, direct(Some(zero))).expect("to zero");
+    assert_eq!(bench.read(direct(Some(zero))), [direct(Some(zero))]);
+    let acl = v1::TableEntry { meter_counter_data: Some(colors), ..bench.route() };
+    let refused = bench.insert(acl);
+    assert_eq!(refused, Err((Code::InvalidArgument, "table Forward.route: the table has no direct meter".into())));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::ops::Range;
 use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 use vouch_p4runtime::p4::v1::update::Type;
-use vouch_switch::{CounterData, CounterId, MeterConfig, MeterId, Micros, RegisterId};
+use vouch_switch::{CounterData, CounterId, MeterColors, MeterConfig, MeterId, Micros, RegisterId};
 
 use super::array::cells;
 use super::{Operation, Target};
@@ -20,8 +20,9 @@ use crate::fault::Outcome;
 #[derive(Default)]
 pub(super) struct Undo {
     steps: Vec<Before>,
-    /// Arrays of which every cell is among the steps: what a later update finds there need not be kept.
-    whole: BTreeSet<Array>,
+    /// Arrays of which every cell is among the steps: what a later update finds there need not be kept. Of meters, also
+    /// whether with their counters.
+    whole: BTreeSet<(Array, bool)>,
 }
 
 /// An array of cells, by its id in the P4Info.
@@ -45,7 +46,9 @@ pub(super) enum Before {
         whole: bool,
         engine: MeterId,
         first: u64,
-        cells: Vec<Option<MeterConfig>>,
+        cells: Vec<(Option<MeterConfig>, MeterColors)>,
+        /// The updates set the counters as well.
+        colors: bool,
     },
     Registers {
         id: Array,
@@ -59,10 +62,11 @@ pub(super) enum Before {
 impl Undo {
     pub(super) fn push(&mut self, before: Before) {
         match before {
-            Before::Counters { id, whole: true, .. }
-            | Before::Meters { id, whole: true, .. }
-            | Before::Registers { id, whole: true, .. } => {
-                self.whole.insert(id);
+            Before::Counters { id, whole: true, .. } | Before::Registers { id, whole: true, .. } => {
+                self.whole.insert((id, false));
+            }
+            Before::Meters { id, whole: true, colors, .. } => {
+                self.whole.insert((id, colors));
             }
             Before::Same
             | Before::Entity(_)
@@ -116,7 +120,7 @@ impl Target {
 
     fn remember_counters(&self, entry: &v1::CounterEntry, undo: &Undo) -> Outcome<Before> {
         let counter = self.schema.counter(entry.counter_id)?;
-        if undo.whole.contains(&entry.counter_id) {
+        if undo.whole.contains(&(entry.counter_id, false)) {
             return Ok(Before::Same);
         }
         let Range { start, end } = cells(entry.index.as_ref(), counter.size)?;
@@ -127,18 +131,23 @@ impl Target {
 
     fn remember_meters(&self, entry: &v1::MeterEntry, undo: &Undo) -> Outcome<Before> {
         let meter = self.schema.meter(entry.meter_id)?;
-        if undo.whole.contains(&entry.meter_id) {
+        // Packets go on counting where an update does not touch the counters, so that steps differ in what they keep.
+        let colors = entry.counter_data.is_some();
+        let kept = |colors| undo.whole.contains(&(entry.meter_id, colors));
+        if kept(true) || (!colors && kept(false)) {
             return Ok(Before::Same);
         }
         let Range { start, end } = cells(entry.index.as_ref(), meter.size)?;
-        let cells: Outcome<_> = (start..end).map(|index| Ok(self.switch.meter(meter.engine, index)?)).collect();
+        let cell =
+            |index| Ok((self.switch.meter(meter.engine, index)?, self.switch.meter_colors(meter.engine, index)?));
+        let cells: Outcome<_> = (start..end).map(cell).collect();
         let (id, whole) = (entry.meter_id, entry.index.is_none());
-        Ok(Before::Meters { id, whole, engine: meter.engine, first: start, cells: cells? })
+        Ok(Before::Meters { id, whole, engine: meter.engine, first: start, cells: cells?, colors })
     }
 
     fn remember_registers(&self, entry: &v1::RegisterEntry, undo: &Undo) -> Outcome<Before> {
         let register = self.schema.register(entry.register_id)?;
-        if undo.whole.contains(&entry.register_id) {
+        if undo.whole.contains(&(entry.register_id, false)) {
             return Ok(Before::Same);
         }
         let Range { start, end } = cells(entry.index.as_ref(), register.size)?;
@@ -166,9 +175,12 @@ impl Target {
                     self.switch.set_counter(engine, index, data)?;
                 }
             }
-            Before::Meters { engine, first, cells, .. } => {
-                for (index, config) in (first..).zip(cells) {
+            Before::Meters { engine, first, cells, colors, .. } => {
+                for (index, (config, counted)) in (first..).zip(cells) {
                     self.switch.set_meter(engine, index, config)?;
+                    if colors {
+                        self.switch.set_meter_colors(engine, index, counted)?;
+                    }
                 }
             }
             Before::Registers { engine, first, cells, .. } => {

@@ -93,7 +93,7 @@ impl Loader {
             let target = self.field(&at.get("result_target")?)?;
             return define(&mut self.direct_meters, "meter array", at, name, (unit, target));
         }
-        let size = size(at, cells, 8)?;
+        let size = size(at, cells, 14)?;
         let index = self.program.meters.len() as u32;
         self.program.meters.push(MeterInfo { name: name.clone(), size, unit });
         define(&mut self.meters, "meter array", at, name, index)

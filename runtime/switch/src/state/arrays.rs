@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::bits;
 use crate::ids::Micros;
-use crate::types::{CounterData, MeterConfig, MeterUnit};
+use crate::types::{CounterData, MeterColors, MeterConfig, MeterUnit};
 
 /// Packets and bytes.
 #[derive(Debug, Default)]
@@ -38,9 +38,13 @@ pub(crate) enum Color {
     Red = 2,
 }
 
-/// A two-rate three-colour meter, colour-blind (RFC 2698 section 3).
+/// A two-rate three-colour meter, colour-blind (RFC 2698 section 3), with a counter for each colour.
 #[derive(Debug, Default)]
-pub(crate) struct Meter(Mutex<Option<Buckets>>);
+pub(crate) struct Meter {
+    buckets: Mutex<Option<Buckets>>,
+    /// By the colours' numbers.
+    colors: [Counter; 3],
+}
 
 #[derive(Debug)]
 struct Buckets {
@@ -53,17 +57,35 @@ struct Buckets {
 
 impl Meter {
     pub(crate) fn config(&self) -> Option<MeterConfig> {
-        lock(&self.0).as_ref().map(|buckets| buckets.config)
+        lock(&self.buckets).as_ref().map(|buckets| buckets.config)
     }
 
-    /// Sets the rates and fills both buckets.
+    pub(crate) fn colors(&self) -> MeterColors {
+        let [green, yellow, red] = self.colors.each_ref().map(Counter::get);
+        MeterColors { green, yellow, red }
+    }
+
+    pub(crate) fn set_colors(&self, colors: MeterColors) {
+        for (counter, data) in self.colors.iter().zip([colors.green, colors.yellow, colors.red]) {
+            counter.set(data);
+        }
+    }
+
+    /// Sets the rates and fills both buckets. The counters go on.
     pub(crate) fn configure(&self, config: Option<MeterConfig>) {
-        *lock(&self.0) =
+        *lock(&self.buckets) =
             config.map(|config| Buckets { config, committed: config.cburst, peak: config.pburst, given: (0, 0) });
     }
 
+    /// The colour of a packet, which is counted.
     pub(crate) fn execute(&self, unit: MeterUnit, bytes: u32, now: Micros) -> Color {
-        let mut guard = lock(&self.0);
+        let color = self.color(unit, bytes, now);
+        self.colors[color as usize].add(bytes);
+        color
+    }
+
+    fn color(&self, unit: MeterUnit, bytes: u32, now: Micros) -> Color {
+        let mut guard = lock(&self.buckets);
         let Some(buckets) = guard.as_mut() else { return Color::Green };
         let cost = match unit {
             MeterUnit::Packets => 1,
@@ -162,6 +184,21 @@ mod tests {
         let config = MeterConfig { cir: 1000, cburst: 1500, pir: 1000, pburst: 1500 };
         let packets = [(0, 1500), (1_000_000, 1001), (1_000_000, 1000)];
         assert_eq!(colors(config, MeterUnit::Bytes, &packets), [Green, Red, Green]);
+    }
+
+    #[test]
+    fn each_colour_is_counted_with_and_without_rates() {
+        let counted = |packets, bytes| CounterData { packets, bytes };
+        let meter = Meter::default();
+        meter.execute(MeterUnit::Packets, 5, Micros(0));
+        meter.configure(Some(MeterConfig { cir: 1, cburst: 1, pir: 1, pburst: 2 }));
+        for bytes in [10, 20, 30, 40] {
+            meter.execute(MeterUnit::Packets, bytes, Micros(0));
+        }
+        let colors = MeterColors { green: counted(2, 15), yellow: counted(1, 20), red: counted(2, 70) };
+        assert_eq!(meter.colors(), colors);
+        meter.set_colors(MeterColors { red: counted(1, 1), ..MeterColors::default() });
+        assert_eq!(meter.colors(), MeterColors { red: counted(1, 1), ..MeterColors::default() });
     }
 
     #[test]

@@ -302,6 +302,7 @@ pub(crate) fn view(entry: &Entry) -> EntryView {
             meter: entry.cells.meter.config(),
         },
         is_const: entry.is_const,
+        colors: entry.cells.meter.colors(),
         counter: entry.cells.counter.get(),
         last_hit: Micros(entry.cells.last_hit.load(Relaxed)),
     }

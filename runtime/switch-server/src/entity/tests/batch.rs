@@ -66,6 +66,11 @@ fn defaults_direct_resources_and_whole_arrays_are_taken_back() {
         Kind::CounterEntry(v1::CounterEntry { counter_id, index, data })
     };
     let config = v1::MeterConfig { cir: 10, cburst: 1, pir: 20, pburst: 2, eburst: 0 };
+    let meter_id = bench.info.meter("port_rate").expect("the program has it").id;
+    let meter =
+        |index, counter_data| Kind::MeterEntry(v1::MeterEntry { meter_id, index, config: Some(config), counter_data });
+    let red = Some(v1::CounterData { packet_count: 4, byte_count: 40 });
+    let colors = v1::MeterCounterData { red, ..Default::default() };
     let updates = [
         update(Type::Modify, Kind::TableEntry(default)),
         update(
@@ -80,9 +85,13 @@ fn defaults_direct_resources_and_whole_arrays_are_taken_back() {
             Kind::DirectMeterEntry(v1::DirectMeterEntry {
                 table_entry: Some(key),
                 config: Some(config),
-                counter_data: None,
+                counter_data: Some(colors),
             }),
         ),
+        update(Type::Modify, meter(Some(v1::Index { index: 3 }), Some(colors))),
+        update(Type::Modify, meter(None, None)),
+        update(Type::Modify, meter(None, Some(v1::MeterCounterData::default()))),
+        update(Type::Modify, meter(None, Some(colors))),
         update(Type::Modify, counter(Some(v1::Index { index: 3 }), 9)),
         update(Type::Modify, counter(None, 8)),
         update(Type::Modify, counter(None, 7)),
@@ -90,7 +99,7 @@ fn defaults_direct_resources_and_whole_arrays_are_taken_back() {
     ];
     assert!(!all_or_none(&bench, &updates));
     assert_eq!(bench.everything(), before);
-    assert!(all_or_none(&bench, &updates[..6]));
+    assert!(all_or_none(&bench, &updates[..10]));
     assert_ne!(bench.everything(), before);
 }
 
