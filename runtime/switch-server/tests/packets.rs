@@ -292,3 +292,76 @@ async fn drops_are_counted_where_they_happen() {
         "{counters:?}"
     );
 }
+
+/// The ports by which the frames of many senders leave, of which each keeps to one.
+async fn shared(bench: &Bench) -> Vec<usize> {
+    let mut ports = std::collections::BTreeSet::new();
+    for source in 1..=16 {
+        bench.host(1).send(frame(2, source, 5)).expect("the link is up");
+        ports.insert(tokio::select! {
+            _ = soon(bench.host(1).recv()) => 1,
+            _ = soon(bench.host(2).recv()) => 2,
+        });
+    }
+    ports.into_iter().collect()
+}
+
+/// One member watches port 3, and leaves by another port, so that no frame is lost on its link.
+async fn port_3_is_watched(bench: &Bench) {
+    for (up, ports) in [(true, &[1, 2][..]), (false, &[1]), (true, &[1, 2])] {
+        bench.host(3).set_up(up);
+        // The selectors hear of it a moment later.
+        soon(async { while shared(bench).await != ports {} }).await;
+    }
+}
+
+#[tokio::test]
+async fn members_whose_watched_port_is_down_are_passed_over() {
+    use action_profile_action::WatchKind as SetWatch;
+    use action_profile_group::member::WatchKind as GroupWatch;
+    use table_action::Type as Does;
+
+    let (bench, mut controller) = Bench::running().await;
+    let action_profile_id = bench.info.action_profile("paths").expect("the program has it").id;
+    let forward = |port: u8| match bench.action("forward", &[&[port]]).and_then(|action| action.r#type) {
+        Some(Does::Action(action)) => action,
+        other => panic!("{other:?}"),
+    };
+    let entry = |does| TableEntry {
+        action: Some(TableAction { r#type: Some(does) }),
+        ..bench.entry("balance", 2, "drop", &[])
+    };
+
+    for member_id in [1, 2] {
+        let action = Some(forward(member_id as u8));
+        controller
+            .insert(Kind::ActionProfileMember(ActionProfileMember { action_profile_id, member_id, action }))
+            .await;
+    }
+    let member = |member_id, watch_kind| action_profile_group::Member { member_id, weight: 1, watch_kind };
+    let group = |port: u8, high: u8| {
+        let watched = Some(GroupWatch::WatchPort(vec![high, port]));
+        let members = vec![member(1, None), member(2, watched)];
+        Kind::ActionProfileGroup(ActionProfileGroup { action_profile_id, group_id: 1, members, max_size: 0 })
+    };
+    controller.write(Type::Insert, vec![group(0, 2)]).await.expect_err("there is no port 512");
+    controller.insert(group(3, 0)).await;
+    controller.insert(Kind::TableEntry(entry(Does::ActionProfileGroupId(1)))).await;
+    port_3_is_watched(&bench).await;
+
+    controller.write(Type::Delete, vec![Kind::TableEntry(entry(Does::ActionProfileGroupId(1)))]).await.expect("there");
+    controller.write(Type::Delete, vec![group(3, 0)]).await.expect("it is there");
+    for member_id in [1, 2] {
+        let member = ActionProfileMember { action_profile_id, member_id, action: None };
+        controller.write(Type::Delete, vec![Kind::ActionProfileMember(member)]).await.expect("it is there");
+    }
+    let set = |port: u8, high: u8| {
+        let one = |port, watch_kind| ActionProfileAction { action: Some(forward(port)), weight: 1, watch_kind };
+        let actions = vec![one(1, None), one(2, Some(SetWatch::WatchPort(vec![high, port])))];
+        let set = ActionProfileActionSet { action_profile_actions: actions, ..Default::default() };
+        Kind::TableEntry(entry(Does::ActionProfileActionSet(set)))
+    };
+    controller.write(Type::Insert, vec![set(0, 2)]).await.expect_err("there is no port 512");
+    controller.insert(set(3, 0)).await;
+    port_3_is_watched(&bench).await;
+}
