@@ -6,8 +6,9 @@
 //! [`Target`](vouch_lab::target::Target) like the embedded switch. Where BMv2, `ip` or the right to make a namespace is
 //! missing, the tests that need it are skipped and say why.
 //!
-//! [`stf`] plays tests that others wrote, for any program.
+//! [`stf`] plays tests that others wrote, for any program, and those of our own [`corpus`].
 
+pub mod corpus;
 #[cfg(target_os = "linux")]
 pub mod harness;
 #[cfg(target_os = "linux")]
