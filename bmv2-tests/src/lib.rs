@@ -6,11 +6,12 @@
 //! [`Target`](vouch_lab::target::Target) like the embedded switch. Where BMv2, `ip` or the right to make a namespace is
 //! missing, the tests that need it are skipped and say why.
 //!
-//! [`stf`] plays tests that others wrote, for any program; [`compare`] measures switches side by side; [`differ`] gives
-//! random packets and entries to two of them and compares what comes out.
+//! [`stf`] plays tests that others wrote, for any program, and those of our own [`corpus`]; [`compare`] measures switches side
+//! by side; [`differ`] gives random packets and entries to two of them and compares what comes out.
 
 #[cfg(target_os = "linux")]
 pub mod compare;
+pub mod corpus;
 pub mod differ;
 pub mod frames;
 #[cfg(target_os = "linux")]

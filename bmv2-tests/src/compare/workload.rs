@@ -222,10 +222,10 @@ impl Setup {
     fn entries(&self, text: &str) -> Result<Vec<Entry>> {
         let mut entries = Vec::new();
         for statement in parse(text)? {
-            let Command::Add { table, priority, keys, call, .. } = &statement.command else {
+            let Command::Add { table, priority, keys, calls, .. } = &statement.command else {
                 return Err(format!("line {}: only entries are added here", statement.line).into());
             };
-            entries.push(self.rules.entry(table, *priority, keys, call)?);
+            entries.push(self.rules.entry(table, *priority, keys, calls)?);
         }
         Ok(entries)
     }

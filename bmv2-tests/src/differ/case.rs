@@ -12,7 +12,8 @@ use vouch_switch::{MatchKind, Micros, Output, SwitchConfig, TableId, TableInfo, 
 
 use super::packet::Source;
 use crate::stf::{
-    Bits, Call, Command, Device, Embedded, Failure, Key, MirrorTo, Options, Outcome, Pattern, Player, Rules, Statement,
+    Bits, Call, Command, Device, Embedded, Failure, Key, MirrorTo, Options, Outcome, Pattern, Player, Rules, Share,
+    Statement,
 };
 
 /// The ports of the switches: a program that never chooses sends to port 0.
@@ -158,8 +159,8 @@ impl Generator {
     /// Keep a step that the packet engine takes.
     fn try_step(&self, command: Command, device: &mut Embedded, steps: &mut Vec<Step>) {
         let done = match &command {
-            Command::Add { table, priority, keys, call, .. } => {
-                self.rules.entry(table, *priority, keys, call).and_then(|entry| device.insert(&entry))
+            Command::Add { table, priority, keys, calls, .. } => {
+                self.rules.entry(table, *priority, keys, calls).and_then(|entry| device.insert(&entry))
             }
             Command::SetDefault { table, call } => {
                 self.rules.default(table, call).and_then(|entry| device.set_default(&entry))
@@ -240,7 +241,13 @@ impl Generator {
         let call = self.call(actions.map(|reference| reference.action.name.as_str()), table, random)?;
         // Of two entries of one priority either may win, so there are hardly any.
         let priority = table.needs_priority.then(|| random.random_range(0..1_000_000));
-        Some(Command::Add { table: table.name.clone(), priority, keys, call, label: None })
+        Some(Command::Add {
+            table: table.name.clone(),
+            priority,
+            keys,
+            calls: vec![Share { call, weight: 1 }],
+            label: None,
+        })
     }
 
     /// A match that the value satisfies; `None` is any.

@@ -1,5 +1,6 @@
 //! What a test needs of a switch.
 
+use num_bigint::BigUint;
 use vouch_switch::{CounterData, MeterConfig, ReplicationNode};
 
 use super::names::NameError;
@@ -83,6 +84,15 @@ pub trait Device {
 
     /// Set a cell of a register, or all of them.
     fn set_register(&mut self, register: &str, index: Option<u64>, value: &[u8]) -> Result<(), Problem>;
+
+    /// Set the rates of an entry's meter.
+    fn set_entry_meter(&mut self, entry: &Entry, rates: MeterConfig) -> Result<(), Problem>;
+
+    /// Give a value set these members.
+    fn set_value_set(&mut self, set: &str, members: &[Vec<u8>]) -> Result<(), Problem>;
+
+    /// The fields of the next digest of this name, if there is one.
+    fn digest(&mut self, digest: &str) -> Result<Option<Vec<BigUint>>, Problem>;
 
     /// Set the rates of a cell of a meter, or of all of them.
     fn set_meter(&mut self, meter: &str, index: Option<u64>, rates: MeterConfig) -> Result<(), Problem>;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use num_bigint::BigUint;
 use vouch_switch::{
-    CloneSession, CloneTarget, ControlError, CounterData, EntryAction, EntryKey, MemberId, MeterConfig, Micros,
-    OneShotMember, Output, Program, ReplicationNode, Switch, SwitchConfig, TableEntry, TableId, Worker,
+    CloneSession, CloneTarget, ControlError, CounterData, EntryAction, EntryKey, MemberId, MeterConfig, Micros, Output,
+    Program, ReplicationNode, Switch, SwitchConfig, TableEntry, TableId, ValueSetMember, Worker,
 };
 
 use super::device::{Device, Problem};
@@ -25,6 +26,8 @@ pub struct Embedded {
     now: Micros,
     added: Vec<(TableId, EntryKey)>,
     members: MemberId,
+    /// Digests that were asked for.
+    digests: usize,
 }
 
 impl Embedded {
@@ -32,7 +35,17 @@ impl Embedded {
     pub fn new(program: Arc<Program>, config: SwitchConfig) -> Self {
         let switch = Switch::new(program.clone(), config.clone());
         let worker = Worker::new(&switch);
-        Self { program, config, switch, worker, output: Output::new(), now: Micros(0), added: Vec::new(), members: 0 }
+        Self {
+            program,
+            config,
+            switch,
+            worker,
+            output: Output::new(),
+            now: Micros(0),
+            added: Vec::new(),
+            members: 0,
+            digests: 0,
+        }
     }
 
     /// The switch, with everything that was added.
@@ -42,16 +55,16 @@ impl Embedded {
 
     /// What an entry does: in a table with an action profile, that takes a member or a group of its own.
     fn action(&mut self, entry: &Entry) -> Result<EntryAction, Problem> {
-        let call = entry.call.clone();
+        let [first, ..] = &entry.calls[..] else { return Err(Problem::wrong("an entry without an action")) };
         let profile = self.program.table_info(entry.table).and_then(|table| table.profile);
         let Some(profile) = profile else {
-            return Ok(EntryAction::Call(call));
+            return Ok(EntryAction::Call(first.call.clone()));
         };
         if self.program.profile_info(profile).is_some_and(|profile| profile.selector) {
-            return Ok(EntryAction::OneShot(vec![OneShotMember { call, weight: 1, watch_port: None }]));
+            return Ok(EntryAction::OneShot(entry.calls.clone()));
         }
         self.members += 1;
-        self.switch.insert_member(profile, self.members, &call).map_err(refused)?;
+        self.switch.insert_member(profile, self.members, &first.call).map_err(refused)?;
         Ok(EntryAction::Member(self.members))
     }
 }
@@ -144,6 +157,32 @@ impl Device for Embedded {
         let size = self.program.register_info(id).map_or(0, |info| info.size);
         let cells = index.map_or(0..size, |index| index..index + 1);
         cells.into_iter().try_for_each(|cell| self.switch.set_register(id, cell, value)).map_err(refused)
+    }
+
+    fn set_entry_meter(&mut self, entry: &Entry, rates: MeterConfig) -> Result<(), Problem> {
+        let key = EntryKey { matches: entry.matches.clone(), priority: entry.priority };
+        self.switch.set_direct_meter(entry.table, &key, Some(rates)).map_err(refused)
+    }
+
+    fn set_value_set(&mut self, set: &str, members: &[Vec<u8>]) -> Result<(), Problem> {
+        let id = self.program.value_set(set).ok_or_else(|| missing("value set", set))?;
+        let members: Vec<_> = members.iter().map(|value| ValueSetMember { value: value.clone(), mask: None }).collect();
+        self.switch.set_value_set(id, &members).map_err(refused)
+    }
+
+    fn digest(&mut self, digest: &str) -> Result<Option<Vec<BigUint>>, Problem> {
+        let id = self.program.digest(digest).ok_or_else(|| missing("digest", digest))?;
+        let info = self.program.digest_info(id).ok_or_else(|| missing("digest", digest))?;
+        let mut sent = self.output.digests().enumerate().skip(self.digests);
+        let Some((position, (_, mut bytes))) = sent.find(|(_, (sent, _))| *sent == id) else { return Ok(None) };
+        self.digests = position + 1;
+        let mut values = Vec::new();
+        for bits in &info.fields {
+            let (value, rest) = bytes.split_at(bits.div_ceil(8) as usize);
+            values.push(BigUint::from_bytes_be(value));
+            bytes = rest;
+        }
+        Ok(Some(values))
     }
 
     fn set_meter(&mut self, meter: &str, index: Option<u64>, rates: MeterConfig) -> Result<(), Problem> {

@@ -11,7 +11,7 @@ use vouch_p4runtime::p4::v1::{
 };
 use vouch_p4runtime::p4info::{MatchKind, Table};
 use vouch_p4runtime::value::canonical;
-use vouch_switch::Program;
+use vouch_switch::{OneShotMember, Program};
 
 use super::device::Problem;
 use super::rules::Entry;
@@ -33,12 +33,21 @@ pub fn encode(info: &P4Info, program: &Program, entry: &Entry, default: bool, me
     let unknown = |error: vouch_p4runtime::p4info::UnknownName| Problem::wrong(error.to_string());
     let name = program.table_info(entry.table).map_or("", |table| &table.name);
     let table = info.table(name).map_err(unknown)?;
-    let called = program.action_info(entry.call.action).map_or("", |action| &action.name);
-    let known = table.action(called).map_err(unknown)?;
-    let params = known.params.iter().zip(&entry.call.params);
-    let params = params.map(|(param, value)| action::Param { param_id: param.id, value: canonical(value).to_vec() });
-    let action = Action { action_id: known.id, params: params.collect() };
-    let (first, action) = in_profile(info, table, action, member);
+    let mut actions = Vec::new();
+    for OneShotMember { call, weight, .. } in &entry.calls {
+        let called = program.action_info(call.action).map_or("", |action| &action.name);
+        let known = table.action(called).map_err(unknown)?;
+        let params = known.params.iter().zip(&call.params);
+        let params =
+            params.map(|(param, value)| action::Param { param_id: param.id, value: canonical(value).to_vec() });
+        let action = Some(Action { action_id: known.id, params: params.collect() });
+        actions.push(ActionProfileAction {
+            action,
+            weight: i32::try_from(*weight).unwrap_or(i32::MAX),
+            watch_kind: None::<WatchKind>,
+        });
+    }
+    let (first, action) = in_profile(info, table, actions, member)?;
     let matches = table.fields.iter().zip(&entry.matches).filter_map(|(field, wanted)| {
         let kind = field_match(wanted, field.kind == MatchKind::Optional)?;
         Some(FieldMatch { field_id: field.id, field_match_type: Some(kind) })
@@ -55,15 +64,21 @@ pub fn encode(info: &P4Info, program: &Program, entry: &Entry, default: bool, me
 }
 
 /// A table with an action profile takes a member of it, and one with a selector a group of its own.
-fn in_profile(info: &P4Info, table: &Table, action: Action, member_id: u32) -> (Option<Update>, Type) {
+fn in_profile(
+    info: &P4Info,
+    table: &Table,
+    actions: Vec<ActionProfileAction>,
+    member_id: u32,
+) -> Result<(Option<Update>, Type), Problem> {
+    let first = actions.first().and_then(|first| first.action.clone());
+    let action = first.ok_or_else(|| Problem::wrong("an entry without an action"))?;
     let Some(profile) = table.implementation.and_then(|id| info.action_profile_by_id(id)) else {
-        return (None, Type::Action(action));
+        return Ok((None, Type::Action(action)));
     };
     if profile.with_selector {
-        let only = ActionProfileAction { action: Some(action), weight: 1, watch_kind: None::<WatchKind> };
-        let set = ActionProfileActionSet { action_profile_actions: vec![only], ..ActionProfileActionSet::default() };
-        return (None, Type::ActionProfileActionSet(set));
+        let set = ActionProfileActionSet { action_profile_actions: actions, ..ActionProfileActionSet::default() };
+        return Ok((None, Type::ActionProfileActionSet(set)));
     }
     let member = ActionProfileMember { action_profile_id: profile.id, member_id, action: Some(action) };
-    (Some(insert(member)), Type::ActionProfileMemberId(member_id))
+    Ok((Some(insert(member)), Type::ActionProfileMemberId(member_id)))
 }

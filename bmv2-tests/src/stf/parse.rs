@@ -3,9 +3,11 @@
 //! What p4c's own tests are written in, what p4testgen writes for BMv2 (every name in quotes) and for Tofino (none in quotes)
 //! is one language here.
 
+use num_bigint::BigUint;
+
 use super::StfError;
 use super::scan::Scan;
-use super::statement::{Call, Cell, Check, Command, Comparison, Key, MirrorTo, Pattern, Rate, Statement, Unit};
+use super::statement::{Call, Cell, Check, Command, Comparison, Key, MirrorTo, Pattern, Rate, Share, Statement, Unit};
 
 /// What is expected at the start of a line.
 pub(super) const COMMAND: &str = "a command";
@@ -13,7 +15,7 @@ pub(super) const COMMAND: &str = "a command";
 type Result<T> = std::result::Result<T, StfError>;
 
 /// Every command there is.
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 26] = [
     "add",
     "setdefault",
     "remove",
@@ -27,6 +29,8 @@ const COMMANDS: [&str; 24] = [
     "register_read",
     "register_write",
     "register_reset",
+    "value_set",
+    "digest",
     "meter_get_rates",
     "meter_set_rates",
     "meter_array_set_rates",
@@ -83,11 +87,19 @@ fn statement(mut scan: Scan<'_>) -> Result<Command> {
         }
         "register_reset" => Command::RegisterReset { register: register(&mut scan)? },
         "meter_get_rates" => Command::MeterRead { meter: scan.name("a meter")?, index: index(&mut scan)? },
-        "meter_set_rates" => Command::MeterWrite {
-            meter: scan.name("a meter")?,
-            index: Some(index(&mut scan)?),
-            rates: [rate(&mut scan)?, rate(&mut scan)?],
-        },
+        "value_set" => Command::ValueSet { set: scan.name("a value set")?, members: numbers(&mut scan)? },
+        "digest" => Command::Digest { digest: scan.name("a digest")?, values: numbers(&mut scan)? },
+        "meter_set_rates" => {
+            let meter = scan.name("a meter, or a table")?;
+            if scan.take("(") {
+                let label = label(&mut scan, "the label of an entry")?;
+                scan.need(")")?;
+                Command::EntryMeterWrite { label, rates: [rate(&mut scan)?, rate(&mut scan)?] }
+            } else {
+                let index = Some(index(&mut scan)?);
+                Command::MeterWrite { meter, index, rates: [rate(&mut scan)?, rate(&mut scan)?] }
+            }
+        }
         "meter_array_set_rates" => Command::MeterWrite {
             meter: scan.name("a meter")?,
             index: None,
@@ -140,9 +152,18 @@ fn add(scan: &mut Scan<'_>) -> Result<Command> {
         keys.push((name, key));
         *scan = ahead;
     }
-    let call = call(scan)?;
+    let mut calls = vec![share(scan)?];
+    while !scan.is_empty() && !scan.at("=") {
+        calls.push(share(scan)?);
+    }
     let label = if scan.take("=") { Some(scan.name("a label")?) } else { None };
-    Ok(Command::Add { table, priority, keys, call, label })
+    Ok(Command::Add { table, priority, keys, calls, label })
+}
+
+fn share(scan: &mut Scan<'_>) -> Result<Share> {
+    let call = call(scan)?;
+    let weight = if scan.take("*") { scan.small("a weight")? } else { 1 };
+    Ok(Share { call, weight })
 }
 
 fn call(scan: &mut Scan<'_>) -> Result<Call> {
@@ -198,7 +219,7 @@ fn check_counter(scan: &mut Scan<'_>) -> Result<Command> {
             *scan = ahead;
             Cell::Index(index)
         }
-        Err(_) => Cell::Label(scan.name("an index or the label of an entry")?.trim_start_matches('$').to_owned()),
+        Err(_) => Cell::Label(label(scan, "an index or the label of an entry")?),
     };
     scan.need(")")?;
     let check = if scan.is_empty() { None } else { Some(check(scan)?) };
@@ -235,6 +256,18 @@ fn rate(scan: &mut Scan<'_>) -> Result<Rate> {
     let (per_microsecond, burst) =
         parsed.filter(|(rate, _): &(f64, u64)| *rate >= 0.0).ok_or_else(|| before.error(EXPECTED))?;
     Ok(Rate { per_microsecond, burst })
+}
+
+fn label(scan: &mut Scan<'_>, what: &str) -> Result<String> {
+    Ok(scan.name(what)?.trim_start_matches('$').to_owned())
+}
+
+fn numbers(scan: &mut Scan<'_>) -> Result<Vec<BigUint>> {
+    let mut numbers = Vec::new();
+    while !scan.is_empty() {
+        numbers.push(scan.number()?);
+    }
+    Ok(numbers)
 }
 
 fn ports(scan: &mut Scan<'_>) -> Result<Vec<u16>> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
+use num_bigint::BigUint;
 use vouch_switch::{CounterData, MeterConfig, Port, ReplicationNode};
 
 use super::device::{Device, Problem};
@@ -93,8 +94,8 @@ impl Player {
         device: &mut dyn Device,
     ) -> Result<(), Problem> {
         match command {
-            Command::Add { table, priority, keys, call, label } => {
-                let entry = self.rules.entry(table, *priority, keys, call)?;
+            Command::Add { table, priority, keys, calls, label } => {
+                let entry = self.rules.entry(table, *priority, keys, calls)?;
                 device.insert(&entry)?;
                 if let Some(label) = label {
                     progress.labels.insert(label.clone(), entry);
@@ -124,11 +125,7 @@ impl Player {
             Command::CheckCounter { counter, cell, check } => {
                 let data = match cell {
                     Cell::Index(index) => device.counter(&self.counter(counter)?, *index)?,
-                    Cell::Label(label) => {
-                        let entry = progress.labels.get(label);
-                        let entry = entry.ok_or_else(|| Problem::wrong(format!("no entry has the label `{label}`")))?;
-                        device.entry_counter(entry)?
-                    }
+                    Cell::Label(label) => device.entry_counter(progress.labelled(label)?)?,
                 };
                 check.map_or(Ok(()), |check| holds(check, data))
             }
@@ -144,6 +141,28 @@ impl Player {
                 device.set_register(&name, Some(*index), &value)
             }
             Command::RegisterReset { register } => device.set_register(&self.register(register)?.0, None, &[0]),
+            Command::ValueSet { set, members } => {
+                let sets: Vec<_> = self.rules.program().value_sets().map(|(_, info)| info).collect();
+                let info = sets[names::find("value set", set, sets.iter().map(|info| info.name.as_str()))?];
+                let members: Result<Vec<_>, _> = members.iter().map(|member| rules::bytes(member, info.bits)).collect();
+                device.set_value_set(&info.name, &members.map_err(Problem::Wrong)?)
+            }
+            Command::Digest { digest, values } => {
+                let digests: Vec<_> = self.rules.program().digests().map(|(_, info)| info).collect();
+                let info = digests[names::find("digest", digest, digests.iter().map(|info| info.name.as_str()))?];
+                match device.digest(&info.name)? {
+                    Some(got) if got == *values => Ok(()),
+                    Some(got) => Err(Problem::wrong(format!(
+                        "the digest `{digest}` has the values {}; expected {}",
+                        shown(&got),
+                        shown(values)
+                    ))),
+                    None => Err(Problem::wrong(format!("no digest `{digest}`; expected {}", shown(values)))),
+                }
+            }
+            Command::EntryMeterWrite { label, rates } => {
+                device.set_entry_meter(progress.labelled(label)?, meter_config(rates))
+            }
             Command::MeterRead { meter, .. } => self.meter(meter).map(|_| ()),
             Command::MeterWrite { meter, index, rates } => {
                 device.set_meter(&self.meter(meter)?, *index, meter_config(rates))
@@ -219,6 +238,10 @@ impl Player {
 }
 
 impl Progress {
+    fn labelled(&self, label: &str) -> Result<&Entry, Problem> {
+        self.labels.get(label).ok_or_else(|| Problem::wrong(format!("no entry has the label `{label}`")))
+    }
+
     fn write_group(&self, group: u32, device: &mut dyn Device) -> Result<(), Problem> {
         let nodes = self.groups.get(&group).into_iter().flatten();
         let nodes: Vec<_> = nodes.filter_map(|node| self.nodes.get(*node).cloned()).collect();
@@ -240,6 +263,10 @@ fn holds(check: Check, data: CounterData) -> Result<(), Problem> {
 fn meter_config([committed, peak]: &[Rate; 2]) -> MeterConfig {
     let per_second = |rate: &Rate| (rate.per_microsecond * 1e6).round() as u64;
     MeterConfig { cir: per_second(committed), cburst: committed.burst, pir: per_second(peak), pburst: peak.burst }
+}
+
+fn shown(values: &[BigUint]) -> String {
+    values.iter().map(|value| format!("{value:#x}")).collect::<Vec<_>>().join(" ")
 }
 
 fn no_node(node: usize) -> Problem {

@@ -17,20 +17,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::sync::Arc;
 
+use num_bigint::BigUint;
 use tokio::runtime::Runtime;
+use tokio::time::timeout;
 use vouch_lab::target::Target;
+use vouch_p4runtime::Event;
 use vouch_p4runtime::P4Info;
 use vouch_p4runtime::client::{Pipeline, Replica, clone_session, delete, insert, modify, multicast_group};
+use vouch_p4runtime::p4::v1::field_match::{Exact, FieldMatchType};
 use vouch_p4runtime::p4::v1::{
-    CounterData as WireCounterData, CounterEntry, Index, MeterConfig as WireMeterConfig, MeterEntry, Update,
+    CounterData as WireCounterData, CounterEntry, DigestEntry, DirectMeterEntry, FieldMatch, Index,
+    MeterConfig as WireMeterConfig, MeterEntry, TableEntry, Update, ValueSetEntry, ValueSetMember, digest_entry,
 };
+use vouch_p4runtime::value::canonical;
 use vouch_switch::{CounterData, MeterConfig, Program, ReplicationNode};
 
 use super::device::{Device, Problem};
 use super::encode::{Encoded, encode};
 use super::rules::{Entry, Rules};
 use super::statement::MirrorTo;
-use crate::rig::{Result as RigResult, Rig};
+use crate::rig::{PATIENCE, Result as RigResult, Rig};
 
 /// The program that sends frames back, and its mark.
 const REFLECT: &[u8] = include_bytes!("reflect/reflect.json");
@@ -104,9 +110,14 @@ impl Remote {
         Ok(())
     }
 
-    fn write(&mut self, updates: Vec<Update>) -> Result<(), Problem> {
+    /// To be called before what frames on their way should not be overtaken by, and may be.
+    fn settle_all(&mut self) -> Result<(), Problem> {
         self.doubtful |= self.in_flight;
-        self.settle()?;
+        self.settle()
+    }
+
+    fn write(&mut self, updates: Vec<Update>) -> Result<(), Problem> {
+        self.settle_all()?;
         self.runtime.block_on(self.rig.session.write(updates)).map_err(|error| match error.failed() {
             [] => unreachable(error),
             _ => Problem::wrong(error.to_string()),
@@ -167,7 +178,12 @@ impl Device for Remote {
         }
         self.used = true;
         self.doubtful = false;
-        self.push(&self.tested)
+        self.push(&self.tested)?;
+        // Each digest at once, in a list of its own, which `digest` acknowledges.
+        let config = digest_entry::Config { max_list_size: 1, ..digest_entry::Config::default() };
+        let enable = |digest_id| insert(DigestEntry { digest_id, config: Some(config) });
+        let enabled: Vec<_> = self.info.digests().map(|digest| enable(digest.id)).collect();
+        if enabled.is_empty() { Ok(()) } else { self.write(enabled) }
     }
 
     fn insert(&mut self, entry: &Entry) -> Result<(), Problem> {
@@ -247,17 +263,68 @@ impl Device for Remote {
         self.doubtful
     }
 
-    fn counter(&mut self, counter: &str, _index: u64) -> Result<CounterData, Problem> {
-        Err(Problem::Unsupported(format!("counter `{counter}` cannot be read at the right moment over P4Runtime")))
+    fn counter(&mut self, counter: &str, index: u64) -> Result<CounterData, Problem> {
+        let id = self.info.counter(counter).map_err(|error| Problem::wrong(error.to_string()))?.id;
+        self.settle_all()?;
+        let cells = self.runtime.block_on(self.rig.session.read_counter(id)).map_err(unreachable)?;
+        let cell = cells.into_iter().find(|(at, _)| u64::try_from(*at) == Ok(index));
+        let cell = cell.ok_or_else(|| Problem::wrong(format!("counter `{counter}` has no cell {index}")))?;
+        Ok(counted(&cell.1))
     }
 
-    fn entry_counter(&mut self, _entry: &Entry) -> Result<CounterData, Problem> {
-        Err(Problem::Unsupported("an entry's counter cannot be read at the right moment over P4Runtime".into()))
+    fn entry_counter(&mut self, entry: &Entry) -> Result<CounterData, Problem> {
+        let wanted = encode(&self.info, &self.program, entry, false, 0)?.entry;
+        self.settle_all()?;
+        let counters = self.rig.session.read_direct_counters(wanted.table_id);
+        let counters = self.runtime.block_on(counters).map_err(unreachable)?;
+        let same = |entry: &TableEntry| entry.r#match == wanted.r#match && entry.priority == wanted.priority;
+        let found = counters.iter().find(|(entry, _)| same(entry));
+        found.map(|(_, data)| counted(data)).ok_or_else(|| Problem::wrong("the switch has no such entry"))
+    }
+
+    fn set_entry_meter(&mut self, entry: &Entry, rates: MeterConfig) -> Result<(), Problem> {
+        let entry = encode(&self.info, &self.program, entry, false, 0)?.entry;
+        let table_entry = Some(TableEntry { action: None, ..entry });
+        self.write(vec![modify(DirectMeterEntry { table_entry, config: Some(rates_of(rates)), counter_data: None })])
+    }
+
+    fn set_value_set(&mut self, set: &str, members: &[Vec<u8>]) -> Result<(), Problem> {
+        let named = |name: &str| set == name || set.ends_with(&format!(".{name}"));
+        let mut sets = self.info.message().value_sets.iter();
+        let known = sets.find_map(|known| known.preamble.as_ref().filter(|it| named(&it.name)).zip(Some(known)));
+        let Some((preamble, known)) = known else { return Err(Problem::wrong(format!("no value set `{set}`"))) };
+        let [field] = &known.r#match[..] else {
+            return Err(Problem::Unsupported(format!("value set `{set}` is of several fields")));
+        };
+        let member = |value: &Vec<u8>| {
+            let kind = FieldMatchType::Exact(Exact { value: canonical(value).to_vec() });
+            ValueSetMember { r#match: vec![FieldMatch { field_id: field.id, field_match_type: Some(kind) }] }
+        };
+        let entry = ValueSetEntry { value_set_id: preamble.id, members: members.iter().map(member).collect() };
+        self.write(vec![modify(entry)])
+    }
+
+    fn digest(&mut self, digest: &str) -> Result<Option<Vec<BigUint>>, Problem> {
+        let known = self.info.digest(digest).map_err(|error| Problem::wrong(error.to_string()))?.clone();
+        self.runtime.block_on(async {
+            loop {
+                let Ok(event) = timeout(PATIENCE, self.rig.events.recv()).await else { return Ok(None) };
+                match event {
+                    Some(Event::Digest(list)) if list.digest_id == known.id => {
+                        self.rig.session.ack_digest(&list).await.map_err(unreachable)?;
+                        let [data] = &list.data[..] else { return Err(Problem::wrong("a list of several digests")) };
+                        let values = known.decode(data).map_err(|error| Problem::wrong(error.to_string()))?;
+                        return Ok(Some(values.into_iter().map(BigUint::from).collect()));
+                    }
+                    Some(_) => {}
+                    None => return Ok(None),
+                }
+            }
+        })
     }
 
     fn set_counter(&mut self, counter: &str, index: u64, data: CounterData) -> Result<(), Problem> {
         let counter_id = self.info.counter(counter).map_err(|error| Problem::wrong(error.to_string()))?.id;
-        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let data = WireCounterData { packet_count: number(data.packets), byte_count: number(data.bytes) };
         let index = Some(Index { index: number(index) });
         self.write(vec![modify(CounterEntry { counter_id, index, data: Some(data) })])
@@ -269,14 +336,7 @@ impl Device for Remote {
 
     fn set_meter(&mut self, meter: &str, index: Option<u64>, rates: MeterConfig) -> Result<(), Problem> {
         let meter = self.info.meter(meter).map_err(|error| Problem::wrong(error.to_string()))?;
-        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        let config = WireMeterConfig {
-            cir: number(rates.cir),
-            cburst: number(rates.cburst),
-            pir: number(rates.pir),
-            pburst: number(rates.pburst),
-            ..WireMeterConfig::default()
-        };
+        let config = rates_of(rates);
         let cells = index.map_or(0..meter.size, |index| index..index + 1);
         let meter_id = meter.id;
         let entry = |cell| {
@@ -284,6 +344,26 @@ impl Device for Remote {
             modify(MeterEntry { meter_id, index, config: Some(config), counter_data: None })
         };
         self.write(cells.map(entry).collect())
+    }
+}
+
+/// Numbers as P4Runtime has them.
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn counted(data: &WireCounterData) -> CounterData {
+    let number = |number: i64| u64::try_from(number).unwrap_or(0);
+    CounterData { packets: number(data.packet_count), bytes: number(data.byte_count) }
+}
+
+fn rates_of(rates: MeterConfig) -> WireMeterConfig {
+    WireMeterConfig {
+        cir: number(rates.cir),
+        cburst: number(rates.cburst),
+        pir: number(rates.pir),
+        pburst: number(rates.pburst),
+        ..WireMeterConfig::default()
     }
 }
 

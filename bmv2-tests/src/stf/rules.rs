@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use num_bigint::BigUint;
 use vouch_p4runtime::P4Info;
-use vouch_switch::{ActionCall, KeyFieldInfo, Match, MatchKind, Program, TableId, TableInfo};
+use vouch_switch::{ActionCall, KeyFieldInfo, Match, MatchKind, OneShotMember, Program, TableId, TableInfo};
 
 use super::device::Problem;
 use super::names;
-use super::statement::{Bits, Call, Key};
+use super::statement::{Bits, Call, Key, Share};
 
 type Result<T> = std::result::Result<T, Problem>;
 
@@ -31,8 +31,13 @@ pub struct Entry {
     pub matches: Vec<Match>,
     /// From 1, the highest wins; 0 where the key needs none.
     pub priority: i32,
-    /// The action.
-    pub call: ActionCall,
+    /// The action; of a table with a selector those that it chooses from.
+    pub calls: Vec<OneShotMember>,
+}
+
+/// An action without others.
+fn only(call: ActionCall) -> OneShotMember {
+    OneShotMember { call, weight: 1, watch_port: None }
 }
 
 impl Rules {
@@ -59,7 +64,7 @@ impl Rules {
     ///
     /// # Errors
     /// A name that means nothing, or a value that does not fit.
-    pub fn entry(&self, table: &str, priority: Option<u32>, keys: &[(String, Key)], call: &Call) -> Result<Entry> {
+    pub fn entry(&self, table: &str, priority: Option<u32>, keys: &[(String, Key)], calls: &[Share]) -> Result<Entry> {
         let (id, info) = self.table(table)?;
         let mut given: Vec<Option<&Key>> = vec![None; info.key.len()];
         for (name, key) in keys {
@@ -76,7 +81,18 @@ impl Rules {
         let wanted = i64::from(priority.unwrap_or(0)) + 1;
         let too_high = || Problem::wrong(format!("priority {wanted} is out of range"));
         let priority = if info.needs_priority { i32::try_from(wanted).map_err(|_| too_high())? } else { 0 };
-        Ok(Entry { table: id, matches, priority, call: self.call(id, info, call)? })
+        let selector =
+            info.profile.and_then(|profile| self.program.profile_info(profile)).is_some_and(|it| it.selector);
+        let several = calls.len() > 1 || calls.iter().any(|share| share.weight != 1);
+        if several && !selector {
+            let name = &info.name;
+            return Err(Problem::wrong(format!("table `{name}`: one action, without weight: it has no selector")));
+        }
+        let mut members = Vec::new();
+        for Share { call, weight } in calls {
+            members.push(OneShotMember { weight: *weight, ..only(self.call(id, info, call)?) });
+        }
+        Ok(Entry { table: id, matches, priority, calls: members })
     }
 
     /// What `setdefault` sets.
@@ -85,7 +101,7 @@ impl Rules {
     /// A name that means nothing, or a value that does not fit.
     pub fn default(&self, table: &str, call: &Call) -> Result<Entry> {
         let (id, info) = self.table(table)?;
-        Ok(Entry { table: id, matches: Vec::new(), priority: 0, call: self.call(id, info, call)? })
+        Ok(Entry { table: id, matches: Vec::new(), priority: 0, calls: vec![only(self.call(id, info, call)?)] })
     }
 
     /// The table of this name.
@@ -151,8 +167,8 @@ fn field_match(field: &KeyFieldInfo, key: Option<&Key>) -> Result<Match> {
         Key::Value(given) => (given, None),
         Key::Prefix(given, length) => (given, Some(*length)),
         Key::Range(low, high) if *kind == MatchKind::Range => {
-            let (low, high) = (bytes(low, *bits).map_err(wrong)?, bytes(high, *bits).map_err(wrong)?);
-            return Ok(Match::Range { low, high });
+            let bound = |bound| bytes(bound, *bits).map_err(wrong);
+            return Ok(Match::Range { low: bound(low)?, high: bound(high)? });
         }
         Key::Range(..) => return Err(wrong(format!("a range, but the field is matched by `{}`", kind.name()))),
     };

@@ -44,6 +44,11 @@ impl<'a> Scan<'a> {
         if self.is_empty() { Ok(()) } else { Err(self.error("the end of the line")) }
     }
 
+    /// Whether these characters come next.
+    pub(super) fn at(&self, text: &str) -> bool {
+        self.rest.starts_with(text)
+    }
+
     /// Whether these characters come next; then they are taken.
     pub(super) fn take(&mut self, text: &str) -> bool {
         let found = self.rest.strip_prefix(text);

@@ -16,7 +16,7 @@ pub struct Statement {
 /// What a statement asks for. Names are as the test has them; [`Rules`](super::Rules) finds out what they mean.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    /// `add TABLE [PRIORITY] KEY:VALUE... ACTION(PARAM:VALUE, ...) [= LABEL]`
+    /// `add TABLE [PRIORITY] KEY:VALUE... ACTION(PARAM:VALUE, ...)[*WEIGHT]... [= LABEL]`
     Add {
         /// The table.
         table: String,
@@ -24,9 +24,9 @@ pub enum Command {
         priority: Option<u32>,
         /// Key fields that are given; the others are 0, or match everything where their kind can.
         keys: Vec<(String, Key)>,
-        /// What a hit does.
-        call: Call,
-        /// A name for the entry, by which `check_counter` asks for it.
+        /// What a hit does. Only where a selector chooses there can be several.
+        calls: Vec<Share>,
+        /// A name for the entry, by which `check_counter` and `meter_set_rates` ask for it.
         label: Option<String>,
     },
     /// `setdefault TABLE ACTION(PARAM:VALUE, ...)`
@@ -111,6 +111,27 @@ pub enum Command {
         /// Its cell.
         index: u64,
     },
+    /// `value_set SET VALUE...`: the members that a parser's value set has from now on
+    ValueSet {
+        /// The value set.
+        set: String,
+        /// Its members.
+        members: Vec<BigUint>,
+    },
+    /// `digest DIGEST VALUE...`: the next digest of this name has these values. One that nobody asks for is no failure.
+    Digest {
+        /// The digest.
+        digest: String,
+        /// A value for each field.
+        values: Vec<BigUint>,
+    },
+    /// `meter_set_rates TABLE($LABEL) RATE:BURST RATE:BURST`
+    EntryMeterWrite {
+        /// The label of the entry.
+        label: String,
+        /// Committed and peak rate.
+        rates: [Rate; 2],
+    },
     /// `meter_set_rates METER INDEX RATE:BURST RATE:BURST`, `meter_array_set_rates METER RATE:BURST RATE:BURST`
     MeterWrite {
         /// The meter.
@@ -167,6 +188,15 @@ pub struct Call {
     pub action: String,
     /// Its parameters.
     pub params: Vec<(String, BigUint)>,
+}
+
+/// An action among several that a selector chooses from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Share {
+    /// The action.
+    pub call: Call,
+    /// How often it is chosen, compared with the others.
+    pub weight: u32,
 }
 
 /// The value of a key field.

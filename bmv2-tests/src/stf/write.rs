@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use super::statement::{Bits, Call, Cell, Command, Key, MirrorTo, Pattern, Rate};
+use super::statement::{Bits, Call, Cell, Command, Key, MirrorTo, Pattern, Rate, Share};
 
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Add { table, priority, keys, call, label } => {
+            Self::Add { table, priority, keys, calls, label } => {
                 write!(f, "add {}", Name(table))?;
                 if let Some(priority) = priority {
                     write!(f, " {priority}")?;
@@ -15,7 +15,9 @@ impl fmt::Display for Command {
                 for (name, key) in keys {
                     write!(f, " {}:{key}", Name(name))?;
                 }
-                write!(f, " {call}")?;
+                for share in calls {
+                    write!(f, " {share}")?;
+                }
                 label.as_ref().map_or(Ok(()), |label| write!(f, " = {label}"))
             }
             Self::SetDefault { table, call } => write!(f, "setdefault {} {call}", Name(table)),
@@ -44,6 +46,12 @@ impl fmt::Display for Command {
             Self::MeterWrite { meter, index: None, rates: [committed, peak] } => {
                 write!(f, "meter_array_set_rates {} {committed} {peak}", Name(meter))
             }
+            Self::EntryMeterWrite { label, rates: [committed, peak] } => {
+                // The label alone says which entry of which table.
+                write!(f, "meter_set_rates entry(${label}) {committed} {peak}")
+            }
+            Self::ValueSet { set, members } => write!(f, "value_set {}{}", Name(set), Listed(members)),
+            Self::Digest { digest, values } => write!(f, "digest {}{}", Name(digest), Listed(values)),
             Self::Mirror { session, to: Some(MirrorTo::Port(port)) } => write!(f, "mirroring_add {session} {port}"),
             Self::Mirror { session, to: Some(MirrorTo::Group(group)) } => {
                 write!(f, "mirroring_add_mc {session} {group}")
@@ -51,8 +59,8 @@ impl fmt::Display for Command {
             Self::Mirror { session, to: None } => write!(f, "mirroring_delete {session}"),
             Self::MirrorRead { session } => write!(f, "mirroring_get {session}"),
             Self::GroupCreate { group } => write!(f, "mc_mgrp_create {group}"),
-            Self::NodeCreate { instance, ports } => write!(f, "mc_node_create {instance}{}", Ports(ports)),
-            Self::NodeUpdate { node, ports } => write!(f, "mc_node_update {node}{}", Ports(ports)),
+            Self::NodeCreate { instance, ports } => write!(f, "mc_node_create {instance}{}", Listed(ports)),
+            Self::NodeUpdate { node, ports } => write!(f, "mc_node_update {node}{}", Listed(ports)),
             Self::NodeAssociate { group, node } => write!(f, "mc_node_associate {group} {node}"),
         }
     }
@@ -67,11 +75,21 @@ impl fmt::Display for Name<'_> {
     }
 }
 
-struct Ports<'a>(&'a [u16]);
+/// Each behind a space.
+struct Listed<'a, T>(&'a [T]);
 
-impl fmt::Display for Ports<'_> {
+impl<T: fmt::Display> fmt::Display for Listed<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|port| write!(f, " {port}"))
+        self.0.iter().try_for_each(|one| write!(f, " {one}"))
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.weight {
+            1 => write!(f, "{}", self.call),
+            weight => write!(f, "{}*{weight}", self.call),
+        }
     }
 }
 

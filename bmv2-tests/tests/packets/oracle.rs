@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use vouch_bmv2_tests::corpus;
 use vouch_bmv2_tests::harness::{Test, TestResult};
 use vouch_bmv2_tests::{Processes, SwitchProgram};
 use vouch_lab::target::Embedded;
@@ -20,6 +21,9 @@ pub(crate) fn tests() -> Vec<Test> {
         Test::new("bmv2_does_what_p4testgen_says_of_the_program_for_tofino", async |bmv2: Arc<Processes>| {
             // It starts a runtime of its own.
             tokio::task::spawn_blocking(move || p4testgen::play_on(&*bmv2)).await?
+        }),
+        Test::new("bmv2_does_what_the_corpus_says", async |bmv2: Arc<Processes>| {
+            tokio::task::spawn_blocking(move || the_corpus(&bmv2)).await?
         }),
     ];
     macro_rules! protocol {
@@ -41,6 +45,22 @@ pub(crate) fn tests() -> Vec<Test> {
         lets_another_controller_take_over,
     ];
     tests
+}
+
+/// What BMv2 makes of each program of the corpus that it can run is what the test says.
+fn the_corpus(bmv2: &Processes) -> TestResult {
+    let (mut problems, mut tried) = (Vec::new(), 0);
+    for case in corpus::cases()? {
+        if let Some(reason) = case.not_on_bmv2()? {
+            println!("skipped on BMv2: {}: {reason}", case.name);
+            continue;
+        }
+        tried += 1;
+        if let Err(error) = case.play_on(bmv2) {
+            problems.push(format!("{}:\n{error}", case.name));
+        }
+    }
+    verdict(&problems, tried)
 }
 
 /// Each switch does what the case says, and both send the very same bytes and count the same.

@@ -1,7 +1,9 @@
 //! Every statement, and what is said of what is none.
 
 use num_bigint::BigUint;
-use vouch_bmv2_tests::stf::{Bits, Call, Cell, Check, Command, Comparison, Key, MirrorTo, Pattern, Rate, Unit, parse};
+use vouch_bmv2_tests::stf::{
+    Bits, Call, Cell, Check, Command, Comparison, Key, MirrorTo, Pattern, Rate, Share, Unit, parse,
+};
 
 fn command(line: &str) -> Command {
     let mut statements = parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
@@ -20,6 +22,10 @@ fn bits(value: u32, wild: u32, written: u32) -> Bits {
 fn call(action: &str, params: &[(&str, u32)]) -> Call {
     let params = params.iter().map(|(name, value)| ((*name).to_owned(), BigUint::from(*value))).collect();
     Call { action: action.to_owned(), params }
+}
+
+fn alone(call: Call) -> Vec<Share> {
+    vec![Share { call, weight: 1 }]
 }
 
 fn nibbles(digits: &str) -> Vec<Option<u8>> {
@@ -41,7 +47,7 @@ fn an_entry_has_keys_of_each_kind_an_action_and_a_label() {
             ("h[0].x".into(), Key::Value(bits(7, 0, 0))),
             ("high".into(), Key::Range(0x10_u8.into(), 0x1f_u8.into())),
         ],
-        call: call("ingress.act", &[("v", 1), ("port", 2)]),
+        calls: alone(call("ingress.act", &[("v", 1), ("port", 2)])),
         label: Some("A".into()),
     };
     assert_eq!(added, expected);
@@ -63,7 +69,7 @@ fn what_p4testgen_writes_for_bmv2_and_for_tofino_is_the_same() {
             table: "t".into(),
             priority: None,
             keys: vec![("h.f[7:0] # & 0x0f".into(), Key::Value(bits(1, 0, 0)))],
-            call: call("a", &[]),
+            calls: alone(call("a", &[])),
             label: None,
         }
     );
@@ -110,6 +116,29 @@ fn counters_registers_and_meters() {
 }
 
 #[test]
+fn what_the_runner_of_p4c_has_no_words_for() {
+    let share = |port, weight| Share { call: call("a", &[("port", port)]), weight };
+    assert_eq!(
+        command("add t f:0x10->32 a(port:2)*3 a(port:3) = A"),
+        Command::Add {
+            table: "t".into(),
+            priority: None,
+            keys: vec![("f".into(), Key::Range(16_u32.into(), 32_u32.into()))],
+            calls: vec![share(2, 3), share(3, 1)],
+            label: Some("A".into()),
+        }
+    );
+    let numbers = |numbers: &[u32]| numbers.iter().map(|number| BigUint::from(*number)).collect::<Vec<_>>();
+    assert_eq!(command("value_set s 1 0x10"), Command::ValueSet { set: "s".into(), members: numbers(&[1, 16]) });
+    assert_eq!(command("value_set s"), Command::ValueSet { set: "s".into(), members: numbers(&[]) });
+    assert_eq!(command("digest d 7 0xff"), Command::Digest { digest: "d".into(), values: numbers(&[7, 255]) });
+    let rate = |per_microsecond, burst| Rate { per_microsecond, burst };
+    let rates = [rate(0.5, 4), rate(2.0, 5)];
+    assert_eq!(command("meter_set_rates t($A) 0.5:4 2:5"), Command::EntryMeterWrite { label: "A".into(), rates });
+    assert_eq!(error("add t f:1->0x* a()"), "line 1: `0x*`; expected a number without `*`");
+}
+
+#[test]
 fn copies() {
     let mirror = |to| Command::Mirror { session: 5, to };
     assert_eq!(command("mirroring_add 5 4"), mirror(Some(MirrorTo::Port(4))));
@@ -134,8 +163,8 @@ fn an_error_says_where_what_and_what_would_be_right() {
     assert_eq!(
         error("wait\nsend 1 00"),
         "line 2: `send`; expected a command: add, setdefault, remove, packet, expect, no_packet, wait, check_counter, \
-         counter_read, counter_write, register_read, register_write, register_reset, meter_get_rates, meter_set_rates, \
-         meter_array_set_rates, mirroring_add, mirroring_add_mc, mirroring_delete, mirroring_get, mc_mgrp_create, \
+         counter_read, counter_write, register_read, register_write, register_reset, value_set, digest, meter_get_rates, \
+         meter_set_rates, meter_array_set_rates, mirroring_add, mirroring_add_mc, mirroring_delete, mirroring_get, mc_mgrp_create, \
          mc_node_create, mc_node_update, mc_node_associate"
     );
     for (line, expected) in [
@@ -159,7 +188,7 @@ fn an_error_says_where_what_and_what_would_be_right() {
         ("add t f:1 a(p:1 q:2)", "`q:2)`; expected `,`"),
         ("add t f:1 a(p:0x*)", "`0x*)`; expected a number without `*`"),
         ("add t f:1 a() =", "the line ends; expected a label"),
-        ("add t f:1 a() b", "`b`; expected the end of the line"),
+        ("add t f:1 a() b", "the line ends; expected `(`"),
         ("add \"t f:1 a()", "`\"t`; expected a closing quotation mark"),
         ("remove t", "`remove`; expected `remove all`: single entries have no names"),
         ("packet 512 00", "`512`; expected a port, 0 to 511"),

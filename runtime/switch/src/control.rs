@@ -135,23 +135,6 @@ impl Switch {
         self.look(|tables| tables.entry(self.program(), table, key).map(|entry| entry.cells.meter.set_colors(colors)))
     }
 
-    /// Sets the counters of colours of an entry's direct meter.
-    ///
-    /// # Errors
-    /// `NotSupportedByTable` without direct meters, `EntryNotFound`, and what the key can be refused for.
-    pub fn set_direct_meter_colors(
-        &self,
-        table: TableId,
-        key: &EntryKey,
-        colors: MeterColors,
-    ) -> Result<(), ControlError> {
-        self.check_table(table)?;
-        if self.program().tables[table.index()].direct_meter.is_none() {
-            return Err(ControlError::NotSupportedByTable { what: "direct meter" });
-        }
-        self.read().entry(self.program(), table, key).map(|entry| entry.cells.meter.set_colors(colors))
-    }
-
     /// Entries that have not been hit for their idle timeout. Each is reported once per timeout: again only after another
     /// whole timeout without a hit. Nothing is removed.
     pub fn sweep(&self, now: Micros) -> Vec<IdleEntry> {

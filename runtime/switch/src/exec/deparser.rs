@@ -106,7 +106,10 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
         }
         let payload = Self::payload(self.frame, &self.scratch.buffers, &phv.meta);
         self.output.bytes.extend_from_slice(payload);
-        self.output.bytes.truncate(start.saturating_add(phv.meta.limit as usize));
+        // A frame that comes in again comes in whole.
+        if phv.meta.recirculate == 0 {
+            self.output.bytes.truncate(start.saturating_add(phv.meta.limit as usize));
+        }
         let length = self.output.bytes.len() - start;
         if length > MAX_FRAME {
             self.output.drops.oversized += 1;

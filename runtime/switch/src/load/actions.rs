@@ -239,7 +239,12 @@ impl Loader {
                 let Some((format, values)) = items.split_first() else { return args.invalid("expected a text") };
                 let mut exprs: Vec<Expr> = Vec::new();
                 for vector in values {
-                    for value in vector.get("value")?.items()? {
+                    let vector = vector.get("value")?;
+                    // p4c writes an empty object where there are no values.
+                    if vector.value.as_object().is_some_and(serde_json::Map::is_empty) {
+                        continue;
+                    }
+                    for value in vector.items()? {
                         exprs.push(self.truth(&value, params)?);
                     }
                 }

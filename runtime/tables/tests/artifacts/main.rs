@@ -4,6 +4,7 @@
 //! path, the program is compiled again and compared. `UPDATE_ARTIFACTS=1 cargo test -p vouch-tables --test artifacts`
 //! compiles what it can, and writes artifacts and stamps.
 
+mod corpus;
 mod fit;
 mod set;
 mod tofino;

@@ -14,14 +14,16 @@ pub(crate) fn p4src() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../p4src")
 }
 
-/// A committed set. Paths are relative to `p4src`.
+/// A committed set. Paths are relative to its folder.
 pub(crate) struct ArtifactSet {
+    /// The folder of sources and artifacts.
+    pub(crate) folder: PathBuf,
     /// The compiler's name on the path.
     pub(crate) compiler: &'static str,
     /// What it reads.
     pub(crate) sources: Vec<String>,
     /// What it writes.
-    pub(crate) artifacts: &'static [&'static str],
+    pub(crate) artifacts: Vec<String>,
     /// The hash of both.
     pub(crate) stamp: &'static str,
     /// Compiles into a folder, to the artifacts' paths in it. `NotFound` where there is no compiler.
@@ -35,7 +37,7 @@ impl ArtifactSet {
     /// comparisons.
     pub(crate) fn check(&self) {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        for artifact in self.artifacts {
+        for artifact in &self.artifacts {
             let path = folder.path().join(artifact);
             fs::create_dir_all(path.parent().expect("in a folder")).expect("the temporary folder is writable");
         }
@@ -45,39 +47,44 @@ impl ArtifactSet {
             Err(error) => panic!("{} cannot be run: {error}", self.compiler),
         };
         if compiled && env::var_os("UPDATE_ARTIFACTS").is_some() {
-            for artifact in self.artifacts {
-                fs::copy(folder.path().join(artifact), p4src().join(artifact)).expect("p4src is writable");
+            for artifact in &self.artifacts {
+                let to = self.folder.join(artifact);
+                fs::create_dir_all(to.parent().expect("in a folder")).expect("the folder is writable");
+                fs::copy(folder.path().join(artifact), to).expect("the folder is writable");
             }
-            fs::write(p4src().join(self.stamp), self.hashes()).expect("p4src is writable");
+            fs::write(self.folder.join(self.stamp), self.hashes()).expect("the folder is writable");
         }
 
-        let committed = fs::read_to_string(p4src().join(self.stamp)).expect("a committed stamp");
-        let stamp = self.stamp;
-        assert_eq!(committed, self.hashes(), "p4src/{stamp}: sources or artifacts have changed since; {REGENERATE}");
+        let stamp = self.folder.join(self.stamp);
+        let committed = fs::read_to_string(&stamp).expect("a committed stamp");
+        let stamp = stamp.display();
+        assert_eq!(committed, self.hashes(), "{stamp}: sources or artifacts have changed since; {REGENERATE}");
 
         if compiled {
-            for artifact in self.artifacts {
+            for artifact in &self.artifacts {
                 let read = |path: PathBuf| {
                     let content = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
                     (self.normalise)(artifact, content)
                 };
-                let same = read(p4src().join(artifact)) == read(folder.path().join(artifact));
-                assert!(same, "p4src/{artifact} is not what {} makes of the sources; {REGENERATE}", self.compiler);
+                let committed = self.folder.join(artifact);
+                let same = read(committed.clone()) == read(folder.path().join(artifact));
+                let (committed, compiler) = (committed.display(), self.compiler);
+                assert!(same, "{committed} is not what {compiler} makes of the sources; {REGENERATE}");
             }
         } else {
             // Past the test harness, which shows the output of failed tests only.
             let compiler = self.compiler;
             writeln!(
                 io::stderr(),
-                "SKIPPED: {compiler} is not on the path; p4src/{stamp} was checked, nothing was recompiled"
+                "SKIPPED: {compiler} is not on the path; {stamp} was checked, nothing was recompiled"
             )
             .expect("stderr is open");
         }
     }
 
     fn hashes(&self) -> String {
-        let artifacts: Vec<String> = self.artifacts.iter().map(|artifact| (*artifact).to_owned()).collect();
-        format!("sources   {}\nartifacts {}\n", hash(&self.sources), hash(&artifacts))
+        let [sources, artifacts] = [&self.sources, &self.artifacts].map(|names| hash(&self.folder, names));
+        format!("sources   {sources}\nartifacts {artifacts}\n")
     }
 }
 
@@ -87,10 +94,15 @@ pub(crate) fn assert_names_no_machine(artifact: &str) {
     assert!(!String::from_utf8_lossy(&content).contains("\"/"), "p4src/{artifact} contains an absolute path");
 }
 
-/// The P4 sources in a folder, sorted.
+/// The P4 sources in a folder of `p4src`, sorted.
 pub(crate) fn sources(folder: &str) -> Vec<String> {
+    sources_in(&p4src(), folder)
+}
+
+/// The P4 sources in a folder of another, sorted.
+pub(crate) fn sources_in(root: &Path, folder: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(p4src().join(folder)).expect("a folder of sources") {
+    for entry in fs::read_dir(root.join(folder)).expect("a folder of sources") {
         let entry = entry.expect("readable");
         let name = format!("{folder}{}", entry.file_name().to_string_lossy());
         if name.ends_with(".p4") {
@@ -101,11 +113,17 @@ pub(crate) fn sources(folder: &str) -> Vec<String> {
     found
 }
 
+/// Names as a set has them.
+pub(crate) fn owned<const N: usize>(names: [&str; N]) -> Vec<String> {
+    names.map(str::to_owned).to_vec()
+}
+
 /// Name, length and content of each, so that no two different sets hash alike.
-fn hash(names: &[String]) -> String {
+fn hash(folder: &Path, names: &[String]) -> String {
     let mut hasher = Sha256::new();
     for name in names {
-        let content = fs::read(p4src().join(name)).unwrap_or_else(|error| panic!("p4src/{name}: {error}"));
+        let path = folder.join(name);
+        let content = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         hasher.update(format!("{name}\n{}\n", content.len()));
         hasher.update(&content);
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use vouch_p4runtime::P4Info;
 use vouch_tables::Tables;
 
-use crate::set::{ArtifactSet, assert_names_no_machine, p4src, sources};
+use crate::set::{ArtifactSet, assert_names_no_machine, owned, p4src, sources};
 use crate::{fit, v1model};
 
 const PROGRAM: &str = "vtep_tna.p4";
@@ -26,9 +26,10 @@ const UNCHECKED: &str = "build/tofino/vtep_model_unchecked.json";
 #[test]
 fn artifacts_are_those_of_the_sources() {
     let set = ArtifactSet {
+        folder: p4src(),
         compiler: "p4c-barefoot",
         sources: program_sources().collect(),
-        artifacts: &[P4INFO, BFRT, BINARY, CONTEXT, FIT],
+        artifacts: owned([P4INFO, BFRT, BINARY, CONTEXT, FIT]),
         stamp: "build/tofino/STAMP",
         compile,
         normalise: without_run,
@@ -39,14 +40,15 @@ fn artifacts_are_those_of_the_sources() {
 #[test]
 fn the_model_is_that_of_the_sources() {
     let set = ArtifactSet {
+        folder: p4src(),
         compiler: "p4c-bm2-ss",
         sources: program_sources().chain(sources("tna_model/")).collect(),
-        artifacts: &[MODEL_P4INFO, MODEL, UNCHECKED],
+        artifacts: owned([MODEL_P4INFO, MODEL, UNCHECKED]),
         stamp: "build/tofino/MODEL_STAMP",
         compile: |folder| {
             let p4info = folder.join(MODEL_P4INFO);
-            v1model::compile(&["-DTNA_MODEL", "-DUNCHECKED", PROGRAM], &p4info, &folder.join(UNCHECKED))?;
-            v1model::compile(&["-DTNA_MODEL", PROGRAM], &p4info, &folder.join(MODEL))
+            v1model::compile(&p4src(), &["-DTNA_MODEL", "-DUNCHECKED", PROGRAM], &p4info, &folder.join(UNCHECKED))?;
+            v1model::compile(&p4src(), &["-DTNA_MODEL", PROGRAM], &p4info, &folder.join(MODEL))
         },
         normalise: |_, content| v1model::without_version(content),
     };

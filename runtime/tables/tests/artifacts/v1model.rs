@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-use crate::set::{ArtifactSet, assert_names_no_machine, p4src, sources};
+use crate::set::{ArtifactSet, assert_names_no_machine, owned, p4src, sources};
 
 const P4INFO: &str = "build/vtep.p4info.txtpb";
 const DEVICE_CONFIG: &str = "build/vtep.json";
@@ -12,11 +12,12 @@ const DEVICE_CONFIG: &str = "build/vtep.json";
 #[test]
 fn artifacts_are_those_of_the_sources() {
     let set = ArtifactSet {
+        folder: p4src(),
         compiler: "p4c-bm2-ss",
         sources: ["v1model_arch.p4", "vtep.p4"].map(str::to_owned).into_iter().chain(sources("parts/")).collect(),
-        artifacts: &[P4INFO, DEVICE_CONFIG],
+        artifacts: owned([P4INFO, DEVICE_CONFIG]),
         stamp: "build/STAMP",
-        compile: |folder| compile(&["vtep.p4"], &folder.join(P4INFO), &folder.join(DEVICE_CONFIG)),
+        compile: |folder| compile(&p4src(), &["vtep.p4"], &folder.join(P4INFO), &folder.join(DEVICE_CONFIG)),
         normalise: |_, content| without_version(content),
     };
     set.check();
@@ -28,10 +29,10 @@ fn artifacts_name_no_machine() {
     assert_names_no_machine(DEVICE_CONFIG);
 }
 
-/// Runs the compiler in `p4src`, so that the artifacts name their sources by relative paths.
-pub(crate) fn compile(program: &[&str], p4info: &Path, json: &Path) -> io::Result<()> {
+/// Runs the compiler in the sources' folder, so that the artifacts name them by relative paths.
+pub(crate) fn compile(sources: &Path, program: &[&str], p4info: &Path, json: &Path) -> io::Result<()> {
     let output = Command::new("p4c-bm2-ss")
-        .current_dir(p4src())
+        .current_dir(sources)
         .args(["--arch", "v1model", "--p4runtime-files"])
         .arg(p4info)
         .arg("-o")
