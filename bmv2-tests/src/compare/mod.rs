@@ -8,13 +8,13 @@
 //! ```
 //!
 //! Every switch gets the same program, the same entries and the same frames through the same two veth pairs from the same
-//! [`generator`](traffic), one switch after the other. What comes out is counted by the kernel at the far end, which costs
+//! generator (`traffic`), one switch after the other. What comes out is counted by the kernel at the far end, which costs
 //! the same for all and is nobody's bottleneck; the column `wire` has what the generator achieves where no switch stands
 //! behind the first pair. Before anything is measured, what comes out has to be what the packet engine makes of the
 //! same frame, byte for byte.
 //!
-//! No process boundary and no socket is between a packet and BMv2's pipeline when it reads capture files ([`files`]): that is
-//! what the packet engine in this process ([`engine`]) is compared with, both for all of BMv2's threads and for
+//! No process boundary and no socket is between a packet and BMv2's pipeline when it reads capture files (`files`): that is
+//! what the packet engine in this process (`engine`) is compared with, both for all of BMv2's threads and for
 //! each second of processor time that it takes.
 
 mod contestant;

@@ -1,14 +1,14 @@
 //! Random cases: packets that the program understands, and entries that they hit.
 //!
 //! Entries at random are seldom hit, the less so the more metadata is in a key. So packets come first; they go through the
-//! packet engine, whose trace says what was looked up and not found, and most of that gets an entry with a random action. What
-//! the packets then look up further on gets entries in the next round.
+//! packet engine, whose trace says what was looked up and not found, and most of that gets an entry: of a few with random actions,
+//! the one that gets packets furthest. What the packets then look up further on gets entries in the next round.
 
 use num_bigint::BigUint;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use vouch_p4runtime::p4info::{MatchKind as Kind, Table};
-use vouch_switch::{MatchKind, Micros, Output, SwitchConfig, TableId, TableInfo, TraceEvent, Worker};
+use vouch_switch::{EntryKey, MatchKind, Micros, Output, SwitchConfig, TableId, TableInfo, TraceEvent, Worker};
 
 use super::packet::Source;
 use crate::stf::{
@@ -18,8 +18,12 @@ use crate::stf::{
 
 /// The ports of the switches: a program that never chooses sends to port 0.
 pub(super) const PORTS: [u16; 4] = [0, 1, 2, 3];
+/// The multicast groups of programs that make copies.
+const GROUPS: [u32; 2] = [1, 2];
 /// Rounds of entries.
 const ROUNDS: usize = 8;
+/// Entries of which the one is taken that gets packets furthest. More would seldom drop anything.
+const CHOICES: usize = 3;
 /// Packets of a case.
 const PACKETS: usize = 6;
 /// What an interface takes at most, in bytes. Far less than its MTU, since a program may add headers.
@@ -73,7 +77,7 @@ impl Generator {
         let random = &mut StdRng::seed_from_u64(seed);
         let mut steps = Vec::new();
         if self.copies {
-            for group in 1..=2 {
+            for group in GROUPS {
                 steps.push(self.group(group, random));
             }
             for session in 1..=2 {
@@ -101,10 +105,12 @@ impl Generator {
             let before = steps.len();
             for (table, key) in missed {
                 let found = tables.iter().find(|(id, _)| *id == table);
-                if let Some((_, table)) = found.filter(|_| random.random_ratio(4, 5))
-                    && let Some(command) = self.entry(table, Some(&key), random)
-                {
-                    self.try_step(command, &mut device, &mut steps);
+                if let Some((_, table)) = found.filter(|_| random.random_ratio(7, 8)) {
+                    let choices = (0..CHOICES).filter_map(|_| self.entry(table, Some(&key), random));
+                    let best = choices.max_by_key(|command| self.promise(command, &mut device, &packets));
+                    if let Some(command) = best {
+                        self.try_step(command, &mut device, &mut steps);
+                    }
                 }
             }
             if steps.len() == before {
@@ -156,6 +162,25 @@ impl Generator {
         }
     }
 
+    /// How far packets get with one more entry: what comes out counts, and what is looked up on the way.
+    fn promise(&self, command: &Command, device: &mut Embedded, packets: &[Step]) -> usize {
+        let Command::Add { table, priority, keys, call, .. } = command else { return 0 };
+        let Ok(entry) = self.rules.entry(table, *priority, keys, call) else { return 0 };
+        if device.insert(&entry).is_err() {
+            return 0;
+        }
+        let worth = |event: &TraceEvent| match event {
+            TraceEvent::Sent { .. } => 16,
+            TraceEvent::Table { .. } => 1,
+            _ => 0,
+        };
+        let promise = traced(device, packets).iter().map(worth).sum();
+        let key = EntryKey { matches: entry.matches, priority: entry.priority };
+        // It was just added.
+        let _ = device.switch().delete_entry(entry.table, &key);
+        promise
+    }
+
     /// Keep a step that the packet engine takes.
     fn try_step(&self, command: Command, device: &mut Embedded, steps: &mut Vec<Step>) {
         let done = match &command {
@@ -199,10 +224,14 @@ impl Generator {
         Step::Packet { port, frame, payload }
     }
 
-    /// The table, if a controller may write entries: not where there is no key.
+    /// The table, if a controller may write entries and BMv2's P4Runtime server can: not where there is no key, or where a
+    /// field has no width in the P4Info, as strings and errors.
     fn writable(&self, table: &TableInfo) -> Option<&Table> {
         let known = self.rules.info()?.table(&table.name).ok()?;
-        (!known.is_const && !table.const_entries && !table.key.is_empty()).then_some(known)
+        let fixed = known.is_const || table.const_entries;
+        let params = known.actions.iter().flat_map(|reference| &reference.action.params).map(|param| param.width);
+        let mut widths = known.fields.iter().map(|field| field.width).chain(params);
+        (!fixed && !table.key.is_empty() && widths.all(|width| width > 0)).then_some(known)
     }
 
     fn default(&self, table: &TableInfo, random: &mut StdRng) -> Option<Command> {
@@ -299,10 +328,13 @@ impl Generator {
         Some(Call { action: name.to_owned(), params: params.collect() })
     }
 
-    /// A value for a key field or a parameter; what is as wide as a port mostly is one.
+    /// A value for a key field or a parameter; what is as wide as a port mostly is one, and as a group often.
     fn field_value(&self, bits: u32, random: &mut StdRng) -> BigUint {
         if bits == 9 && random.random_ratio(9, 10) {
             return PORTS[random.random_range(0..PORTS.len())].into();
+        }
+        if bits == 16 && self.copies && random.random_ratio(1, 3) {
+            return GROUPS[random.random_range(0..GROUPS.len())].into();
         }
         self.source.value(bits as usize, random)
     }
@@ -310,6 +342,15 @@ impl Generator {
 
 /// What packets look up and do not find.
 fn lookups(device: &Embedded, packets: &[Step]) -> Vec<(TableId, Vec<u64>)> {
+    let missed = |event| match event {
+        TraceEvent::Table { table, key, hit: None, .. } => Some((table, key)),
+        _ => None,
+    };
+    traced(device, packets).into_iter().filter_map(missed).collect()
+}
+
+/// What packets do, step by step.
+fn traced(device: &Embedded, packets: &[Step]) -> Vec<TraceEvent> {
     let switch = device.switch();
     let (mut worker, mut output) = (Worker::new(switch), Output::new());
     worker.set_trace(true);
@@ -318,11 +359,7 @@ fn lookups(device: &Embedded, packets: &[Step]) -> Vec<(TableId, Vec<u64>)> {
             switch.process(&mut worker, *port, frame, Micros(0), &mut output);
         }
     }
-    let missed = |event| match event {
-        TraceEvent::Table { table, key, hit: None, .. } => Some((table, key)),
-        _ => None,
-    };
-    worker.take_trace().into_iter().filter_map(missed).collect()
+    worker.take_trace()
 }
 
 fn is_tagged(frame: &[u8]) -> bool {

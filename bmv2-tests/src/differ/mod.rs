@@ -17,7 +17,11 @@
 //! * Packets that go beside others: where a program resubmits, recirculates or clones in egress, a case has one
 //!   packet.
 //! * Frames that no interface carries: shorter than 14 bytes, or 20 with a VLAN tag, or out of a port that is not there.
+//! * Tables with fields or parameters to which the P4Info gives no width: BMv2's P4Runtime server cannot write them.
 //! * What does not show every time is counted as unstable.
+//!
+//! A program that makes a header invalid and then reads it differs also alone: BMv2 shows the value that was there. Such a
+//! difference is reported as any other, since nothing tells it apart.
 
 mod case;
 mod judge;
@@ -192,5 +196,45 @@ impl Subject {
     fn generator(&self) -> Result<Generator> {
         let rules = Program::rules(&self.json, Some(Arc::new(P4Info::from_text(&self.info)?)))?;
         Ok(Generator::new(rules, Source::new(serde_json::from_slice(&self.json)?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stf::Command;
+
+    fn scenarios(subject: &Subject) -> Vec<Vec<Command>> {
+        let generator = subject.generator().expect("the program loads");
+        (1..=20).map(|seed| generator.scenario(&generator.case(seed)).expect("the engine takes it")).collect()
+    }
+
+    #[test]
+    fn cases_have_entries_that_packets_pass() {
+        for subject in [Subject::vtep(), Subject::router()] {
+            let scenarios = scenarios(&subject);
+            assert!(scenarios == self::scenarios(&subject), "{}: a case is made from its seed alone", subject.name);
+            let count =
+                |wanted: fn(&Command) -> bool| scenarios.iter().flatten().filter(|command| wanted(command)).count();
+            assert!(count(|command| matches!(command, Command::Add { .. })) > 50, "{}", subject.name);
+            assert!(count(|command| matches!(command, Command::Packet { .. })) > 20, "{}", subject.name);
+            assert!(count(|command| matches!(command, Command::Expect { .. })) > 5, "{}", subject.name);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_compared_says_why() {
+        let with = |from: &str, to: &str| {
+            let mut subject = Subject::router();
+            let text = String::from_utf8(subject.json).expect("text");
+            assert!(text.contains(from));
+            subject.json = text.replace(from, to).into_bytes();
+            subject.excluded()
+        };
+        assert_eq!(Subject::vtep().excluded(), None);
+        assert_eq!(with("\"assign\"", "\"assume\"").as_deref(), Some("it asserts, which ends BMv2"));
+        assert_eq!(with("\"egress_spec\"", "\"deq_qdepth\"").as_deref(), Some("it reads times or the depth of queues"));
+        assert_eq!(with("\"assign\"", "\"modify_field_rng_uniform\"").as_deref(), Some("it draws random numbers"));
+        assert!(with("{", "").is_some_and(|reason| reason.starts_with("not JSON: ")));
     }
 }

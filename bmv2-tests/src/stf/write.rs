@@ -160,6 +160,7 @@ mod tests {
 
     /// One statement of each kind, with names that need their quotes.
     const TEXT: &str = r#"add "a.t" 7 "h.f & 0x0f":0b1*0 "h.g":0xa/4 "h.x[7:0]":0x1->0xff "a.act"("p":0x0, "q":0xff) = here
+add "a.s" "h.f":0x1 "a.act"("p":0x0)*3 "a.act"("p":0x1)
 setdefault "a.t" "a.act"()
 remove all
 packet 3 00ff
@@ -177,6 +178,9 @@ register_reset "r"
 meter_get_rates "m" 1
 meter_set_rates "m" 1 0.5:10 2:20
 meter_array_set_rates "m" 0.5:10 2:20
+meter_set_rates entry($here) 0.5:10 2:20
+value_set "s" 1 16
+digest "d" 7 255
 mirroring_add 1 2
 mirroring_add_mc 1 2
 mirroring_delete 1
