@@ -235,7 +235,7 @@ async fn a_reader_reads_and_is_no_candidate() {
     let found: Entity = TableEntry { table_id: 5, ..TableEntry::default() }.into();
     switch.script.lock().unwrap().read_answer = vec![ReadResponse { entities: vec![found.clone()] }];
     let reader = Reader::connect(switch.config()).await.unwrap();
-    assert_eq!(reader.read(vec![found.clone()]).await.unwrap().all().await.unwrap(), [found.clone()]);
+    assert_eq!(reader.read(vec![found.clone()]).await.unwrap().all().await.unwrap(), std::slice::from_ref(&found));
     assert_eq!(reader.running_pipeline().await.unwrap(), None);
     let asked = switch.script.lock().unwrap().reads[0].clone();
     assert_eq!((asked.device_id, asked.entities), (7, vec![found]));
