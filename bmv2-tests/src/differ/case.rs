@@ -164,8 +164,8 @@ impl Generator {
 
     /// How far packets get with one more entry: what comes out counts, and what is looked up on the way.
     fn promise(&self, command: &Command, device: &mut Embedded, packets: &[Step]) -> usize {
-        let Command::Add { table, priority, keys, call, .. } = command else { return 0 };
-        let Ok(entry) = self.rules.entry(table, *priority, keys, call) else { return 0 };
+        let Command::Add { table, priority, keys, calls, .. } = command else { return 0 };
+        let Ok(entry) = self.rules.entry(table, *priority, keys, calls) else { return 0 };
         if device.insert(&entry).is_err() {
             return 0;
         }
