@@ -9,7 +9,7 @@ use crate::cases;
 
 /// Every primitive that p4c makes of a v1model program. It takes assignments of stacks and unions apart, so `assign_header_stack`,
 /// `assign_union` and `assign_union_stack` come from other compilers only.
-const PRIMITIVES: &[&str] = &[
+pub(crate) const PRIMITIVES: &[&str] = &[
     "_jump",
     "_jump_if_zero",
     "add_header",

@@ -1,6 +1,7 @@
 //! The corpus on the embedded switch: in this process and over P4Runtime. `packets` plays it on BMv2.
 
 mod coverage;
+mod mutants;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +10,10 @@ use std::sync::Arc;
 use vouch_bmv2_tests::corpus::{self, Case};
 use vouch_bmv2_tests::rig::Result;
 use vouch_lab::target::Embedded;
-use vouch_switch::{Micros, Output, Program, Switch, SwitchConfig, TraceEvent, Worker};
+use vouch_switch::{
+    ActionGroup, EntryAction, EntryKey, Match, Micros, Output, Program, Switch, SwitchConfig, TableEntry, TraceEvent,
+    Worker,
+};
 
 fn cases() -> Vec<Case> {
     corpus::cases().expect("the corpus can be read")
@@ -35,26 +39,6 @@ fn every_program_does_so_over_p4runtime() {
     all(|case| case.play_on(&Embedded::default()));
 }
 
-/// A test that passes whatever its program does would be worthless: none of these may pass on a program that only sends
-/// every frame to port 2.
-#[test]
-fn no_test_passes_on_a_program_that_does_nothing() {
-    let idle = fs::read(corpus::folder().join("build/hashes/random_algorithm.json")).expect("the corpus can be read");
-    let mut json: serde_json::Value = serde_json::from_slice(&idle).expect("JSON");
-    json["calculations"] = serde_json::json!([]);
-    for action in json["actions"].as_array_mut().expect("actions") {
-        let primitives = action["primitives"].as_array_mut().expect("primitives");
-        primitives.retain(|primitive| primitive["op"] != "modify_field_with_hash_based_offset");
-    }
-    let json = json.to_string();
-    for case in cases() {
-        let rules = vouch_bmv2_tests::stf::Program::rules(json.as_bytes(), None).expect("a program");
-        let mut idle = vouch_bmv2_tests::stf::Program::embedded(rules, Default::default());
-        let outcome = idle.play(&case.test);
-        assert_ne!(outcome, vouch_bmv2_tests::stf::Outcome::Passed, "{}", case.name);
-    }
-}
-
 fn loaded(name: &str) -> std::result::Result<Program, String> {
     let json = fs::read(corpus::folder().join("build").join(name)).expect("the corpus can be read");
     Program::load(&json).map_err(|error| error.to_string())
@@ -78,4 +62,33 @@ fn messages_are_in_the_trace_with_their_values() {
         _ => None,
     });
     assert_eq!(texts.collect::<Vec<_>>(), ["it came", "a is 7", "sum of 7 and 16: 23"]);
+}
+
+#[test]
+fn an_assertion_that_does_not_hold_drops_and_is_counted() {
+    let switch = Switch::new(Arc::new(loaded("actions/assertions.json").expect("a program")), SwitchConfig::default());
+    let (mut worker, mut output) = (Worker::new(&switch), Output::new());
+    // The first breaks the assertion, the second the assumption.
+    for frame in [[0x80, 1, 0], [0x77, 1, 0]] {
+        switch.process(&mut worker, 1, &frame, Micros(0), &mut output);
+    }
+    assert_eq!((output.frames().len(), output.drops.assertion), (0, 2));
+}
+
+#[test]
+fn an_empty_group_hits_and_runs_nothing() {
+    let program = Arc::new(loaded("profiles/selector.json").expect("a program"));
+    let switch = Switch::new(program.clone(), SwitchConfig::default());
+    let (profile, _) = program.profiles().next().expect("a profile");
+    let group = ActionGroup { members: Vec::new(), max_size: 0 };
+    switch.insert_group(profile, 1, &group).expect("a group");
+    let key = EntryKey { matches: vec![Match::Exact(vec![1])], priority: 0 };
+    let entry = TableEntry { key, action: EntryAction::Group(1), idle_timeout: Micros(0), meter: None };
+    let table = program.table("ingress.forward").expect("a table");
+    switch.insert_entry(table, &entry, Micros(0)).expect("an entry");
+    let (mut worker, mut output) = (Worker::new(&switch), Output::new());
+    let mut frame = [0xee; 14];
+    frame[0] = 1;
+    switch.process(&mut worker, 1, &frame, Micros(0), &mut output);
+    assert_eq!(output.frames().collect::<Vec<_>>(), [(9, &frame[..])]);
 }
