@@ -65,10 +65,10 @@ impl Generator {
         Self {
             rules,
             player,
-            source,
-            single: has(&["resubmit", "recirculate", "clone_egress_pkt_to_egress"]),
+            single: has(&["resubmit", "recirculate", "clone_egress_pkt_to_egress"]) || source.egress_has_registers(),
             independent: !has(&["register_write"]),
             copies: has(&["mcast_grp", "clone_egress_pkt_to_egress", "clone_ingress_pkt_to_egress"]),
+            source,
         }
     }
 

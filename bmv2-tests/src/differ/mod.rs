@@ -1,9 +1,10 @@
 //! Random packets and random table entries, on the embedded switch and on another, and what comes out compared: the same
 //! bytes out of the same ports, and out of each port in the same order.
 //!
-//! A [`Subject`] is any compiled program. Its cases come from seeds: packets by its parser's states, some of them cut short, and entries
-//! that these packets hit, with its own actions, default actions, multicast groups and clone sessions. A difference is shrunk
-//! to few entries and packets and written as a scenario that the player of [`stf`](crate::stf) plays again on any switch.
+//! A [`Subject`] is any compiled program. Its cases come from seeds: packets by its parser's states, some of them cut short,
+//! and entries that these packets hit, with its own actions, default actions, multicast groups and clone sessions. A difference
+//! is shrunk to few entries and packets and written as a scenario that the player of [`stf`](crate::stf) plays again on any
+//! switch.
 //!
 //! # What is not compared
 //!
@@ -14,8 +15,8 @@
 //! * The order in which several nodes of a multicast group leave by one port, which in BMv2 is that of a hash table. A group
 //!   has a port once.
 //! * Which of two ports a switch looks at first: all packets of a case go into one port.
-//! * Packets that go beside others: where a program resubmits, recirculates or clones in egress, a case has one
-//!   packet.
+//! * Packets that go beside others: where a program resubmits, recirculates, clones in egress or has registers there, a case
+//!   has one packet.
 //! * Frames that no interface carries: shorter than 14 bytes, or 20 with a VLAN tag, or out of a port that is not there.
 //! * Tables with fields or parameters to which the P4Info gives no width: BMv2's P4Runtime server cannot write them.
 //! * What does not show every time is counted as unstable.

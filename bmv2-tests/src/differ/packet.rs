@@ -40,6 +40,16 @@ impl Source {
         &self.json
     }
 
+    /// Whether an action of egress uses registers.
+    pub(super) fn egress_has_registers(&self) -> bool {
+        let list = |json: &'_ Value, name: &str| json[name].as_array().cloned().unwrap_or_default();
+        let egress = list(&self.json, "pipelines").into_iter().filter(|pipeline| pipeline["name"] == "egress");
+        let called = egress.flat_map(|egress| list(&egress, "tables")).flat_map(|table| list(&table, "action_ids"));
+        let called: Vec<Value> = called.collect();
+        let mut actions = list(&self.json, "actions").into_iter().filter(|action| called.contains(&action["id"]));
+        actions.any(|action| action["primitives"].to_string().contains("\"register_"))
+    }
+
     /// A value of this width: often one that the program has as well, or that others are likely to be.
     pub(super) fn value(&self, bits: usize, random: &mut StdRng) -> BigUint {
         let mask = (BigUint::from(1_u8) << bits) - 1_u8;
