@@ -239,7 +239,12 @@ impl Loader {
                 let Some((format, values)) = items.split_first() else { return args.invalid("expected a text") };
                 let mut exprs: Vec<Expr> = Vec::new();
                 for vector in values {
-                    for value in vector.get("value")?.items()? {
+                    let vector = vector.get("value")?;
+                    // p4c writes no values as an empty object.
+                    if vector.value.as_object().is_some_and(|none| none.is_empty()) {
+                        continue;
+                    }
+                    for value in vector.items()? {
                         exprs.push(self.truth(&value, params)?);
                     }
                 }
