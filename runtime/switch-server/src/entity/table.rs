@@ -16,6 +16,9 @@ use crate::dialect::Dialect;
 use crate::fault::{Fault, Outcome};
 use crate::schema::{Schema, Table};
 
+/// The text of BMv2's server, which clients compare with.
+const NO_IDLE_TIMEOUT: &str = "idle_timeout_ns must be set to 0 for tables which do not support idle timeout";
+
 impl Target {
     pub(super) fn write_table_entry(&mut self, operation: Operation, entry: &v1::TableEntry, now: Micros) -> Outcome {
         let schema = self.schema.clone();
@@ -45,6 +48,9 @@ impl Target {
             _ => None,
         };
         let keeps = kept.is_some();
+        if entry.idle_timeout_ns > 0 && !table.idle_timeout {
+            return Err(Fault::invalid(NO_IDLE_TIMEOUT));
+        }
         let decoded = decode_entry(&schema, table, entry, key.clone(), kept, self.dialect).map_err(within)?;
         let counter = entry.counter_data.as_ref().map(decode_counter).transpose().map_err(within)?;
         let old = self.check_style(operation, table, &decoded).map_err(within)?;
@@ -331,7 +337,6 @@ fn decode_entry(
     }
     let idle_timeout = match u64::try_from(entry.idle_timeout_ns) {
         Ok(0) => Micros(0),
-        Ok(_) if !table.idle_timeout => return Err(Fault::invalid("the table does not support idle timeouts")),
         // The shortest timeout that the engine has is a microsecond.
         Ok(nanos) => Micros((nanos / 1000).max(1)),
         Err(_) => return Err(Fault::invalid(format!("idle timeout {} ns is negative", entry.idle_timeout_ns))),
