@@ -118,6 +118,7 @@ impl Remote {
     /// Change programs, and gather what comes out before a frame that goes through the other one.
     fn barrier(&mut self) -> Result<Vec<(u16, Vec<u8>)>, Problem> {
         self.settle()?;
+        self.forget()?;
         self.push(&self.reflect)?;
         self.barriers += 1;
         let number = self.barriers.to_be_bytes();
@@ -129,11 +130,11 @@ impl Remote {
         let end = [MARK, number].concat();
         let frames = self.runtime.block_on(self.rig.frames_until(&end)).map_err(unreachable)?;
         self.used = false;
-        self.forget()?;
         Ok(frames)
     }
 
-    /// Take away what a change of programs leaves. Some switches have forgotten it all the same.
+    /// Take away what a change of programs leaves: before it, because BMv2's server knows nothing of it afterwards, while BMv2
+    /// still copies by it. Some switches have forgotten it all the same.
     fn forget(&mut self) -> Result<(), Problem> {
         let sessions = std::mem::take(&mut self.sessions).into_iter();
         let mut updates: Vec<_> = sessions.map(|session| delete(clone_session(session.into(), [], None))).collect();
@@ -144,6 +145,7 @@ impl Remote {
         if updates.is_empty() {
             return Ok(());
         }
+        self.doubtful = true;
         match self.runtime.block_on(self.rig.session.write(updates)) {
             Err(error) if error.failed().is_empty() => Err(unreachable(error)),
             _ => Ok(()),
