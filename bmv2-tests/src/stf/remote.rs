@@ -148,7 +148,8 @@ impl Remote {
         Ok(frames)
     }
 
-    /// Take away what a change of programs leaves.
+    /// Take away what a change of programs leaves: before it, because BMv2's server knows nothing of it afterwards, while BMv2
+    /// still copies by it. Some switches have forgotten it all the same.
     fn forget(&mut self) -> Result<(), Problem> {
         let sessions = std::mem::take(&mut self.sessions).into_iter();
         let mut updates: Vec<_> = sessions.map(|session| delete(clone_session(session.into(), [], None))).collect();
@@ -159,6 +160,7 @@ impl Remote {
         if updates.is_empty() {
             return Ok(());
         }
+        self.doubtful = true;
         match self.runtime.block_on(self.rig.session.write(updates)) {
             Err(error) if error.failed().is_empty() => Err(unreachable(error)),
             _ => Ok(()),

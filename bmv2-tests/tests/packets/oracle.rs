@@ -18,9 +18,15 @@ pub(crate) fn tests() -> Vec<Test> {
         Test::new("both_do_the_same_to_damaged_packets", damaged_packets),
         Test::on(SwitchProgram::P4Switch, "p4_switch_does_what_every_case_says", every_case),
         Test::on(SwitchProgram::P4Switch, "p4_switch_does_the_same_to_damaged_packets", damaged_packets),
+        // Playing starts a runtime of its own.
+        Test::new("bmv2_does_what_p4testgen_says", async |bmv2: Arc<Processes>| {
+            let play = move || p4testgen::play_on(&*bmv2, &[p4testgen::V1MODEL], p4testgen::OF_V1MODEL);
+            tokio::task::spawn_blocking(play).await?
+        }),
         Test::new("bmv2_does_what_p4testgen_says_of_the_program_for_tofino", async |bmv2: Arc<Processes>| {
-            // It starts a runtime of its own.
-            tokio::task::spawn_blocking(move || p4testgen::play_on(&*bmv2)).await?
+            let builds = [p4testgen::TOFINO, p4testgen::V1MODEL];
+            let play = move || p4testgen::play_on(&*bmv2, &builds, p4testgen::OF_TOFINO);
+            tokio::task::spawn_blocking(play).await?
         }),
         Test::new("bmv2_does_what_the_corpus_says", async |bmv2: Arc<Processes>| {
             tokio::task::spawn_blocking(move || the_corpus(&bmv2)).await?

@@ -1,17 +1,21 @@
-//! The tests that p4testgen makes of the program for Tofino, from its own model of TNA: `p4src/build/tofino/tests`.
+//! The tests that p4testgen makes of the program, from models that are not ours: of the one for v1model in `p4src/build/tests`,
+//! from its model of BMv2, and of the one for Tofino in `p4src/build/tofino/tests`, from its model of TNA.
 //!
-//! Each has entries, one packet, and what comes out and where, or that nothing does. Bytes that its model does not know are
-//! left open: what a checksum unit computes and what depends on the packet's length. It has no mirrors, no multicast and
-//! no meters; what they send nobody expects, and here nothing is configured that would send it.
+//! Each has entries, one packet, and what comes out and where, or that nothing does. Bytes that the model does not know are
+//! left open: for Tofino, what a checksum unit computes and what depends on the packet's length. It has no multicast and no
+//! meters, and for Tofino no mirrors; what they send nobody expects, and here nothing is configured that would send it.
+//!
+//! For v1model, a test is left out if its frame is cloned and also forwarded: the model takes the end of the call for the
+//! end of ingress, so that it expects an empty frame out of port 0. Those of them that were tried failed on BMv2, too. Another is left out that
+//! has the length of a frame of 14 bytes for 12, and those that take the CPU port or the drop port for one to send by.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use vouch_bmv2_tests::rig::Result;
 use vouch_bmv2_tests::stf::{Options, Program, Remote, Suite, named_ports};
 use vouch_lab::target::Target;
 use vouch_p4runtime::P4Info;
-
-use crate::bench::Result;
 
 /// A build of the program: P4Info and JSON.
 pub(crate) type Build = (&'static str, &'static [u8]);
@@ -27,6 +31,11 @@ pub(crate) const UNCHECKED: Build =
 pub(crate) const V1MODEL: Build =
     (include_str!("../../../p4src/build/vtep.p4info.txtpb"), include_bytes!("../../../p4src/build/vtep.json"));
 
+/// Folders of tests, in `p4src/build`: for v1model; for Tofino, and for Tofino without checksum unit.
+pub(crate) const OF_V1MODEL: &str = "tests";
+pub(crate) const OF_TOFINO: &str = "tofino/tests/whole";
+pub(crate) const OF_UNCHECKED: &str = "tofino/tests/unchecked";
+
 /// Of the tests with a packet that comes out, BMv2 plays one in so many: a switch of a few hundred processes takes its time.
 const ONE_IN: usize = 4;
 
@@ -37,11 +46,11 @@ pub(crate) fn play_in_process((p4info, json): Build, folder: &str) -> Result<()>
     verdict(Program::embedded(rules, Options::default()), &tests)
 }
 
-/// Some of the tests, on another switch: first of the program for Tofino, then of the one for v1model.
-pub(crate) fn play_on(target: &dyn Target) -> Result<()> {
-    let forwarding: Vec<PathBuf> =
-        tests("whole")?.into_iter().filter(|path| path.to_string_lossy().contains("forward")).step_by(ONE_IN).collect();
-    for (p4info, json) in [TOFINO, V1MODEL] {
+/// Some of a folder's tests, on another switch.
+pub(crate) fn play_on(target: &dyn Target, builds: &[Build], folder: &str) -> Result<()> {
+    let drops = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("drop"));
+    let forwarding: Vec<PathBuf> = tests(folder)?.into_iter().filter(|path| !drops(path)).step_by(ONE_IN).collect();
+    for (p4info, json) in builds {
         let rules = Program::rules(json, Some(Arc::new(P4Info::from_text(p4info)?)))?;
         let device = Remote::start(target, &named_ports(&forwarding)?, &rules, json)?;
         verdict(Program::new(rules, Box::new(device), Options::default()), &forwarding)?;
@@ -50,7 +59,7 @@ pub(crate) fn play_on(target: &dyn Target) -> Result<()> {
 }
 
 fn tests(folder: &str) -> Result<Vec<PathBuf>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../p4src/build/tofino/tests").join(folder);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../p4src/build").join(folder);
     let mut tests = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         tests.push(entry?.path());

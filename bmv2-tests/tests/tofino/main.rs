@@ -31,10 +31,10 @@ async fn both_programs_do_the_same() {
 #[test]
 fn both_programs_do_what_p4testgen_says_of_the_one_for_tofino() {
     for (program, tests) in [
-        (p4testgen::TOFINO, "whole"),
-        (p4testgen::V1MODEL, "whole"),
+        (p4testgen::TOFINO, p4testgen::OF_TOFINO),
+        (p4testgen::V1MODEL, p4testgen::OF_TOFINO),
         // In these, no outer checksum is right, so only the program that does not look at it may be asked.
-        (p4testgen::UNCHECKED, "unchecked"),
+        (p4testgen::UNCHECKED, p4testgen::OF_UNCHECKED),
     ] {
         if let Err(problems) = p4testgen::play_in_process(program, tests) {
             panic!("{problems}");

@@ -54,6 +54,7 @@ pub use capture::Capture;
 pub use counters::SwitchCounters;
 pub use link::{Endpoint, LinkConfig, link};
 pub use port::{Frame, MAX_FRAME, Port, PortCounters, PortStatus, SendError};
+pub use routes::Routes;
 pub use server::{BuildError, Builder, ServeError, ServerHandle, SwitchServer};
 pub use tofino::TofinoServer;
 pub use tonic::transport::{Certificate, Identity, ServerTlsConfig};

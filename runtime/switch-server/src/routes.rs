@@ -16,9 +16,11 @@ use crate::{gnmi, service};
 /// The largest request that is taken: a pipeline configuration can have several megabytes.
 const MAX_REQUEST: usize = 64 * 1024 * 1024;
 
-/// The services of one port. A path that belongs to none is answered with UNIMPLEMENTED, as gRPC asks for.
+/// P4Runtime and gNMI of one switch. A path that belongs to neither is answered with UNIMPLEMENTED, as gRPC asks for.
+///
+/// A client in the same process can use this in the place of a connection: `P4RuntimeClient::new(routes)`.
 #[derive(Clone)]
-pub(crate) struct Routes {
+pub struct Routes {
     p4runtime: P4RuntimeServer<service::Service>,
     gnmi: GNmiServer<gnmi::Service>,
 }

@@ -262,6 +262,11 @@ impl ServerHandle {
         self.local_addr
     }
 
+    /// The services, for a client in this process that needs no connection.
+    pub fn routes(&self) -> Routes {
+        Routes::new(&self.device)
+    }
+
     /// The P4Runtime device id.
     pub fn device_id(&self) -> u64 {
         self.device.id

@@ -302,3 +302,23 @@ fn a_short_frame_sets_the_error_and_goes_on() {
     assert!(bench.worker.take_trace().contains(&TraceEvent::ParserError { error: 1 }));
     assert_eq!(bench.output.frames().collect::<Vec<_>>(), [(1, [1, 2].as_slice())]);
 }
+
+/// p4c writes an empty object for the values of a `log_msg` that has none.
+#[test]
+fn a_message_without_values_is_loaded() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/externs.json");
+    let json = std::fs::read_to_string(path).expect("the compiled program is in the repository");
+    let mut json: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    let message = |values| {
+        serde_json::json!({"op": "log_msg", "parameters": [
+            {"type": "string", "value": "a text"},
+            {"type": "parameters_vector", "value": values},
+        ]})
+    };
+    json["actions"][0]["primitives"] =
+        serde_json::json!([message(serde_json::json!({})), message(serde_json::json!([]))]);
+    Program::load(json.to_string().as_bytes()).expect("both forms are known");
+    json["actions"][0]["primitives"] = serde_json::json!([message(serde_json::json!({"type": "hexstr"}))]);
+    let refused = Program::load(json.to_string().as_bytes()).expect_err("values are a list");
+    assert_eq!(refused.to_string(), "actions[0].primitives[0].parameters[1].value: expected an array");
+}

@@ -16,11 +16,18 @@ use crate::dialect::Dialect;
 use crate::fault::{Fault, Outcome};
 use crate::schema::{Schema, Table};
 
+// The texts of BMv2's server, which clients compare with.
+const NO_IDLE_TIMEOUT: &str = "idle_timeout_ns must be set to 0 for tables which do not support idle timeout";
+const LAST_HIT_WRITTEN: &str = "has_time_since_last_hit must not be set in WriteRequest";
+
 impl Target {
     pub(super) fn write_table_entry(&mut self, operation: Operation, entry: &v1::TableEntry, now: Micros) -> Outcome {
         let schema = self.schema.clone();
         let table = schema.table(entry.table_id)?;
         let within = |fault: Fault| fault.within(table.place());
+        if entry.time_since_last_hit.is_some() && operation != Operation::Delete {
+            return Err(Fault::invalid(LAST_HIT_WRITTEN));
+        }
         if entry.is_const {
             return Err(within(Fault::invalid("is_const is set: only the program makes constant entries")));
         }
@@ -45,6 +52,9 @@ impl Target {
             _ => None,
         };
         let keeps = kept.is_some();
+        if entry.idle_timeout_ns > 0 && !table.idle_timeout {
+            return Err(Fault::invalid(NO_IDLE_TIMEOUT));
+        }
         let decoded = decode_entry(&schema, table, entry, key.clone(), kept, self.dialect).map_err(within)?;
         let counter = entry.counter_data.as_ref().map(decode_counter).transpose().map_err(within)?;
         let colors = entry.meter_counter_data.as_ref().map(decode_colors).transpose().map_err(within)?;
@@ -112,7 +122,7 @@ impl Target {
         if !entry.r#match.is_empty() || entry.priority != 0 {
             return Err(Fault::invalid("the default entry has neither match fields nor a priority"));
         }
-        if entry.idle_timeout_ns != 0 || entry.time_since_last_hit.is_some() {
+        if entry.idle_timeout_ns != 0 {
             return Err(Fault::invalid("the default entry has no idle timeout"));
         }
         if table.const_default {
@@ -335,12 +345,8 @@ fn decode_entry(
         (Some(config), Some(meter_type)) => Some(decode_meter(config, meter_type)?),
         _ => None,
     };
-    if entry.time_since_last_hit.is_some() {
-        return Err(Fault::invalid("time_since_last_hit can be read but not written"));
-    }
     let idle_timeout = match u64::try_from(entry.idle_timeout_ns) {
         Ok(0) => Micros(0),
-        Ok(_) if !table.idle_timeout => return Err(Fault::invalid("the table does not support idle timeouts")),
         // The shortest timeout that the engine has is a microsecond.
         Ok(nanos) => Micros((nanos / 1000).max(1)),
         Err(_) => return Err(Fault::invalid(format!("idle timeout {} ns is negative", entry.idle_timeout_ns))),

@@ -522,7 +522,7 @@ fn a_refusal_names_what_is_wrong_and_what_would_be_right() {
         (
             v1::TableEntry { idle_timeout_ns: 1, ..bench.route() },
             Code::InvalidArgument,
-            "table Forward.route: the table does not support idle timeouts",
+            "idle_timeout_ns must be set to 0 for tables which do not support idle timeout",
         ),
         (
             v1::TableEntry { counter_data: Some(v1::CounterData::default()), ..bench.route() },

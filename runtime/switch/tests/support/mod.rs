@@ -50,33 +50,38 @@ pub(crate) fn add(switch: &Switch, table: &str, matches: &[&[u8]], action: &str,
 pub(crate) fn vtep(more: u32) -> Switch {
     let program = Program::load(&json()).expect("the pipeline loads");
     let switch = Switch::new(Arc::new(program), SwitchConfig { cpu_port: Some(510), ..SwitchConfig::default() });
+    furnish(&switch, more);
+    switch
+}
+
+/// Its entries.
+pub(crate) fn furnish(switch: &Switch, more: u32) {
     let (bd, tunnel) = (BD.to_be_bytes(), TUNNEL.to_be_bytes());
     for (port, location) in [(ACCESS, 1u16), (OTHER, 2)] {
         let (port, location) = (port.to_be_bytes(), location.to_be_bytes());
-        add(&switch, "ingress_interface", &[&port, &[0]], "access", &[&bd, &location]);
-        add(&switch, "location_port", &[&location], "port", &[&port]);
-        add(&switch, "access_tag", &[&location], "untagged", &[]);
+        add(switch, "ingress_interface", &[&port, &[0]], "access", &[&bd, &location]);
+        add(switch, "location_port", &[&location], "port", &[&port]);
+        add(switch, "access_tag", &[&location], "untagged", &[]);
     }
-    add(&switch, "ingress_interface", &[&UNDERLAY.to_be_bytes(), &[0]], "underlay", &[&ROUTER]);
-    add(&switch, "local_vtep", &[&MY_IP], "terminate", &[]);
-    add(&switch, "underlay_peer", &[&PEER_IP], "from_tunnel", &[&tunnel]);
-    add(&switch, "vni_to_bd", &[&VNI.to_be_bytes()], "bridge", &[&bd]);
-    add(&switch, "bd_vni", &[&bd], "vni", &[&VNI.to_be_bytes()]);
-    add(&switch, "location_port", &[&tunnel], "port", &[&UNDERLAY.to_be_bytes()]);
+    add(switch, "ingress_interface", &[&UNDERLAY.to_be_bytes(), &[0]], "underlay", &[&ROUTER]);
+    add(switch, "local_vtep", &[&MY_IP], "terminate", &[]);
+    add(switch, "underlay_peer", &[&PEER_IP], "from_tunnel", &[&tunnel]);
+    add(switch, "vni_to_bd", &[&VNI.to_be_bytes()], "bridge", &[&bd]);
+    add(switch, "bd_vni", &[&bd], "vni", &[&VNI.to_be_bytes()]);
+    add(switch, "location_port", &[&tunnel], "port", &[&UNDERLAY.to_be_bytes()]);
     let outer: [&[u8]; 6] = [&MY_IP, &PEER_IP, &ROUTER, &SPINE, &[64], &[0]];
-    add(&switch, "encapsulate", &[&tunnel], "encapsulate", &outer);
-    add(&switch, "source", &[&bd, &HERE, &[1]], "here", &[&[0], &[0]]);
-    add(&switch, "recorded_location", &[&bd, &HERE], "recorded", &[&[1], &[0]]);
-    add(&switch, "destination", &[&bd, &HERE], "unicast", &[&[1]]);
-    add(&switch, "destination", &[&bd, &THERE], "unicast", &[&tunnel]);
+    add(switch, "encapsulate", &[&tunnel], "encapsulate", &outer);
+    add(switch, "source", &[&bd, &HERE, &[1]], "here", &[&[0], &[0]]);
+    add(switch, "recorded_location", &[&bd, &HERE], "recorded", &[&[1], &[0]]);
+    add(switch, "destination", &[&bd, &HERE], "unicast", &[&[1]]);
+    add(switch, "destination", &[&bd, &THERE], "unicast", &[&tunnel]);
     for host in 0..more {
         let [_, a, b, c] = host.to_be_bytes();
-        add(&switch, "destination", &[&bd, &[6, 0, 0, a, b, c]], "unicast", &[&tunnel]);
+        add(switch, "destination", &[&bd, &[6, 0, 0, a, b, c]], "unicast", &[&tunnel]);
     }
-    add(&switch, "flood", &[&bd], "flood_to", &[&bd]);
+    add(switch, "flood", &[&bd], "flood_to", &[&bd]);
     let replicas = [(ACCESS, 1), (OTHER, 2), (UNDERLAY, TUNNEL)];
     switch.insert_multicast_group(u32::from(BD), &ReplicationNode::from_replicas(&replicas)).expect("a new group");
-    switch
 }
 
 /// One more tunnel, to the peer with this address.
