@@ -1,7 +1,6 @@
 // The priority of a packet's queue.
 //
-// The embedded switch has no queues, so a priority is only a number that egress sees. BMv2 has one queue for each port unless it is
-// told otherwise (`--priority-queues`), and drops what asks for another.
+// BMv2 has one queue for each port unless it is told otherwise (`--priority-queues`), and drops what asks for another.
 
 #include "../include/common.p4"
 

@@ -92,3 +92,18 @@ fn an_empty_group_hits_and_runs_nothing() {
     switch.process(&mut worker, 1, &frame, Micros(0), &mut output);
     assert_eq!(output.frames().collect::<Vec<_>>(), [(9, &frame[..])]);
 }
+
+#[test]
+fn a_priority_without_a_queue_drops_and_is_counted() {
+    let program = Arc::new(loaded("metadata/priority.json").expect("a program"));
+    for (priority_queues, sent) in [(1, 1), (2, 2), (8, 3)] {
+        let switch = Switch::new(program.clone(), SwitchConfig { priority_queues, ..SwitchConfig::default() });
+        let (mut worker, mut output) = (Worker::new(&switch), Output::new());
+        for priority in [0, 1, 7] {
+            switch.process(&mut worker, 1, &[priority, 0xee], Micros(0), &mut output);
+        }
+        let frames: Vec<_> = output.frames().map(|(_, frame)| frame.to_vec()).collect();
+        assert_eq!(frames, [[0, 0], [1, 1], [7, 7]][..sent], "{priority_queues} queues");
+        assert_eq!(output.drops.priority, 3 - sent as u64);
+    }
+}

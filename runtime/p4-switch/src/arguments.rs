@@ -109,6 +109,9 @@ pub struct Arguments {
     /// The port that drops
     #[arg(long, value_name = "PORT", default_value_t = 511)]
     pub drop_port: u32,
+    /// How many priorities there are; a packet that asks for another, by standard_metadata.priority, is dropped
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub priority_queues: u32,
     /// Deviate from the P4Runtime specification where BMv2 does: no roles, no atomic batches, reads that fail as a whole
     #[arg(long)]
     pub bmv2_compat: bool,
@@ -205,7 +208,6 @@ ignored! {
         max_port_count: "ports are numbered 0 to 511 in any case",
         load_modules: "there are no modules",
         dp_grpc_server_addr: "packets come from interfaces or files",
-        priority_queues: "there are no queues",
         max_mc_groups: "there is no such limit",
         max_l1_entries: "there is no such limit",
         max_l2_entries: "there is no such limit",
@@ -280,4 +282,7 @@ pub struct Trace {
     /// The port that drops
     #[arg(long, value_name = "PORT", default_value_t = 511)]
     pub drop_port: u16,
+    /// How many priorities there are; a packet that asks for another, by standard_metadata.priority, is dropped
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub priority_queues: u32,
 }

@@ -56,6 +56,7 @@ fn builder(arguments: &Arguments) -> Result<Builder, Failure> {
     let mut builder = SwitchServer::builder()
         .device_id(arguments.device_id)
         .drop_port(arguments.drop_port)
+        .priority_queues(arguments.priority_queues)
         .bmv2_compat(arguments.bmv2_compat);
     builder = match arguments.cpu_port {
         Some(port) => builder.cpu_port(port),

@@ -16,7 +16,11 @@ pub(crate) fn trace(arguments: &Trace, out: &mut impl Write) -> Result<(), Failu
         std::fs::read(&arguments.program).map_err(|error| format!("{}: {error}", arguments.program.display()))?;
     let program = Program::load(&json).map_err(|error| format!("{}: {error}", arguments.program.display()))?;
     let packets = packets::read(&arguments.packets)?;
-    let config = SwitchConfig { drop_port: arguments.drop_port, ..SwitchConfig::default() };
+    let config = SwitchConfig {
+        drop_port: arguments.drop_port,
+        priority_queues: arguments.priority_queues,
+        ..SwitchConfig::default()
+    };
     let switch = Switch::new(Arc::new(program), config);
     if let Some(path) = &arguments.entries {
         let named = |error: String| format!("{}: {error}", path.display());

@@ -113,7 +113,7 @@ impl Forwarder {
         for (to, frame) in self.output.frames() {
             if Some(to) == device.cpu_port {
                 packet_in(device, &running.pipeline, frame);
-            } else if to != device.drop_port {
+            } else {
                 send(device, to, frame, &mut self.touched);
             }
         }

@@ -37,7 +37,7 @@ pub(crate) struct Device {
     pub(crate) id: u64,
     /// `None` where controllers neither send nor receive packets.
     pub(crate) cpu_port: Option<u16>,
-    pub(crate) drop_port: u16,
+    config: SwitchConfig,
     /// What it passes for, if not for a BMv2.
     pub(crate) tofino: Option<Tofino>,
     pub(crate) dialect: Dialect,
@@ -73,7 +73,7 @@ struct Sessions {
 impl Device {
     pub(crate) fn new(
         id: u64,
-        (cpu_port, drop_port): (Option<u16>, u16),
+        config: SwitchConfig,
         plugged: Vec<(u32, Arc<dyn Port>)>,
         tofino: Option<Tofino>,
         (dialect, translations): (Dialect, Vec<Translation>),
@@ -86,8 +86,8 @@ impl Device {
         }
         Device {
             id,
-            cpu_port,
-            drop_port,
+            cpu_port: config.cpu_port,
+            config,
             tofino,
             dialect,
             translations,
@@ -151,16 +151,12 @@ impl Device {
 
     /// Realise a checked pipeline, without putting packets through it.
     pub(crate) fn realise(&self, verified: Verified) -> Arc<Pipeline> {
-        Arc::new(verified.realise(self.switch_config(), self.dialect))
+        Arc::new(verified.realise(self.config.clone(), self.dialect))
     }
 
     /// Put packets through a program without telling controllers of it.
     pub(crate) fn start_with(&self, program: Program) {
-        self.activate(Arc::new(Pipeline::bare(program, self.switch_config(), self.dialect)));
-    }
-
-    fn switch_config(&self) -> SwitchConfig {
-        SwitchConfig { cpu_port: self.cpu_port, drop_port: self.drop_port, seed: self.id }
+        self.activate(Arc::new(Pipeline::bare(program, self.config.clone(), self.dialect)));
     }
 
     /// Put packets through this pipeline from now on.

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Server, ServerTlsConfig};
-use vouch_switch::{PacketTrace, Program};
+use vouch_switch::{PacketTrace, Program, SwitchConfig};
 
 use crate::counters::SwitchCounters;
 use crate::device::Device;
@@ -72,6 +72,7 @@ pub struct Builder {
     device_id: u64,
     cpu_port: Option<u32>,
     drop_port: u32,
+    priority_queues: u32,
     ports: Vec<(u32, Arc<dyn Port>)>,
     tls: Option<ServerTlsConfig>,
     tofino: Option<(TofinoServer, Vec<u8>)>,
@@ -103,6 +104,12 @@ impl Builder {
     /// The port that drops, 511 unless told.
     pub fn drop_port(mut self, number: u32) -> Self {
         self.drop_port = number;
+        self
+    }
+
+    /// How many priorities there are, 1 unless told: packets that ask for another are dropped.
+    pub fn priority_queues(mut self, count: u32) -> Self {
+        self.priority_queues = count;
         self
     }
 
@@ -189,6 +196,7 @@ impl SwitchServer {
             device_id: 1,
             cpu_port: Some(510),
             drop_port: 511,
+            priority_queues: 1,
             ports: Vec::new(),
             tls: None,
             tofino: None,
@@ -207,14 +215,20 @@ impl SwitchServer {
     /// Serve P4Runtime and gNMI on `listener` and forward packets, until the handle is shut down or dropped. Must be called
     /// inside a tokio runtime.
     pub fn serve(self, listener: TcpListener) -> Result<ServerHandle, ServeError> {
-        let Builder { device_id, cpu_port, drop_port, ports, tls, dialect, translations, tracer, .. } =
-            self.description;
+        let Builder {
+            device_id, cpu_port, drop_port, priority_queues, ports, tls, dialect, translations, tracer, ..
+        } = self.description;
         let local_addr = listener.local_addr()?;
         let stop = watch::Sender::new(false);
         // `build` has checked that both fit the 9 bits of a port.
-        let numbers = (cpu_port.map(|number| number as u16), drop_port as u16);
+        let config = SwitchConfig {
+            cpu_port: cpu_port.map(|number| number as u16),
+            drop_port: drop_port as u16,
+            priority_queues,
+            seed: device_id,
+        };
         let spoken = (dialect, translations);
-        let device = Arc::new(Device::new(device_id, numbers, ports, self.tofino, spoken, tracer, stop.clone()));
+        let device = Arc::new(Device::new(device_id, config, ports, self.tofino, spoken, tracer, stop.clone()));
         if let Some(program) = self.program {
             device.start_with(program);
         }

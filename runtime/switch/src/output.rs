@@ -26,6 +26,8 @@ pub struct Drops {
     pub egress: u64,
     /// Multicast to a group that does not exist or has no ports.
     pub empty_group: u64,
+    /// It asked for a queue that its port does not have, by `standard_metadata.priority`.
+    pub priority: u64,
     /// A clone for a session that does not exist. The packet itself goes on.
     pub no_clone_session: u64,
     /// It was resubmitted, recirculated or cloned more often than the engine follows.
@@ -47,11 +49,12 @@ impl Drops {
 
     /// Each cause by its name.
     #[must_use]
-    pub fn by_cause(&self) -> [(&'static str, u64); 8] {
+    pub fn by_cause(&self) -> [(&'static str, u64); 9] {
         [
             ("ingress", self.ingress),
             ("egress", self.egress),
             ("empty_group", self.empty_group),
+            ("priority", self.priority),
             ("no_clone_session", self.no_clone_session),
             ("too_many_passes", self.too_many_passes),
             ("step_limit", self.step_limit),
@@ -67,6 +70,7 @@ impl Drops {
             ingress: self.ingress - earlier.ingress,
             egress: self.egress - earlier.egress,
             empty_group: self.empty_group - earlier.empty_group,
+            priority: self.priority - earlier.priority,
             no_clone_session: self.no_clone_session - earlier.no_clone_session,
             too_many_passes: self.too_many_passes - earlier.too_many_passes,
             step_limit: self.step_limit - earlier.step_limit,

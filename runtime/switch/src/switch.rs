@@ -27,13 +27,16 @@ pub struct SwitchConfig {
     pub cpu_port: Option<Port>,
     /// The `egress_spec` that means "drop": 511 unless configured otherwise.
     pub drop_port: Port,
+    /// Queues of each port. They hold nothing back, but a packet whose `standard_metadata.priority` has no queue is dropped:
+    /// with 1, which is BMv2's default, any but 0.
+    pub priority_queues: u32,
     /// Seed of `random()`; equal seeds give equal numbers to a worker.
     pub seed: u64,
 }
 
 impl Default for SwitchConfig {
     fn default() -> Self {
-        Self { cpu_port: None, drop_port: 511, seed: 0 }
+        Self { cpu_port: None, drop_port: 511, priority_queues: 1, seed: 0 }
     }
 }
 

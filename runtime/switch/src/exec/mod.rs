@@ -179,8 +179,11 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
         }
         set(&mut phv, intrinsic.instance_type, Instance::Normal as u64);
         if self.scratch.egress.is_empty() {
-            self.stamp(&mut phv);
-            self.egress(port, phv);
+            if self.queued(&mut phv) {
+                self.egress(port, phv);
+            } else {
+                self.recycle(phv);
+            }
         } else {
             self.enqueue(port, phv);
         }
@@ -325,16 +328,23 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
     }
 
     fn enqueue(&mut self, port: Port, mut phv: Phv) {
-        if !self.job() {
-            return self.recycle(phv);
+        if self.job() && self.queued(&mut phv) {
+            self.scratch.egress.push_back((port, phv));
+        } else {
+            self.recycle(phv);
         }
-        self.stamp(&mut phv);
-        self.scratch.egress.push_back((port, phv));
     }
 
-    fn stamp(&self, phv: &mut Phv) {
-        set(phv, self.code.intrinsic.enq_timestamp, self.now.0);
-        set(phv, self.code.intrinsic.enq_qdepth, 0);
+    /// Notes that a packet was queued; false if its port has no queue of its priority.
+    fn queued(&mut self, phv: &mut Phv) -> bool {
+        let intrinsic = &self.program.code.intrinsic;
+        if get(phv, intrinsic.priority) >= u64::from(self.config.priority_queues) {
+            self.output.drops.priority += 1;
+            return false;
+        }
+        set(phv, intrinsic.enq_timestamp, self.now.0);
+        set(phv, intrinsic.enq_qdepth, 0);
+        true
     }
 
     /// Whether this frame may become one packet more.

@@ -67,6 +67,7 @@ impl PacketTrace<'_> {
         let text = |(cause, count): (&str, u64)| {
             let text = match cause {
                 "empty_group" => "the multicast group does not exist or is empty",
+                "priority" => "its port has no queue of its priority",
                 "too_many_passes" => "it passed too often through the switch",
                 "step_limit" => "the program does not come to an end",
                 "assertion" => "an assertion of the program failed",
