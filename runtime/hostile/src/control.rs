@@ -53,7 +53,7 @@ fn table_entry(switch: &Switch, input: &mut Input<'_>, now: Micros) -> Result<()
     let matches = info.key.iter().map(|field| key_field(field.kind, field.bits, input)).collect();
     let key = EntryKey { matches, priority };
     if how % 16 == 15 {
-        return switch.delete_entry(table, &key).map(|_| ());
+        return switch.delete_entry(table, &key);
     }
     let Some(action) = entry_action(program, table, info.profile, how, input) else { return Ok(()) };
     let idle_timeout = if info.idle_timeout { Micros(input.number(2)) } else { Micros(0) };

@@ -3,6 +3,16 @@
 //! A field of a packet is a run of bits in big-endian order; inside the engine it is a number in one or more limbs, least
 //! significant limb first.
 
+use smallvec::{SmallVec, smallvec};
+
+/// A number; most fit without an allocation.
+pub(crate) type Limbs = SmallVec<[u64; 2]>;
+
+/// 0, in as many limbs as a number of this width takes.
+pub(crate) fn zero(bits: u32) -> Limbs {
+    smallvec![0; limbs(bits)]
+}
+
 /// Limbs needed for a number of this width; a width of 0 takes one, so that every field has a place.
 pub(crate) fn limbs(bits: u32) -> usize {
     (bits as usize).div_ceil(64).max(1)
@@ -125,20 +135,19 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// A big-endian byte string as `bits` wide limbs appended to `out`, or `None` if it does not fit.
-pub(crate) fn push_limbs(bytes: &[u8], bits: u32, out: &mut Vec<u64>) -> Option<()> {
+/// A big-endian byte string as a number of this width, or `None` if it does not fit.
+pub(crate) fn number(bytes: &[u8], bits: u32) -> Option<Limbs> {
     let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
     let bytes = &bytes[start..];
     let used = bytes.first().map_or(0, |first| bytes.len() * 8 - first.leading_zeros() as usize);
     if used > bits as usize {
         return None;
     }
-    let at = out.len();
-    out.resize(at + limbs(bits), 0);
-    for (limb, chunk) in out[at..].iter_mut().zip(bytes.rchunks(8)) {
+    let mut number = zero(bits);
+    for (limb, chunk) in number.iter_mut().zip(bytes.rchunks(8)) {
         *limb = chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
     }
-    Some(())
+    Some(number)
 }
 
 /// Limbs as a full-width big-endian byte string.
@@ -150,8 +159,10 @@ pub(crate) fn to_bytes(value: &[u64], bits: u32) -> Vec<u8> {
 
 /// Appends limbs as a full-width big-endian byte string.
 pub(crate) fn push_bytes(value: &[u64], bits: u32, out: &mut Vec<u8>) {
-    for at in (0..(bits as usize).div_ceil(8)).rev() {
-        out.push((value[at / 8] >> (at % 8 * 8)) as u8);
+    let bytes = (bits as usize).div_ceil(8);
+    for at in (0..bytes.div_ceil(8)).rev() {
+        let used = (bytes - 8 * at).min(8);
+        out.extend_from_slice(&value[at].to_be_bytes()[8 - used..]);
     }
 }
 
@@ -167,12 +178,11 @@ pub(crate) fn truncate(value: &mut [u64], bits: u32) {
 }
 
 /// The mask of a prefix of `len` bits in a field of `bits`.
-pub(crate) fn prefix_mask(len: u32, bits: u32) -> Vec<u64> {
-    let mut mask = vec![0; limbs(bits)];
-    for bit in bits - len..bits {
-        mask[bit as usize / 64] |= 1 << (bit % 64);
-    }
-    mask
+pub(crate) fn prefix_mask(len: u32, bits: u32) -> Limbs {
+    let below = bits - len;
+    let first = |at: usize| at as u32 * 64;
+    let ones_up_to = |bit: u32, at: usize| if bit > first(at) { mask64(bit - first(at)) } else { 0 };
+    (0..limbs(bits)).map(|at| ones_up_to(bits, at) & !ones_up_to(below, at)).collect()
 }
 
 #[cfg(test)]
@@ -206,8 +216,7 @@ mod tests {
         #[test]
         fn bytes_and_limbs_agree(bytes in proptest::collection::vec(any::<u8>(), 1..20)) {
             let bits = bytes.len() as u32 * 8;
-            let mut value = Vec::new();
-            prop_assert!(push_limbs(&bytes, bits, &mut value).is_some());
+            let value = number(&bytes, bits).expect("it is as wide");
             prop_assert_eq!(to_bytes(&value, bits), bytes);
         }
     }
@@ -220,7 +229,21 @@ mod tests {
 
     #[test]
     fn a_number_too_wide_is_refused() {
-        assert_eq!(push_limbs(&[2, 0], 9, &mut Vec::new()), None);
-        assert_eq!(push_limbs(&[0, 0, 1, 0xff], 9, &mut Vec::new()), Some(()));
+        assert_eq!(number(&[2, 0], 9), None);
+        assert_eq!(number(&[0, 0, 1, 0xff], 9).as_deref(), Some([0x1ff].as_slice()));
+    }
+
+    #[test]
+    fn prefixes_cross_limbs() {
+        for bits in [1, 9, 63, 64, 65, 128, 130] {
+            for len in 0..=bits {
+                let mask = prefix_mask(len, bits);
+                assert_eq!(mask.len(), limbs(bits));
+                for bit in 0..mask.len() as u32 * 64 {
+                    let set = mask[bit as usize / 64] >> (bit % 64) & 1 == 1;
+                    assert_eq!(set, (bits - len..bits).contains(&bit), "bit {bit} of a prefix of {len} in {bits}");
+                }
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The loader makes it, the executor only reads it. Every index in here was checked when it was made.
 
-use crate::bits::Piece;
+use crate::bits::{Limbs, Piece};
 use crate::expr::condition::{Condition, Simple};
 use crate::expr::word::WordId;
 use crate::expr::{Expr, HeaderRef, NodeId, UnionRef};
@@ -296,7 +296,7 @@ pub(crate) struct TableKey {
     pub(crate) source: KeySource,
     pub(crate) bits: u32,
     /// The program's own mask, already part of every key.
-    pub(crate) mask: Option<Vec<u64>>,
+    pub(crate) mask: Option<Limbs>,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -5,14 +5,24 @@ use std::sync::Arc;
 use crate::bits;
 use crate::error::ControlError;
 use crate::ids::{CounterId, MeterId, Micros, Port, ProfileId, RegisterId, TableId, ValueSetId};
+use crate::info::TableInfo;
 use crate::state::arrays::Registers;
-use crate::state::entry::check_rates;
+use crate::state::entry::{Cells, check_rates};
 use crate::state::{ValueSet, table};
 use crate::switch::Switch;
 use crate::types::{
     ActionCall, ActionGroup, ActionGroupId, CloneSession, CounterData, DefaultView, EntryAction, EntryKey, EntryView,
     IdleEntry, MemberId, MeterColors, MeterConfig, ReplicationNode, TableEntry, ValueSetMember,
 };
+
+/// What an entry has for itself where its table has such.
+struct Direct {
+    what: &'static str,
+    of: fn(&TableInfo) -> bool,
+}
+
+const DIRECT_COUNTER: Direct = Direct { what: "direct counter", of: |table| table.direct_counter };
+const DIRECT_METER: Direct = Direct { what: "direct meter", of: |table| table.direct_meter.is_some() };
 
 /// Tables.
 impl Switch {
@@ -34,11 +44,11 @@ impl Switch {
         self.change(|tables| tables.modify_entry(self.program(), table, entry, now))
     }
 
-    /// Removes an entry and returns it as it was.
+    /// Removes an entry.
     ///
     /// # Errors
     /// See [`ControlError`]; `EntryNotFound` where there is none.
-    pub fn delete_entry(&self, table: TableId, key: &EntryKey) -> Result<EntryView, ControlError> {
+    pub fn delete_entry(&self, table: TableId, key: &EntryKey) -> Result<(), ControlError> {
         self.check_table(table)?;
         self.change(|tables| tables.delete_entry(self.program(), table, key))
     }
@@ -93,11 +103,7 @@ impl Switch {
     /// # Errors
     /// `NotSupportedByTable` without direct counters, `EntryNotFound`, and what the key can be refused for.
     pub fn set_direct_counter(&self, table: TableId, key: &EntryKey, data: CounterData) -> Result<(), ControlError> {
-        self.check_table(table)?;
-        if !self.program().tables[table.index()].direct_counter {
-            return Err(ControlError::NotSupportedByTable { what: "direct counter" });
-        }
-        self.look(|tables| tables.entry(self.program(), table, key).map(|entry| entry.cells.counter.set(data)))
+        self.set_direct(&DIRECT_COUNTER, table, key, |cells| cells.counter.set(data))
     }
 
     /// Sets the rates of an entry's direct meter; `None` leaves its packets green.
@@ -110,12 +116,8 @@ impl Switch {
         key: &EntryKey,
         config: Option<MeterConfig>,
     ) -> Result<(), ControlError> {
-        self.check_table(table)?;
-        if self.program().tables[table.index()].direct_meter.is_none() {
-            return Err(ControlError::NotSupportedByTable { what: "direct meter" });
-        }
         check_rates(config)?;
-        self.look(|tables| tables.entry(self.program(), table, key).map(|entry| entry.cells.meter.configure(config)))
+        self.set_direct(&DIRECT_METER, table, key, |cells| cells.meter.configure(config))
     }
 
     /// Sets the counters of colours of an entry's direct meter.
@@ -128,11 +130,22 @@ impl Switch {
         key: &EntryKey,
         colors: MeterColors,
     ) -> Result<(), ControlError> {
+        self.set_direct(&DIRECT_METER, table, key, |cells| cells.meter.set_colors(colors))
+    }
+
+    /// Sets what packets write of an entry.
+    fn set_direct(
+        &self,
+        resource: &Direct,
+        table: TableId,
+        key: &EntryKey,
+        set: impl FnOnce(&Cells),
+    ) -> Result<(), ControlError> {
         self.check_table(table)?;
-        if self.program().tables[table.index()].direct_meter.is_none() {
-            return Err(ControlError::NotSupportedByTable { what: "direct meter" });
+        if !(resource.of)(&self.program().tables[table.index()]) {
+            return Err(ControlError::NotSupportedByTable { what: resource.what });
         }
-        self.look(|tables| tables.entry(self.program(), table, key).map(|entry| entry.cells.meter.set_colors(colors)))
+        self.look(|tables| tables.entry(self.program(), table, key).map(|entry| set(&entry.cells)))
     }
 
     /// Entries that have not been hit for their idle timeout. Each is reported once per timeout: again only after another
@@ -315,8 +328,7 @@ impl Switch {
     /// `UnknownObject`, `IndexOutOfRange`, `ValueWidth`.
     pub fn set_register(&self, register: RegisterId, index: u64, value: &[u8]) -> Result<(), ControlError> {
         let registers = self.registers(register)?;
-        let mut limbs = Vec::new();
-        bits::push_limbs(value, registers.bits, &mut limbs).ok_or(ControlError::ValueWidth { bits: registers.bits })?;
+        let limbs = bits::number(value, registers.bits).ok_or(ControlError::ValueWidth { bits: registers.bits })?;
         if !registers.write(index, |limb| limbs[limb]) {
             return Err(ControlError::IndexOutOfRange { what: "register", index, size: registers.size });
         }
@@ -397,8 +409,7 @@ impl Switch {
             return Err(ControlError::ValueSetFull { size: info.size });
         }
         let number = |bytes: &[u8]| {
-            let mut limbs = Vec::new();
-            bits::push_limbs(bytes, info.bits, &mut limbs).ok_or(ControlError::ValueWidth { bits: info.bits })?;
+            let limbs = bits::number(bytes, info.bits).ok_or(ControlError::ValueWidth { bits: info.bits })?;
             Ok(u128::from(limbs[0]) | u128::from(limbs.get(1).copied().unwrap_or(0)) << 64)
         };
         let mut packed = Vec::with_capacity(members.len());

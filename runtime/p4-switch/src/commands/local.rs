@@ -121,7 +121,7 @@ impl Device for Local<'_> {
     }
 
     fn delete_entry(&mut self, table: &Table, key: &EntryKey) -> Result<(), Refused> {
-        self.switch.delete_entry(self.table(table)?, key).map(drop).map_err(refused)
+        self.switch.delete_entry(self.table(table)?, key).map_err(refused)
     }
 
     fn set_default(&mut self, table: &Table, doing: Option<&Doing<'_>>) -> Result<(), Refused> {

@@ -11,7 +11,7 @@ use crate::schema::Table;
 /// What entries carry for the controller alone. Only entries that carry something are here.
 #[derive(Debug, Default)]
 pub(crate) struct TableNotes {
-    entries: HashMap<(TableId, EntryKey), Note>,
+    entries: HashMap<TableId, HashMap<EntryKey, Note>>,
     pub(super) defaults: HashMap<TableId, Note>,
 }
 
@@ -35,18 +35,19 @@ impl Note {
 }
 
 impl TableNotes {
-    pub(super) fn set(&mut self, table: TableId, key: EntryKey, note: Note) {
-        if note == Note::default() {
-            self.entries.remove(&(table, key));
-        } else {
-            self.entries.insert((table, key), note);
+    pub(super) fn set(&mut self, table: TableId, key: &EntryKey, note: Note) {
+        if note != Note::default() {
+            self.entries.entry(table).or_default().insert(key.clone(), note);
+        } else if let Some(entries) = self.entries.get_mut(&table) {
+            entries.remove(key);
+            if entries.is_empty() {
+                self.entries.remove(&table);
+            }
         }
     }
 
     pub(super) fn of(&self, table: &Table, key: &EntryKey) -> Note {
-        if self.entries.is_empty() {
-            return Note::default();
-        }
-        self.entries.get(&(table.engine, normal_key(table, key))).cloned().unwrap_or_default()
+        let Some(entries) = self.entries.get(&table.engine) else { return Note::default() };
+        entries.get(&normal_key(table, key)).cloned().unwrap_or_default()
     }
 }

@@ -39,9 +39,10 @@ impl Target {
         }
         let key = decode_key(table, &entry.r#match, entry.priority).map_err(within)?;
         if operation == Operation::Delete {
-            let deleted = self.switch.delete_entry(table.engine, &key).map_err(|error| within(error.into()))?;
-            self.count_one_shots(table, Some(&deleted.entry.action), None);
-            self.tables.set(table.engine, key, Note::default());
+            let old = self.held(table, &key).map_err(within)?;
+            self.switch.delete_entry(table.engine, &key).map_err(|error| within(error.into()))?;
+            self.count_one_shots(table, old.as_ref(), None);
+            self.tables.set(table.engine, &key, Note::default());
             return Ok(());
         }
         let kept = match entry.action {
@@ -55,7 +56,7 @@ impl Target {
         if entry.idle_timeout_ns > 0 && !table.idle_timeout {
             return Err(Fault::invalid(NO_IDLE_TIMEOUT));
         }
-        let decoded = decode_entry(&schema, table, entry, key.clone(), kept, self.dialect).map_err(within)?;
+        let decoded = decode_entry(&schema, table, entry, key, kept, self.dialect).map_err(within)?;
         let counter = entry.counter_data.as_ref().map(decode_counter).transpose().map_err(within)?;
         let colors = entry.meter_counter_data.as_ref().map(decode_colors).transpose().map_err(within)?;
         let old = self.check_style(operation, table, &decoded).map_err(within)?;
@@ -64,7 +65,7 @@ impl Target {
                 return Err(within(Fault::invalid("the table has no key: it holds only a default entry")));
             }
             Operation::Insert => {
-                self.check_room(table, &key).map_err(within)?;
+                self.check_room(table, &decoded.key).map_err(within)?;
                 self.switch.insert_entry(table.engine, &decoded, now)
             }
             Operation::Modify | Operation::Delete => self.switch.modify_entry(table.engine, &decoded, now),
@@ -72,13 +73,17 @@ impl Target {
         .map_err(|error| within(error.into()))?;
         self.count_one_shots(table, old.as_ref(), Some(&decoded.action));
         if let Some(counter) = counter {
-            self.switch.set_direct_counter(table.engine, &key, counter).map_err(|error| within(error.into()))?;
+            self.switch
+                .set_direct_counter(table.engine, &decoded.key, counter)
+                .map_err(|error| within(error.into()))?;
         }
         if let Some(colors) = colors {
-            self.switch.set_direct_meter_colors(table.engine, &key, colors).map_err(|error| within(error.into()))?;
+            self.switch
+                .set_direct_meter_colors(table.engine, &decoded.key, colors)
+                .map_err(|error| within(error.into()))?;
         }
         if !keeps {
-            self.tables.set(table.engine, key, Note::of(entry));
+            self.tables.set(table.engine, &decoded.key, Note::of(entry));
         }
         Ok(())
     }
@@ -91,7 +96,15 @@ impl Target {
         }
         match operation {
             Operation::Insert => Ok(None),
-            Operation::Modify | Operation::Delete => Ok(Some(self.switch.entry(table.engine, &new.key)?.entry.action)),
+            Operation::Modify | Operation::Delete => self.held(table, &new.key),
+        }
+    }
+
+    /// What an entry has of its table's action profile, which counts for the profile's style.
+    fn held(&self, table: &Table, key: &EntryKey) -> Outcome<Option<EntryAction>> {
+        match table.profile {
+            Some(_) => Ok(Some(self.switch.entry(table.engine, key)?.entry.action)),
+            None => Ok(None),
         }
     }
 

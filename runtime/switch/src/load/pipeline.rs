@@ -230,10 +230,9 @@ impl Loader {
         let mask = match at.opt("mask")? {
             None => None,
             Some(mask) => {
-                let mut limbs = Vec::new();
-                if bits::push_limbs(&mask.hex_bytes()?, bits, &mut limbs).is_none() {
+                let Some(limbs) = bits::number(&mask.hex_bytes()?, bits) else {
                     return mask.invalid(format!("the mask is wider than {bits} bits"));
-                }
+                };
                 Some(limbs)
             }
         };
@@ -290,9 +289,10 @@ impl Loader {
         }
         let mut params = Vec::new();
         for (value, known) in data.iter().zip(known) {
-            if bits::push_limbs(&value.hex_bytes()?, known.bits, &mut params).is_none() {
+            let Some(number) = bits::number(&value.hex_bytes()?, known.bits) else {
                 return value.invalid(format!("the value is wider than {} bits", known.bits));
-            }
+            };
+            params.extend(number);
         }
         Ok(ConstCall { action, params })
     }
@@ -345,10 +345,9 @@ fn match_field(at: &At<'_>, known: &KeyFieldInfo) -> Load<Match> {
             Match::Lpm { value: masked(at, known, &mask)?, prefix_len }
         }
         MatchKind::Ternary => {
-            let mut mask = Vec::new();
-            if bits::push_limbs(&at.get("mask")?.hex_bytes()?, known.bits, &mut mask).is_none() {
+            let Some(mask) = bits::number(&at.get("mask")?.hex_bytes()?, known.bits) else {
                 return at.invalid(format!("the mask is wider than {} bits", known.bits));
-            }
+            };
             Match::Ternary { value: masked(at, known, &mask)?, mask: bits::to_bytes(&mask, known.bits) }
         }
         MatchKind::Range => Match::Range { low: at.get("start")?.hex_bytes()?, high: at.get("end")?.hex_bytes()? },
@@ -357,10 +356,9 @@ fn match_field(at: &At<'_>, known: &KeyFieldInfo) -> Load<Match> {
 
 /// The key's value, with the bits outside the mask cleared: programs may leave them set.
 fn masked(at: &At<'_>, known: &KeyFieldInfo, mask: &[u64]) -> Load<Vec<u8>> {
-    let mut value = Vec::new();
-    if bits::push_limbs(&at.get("key")?.hex_bytes()?, known.bits, &mut value).is_none() {
+    let Some(mut value) = bits::number(&at.get("key")?.hex_bytes()?, known.bits) else {
         return at.invalid(format!("the value is wider than {} bits", known.bits));
-    }
+    };
     for (value, mask) in value.iter_mut().zip(mask) {
         *value &= mask;
     }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use smallvec::smallvec;
+
 use crate::bits;
 use crate::code::Table;
 use crate::error::ControlError;
@@ -72,28 +74,25 @@ pub(crate) fn pack(info: &TableInfo, code: &Table, key: &EntryKey) -> Result<(En
     }
     let layout = &code.layout;
     let mut packed = Packed {
-        value: vec![0; layout.words],
-        mask: vec![0; layout.words],
+        value: smallvec![0; layout.words],
+        mask: smallvec![0; layout.words],
         rank: i64::from(key.priority),
         ..Packed::default()
     };
     let mut matches = Vec::with_capacity(key.matches.len());
     for (field, (given, (known, part))) in key.matches.iter().zip(info.key.iter().zip(&code.key)).enumerate() {
         let bits = known.bits;
-        let number = |bytes: &[u8]| {
-            let mut out = Vec::new();
-            bits::push_limbs(bytes, bits, &mut out).ok_or(ControlError::MatchWidth { field, bits }).map(|()| out)
-        };
-        let all_ones = bits::prefix_mask(bits, bits);
-        let zeros = vec![0; bits::limbs(bits)];
+        let number = |bytes: &[u8]| bits::number(bytes, bits).ok_or(ControlError::MatchWidth { field, bits });
+        let all_ones = || bits::prefix_mask(bits, bits);
+        let zero = || bits::zero(bits);
         let bytes = |number: &[u64]| bits::to_bytes(number, bits);
         let (mut value, mask, canonical) = match (known.kind, given) {
             (MatchKind::Exact, Match::Exact(value)) => {
                 let value = number(value)?;
                 let canonical = Match::Exact(bytes(&value));
-                (value, all_ones, canonical)
+                (value, all_ones(), canonical)
             }
-            (MatchKind::Valid, Match::Valid(valid)) => (vec![u64::from(*valid)], all_ones, given.clone()),
+            (MatchKind::Valid, Match::Valid(valid)) => (smallvec![u64::from(*valid)], all_ones(), given.clone()),
             (MatchKind::Lpm, Match::Lpm { value, prefix_len }) => {
                 if *prefix_len > bits {
                     return Err(ControlError::PrefixLength { field, bits, got: *prefix_len });
@@ -106,9 +105,7 @@ pub(crate) fn pack(info: &TableInfo, code: &Table, key: &EntryKey) -> Result<(En
                 let canonical = Match::Lpm { value: bytes(&value), prefix_len: *prefix_len };
                 (value, mask, canonical)
             }
-            (MatchKind::Lpm, Match::Any) => {
-                (zeros.clone(), zeros.clone(), Match::Lpm { value: bytes(&zeros), prefix_len: 0 })
-            }
+            (MatchKind::Lpm, Match::Any) => (zero(), zero(), Match::Lpm { value: bytes(&zero()), prefix_len: 0 }),
             (MatchKind::Ternary, Match::Ternary { value, mask }) => {
                 let (value, mask) = (number(value)?, number(mask)?);
                 within(&value, &mask, field)?;
@@ -116,7 +113,7 @@ pub(crate) fn pack(info: &TableInfo, code: &Table, key: &EntryKey) -> Result<(En
                 (value, mask, canonical)
             }
             (MatchKind::Ternary, Match::Any) => {
-                (zeros.clone(), zeros.clone(), Match::Ternary { value: bytes(&zeros), mask: bytes(&zeros) })
+                (zero(), zero(), Match::Ternary { value: bytes(&zero()), mask: bytes(&zero()) })
             }
             (MatchKind::Range, Match::Range { low, high }) => {
                 let (low, high) = (number(low)?, number(high)?);
@@ -125,10 +122,10 @@ pub(crate) fn pack(info: &TableInfo, code: &Table, key: &EntryKey) -> Result<(En
                 }
                 let canonical = Match::Range { low: bytes(&low), high: bytes(&high) };
                 packed.ranges.push(layout.range(field, &low, &high));
-                (zeros.clone(), zeros.clone(), canonical)
+                (zero(), zero(), canonical)
             }
             (MatchKind::Range, Match::Any) => {
-                (zeros.clone(), zeros.clone(), Match::Range { low: bytes(&zeros), high: bytes(&all_ones) })
+                (zero(), zero(), Match::Range { low: bytes(&zero()), high: bytes(&all_ones()) })
             }
             (want, got) => {
                 return Err(ControlError::MatchKind { field, want: want.name(), got: kind_name(got) });
@@ -185,9 +182,9 @@ pub(crate) fn call(
     let mut params = Vec::with_capacity(program.code.actions[action.index()].param_limbs as usize);
     let mut full = Vec::with_capacity(call.params.len());
     for (param, (bytes, known)) in call.params.iter().zip(&info.params).enumerate() {
-        let start = params.len();
-        bits::push_limbs(bytes, known.bits, &mut params).ok_or(ControlError::ParamWidth { param, bits: known.bits })?;
-        full.push(bits::to_bytes(&params[start..], known.bits));
+        let number = bits::number(bytes, known.bits).ok_or(ControlError::ParamWidth { param, bits: known.bits })?;
+        full.push(bits::to_bytes(&number, known.bits));
+        params.extend(number);
     }
     Ok((ActionCall { action, params: full }, Call { action: action.0, params: params.into() }))
 }

@@ -70,6 +70,13 @@ impl TableState {
         self.timed -= usize::from(entry.idle_timeout > 0);
         self.index.remove(&entry.packed);
     }
+
+    /// Puts an entry in the place of one with its key.
+    fn replace(&mut self, old: &Entry, new: Entry) {
+        self.timed -= usize::from(old.idle_timeout > 0);
+        self.timed += usize::from(new.idle_timeout > 0);
+        self.index.replace(Arc::new(new));
+    }
 }
 
 fn initial(program: &Program, call: &ConstCall) -> Default {
@@ -139,18 +146,10 @@ impl Tables {
         }
         cells.last_hit.store(now.0, Relaxed);
         cells.reported.store(0, Relaxed);
-        let state = self.table_mut(table);
-        state.remove(&old);
-        state.add(Entry {
-            run,
-            cells,
-            packed: old.packed.clone(),
-            age: old.age,
-            key: old.key.clone(),
-            written,
-            is_const: false,
-            idle_timeout: entry.idle_timeout.0,
-        });
+        let (packed, key) = (old.packed.clone(), old.key.clone());
+        let idle_timeout = entry.idle_timeout.0;
+        let new = Entry { run, cells, packed, age: old.age, key, written, is_const: false, idle_timeout };
+        self.table_mut(table).replace(&old, new);
         Ok(())
     }
 
@@ -159,11 +158,10 @@ impl Tables {
         program: &Program,
         table: TableId,
         key: &EntryKey,
-    ) -> Result<EntryView, ControlError> {
+    ) -> Result<(), ControlError> {
         let entry = self.writable(program, table, key)?;
         self.table_mut(table).remove(&entry);
-        self.hold(program, table, &entry.written, false)?;
-        Ok(view(&entry))
+        self.hold(program, table, &entry.written, false)
     }
 
     pub(crate) fn entry(&self, program: &Program, table: TableId, key: &EntryKey) -> Result<&Arc<Entry>, ControlError> {

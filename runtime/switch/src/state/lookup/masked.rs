@@ -184,7 +184,13 @@ mod tests {
             let ends = [one.min(other), one.max(other)].into();
             Some(Interval { word: 0, shift, mask: 0xf, ends })
         });
-        Packed { value: vec![value & mask], mask: vec![mask], ranges: ranges.collect(), rank, prefix: 0 }
+        Packed {
+            value: [value & mask].as_slice().into(),
+            mask: [mask].as_slice().into(),
+            ranges: ranges.collect(),
+            rank,
+            prefix: 0,
+        }
     }
 
     proptest! {

@@ -12,6 +12,7 @@ pub(crate) mod trie;
 use core::fmt::Debug;
 use std::sync::Arc;
 
+use crate::bits::Limbs;
 use crate::state::entry::Entry;
 use map::{Key, Map};
 use masked::Masked;
@@ -21,8 +22,8 @@ use trie::Trie;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Packed {
     /// Values under the mask; for ranges 0.
-    pub(crate) value: Vec<u64>,
-    pub(crate) mask: Vec<u64>,
+    pub(crate) value: Limbs,
+    pub(crate) mask: Limbs,
     pub(crate) ranges: Vec<Interval>,
     /// Highest wins; for longest-prefix tables the prefix length.
     pub(crate) rank: i64,
@@ -70,6 +71,11 @@ pub(crate) trait Lookup: Debug + Send + Sync {
     fn insert(&mut self, entry: Arc<Entry>);
     /// Removes an entry; its key is in the index.
     fn remove(&mut self, key: &Packed);
+    /// Puts an entry in the place of the one with the same key.
+    fn replace(&mut self, entry: Arc<Entry>) {
+        self.remove(&entry.packed);
+        self.insert(entry);
+    }
     /// Number of entries.
     fn len(&self) -> usize;
     /// All entries, in no particular order.
@@ -119,6 +125,10 @@ impl<K: Key> Lookup for Exact<K> {
 
     fn remove(&mut self, key: &Packed) {
         self.0.remove(&key.value);
+    }
+
+    fn replace(&mut self, entry: Arc<Entry>) {
+        self.insert(entry);
     }
 
     fn len(&self) -> usize {
