@@ -126,15 +126,9 @@ impl SwitchProcess {
         &self.url
     }
 
-    /// How much time processors have spent on it so far, in user and kernel mode.
-    pub(crate) fn cpu_time(&self) -> io::Result<Duration> {
-        // Units of `times(2)`, which Linux fixes at 100 a second for all programs.
-        const TICK: Duration = Duration::from_millis(10);
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name, in parentheses, may contain anything; `utime` and `stime` are the 12th and 13th fields behind it.
-        let behind = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
-        let ticks: u32 = behind.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u32>().ok()).sum();
-        Ok(TICK * ticks)
+    /// What tells how much time processors have spent on it.
+    pub(crate) fn clock(&self) -> ProcessClock {
+        ProcessClock { process: self.child.id() }
     }
 
     async fn answered(&mut self, log: &Path) -> Result<(), SwitchError> {
@@ -207,4 +201,24 @@ pub(crate) fn tail(log: &Path) -> String {
 /// The log of a switch in a folder of logs.
 pub(crate) fn log_path(folder: &Path, switch: &str) -> PathBuf {
     folder.join(format!("{switch}.log"))
+}
+
+/// The processor time of a process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ProcessClock {
+    process: u32,
+}
+
+impl ProcessClock {
+    /// What is told apart: the unit of `times(2)`, which Linux fixes at 100 a second for all programs.
+    pub(crate) const TICK: Duration = Duration::from_millis(10);
+
+    /// The time spent so far, in user and kernel mode.
+    pub(crate) fn spent(self) -> io::Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process))?;
+        // The name, in parentheses, may contain anything; `utime` and `stime` are the 12th and 13th fields behind it.
+        let behind = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
+        let ticks: u32 = behind.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u32>().ok()).sum();
+        Ok(Self::TICK * ticks)
+    }
 }

@@ -13,13 +13,17 @@ fn main() -> ExitCode {
     ExitCode::from(2)
 }
 
+/// That of `p4-switch`, which this program is as well.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[cfg(target_os = "linux")]
 mod linux {
     use std::path::PathBuf;
     use std::process::ExitCode;
 
-    use clap::Parser;
-    use vouch_bmv2_tests::compare::{Contestant, Failure, Options, run};
+    use clap::{Parser, ValueEnum};
+    use vouch_bmv2_tests::compare::{Contestant, Failure, Options, Part, run};
     use vouch_bmv2_tests::{harness, process};
 
     /// Measure BMv2 and the embedded switch side by side, through the same veth pairs with the same generator
@@ -35,9 +39,20 @@ mod linux {
         /// Measure just enough to see that everything works
         #[arg(long)]
         quick: bool,
+        /// Measure only this part
+        #[arg(long, value_enum)]
+        only: Option<Only>,
         /// Print JSON
         #[arg(long)]
         json: bool,
+    }
+
+    #[derive(Clone, Copy, Debug, ValueEnum)]
+    enum Only {
+        /// Throughput and latency
+        Packets,
+        /// The rate of P4Runtime writes
+        Writes,
     }
 
     fn bmv2(text: &str) -> Result<Contestant, String> {
@@ -73,7 +88,12 @@ mod linux {
             contestants.push(Contestant { label: "BMv2".to_owned(), bmv2: Some("simple_switch_grpc".into()) });
         }
         contestants.extend(arguments.bmv2);
-        let options = if arguments.quick { Options::quick(contestants) } else { Options::thorough(contestants) };
+        let mut options = if arguments.quick { Options::quick(contestants) } else { Options::thorough(contestants) };
+        match arguments.only {
+            Some(Only::Packets) => options.parts = vec![Part::Packets],
+            Some(Only::Writes) => options.parts = vec![Part::Writes],
+            None => {}
+        }
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         // Measuring blocks this thread: the runtime's own take frames in and talk to the switches.
         let report = runtime.block_on(run(&options, |step| eprintln!("{step}")))?;

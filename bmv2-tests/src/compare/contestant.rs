@@ -77,14 +77,14 @@ pub(super) struct Running {
 
 impl Running {
     async fn new(process: SwitchProcess) -> Result<Self> {
-        let (session, events) = connect(process.url(), DEVICE).await?;
+        let (session, events) = connect(process.url(), 1).await?;
         Ok(Self { session, _events: events, process })
     }
 }
 
-/// A session that may write.
-pub(super) async fn connect(url: &str, device: u64) -> Result<(Session, EventReceiver)> {
-    let mut config = SessionConfig::new(url.to_owned(), device, 1);
+/// A session that may write, because no other has a higher election id.
+pub(super) async fn connect(url: &str, election_id: u128) -> Result<(Session, EventReceiver)> {
+    let mut config = SessionConfig::new(url.to_owned(), DEVICE, election_id);
     config.max_batch = config.max_batch.max(BATCH);
     let (session, events) = Session::connect(config)?;
     timeout(PATIENCE, session.until_primary()).await.map_err(|_| "the switch does not take a primary controller")?;

@@ -52,7 +52,8 @@ pub(super) async fn rates(
     let log = log_path(folder.path(), "switch");
     let running = contestant.start_with_files(&ports, &log, folder.path(), wait).await?;
     fill(&running.session, setup).await?;
-    let before = running.process.cpu_time()?;
+    let clock = running.process.clock();
+    let before = clock.spent()?;
     if started.elapsed() >= wait {
         return Err(format!("filling the tables took {:?}; the packets came after {wait:?}", started.elapsed()).into());
     }
@@ -60,7 +61,7 @@ pub(super) async fn rates(
     let (mut last, mut busy) = (before, None::<Instant>);
     while busy.is_none_or(|since| since.elapsed() < IDLE) {
         sleep(GLANCE);
-        let now = running.process.cpu_time()?;
+        let now = clock.spent()?;
         if now != last && started.elapsed() > wait {
             (last, busy) = (now, Some(Instant::now()));
         }

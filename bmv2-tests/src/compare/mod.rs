@@ -27,5 +27,5 @@ mod workload;
 mod writes;
 
 pub use contestant::Contestant;
-pub use run::{Failure, Options, run};
+pub use run::{Failure, Options, Part, run};
 pub use table::{Column, Report, Row};

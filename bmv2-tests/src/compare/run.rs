@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use vouch_lab::target::Embedded;
 
-use super::contestant::{Contestant, Running, connect, fill};
+use super::contestant::{Contestant, Running, fill};
 use super::table::{Column, Report, Row};
 use super::traffic::{Trial, Wires};
 use super::workload::{self, Load, Setup};
 use super::{engine, files, writes};
 use crate::frames::hex;
+use crate::process::ProcessClock;
 use crate::rig::{Result, Rig};
 use crate::target::MTU;
 
@@ -25,9 +26,20 @@ const RESOLUTION: f64 = 0.02;
 /// Of an offered rate, how much the generator must achieve for the trial to count.
 const ACHIEVED: f64 = 0.97;
 
+/// A part of what is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Throughput and latency.
+    Packets,
+    /// The rate of P4Runtime writes.
+    Writes,
+}
+
 /// How thoroughly to measure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
+    /// What to measure.
+    pub parts: Vec<Part>,
     /// The switches.
     pub contestants: Vec<Contestant>,
     /// Lengths of the frames that go in, in bytes: from 64 to 1500.
@@ -45,14 +57,16 @@ pub struct Options {
 impl Options {
     /// Enough to rely on.
     pub fn thorough(contestants: Vec<Contestant>) -> Self {
+        let parts = vec![Part::Packets, Part::Writes];
         let (trial, wait) = (Duration::from_secs(1), Duration::from_secs(15));
-        Self { contestants, lengths: vec![64, 512, 1500], trial, packets: 100_000, wait, entries: 10_000 }
+        Self { parts, contestants, lengths: vec![64, 512, 1500], trial, packets: 100_000, wait, entries: 50_000 }
     }
 
     /// Enough to see that everything works.
     pub fn quick(contestants: Vec<Contestant>) -> Self {
+        let parts = vec![Part::Packets, Part::Writes];
         let (trial, wait) = (Duration::from_millis(100), Duration::from_secs(6));
-        Self { contestants, lengths: vec![64], trial, packets: 10_000, wait, entries: 1_000 }
+        Self { parts, contestants, lengths: vec![64], trial, packets: 10_000, wait, entries: 1_000 }
     }
 }
 
@@ -72,6 +86,24 @@ pub async fn run(options: &Options, mut progress: impl FnMut(&str)) -> std::resu
     report.contestants =
         present.iter().map(|contestant| (contestant.label.clone(), contestant.bmv2.is_some())).collect();
     let wires = Wires::lay(&[1, 2])?;
+    if options.parts.contains(&Part::Packets) {
+        packets(&mut report.rows, &present, &wires, options, &mut progress).await?;
+    }
+    if options.parts.contains(&Part::Writes) {
+        progress("writes");
+        written(&mut report.rows, &present, &wires, options).await?;
+    }
+    Ok(report)
+}
+
+/// Throughput and latency, on both programs.
+async fn packets(
+    all: &mut Vec<Row>,
+    present: &[&Contestant],
+    wires: &Wires,
+    options: &Options,
+    progress: &mut impl FnMut(&str),
+) -> Result<()> {
     let logs = tempfile::tempdir()?;
     for (setup, loads) in [workload::vtep()?, workload::router()?] {
         let mut rows = Rows::default();
@@ -95,7 +127,7 @@ pub async fn run(options: &Options, mut progress: impl FnMut(&str)) -> std::resu
             for load in &loads {
                 for &length in &options.lengths {
                     progress(&format!("{label}: {}, {length} bytes", load.name));
-                    over_wires(&mut rows, column, &wires, device.switch(), (load, length), options.trial)
+                    over_wires(&mut rows, column, wires, device.switch(), (load, length), options.trial)
                         .await
                         .map_err(failed)?;
                 }
@@ -111,11 +143,9 @@ pub async fn run(options: &Options, mut progress: impl FnMut(&str)) -> std::resu
                 }
             }
         }
-        report.rows.extend(rows.0);
+        all.extend(rows.0);
     }
-    progress("writes");
-    written(&mut report.rows, &present, &wires, options).await?;
-    Ok(report)
+    Ok(())
 }
 
 /// A measure with its unit, and how its values are held against BMv2's: by which column, and by what factor.
@@ -128,6 +158,9 @@ const IN_PROCESS: Measure =
 const PER_CORE: Measure = ("in process, per second of processor time", "packets/s", Some((Column::Embedded, 10.0)));
 const OVERLOAD: Measure = ("over veth at overload", "packets/s", Some((OURS, 4.0)));
 const LOSS_FREE: Measure = ("over veth without loss", "packets/s", Some((OURS, 4.0)));
+const WRITES: Measure = ("P4Runtime writes in batches", "entries/s", Some((OURS, 10.0)));
+const WRITES_PER_CORE: Measure =
+    ("P4Runtime writes in batches, per second of the switch's processor time", "entries/s", Some((OURS, 10.0)));
 const LATENCIES: [[Measure; 2]; 2] = [
     [("latency at 1,000 packets/s, median", "us", None), ("latency at 1,000 packets/s, 99 %", "us", None)],
     [("latency at half of what is without loss, median", "us", None), ("latency at half of that, 99 %", "us", None)],
@@ -235,14 +268,14 @@ async fn written(rows: &mut Vec<Row>, present: &[&Contestant], wires: &Wires, op
     let (setup, _) = workload::vtep()?;
     let mut measured = Rows::default();
     let embedded = Rig::start(&Embedded::default(), &[1, 2]).await?;
-    // The rig's own session splits large batches; it steps down for ours.
-    embedded.session.set_election_id(0).await.ok();
-    let (session, _events) = connect(&embedded.url, 1).await?;
-    batches(&mut measured, Column::Embedded, &session, &setup, options.entries).await?;
+    fill(&embedded.session, &setup).await?;
+    batches(&mut measured, Column::Embedded, (&embedded.url, None), &setup, options.entries).await?;
     for (at, contestant) in present.iter().enumerate() {
         let logs = tempfile::tempdir()?;
         let running = contestant.start(&wires.ports(), &logs.path().join("writes.log")).await?;
-        batches(&mut measured, Column::Contestant(at), &running.session, &setup, options.entries).await?;
+        fill(&running.session, &setup).await?;
+        let switch = (running.process.url(), Some(running.process.clock()));
+        batches(&mut measured, Column::Contestant(at), switch, &setup, options.entries).await?;
     }
     rows.extend(measured.0);
     Ok(())
@@ -251,17 +284,17 @@ async fn written(rows: &mut Vec<Row>, present: &[&Contestant], wires: &Wires, op
 async fn batches(
     rows: &mut Rows,
     column: Column,
-    session: &vouch_p4runtime::Session,
+    (url, clock): (&str, Option<ProcessClock>),
     setup: &Setup,
     entries: usize,
 ) -> Result<()> {
-    fill(session, setup).await?;
-    for batch in [1, 100, 1_000] {
-        let entries = if batch == 1 { entries / 10 } else { entries };
-        let rates = writes::rates(session, setup, batch, entries).await?;
+    let sizes = [(1, entries / 10), (100, entries), (1_000, entries)];
+    for ((batch, _), rates) in sizes.into_iter().zip(writes::rates(url, clock, setup, &sizes).await?) {
         for (kind, rate) in writes::KINDS.into_iter().zip(rates) {
-            let measure = ("P4Runtime writes in batches", "entries/s", Some((OURS, 10.0)));
-            rows.put(kind.to_owned(), batch, measure, column, rate);
+            rows.put(kind.to_owned(), batch, WRITES, column, rate.wall);
+            if let Some(rate) = rate.per_core {
+                rows.put(kind.to_owned(), batch, WRITES_PER_CORE, column, rate);
+            }
         }
     }
     Ok(())

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use common::{Bench, Controller};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use tokio::runtime::Runtime;
+use prost::Message;
+use tokio::runtime::{Builder, Runtime};
 use vouch_p4runtime::P4Info;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 use vouch_p4runtime::p4::v1::field_match::{Exact, FieldMatchType};
@@ -22,8 +23,22 @@ fn compiled(file: &str) -> Vec<u8> {
     std::fs::read(path).expect("the compiled pipeline is in the repository")
 }
 
-async fn start() -> (Bench, Controller, P4Info) {
-    let bench = Bench::start().await;
+/// A server on a thread of its own, and a controller on this one: more threads would only wake each other.
+struct Threads {
+    server: Runtime,
+    controller: Runtime,
+}
+
+impl Threads {
+    fn start() -> Threads {
+        let server = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let controller = Builder::new_current_thread().enable_all().build();
+        Threads { server: server.expect("a thread"), controller: controller.expect("a runtime") }
+    }
+}
+
+async fn start(threads: &Threads) -> (Bench, Controller, P4Info) {
+    let bench = threads.server.spawn(Bench::start()).await.expect("it starts");
     let mut controller = bench.primary().await;
     let text = String::from_utf8(compiled("vtep.p4info.txtpb")).expect("p4c writes text");
     let info = P4Info::from_text(&text).expect("p4c wrote it");
@@ -60,10 +75,11 @@ fn hosts(info: &P4Info, numbers: core::ops::Range<u32>) -> Vec<Kind> {
 
 /// Inserts a batch and deletes it again, in a table of few and of many others.
 fn writes(criterion: &mut Criterion) {
-    let runtime = Runtime::new().expect("threads");
+    let threads = Threads::start();
+    let runtime = &threads.controller;
     let mut group = criterion.benchmark_group("P4Runtime writes");
     for others in [0u32, 100_000] {
-        let (_bench, mut controller, info) = runtime.block_on(start());
+        let (_bench, mut controller, info) = runtime.block_on(start(&threads));
         for first in (0..others).step_by(1000) {
             let batch = hosts(&info, first..first + 1000);
             runtime.block_on(controller.write(Type::Insert, batch)).expect("new entries");
@@ -84,5 +100,20 @@ fn writes(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, writes);
+/// What no server can avoid: the controller's encoding of a batch and the server's decoding.
+fn messages(criterion: &mut Criterion) {
+    let info = String::from_utf8(compiled("vtep.p4info.txtpb")).expect("p4c writes text");
+    let info = P4Info::from_text(&info).expect("p4c wrote it");
+    let update = |entity| Update { r#type: Type::Insert as i32, entity: Some(Entity { entity: Some(entity) }) };
+    let request =
+        WriteRequest { updates: hosts(&info, 0..1000).into_iter().map(update).collect(), ..Default::default() };
+    let bytes = request.encode_to_vec();
+    let mut group = criterion.benchmark_group("messages of 1000 updates");
+    group.throughput(Throughput::Elements(1000));
+    group.bench_function("encode", |bench| bench.iter(|| request.encode_to_vec()));
+    group.bench_function("decode", |bench| bench.iter(|| WriteRequest::decode(bytes.as_slice())));
+    group.finish();
+}
+
+criterion_group!(benches, writes, messages);
 criterion_main!(benches);
