@@ -5,20 +5,21 @@ use super::{Loader, define, lookup};
 use crate::code::{Calculation, Checksum, Input, ListMember, NONE, Whole};
 use crate::hash::Algorithm;
 use crate::info::{CounterInfo, DigestInfo, MeterInfo, RegisterInfo, ValueSetInfo};
+use crate::state::arrays::{Counter, Meter};
 use crate::template::Template;
 use crate::types::MeterUnit;
 
-/// Most cells of all arrays of one kind together.
-const MAX_CELLS: u64 = 1 << 26;
+/// Most memory that the cells of all arrays take together, in bytes.
+const MAX_CELLS: u64 = 512 << 20;
 /// Highest number of a digest or field list.
 const MAX_LISTS: u64 = 1 << 12;
 
 impl Loader {
     pub(super) fn arrays(&mut self, root: &At<'_>) -> Load<()> {
-        let mut cells = 0;
+        let mut bytes = 0;
         for at in root.list("counter_arrays")? {
             if !at.flag("is_direct")? {
-                let size = size(&at, &mut cells, 2)?;
+                let size = size(&at, &mut bytes, size_of::<Counter>())?;
                 let name = at.get("name")?.str()?.to_owned();
                 let index = self.program.counters.len() as u32;
                 self.program.counters.push(CounterInfo { name: name.clone(), size });
@@ -26,7 +27,7 @@ impl Loader {
             }
         }
         for at in root.list("meter_arrays")? {
-            self.meter_array(&at, &mut cells)?;
+            self.meter_array(&at, &mut bytes)?;
         }
         for at in root.list("register_arrays")? {
             let bits = at.get("bitwidth")?.u32()?;
@@ -34,7 +35,7 @@ impl Loader {
             if bits == 0 {
                 return at.invalid("registers of no width");
             }
-            let size = size(&at, &mut cells, crate::bits::limbs(bits) as u64)?;
+            let size = size(&at, &mut bytes, crate::bits::limbs(bits) * size_of::<u64>())?;
             let name = at.get("name")?.str()?.to_owned();
             let index = self.program.registers.len() as u32;
             self.program.registers.push(RegisterInfo { name: name.clone(), size, bits });
@@ -76,7 +77,7 @@ impl Loader {
         Ok(())
     }
 
-    fn meter_array(&mut self, at: &At<'_>, cells: &mut u64) -> Load<()> {
+    fn meter_array(&mut self, at: &At<'_>, bytes: &mut u64) -> Load<()> {
         let name = at.get("name")?.str()?.to_owned();
         let kind = at.get("type")?;
         let unit = match kind.str()? {
@@ -93,7 +94,7 @@ impl Loader {
             let target = self.field(&at.get("result_target")?)?;
             return define(&mut self.direct_meters, "meter array", at, name, (unit, target));
         }
-        let size = size(at, cells, 14)?;
+        let size = size(at, bytes, size_of::<Meter>())?;
         let index = self.program.meters.len() as u32;
         self.program.meters.push(MeterInfo { name: name.clone(), size, unit });
         define(&mut self.meters, "meter array", at, name, index)
@@ -214,9 +215,9 @@ impl Loader {
 }
 
 /// The number of cells, within what all arrays may have together.
-fn size(at: &At<'_>, cells: &mut u64, limbs: u64) -> Load<u64> {
+fn size(at: &At<'_>, bytes: &mut u64, cell: usize) -> Load<u64> {
     let size = u64::from(at.get("size")?.u32()?);
-    *cells = cells.saturating_add(size.saturating_mul(limbs));
-    at.limit("cells of counters, meters and registers", *cells, MAX_CELLS)?;
+    *bytes = bytes.saturating_add(size.saturating_mul(cell as u64));
+    at.limit("number of bytes of counters, meters and registers", *bytes, MAX_CELLS)?;
     Ok(size)
 }
