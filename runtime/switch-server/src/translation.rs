@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::bytes::{canonical, full_width, to_u64};
+use vouch_p4runtime::value::{canonical, decode, full_width};
+
 use crate::entity::{hex, value};
 use crate::fault::{Fault, Outcome, choices};
 
@@ -38,7 +39,7 @@ impl Translation {
 
     /// The controller's number for a value of the data plane.
     pub fn number(mut self, number: u64, value: u64) -> Translation {
-        self.values.push((canonical(&number.to_be_bytes()), value));
+        self.values.push((canonical(&number.to_be_bytes()).to_vec(), value));
         self
     }
 
@@ -101,7 +102,7 @@ impl Translator {
     pub(crate) fn decode(&self, sdn: &[u8], bits: u32) -> Outcome<Vec<u8>> {
         // A string is taken as it is, a number in its shortest form.
         let sdn = match self.sdn_bits {
-            Some(width) => canonical(&value(sdn, width)?),
+            Some(width) => canonical(&value(sdn, width)?).to_vec(),
             None => sdn.to_vec(),
         };
         let meant = match &self.rules {
@@ -119,13 +120,13 @@ impl Translator {
 
     /// A value as the controller spells it. One that has no spelling is shown as the number it is.
     pub(crate) fn encode(&self, meant: &[u8]) -> Vec<u8> {
-        let number = to_u64(meant);
+        let number = decode(meant, 64).ok().and_then(|number| u64::try_from(number).ok());
         let spelled = match &self.rules {
             Rules::Same => None,
             Rules::Given { back, .. } => number.and_then(|number| back.get(&number).cloned()),
             Rules::Counted(names) => number.and_then(|number| lock(names).back.get(&number).cloned()),
         };
-        spelled.unwrap_or_else(|| canonical(meant))
+        spelled.unwrap_or_else(|| canonical(meant).to_vec())
     }
 
     /// Whether parts of a value mean something: masks and ranges of it.
@@ -173,7 +174,7 @@ pub(crate) fn decode_value(translator: Option<&Translator>, sdn: &[u8], bits: u3
 
 /// The reverse of [`decode_value`].
 pub(crate) fn encode_value(translator: Option<&Translator>, meant: &[u8]) -> Vec<u8> {
-    translator.map_or_else(|| canonical(meant), |translator| translator.encode(meant))
+    translator.map_or_else(|| canonical(meant).to_vec(), |translator| translator.encode(meant))
 }
 
 fn lock(names: &Mutex<Names>) -> MutexGuard<'_, Names> {

@@ -67,18 +67,7 @@ async fn a_read_fails_with_the_code_of_its_first_mistake_or_comes_at_once() {
     let unknown = Kind::TableEntry(TableEntry { table_id: 0x0200_0001, ..Default::default() });
     let refused = controller.read(vec![unknown]).await.expect_err("no such table");
     assert_eq!(refused.code(), Code::NotFound);
-
-    let table_id = bench.info.table("acl").expect("the program has it").id;
-    let entry = |priority| {
-        let action = bench.action("drop", &[]);
-        Kind::TableEntry(TableEntry { table_id, priority, action, metadata: vec![7; 20_000], ..Default::default() })
-    };
-    controller.write(Type::Insert, (1..=60).map(entry).collect()).await.expect("the entries are valid");
-    let entities = vec![Entity { entity: Some(Kind::TableEntry(TableEntry { table_id, ..Default::default() })) }];
-    let request = ReadRequest { device_id: 1, entities, ..Default::default() };
-    let mut stream = controller.client.read(request).await.expect("a read").into_inner();
-    let message = stream.message().await.expect("a message").expect("one");
-    assert_eq!(message.entities.len(), 60);
+    assert_eq!(controller.read_much(&bench, 60).await, [60]);
 }
 
 #[tokio::test]

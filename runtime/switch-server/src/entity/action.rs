@@ -3,10 +3,10 @@
 use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::action_profile_action::WatchKind;
 use vouch_p4runtime::p4::v1::table_action::Type;
+use vouch_p4runtime::value::decode;
 use vouch_switch::{ActionCall, ActionId, EntryAction, OneShotMember};
 
 use super::key::hex;
-use crate::bytes::to_u64;
 use crate::dialect::Dialect;
 use crate::fault::{Fault, Outcome, choices};
 use crate::schema::{Profile, Schema, Table, TableAction};
@@ -164,9 +164,9 @@ pub(crate) fn port_number(bytes: &[u8]) -> Outcome<u16> {
     if bytes.is_empty() {
         return Err(Fault::invalid("a port is empty; port 0 is one byte 00"));
     }
-    match to_u64(bytes) {
-        Some(port @ ..=511) => Ok(port as u16),
-        Some(512..) | None => Err(Fault::invalid(format!("port {} does not exist: ports are 0 to 511", hex(bytes)))),
+    match decode(bytes, 128) {
+        Ok(port @ ..=511) => Ok(port as u16),
+        Ok(512..) | Err(_) => Err(Fault::invalid(format!("port {} does not exist: ports are 0 to 511", hex(bytes)))),
     }
 }
 

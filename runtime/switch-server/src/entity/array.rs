@@ -6,8 +6,9 @@ use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 use vouch_switch::{CounterId, MeterId};
 
-use super::direct::{decode_colors, decode_counter, decode_meter, encode_colors, encode_counter, encode_meter};
+use super::direct::{decode_colors, decode_meter, encode_colors};
 use super::{Operation, Target};
+use crate::convert::{decode_counter, encode_counter, encode_index, encode_meter};
 use crate::fault::{Fault, Outcome};
 use crate::schema::Array;
 
@@ -20,7 +21,7 @@ impl Target {
         let Some(data) = &entry.data else {
             return Ok(());
         };
-        let data = decode_counter(data).map_err(within)?;
+        let data = decode_counter(data).map_err(|error| within(error.into()))?;
         for index in cells {
             self.switch.set_counter(counter.engine, index, data)?;
         }
@@ -51,7 +52,7 @@ impl Target {
                 let data = self.switch.counter(counter.engine, index)?;
                 found.push(Kind::CounterEntry(v1::CounterEntry {
                     counter_id: id,
-                    index: Some(v1::Index { index: index as i64 }),
+                    index: encode_index(index),
                     data: Some(encode_counter(&data)),
                 }));
             }
@@ -80,7 +81,7 @@ impl Target {
                 };
                 found.push(Kind::MeterEntry(v1::MeterEntry {
                     meter_id: id,
-                    index: Some(v1::Index { index: index as i64 }),
+                    index: encode_index(index),
                     config: config.as_ref().map(encode_meter),
                     counter_data: colors,
                 }));

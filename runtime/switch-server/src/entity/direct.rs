@@ -2,10 +2,11 @@
 
 use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
-use vouch_switch::{CounterData, EntryKey, EntryView, MeterColors, MeterConfig};
+use vouch_switch::{EntryKey, EntryView, MeterColors, MeterConfig};
 
 use super::key::{decode_key, encode_matches};
 use super::{Operation, Target};
+use crate::convert::{self, decode_counter, encode_counter, encode_meter};
 use crate::fault::{Fault, Outcome};
 use crate::schema::{MeterType, Table};
 
@@ -19,7 +20,7 @@ impl Target {
         }
         match &entry.data {
             Some(data) => {
-                let data = decode_counter(data).map_err(within)?;
+                let data = decode_counter(data).map_err(|error| within(error.into()))?;
                 self.switch.set_direct_counter(table.engine, &key, data).map_err(|error| within(error.into()))
             }
             None => self.switch.entry(table.engine, &key).map(|_| ()).map_err(|error| within(error.into())),
@@ -135,18 +136,6 @@ fn entry_key(table: &Table, view: &EntryView) -> v1::TableEntry {
     }
 }
 
-pub(super) fn decode_counter(data: &v1::CounterData) -> Outcome<CounterData> {
-    match (u64::try_from(data.packet_count), u64::try_from(data.byte_count)) {
-        (Ok(packets), Ok(bytes)) => Ok(CounterData { packets, bytes }),
-        _ => Err(Fault::invalid("a counter cannot be negative")),
-    }
-}
-
-pub(super) fn encode_counter(data: &CounterData) -> v1::CounterData {
-    let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-    v1::CounterData { packet_count: number(data.packets), byte_count: number(data.bytes) }
-}
-
 /// What each colour has counted; of a colour that is not given, nothing.
 pub(super) fn decode_colors(data: &v1::MeterCounterData) -> Outcome<MeterColors> {
     let color = |data: &Option<v1::CounterData>| decode_counter(&data.unwrap_or_default());
@@ -162,15 +151,7 @@ pub(super) fn encode_colors(colors: &MeterColors) -> v1::MeterCounterData {
 }
 
 pub(super) fn decode_meter(config: &v1::MeterConfig, meter_type: MeterType) -> Outcome<MeterConfig> {
-    let number = |what: &str, value: i64| {
-        u64::try_from(value).map_err(|_| Fault::invalid(format!("{what} {value} of the meter is negative")))
-    };
-    let decoded = MeterConfig {
-        cir: number("cir", config.cir)?,
-        cburst: number("cburst", config.cburst)?,
-        pir: number("pir", config.pir)?,
-        pburst: number("pburst", config.pburst)?,
-    };
+    let decoded = convert::decode_meter(config)?;
     match meter_type {
         MeterType::TwoRateThreeColor if config.eburst != 0 => {
             Err(Fault::invalid("eburst of the meter must not be set: it is a two-rate one"))
@@ -192,16 +173,5 @@ pub(super) fn decode_meter(config: &v1::MeterConfig, meter_type: MeterType) -> O
             Err(Fault::invalid(format!("cir {} of the meter exceeds its pir {}", decoded.cir, decoded.pir)))
         }
         MeterType::TwoRateThreeColor | MeterType::SingleRateThreeColor | MeterType::SingleRateTwoColor => Ok(decoded),
-    }
-}
-
-pub(super) fn encode_meter(config: &MeterConfig) -> v1::MeterConfig {
-    let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-    v1::MeterConfig {
-        cir: number(config.cir),
-        cburst: number(config.cburst),
-        pir: number(config.pir),
-        pburst: number(config.pburst),
-        eburst: 0,
     }
 }

@@ -5,6 +5,7 @@ use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 
 use super::array::cells;
 use super::{Operation, Target};
+use crate::convert::encode_index;
 use crate::fault::{Fault, Outcome};
 use crate::schema::Register;
 
@@ -44,7 +45,7 @@ impl Target {
             let value = self.switch.register(register.engine, index)?;
             found.push(Kind::RegisterEntry(v1::RegisterEntry {
                 register_id: id,
-                index: Some(v1::Index { index: index as i64 }),
+                index: encode_index(index),
                 data: Some(register.shape.encode(&mut std::iter::once((register.bits, value)))),
             }));
         }

@@ -6,12 +6,13 @@ use vouch_p4runtime::p4::v1::table_action::Type as ActionType;
 use vouch_switch::{ControlError, EntryAction, EntryKey, EntryView, IdleEntry, Micros, TableEntry};
 
 use super::action::{Use, decode_entry_action, decode_for_table, encode_entry_action};
-use super::direct::{decode_colors, decode_counter, decode_meter, encode_colors, encode_counter, encode_meter};
+use super::direct::{decode_colors, decode_meter, encode_colors};
 use super::filter::{check_action_filter, check_wildcard, filter};
 use super::key::{decode_key, encode_matches, normal_key};
 use super::notes::Note;
 use super::weight::Part;
 use super::{Operation, Target};
+use crate::convert::{decode_counter, encode_counter, encode_meter};
 use crate::dialect::Dialect;
 use crate::fault::{Fault, Outcome};
 use crate::schema::{Schema, Table};
@@ -56,7 +57,8 @@ impl Target {
             return Err(Fault::invalid(NO_IDLE_TIMEOUT));
         }
         let decoded = decode_entry(&schema, table, entry, key.clone(), kept, self.dialect).map_err(within)?;
-        let counter = entry.counter_data.as_ref().map(decode_counter).transpose().map_err(within)?;
+        let counter =
+            entry.counter_data.as_ref().map(decode_counter).transpose().map_err(|error| within(error.into()))?;
         let colors = entry.meter_counter_data.as_ref().map(decode_colors).transpose().map_err(within)?;
         let old = self.check_style(operation, table, &decoded).map_err(within)?;
         match operation {

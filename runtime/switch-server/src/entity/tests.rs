@@ -63,6 +63,17 @@ impl Bench {
         }
     }
 
+    /// Another default entry than the program's.
+    fn host_default(&self) -> v1::TableEntry {
+        v1::TableEntry {
+            table_id: self.table("host"),
+            is_default_action: true,
+            action: self.does("punt", &[&[3]]),
+            metadata: b"mine".to_vec(),
+            ..Default::default()
+        }
+    }
+
     fn route(&self) -> v1::TableEntry {
         let lpm = field_match::Lpm { value: vec![10, 0, 0, 0, 0, 0], prefix_len: 8 };
         v1::TableEntry {
@@ -261,13 +272,7 @@ fn a_read_selects_by_what_it_gives() {
 #[test]
 fn default_entries_are_changed_and_reset() {
     let bench = Bench::new();
-    let default = v1::TableEntry {
-        table_id: bench.table("host"),
-        is_default_action: true,
-        action: bench.does("punt", &[&[3]]),
-        metadata: b"mine".to_vec(),
-        ..Default::default()
-    };
+    let default = bench.host_default();
     let wanted = v1::TableEntry { action: None, metadata: Vec::new(), ..default.clone() };
     let initial = v1::TableEntry { action: bench.does("drop", &[]), ..wanted.clone() };
     assert_eq!(bench.entries(wanted.clone()), std::slice::from_ref(&initial));
@@ -324,7 +329,7 @@ fn what_a_meter_coloured_is_read_and_set() {
     let negative = v1::MeterCounterData { red: data(-1), ..colors };
     assert_eq!(
         bench.write(Type::Modify, cell(config, Some(negative))),
-        Err((Code::InvalidArgument, "meter Forward.port_rate: a counter cannot be negative".into()))
+        Err((Code::InvalidArgument, "meter Forward.port_rate: packet_count -1 is negative".into()))
     );
 
     let entry = v1::TableEntry { meter_counter_data: Some(colors), ..bench.host(1) };

@@ -52,13 +52,6 @@ fn defaults_direct_resources_and_whole_arrays_are_taken_back() {
     let bench = Bench::new();
     furnish(&bench);
     let before = bench.everything();
-    let default = v1::TableEntry {
-        table_id: bench.table("host"),
-        is_default_action: true,
-        action: bench.does("punt", &[&[3]]),
-        metadata: b"mine".to_vec(),
-        ..Default::default()
-    };
     let key = v1::TableEntry { action: None, ..bench.host(1) };
     let counter_id = bench.info.counter("by_port").expect("the program has it").id;
     let counter = |index, packet_count| {
@@ -72,7 +65,7 @@ fn defaults_direct_resources_and_whole_arrays_are_taken_back() {
     let red = Some(v1::CounterData { packet_count: 4, byte_count: 40 });
     let colors = v1::MeterCounterData { red, ..Default::default() };
     let updates = [
-        update(Type::Modify, Kind::TableEntry(default)),
+        update(Type::Modify, Kind::TableEntry(bench.host_default())),
         update(
             Type::Modify,
             Kind::DirectCounterEntry(v1::DirectCounterEntry {
