@@ -79,7 +79,7 @@ impl Switch {
         self.change(|tables| tables.set_default(self.program(), table, action))
     }
 
-    /// What a miss does.
+    /// What a miss does, and what was counted of misses.
     ///
     /// # Errors
     /// `UnknownObject`.
@@ -88,51 +88,50 @@ impl Switch {
         Ok(self.look(|tables| tables.default_entry(table)))
     }
 
-    /// Sets the direct counter of an entry, for example to zero.
+    /// Sets the direct counter of an entry, for example to zero; without a key, of the default entry.
     ///
     /// # Errors
     /// `NotSupportedByTable` without direct counters, `EntryNotFound`, and what the key can be refused for.
-    pub fn set_direct_counter(&self, table: TableId, key: &EntryKey, data: CounterData) -> Result<(), ControlError> {
+    pub fn set_direct_counter(
+        &self,
+        table: TableId,
+        key: Option<&EntryKey>,
+        data: CounterData,
+    ) -> Result<(), ControlError> {
         self.check_table(table)?;
         if !self.program().tables[table.index()].direct_counter {
             return Err(ControlError::NotSupportedByTable { what: "direct counter" });
         }
-        self.look(|tables| tables.entry(self.program(), table, key).map(|entry| entry.cells.counter.set(data)))
+        self.look(|tables| tables.cells(self.program(), table, key).map(|cells| cells.counter.set(data)))
     }
 
-    /// Sets the rates of an entry's direct meter; `None` leaves its packets green.
+    /// Sets the rates of an entry's direct meter, or without a key of the default entry's; `None` leaves packets green.
     ///
     /// # Errors
     /// `NotSupportedByTable` without direct meters, `EntryNotFound`, `MeterRates`, and what the key can be refused for.
     pub fn set_direct_meter(
         &self,
         table: TableId,
-        key: &EntryKey,
+        key: Option<&EntryKey>,
         config: Option<MeterConfig>,
     ) -> Result<(), ControlError> {
-        self.check_table(table)?;
-        if self.program().tables[table.index()].direct_meter.is_none() {
-            return Err(ControlError::NotSupportedByTable { what: "direct meter" });
-        }
+        self.check_meter(table)?;
         check_rates(config)?;
-        self.look(|tables| tables.entry(self.program(), table, key).map(|entry| entry.cells.meter.configure(config)))
+        self.look(|tables| tables.cells(self.program(), table, key).map(|cells| cells.meter.configure(config)))
     }
 
-    /// Sets the counters of colours of an entry's direct meter.
+    /// Sets the counters of colours of an entry's direct meter, or without a key of the default entry's.
     ///
     /// # Errors
     /// `NotSupportedByTable` without direct meters, `EntryNotFound`, and what the key can be refused for.
     pub fn set_direct_meter_colors(
         &self,
         table: TableId,
-        key: &EntryKey,
+        key: Option<&EntryKey>,
         colors: MeterColors,
     ) -> Result<(), ControlError> {
-        self.check_table(table)?;
-        if self.program().tables[table.index()].direct_meter.is_none() {
-            return Err(ControlError::NotSupportedByTable { what: "direct meter" });
-        }
-        self.look(|tables| tables.entry(self.program(), table, key).map(|entry| entry.cells.meter.set_colors(colors)))
+        self.check_meter(table)?;
+        self.look(|tables| tables.cells(self.program(), table, key).map(|cells| cells.meter.set_colors(colors)))
     }
 
     /// Entries that have not been hit for their idle timeout. Each is reported once per timeout: again only after another
@@ -426,6 +425,12 @@ impl Switch {
 impl Switch {
     fn check_table(&self, table: TableId) -> Result<(), ControlError> {
         check("table", table.index(), self.program().tables.len())
+    }
+
+    fn check_meter(&self, table: TableId) -> Result<(), ControlError> {
+        self.check_table(table)?;
+        let metered = self.program().tables[table.index()].direct_meter.is_some();
+        metered.then_some(()).ok_or(ControlError::NotSupportedByTable { what: "direct meter" })
     }
 
     fn registers(&self, register: RegisterId) -> Result<&Registers, ControlError> {

@@ -57,8 +57,14 @@ impl Target {
         self.digests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Apply one update, wholly or not at all.
+    /// Apply one update of a controller, wholly or not at all.
     pub(crate) fn write(&mut self, update: &v1::Update, now: Micros) -> Outcome {
+        direct::check_colors(update)?;
+        self.apply(update, now)
+    }
+
+    /// The same for what was there before, of which a controller cannot write everything.
+    pub(crate) fn apply(&mut self, update: &v1::Update, now: Micros) -> Outcome {
         let operation = Operation::of(update)?;
         let Some(kind) = update.entity.as_ref().and_then(|entity| entity.entity.as_ref()) else {
             return Err(Fault::invalid("the update has no entity"));

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use vouch_p4runtime::p4::v1;
+use vouch_p4runtime::p4::v1::table_action::Type;
 use vouch_switch::{EntryKey, TableId};
 
 use super::key::normal_key;
@@ -21,15 +22,24 @@ pub(super) struct Note {
     pub(super) controller_metadata: u64,
     /// The engine counts microseconds; what is read must be what was written.
     pub(super) idle_timeout_ns: i64,
+    /// How a one-shot set says that its member is chosen, and that its size is counted; the default may mean the same.
+    pub(super) selection_mode: i32,
+    pub(super) size_semantics: i32,
 }
 
 impl Note {
     #[allow(deprecated)]
     pub(super) fn of(entry: &v1::TableEntry) -> Note {
+        let set = match entry.action.as_ref().and_then(|action| action.r#type.as_ref()) {
+            Some(Type::ActionProfileActionSet(set)) => (set.action_selection_mode, set.size_semantics),
+            _ => (0, 0),
+        };
         Note {
             metadata: entry.metadata.clone(),
             controller_metadata: entry.controller_metadata,
             idle_timeout_ns: entry.idle_timeout_ns,
+            selection_mode: set.0,
+            size_semantics: set.1,
         }
     }
 }

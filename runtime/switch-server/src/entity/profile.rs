@@ -160,7 +160,7 @@ fn decode_group(
         }
         members.push(GroupMember {
             member: member.member_id,
-            weight: profile.weight(member.weight)?,
+            weight: profile.weight(member.weight, profile.group_size)?,
             watch_port: match &member.watch_kind {
                 Some(WatchKind::WatchPort(port)) => watch_port(schema, port)?,
                 Some(WatchKind::Watch(_)) => return Err(old_watch()),
@@ -169,7 +169,7 @@ fn decode_group(
         });
     }
     let weights: Vec<u32> = members.iter().map(|member| member.weight).collect();
-    profile.check_room(&weights, max_size, dialect)?;
+    profile.check_room(&weights, max_size, profile.group_size, dialect)?;
     Ok(ActionGroup { members, max_size })
 }
 

@@ -11,7 +11,7 @@ use crate::info::TableInfo;
 use crate::program::Program;
 use crate::state::arrays::{Counter, Meter};
 use crate::state::lookup::{Packed, Style};
-use crate::types::{ActionCall, EntryAction, EntryKey, Match, MatchKind, MeterConfig};
+use crate::types::{ActionCall, EntryAction, EntryKey, Match, MatchKind, MeterConfig, Selection};
 
 /// An entry of a table. A change makes a new one with the same cells.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub(crate) enum Run {
     Call(Call),
     Member(u32),
     Group(u32),
-    OneShot(Vec<Share>),
+    OneShot(Vec<Share>, Selection),
 }
 
 /// An action with its parameters as limbs.

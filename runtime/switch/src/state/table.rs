@@ -10,13 +10,15 @@ use crate::program::Program;
 use crate::state::Tables;
 use crate::state::entry::{self, Call, Cells, Entry, Run, Share};
 use crate::state::lookup::{self, Lookup};
-use crate::types::{DefaultView, EntryAction, EntryKey, EntryView, IdleEntry, TableEntry};
+use crate::types::{DefaultView, EntryAction, EntryKey, EntryView, IdleEntry, OneShot, OneShotMember, TableEntry};
 
 /// One table's state. Copies share what they have in common.
 #[derive(Clone, Debug)]
 pub(crate) struct TableState {
     index: Box<dyn Lookup>,
     pub(crate) default: Option<Default>,
+    /// The direct counter and meter of the default entry.
+    pub(crate) missed: Arc<Cells>,
     /// Entries ever added.
     added: u64,
     /// Entries with an idle timeout.
@@ -36,7 +38,7 @@ impl TableState {
         let (info, code) = (&program.tables[table], &program.code.tables[table]);
         let default = code.default.as_ref().map(|call| initial(program, call));
         let index = lookup::index(code.layout.style, code.layout.words);
-        let mut state = Self { index, default, added: 0, timed: 0 };
+        let mut state = Self { index, default, missed: Arc::default(), added: 0, timed: 0 };
         for constant in &code.entries {
             let Ok((key, packed)) = entry::pack(info, code, &constant.key) else { continue };
             let Default { written, run, .. } = initial(program, &constant.call);
@@ -172,6 +174,19 @@ impl Tables {
         self.tables[table.index()].index.find(&packed).ok_or(ControlError::EntryNotFound)
     }
 
+    /// What packets write of an entry, or without a key of the default entry.
+    pub(crate) fn cells(
+        &self,
+        program: &Program,
+        table: TableId,
+        key: Option<&EntryKey>,
+    ) -> Result<&Cells, ControlError> {
+        match key {
+            Some(key) => self.entry(program, table, key).map(|entry| &*entry.cells),
+            None => Ok(&self.tables[table.index()].missed),
+        }
+    }
+
     pub(crate) fn set_default(
         &mut self,
         program: &Program,
@@ -198,10 +213,13 @@ impl Tables {
     }
 
     pub(crate) fn default_entry(&self, table: TableId) -> DefaultView {
-        let default = &self.tables[table.index()].default;
+        let TableState { default, missed, .. } = &*self.tables[table.index()];
         DefaultView {
             action: default.as_ref().map(|default| default.written.clone()),
             is_initial: default.as_ref().is_none_or(|default| default.is_initial),
+            meter: missed.meter.config(),
+            colors: missed.meter.colors(),
+            counter: missed.counter.get(),
         }
     }
 
@@ -247,7 +265,7 @@ impl Tables {
             }
             (EntryAction::Member(id), Some(_)) => Ok((action.clone(), Run::Member(*id))),
             (EntryAction::Group(id), Some(_)) => Ok((action.clone(), Run::Group(*id))),
-            (EntryAction::OneShot(members), Some(profile)) => {
+            (EntryAction::OneShot(OneShot { members, selection }), Some(profile)) => {
                 if !program.profiles[profile.index()].selector {
                     return Err(ControlError::NoSelector);
                 }
@@ -258,9 +276,10 @@ impl Tables {
                     }
                     let (written, call) = check(&member.call)?;
                     shares.push(Share { call, weight: member.weight, watch_port: member.watch_port });
-                    full.push(crate::types::OneShotMember { call: written, ..member.clone() });
+                    full.push(OneShotMember { call: written, ..member.clone() });
                 }
-                Ok((EntryAction::OneShot(full), Run::OneShot(shares)))
+                let written = OneShot { members: full, selection: *selection };
+                Ok((EntryAction::OneShot(written), Run::OneShot(shares, *selection)))
             }
             (EntryAction::Call(_), Some(_))
             | (EntryAction::Member(_) | EntryAction::Group(_) | EntryAction::OneShot(_), None) => {

@@ -122,6 +122,67 @@ fn groups_keep_to_the_sizes_and_weights_they_may_have() {
     assert_eq!(bench.write(Type::Modify, group(1, &[2, 2], 5)), invalid(fixed));
 }
 
+/// Section 9.2.3: a set says how its member is chosen and what its size is.
+#[test]
+fn an_action_set_has_a_mode_and_a_size_of_its_own() {
+    use v1::action_profile_action_set::{ActionSelectionMode as Mode, SizeSemantics as Semantics};
+    let mut info = P4Info::from_text(P4INFO).expect("p4c wrote it").message().clone();
+    for profile in info.action_profiles.iter_mut().filter(|profile| profile.with_selector) {
+        profile.max_group_size = 14;
+    }
+    let bench = Bench::with(P4Info::new(info).expect("it is whole"), &[]);
+    let set = |mode, semantics, weights: &[i32]| {
+        let member = |weight: &i32| v1::ActionProfileAction {
+            action: Some(bench.action("forward", &[&[3]])),
+            weight: *weight,
+            watch_kind: None,
+        };
+        v1::ActionProfileActionSet {
+            action_profile_actions: weights.iter().map(member).collect(),
+            action_selection_mode: mode,
+            size_semantics: semantics,
+            group_action: None,
+        }
+    };
+    let entry = |set| {
+        Kind::TableEntry(v1::TableEntry {
+            table_id: bench.table("balance"),
+            r#match: vec![exact(1, &[1])],
+            action: Some(v1::TableAction { r#type: Some(ActionType::ActionProfileActionSet(set)) }),
+            ..Default::default()
+        })
+    };
+    bench.write(Type::Insert, entry(set(0, 0, &[1, 3]))).expect("the set is valid");
+    let wanted = v1::TableEntry { table_id: bench.table("balance"), ..Default::default() };
+    for mode in [Mode::Hash, Mode::Random, Mode::DefaultModeDeterminedByActionSelector] {
+        for semantics in [Semantics::SumOfWeights, Semantics::SumOfMembers] {
+            let written = entry(set(mode as i32, semantics as i32, &[1, 13]));
+            bench.write(Type::Modify, written.clone()).expect("the set is valid");
+            assert_eq!(bench.read(Kind::TableEntry(wanted.clone())), [written]);
+        }
+    }
+    // Without an action the entry stays as it is.
+    let random = entry(set(Mode::Random as i32, Semantics::SumOfMembers as i32, &[100, 3]));
+    bench.write(Type::Modify, random.clone()).expect("two members, whatever their weights");
+    let Kind::TableEntry(kept) = random.clone() else { panic!("it is an entry") };
+    bench.write(Type::Modify, Kind::TableEntry(v1::TableEntry { action: None, ..kept })).expect("it is there");
+    assert_eq!(bench.read(Kind::TableEntry(wanted)), [random]);
+
+    let refused = |set| bench.write(Type::Modify, entry(set)).expect_err("it is refused");
+    let invalid = |text: &str| (Code::InvalidArgument, format!("table Forward.balance: {text}"));
+    let weights = "the weights add up to 15, and 14 is the most";
+    assert_eq!(refused(set(0, 0, &[12, 3])), invalid(weights));
+    let members = "the members are 15, and 14 is the most";
+    assert_eq!(refused(set(0, Semantics::SumOfMembers as i32, &[1; 15])), invalid(members));
+    assert_eq!(refused(set(3, 0, &[1])), invalid("action_selection_mode 3 does not exist: HASH or RANDOM, or none"));
+    let text = "size_semantics 3 does not exist: SUM_OF_WEIGHTS or SUM_OF_MEMBERS, or none";
+    assert_eq!(refused(set(0, 3, &[1])), invalid(text));
+    let with_group_action =
+        v1::ActionProfileActionSet { group_action: Some(bench.action("drop", &[])), ..set(0, 0, &[1]) };
+    let text = "table Forward.balance: group_action of an action set: give each member the whole action";
+    assert_eq!(refused(with_group_action), (Code::Unimplemented, text.into()));
+}
+
 #[test]
 fn replication_entries_read_back_as_written() {
     let bench = Bench::new();
