@@ -4,7 +4,7 @@ use tonic::Code;
 use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::action_profile_action::WatchKind;
 use vouch_p4runtime::p4::v1::table_action::Type;
-use vouch_p4runtime::value::decode;
+use vouch_p4runtime::value::{decode, encode};
 use vouch_switch::{ActionCall, ActionId, EntryAction, OneShot, OneShotMember, Selection};
 
 use super::key::hex;
@@ -152,15 +152,18 @@ fn decode_one_shot(
             weight: profile.weight(member.weight, size)?,
             watch_port: match &member.watch_kind {
                 Some(WatchKind::WatchPort(port)) => watch_port(schema, port)?,
-                Some(WatchKind::Watch(_)) => return Err(old_watch()),
+                Some(WatchKind::Watch(number)) => watch_number(schema, *number)?,
                 None => None,
             },
         })
     });
     let members = members.collect::<Outcome<Vec<_>>>()?;
     let weights: Vec<u32> = members.iter().map(|member| member.weight).collect();
-    // Where a group has too much, a set is wrong (specification 9.2.3).
-    profile.check_room(&weights, 0, size, dialect).map_err(|full| Fault { code: Code::InvalidArgument, ..full })?;
+    profile.check_room(&weights, 0, size, dialect).map_err(|full| match dialect.counts_members() {
+        true => full,
+        // Where a group has too much, a set is wrong (specification 9.2.3).
+        false => Fault { code: Code::InvalidArgument, ..full },
+    })?;
     Ok(EntryAction::OneShot(OneShot { members, selection }))
 }
 
@@ -169,9 +172,19 @@ pub(crate) fn watch_port(schema: &Schema, bytes: &[u8]) -> Outcome<Option<u16>> 
     if bytes.is_empty() { Ok(None) } else { sdn_port(schema, bytes).map(Some) }
 }
 
-/// The refusal of the watch field that byte strings have replaced.
-pub(crate) fn old_watch() -> Fault {
-    Fault::unimplemented("the deprecated field `watch`: use `watch_port`")
+/// The same as the number that byte strings have replaced. Nobody could watch port 0 by it, which stands for none.
+pub(crate) fn watch_number(schema: &Schema, number: i32) -> Outcome<Option<u16>> {
+    match u32::try_from(number) {
+        Ok(0) => Ok(None),
+        Ok(number) => sdn_port(schema, &encode(number.into())).map(Some),
+        Err(_) => Err(Fault::invalid(format!("watch {number} is negative"))),
+    }
+}
+
+/// The reverse of [`watch_number`].
+pub(crate) fn shown_watch_number(schema: &Schema, port: u16) -> i32 {
+    let bytes = port_bytes(schema.ports.as_deref(), port);
+    decode(&bytes, 31).ok().and_then(|number| i32::try_from(number).ok()).unwrap_or_else(|| port.into())
 }
 
 /// A port as the controller spells it.
@@ -194,6 +207,7 @@ pub(crate) fn port_number(bytes: &[u8]) -> Outcome<u16> {
 }
 
 /// The wire form of what an entry does.
+#[allow(deprecated)]
 pub(crate) fn encode_entry_action(
     schema: &Schema,
     table: &Table,
@@ -207,12 +221,14 @@ pub(crate) fn encode_entry_action(
         EntryAction::OneShot(group) => {
             let profile = table.profile.and_then(|id| schema.profiles.get(&id));
             let shown = |weight| profile.map_or(0, |profile| profile.shown_weight(weight));
+            let watch = |port| match note.watches_numbers {
+                true => WatchKind::Watch(shown_watch_number(schema, port)),
+                false => WatchKind::WatchPort(port_bytes(schema.ports.as_deref(), port)),
+            };
             let actions = group.members.iter().map(|member| v1::ActionProfileAction {
                 action: Some(encode_call(schema, &member.call)),
                 weight: shown(member.weight),
-                watch_kind: member
-                    .watch_port
-                    .map(|port| WatchKind::WatchPort(port_bytes(schema.ports.as_deref(), port))),
+                watch_kind: member.watch_port.map(watch),
             });
             Type::ActionProfileActionSet(v1::ActionProfileActionSet {
                 action_profile_actions: actions.collect(),

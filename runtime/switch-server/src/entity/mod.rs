@@ -22,6 +22,7 @@ mod undo;
 mod value_set;
 mod weight;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use vouch_p4runtime::p4::v1;
@@ -48,6 +49,8 @@ pub(crate) struct Target {
     /// What entries carry that means nothing to packets.
     pub(crate) tables: TableNotes,
     pub(crate) styles: Styles,
+    /// Groups, by profile and id, that name the ports they watch by the deprecated number.
+    pub(crate) numeric_watches: BTreeSet<(u32, u32)>,
     pub(crate) replication: Replication,
     pub(crate) digests: Arc<Mutex<Digests>>,
 }

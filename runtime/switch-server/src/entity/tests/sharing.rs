@@ -283,3 +283,57 @@ fn the_default_of_a_table_with_an_action_profile_is_constant() {
     let text = "table Forward.nexthop: the default action of a table with an action profile is constant";
     assert_eq!(bench.write(Type::Modify, Kind::TableEntry(default)), Err((Code::PermissionDenied, text.into())));
 }
+
+/// Older controllers name a watched port by a number; 0 is none.
+#[test]
+#[allow(deprecated)]
+fn watched_ports_read_back_in_the_field_they_were_written_in() {
+    use v1::action_profile_action::WatchKind as SetWatch;
+    use v1::action_profile_group::member::WatchKind as GroupWatch;
+    let bench = Bench::new();
+    let action_profile_id = bench.info.action_profile("paths").expect("the program has it").id;
+    let action = Some(bench.action("forward", &[&[1]]));
+    let member = v1::ActionProfileMember { action_profile_id, member_id: 1, action: action.clone() };
+    bench.write(Type::Insert, Kind::ActionProfileMember(member.clone())).expect("the member is valid");
+    let group = |watch_kind| {
+        let members = vec![v1::action_profile_group::Member { member_id: 1, weight: 1, watch_kind }];
+        Kind::ActionProfileGroup(v1::ActionProfileGroup { action_profile_id, group_id: 1, members, max_size: 0 })
+    };
+    let watched = || {
+        let target = bench.pipeline.target();
+        let engine = target.schema.profile(action_profile_id).expect("the program has it").engine;
+        target.switch.group(engine, 1).expect("it is there").members[0].watch_port
+    };
+    bench.write(Type::Insert, group(None)).expect("the group is valid");
+    for (watch, port) in
+        [(Some(GroupWatch::Watch(300)), Some(300)), (Some(GroupWatch::WatchPort(vec![1, 44])), Some(300)), (None, None)]
+    {
+        bench.write(Type::Modify, group(watch.clone())).expect("the group is valid");
+        assert_eq!(bench.read(group(None)), [group(watch)]);
+        assert_eq!(watched(), port);
+    }
+    bench.write(Type::Modify, group(Some(GroupWatch::Watch(0)))).expect("no port");
+    assert_eq!(watched(), None);
+    let refused = |watch| bench.write(Type::Modify, group(Some(watch))).expect_err("there is no such port");
+    let invalid = |text: &str| (Code::InvalidArgument, format!("action profile Forward.paths: {text}"));
+    assert_eq!(refused(GroupWatch::Watch(512)), invalid("port 0x0200 does not exist: ports are 0 to 511"));
+    assert_eq!(refused(GroupWatch::Watch(-1)), invalid("watch -1 is negative"));
+
+    bench.write(Type::Delete, group(None)).expect("it is there");
+    bench.write(Type::Delete, Kind::ActionProfileMember(member)).expect("it is there");
+    let entry = |watch_kind| {
+        let action_profile_actions = vec![v1::ActionProfileAction { action: action.clone(), weight: 1, watch_kind }];
+        let set = v1::ActionProfileActionSet { action_profile_actions, ..Default::default() };
+        Kind::TableEntry(v1::TableEntry {
+            table_id: bench.table("balance"),
+            r#match: vec![exact(1, &[1])],
+            action: Some(v1::TableAction { r#type: Some(ActionType::ActionProfileActionSet(set)) }),
+            ..Default::default()
+        })
+    };
+    bench.write(Type::Insert, entry(None)).expect("the set is valid");
+    for watch in [Some(SetWatch::Watch(3)), Some(SetWatch::WatchPort(vec![3])), None] {
+        bench.write(Type::Modify, entry(watch.clone())).expect("the set is valid");
+        assert_eq!(bench.read(entry(None)), [entry(watch)]);
+    }
+}
