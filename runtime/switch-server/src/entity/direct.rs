@@ -101,7 +101,11 @@ impl Target {
             return all(table);
         }
         let (table, key) = self.direct_key(Some(wanted))?;
-        Ok(vec![self.direct(table, key.as_ref()).map_err(|fault| fault.within(table.place()))?])
+        let mut found = self.direct(table, key.as_ref()).map_err(|fault| fault.within(table.place()))?;
+        if self.dialect.echoes_entries() {
+            found.entry = wanted.clone();
+        }
+        Ok(vec![found])
     }
 
     /// The table and key of an entry; no key where it is the default one.
