@@ -242,7 +242,21 @@ async fn digests_come_in_lists_until_acknowledged() {
     soon(bench.host(3).recv()).await;
     bench.host(2).send(frame(1, 0x42, 3)).expect("the link is up");
     let Ok(Incoming::Digest(third)) = controller.hear().await else { panic!("a digest list") };
-    assert_eq!(third.data, [learned]);
+    assert_eq!(third.data, std::slice::from_ref(&learned));
+
+    // A digest that is disabled is not sent, and has forgotten its duplicates when it is enabled again.
+    let entry = Kind::DigestEntry(DigestEntry { digest_id, config: Some(config) });
+    controller.write(Type::Delete, vec![entry.clone()]).await.expect("it is enabled");
+    bench.host(2).send(frame(1, 0x44, 3)).expect("the link is up");
+    // A port's frames are dealt with in order. The second of these is taken in when all is done of those before the first.
+    for _ in 0..2 {
+        bench.host(2).send(frame(1, 2, 7)).expect("the link is up");
+        soon(bench.host(3).recv()).await;
+    }
+    controller.insert(entry).await;
+    bench.host(2).send(frame(1, 0x42, 3)).expect("the link is up");
+    let Ok(Incoming::Digest(fourth)) = controller.hear().await else { panic!("a digest list") };
+    assert_eq!(fourth.data, [learned]);
 }
 
 #[tokio::test]

@@ -197,6 +197,17 @@ fn replication_entries_read_back_as_written() {
         class_of_service: 2,
         packet_length_bytes: 100,
     }));
+    for entry in [&group, &session] {
+        bench.write(Type::Insert, entry.clone()).expect("the entry is valid");
+    }
+    // A session's copies are no group.
+    let groups = replication(Replication::MulticastGroupEntry(v1::MulticastGroupEntry::default()));
+    assert_eq!(bench.read(groups), std::slice::from_ref(&group));
+    let sessions = replication(Replication::CloneSessionEntry(v1::CloneSessionEntry::default()));
+    assert_eq!(bench.read(sessions), std::slice::from_ref(&session));
+    for entry in [&group, &session] {
+        bench.write(Type::Delete, entry.clone()).expect("it is there");
+    }
     for entry in [group, session] {
         bench.write(Type::Insert, entry.clone()).expect("the entry is valid");
         assert_eq!(bench.read(entry.clone()), std::slice::from_ref(&entry));
