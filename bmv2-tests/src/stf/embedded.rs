@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use num_bigint::BigUint;
 use vouch_switch::{
-    CloneSession, CloneTarget, ControlError, CounterData, EntryAction, EntryKey, MemberId, MeterConfig, Micros, Output,
-    Program, ReplicationNode, Switch, SwitchConfig, TableEntry, TableId, ValueSetMember, Worker,
+    CloneSession, CloneTarget, ControlError, CounterData, EntryAction, EntryKey, MemberId, MeterConfig, Micros,
+    OneShot, Output, Program, ReplicationNode, Selection, Switch, SwitchConfig, TableEntry, TableId, ValueSetMember,
+    Worker,
 };
 
 use super::device::{Device, Problem};
@@ -61,7 +62,7 @@ impl Embedded {
             return Ok(EntryAction::Call(first.call.clone()));
         };
         if self.program.profile_info(profile).is_some_and(|profile| profile.selector) {
-            return Ok(EntryAction::OneShot(entry.calls.clone()));
+            return Ok(EntryAction::OneShot(OneShot { members: entry.calls.clone(), selection: Selection::Hash }));
         }
         self.members += 1;
         self.switch.insert_member(profile, self.members, &first.call).map_err(refused)?;
@@ -161,7 +162,7 @@ impl Device for Embedded {
 
     fn set_entry_meter(&mut self, entry: &Entry, rates: MeterConfig) -> Result<(), Problem> {
         let key = EntryKey { matches: entry.matches.clone(), priority: entry.priority };
-        self.switch.set_direct_meter(entry.table, &key, Some(rates)).map_err(refused)
+        self.switch.set_direct_meter(entry.table, Some(&key), Some(rates)).map_err(refused)
     }
 
     fn set_value_set(&mut self, set: &str, members: &[Vec<u8>]) -> Result<(), Problem> {

@@ -26,11 +26,12 @@ use vouch_p4runtime::P4Info;
 use vouch_p4runtime::client::{Pipeline, Replica, clone_session, delete, insert, modify, multicast_group};
 use vouch_p4runtime::p4::v1::field_match::{Exact, FieldMatchType};
 use vouch_p4runtime::p4::v1::{
-    CounterData as WireCounterData, CounterEntry, DigestEntry, DirectMeterEntry, FieldMatch, Index,
-    MeterConfig as WireMeterConfig, MeterEntry, TableEntry, Update, ValueSetEntry, ValueSetMember, digest_entry,
+    CounterData as WireCounterData, CounterEntry, DigestEntry, DirectMeterEntry, FieldMatch, MeterEntry, TableEntry,
+    Update, ValueSetEntry, ValueSetMember, digest_entry,
 };
 use vouch_p4runtime::value::canonical;
 use vouch_switch::{CounterData, MeterConfig, Program, ReplicationNode};
+use vouch_switch_server::convert::{decode_counter, encode_counter, encode_index, encode_meter};
 
 use super::device::{Device, Problem};
 use super::encode::{Encoded, encode};
@@ -271,7 +272,7 @@ impl Device for Remote {
         let cells = self.runtime.block_on(self.rig.session.read_counter(id)).map_err(unreachable)?;
         let cell = cells.into_iter().find(|(at, _)| u64::try_from(*at) == Ok(index));
         let cell = cell.ok_or_else(|| Problem::wrong(format!("counter `{counter}` has no cell {index}")))?;
-        Ok(counted(&cell.1))
+        counted(&cell.1)
     }
 
     fn entry_counter(&mut self, entry: &Entry) -> Result<CounterData, Problem> {
@@ -281,13 +282,17 @@ impl Device for Remote {
         let counters = self.runtime.block_on(counters).map_err(unreachable)?;
         let same = |entry: &TableEntry| entry.r#match == wanted.r#match && entry.priority == wanted.priority;
         let found = counters.iter().find(|(entry, _)| same(entry));
-        found.map(|(_, data)| counted(data)).ok_or_else(|| Problem::wrong("the switch has no such entry"))
+        counted(&found.ok_or_else(|| Problem::wrong("the switch has no such entry"))?.1)
     }
 
     fn set_entry_meter(&mut self, entry: &Entry, rates: MeterConfig) -> Result<(), Problem> {
         let entry = encode(&self.info, &self.program, entry, false, 0)?.entry;
         let table_entry = Some(TableEntry { action: None, ..entry });
-        self.write(vec![modify(DirectMeterEntry { table_entry, config: Some(rates_of(rates)), counter_data: None })])
+        self.write(vec![modify(DirectMeterEntry {
+            table_entry,
+            config: Some(encode_meter(&rates)),
+            counter_data: None,
+        })])
     }
 
     fn set_value_set(&mut self, set: &str, members: &[Vec<u8>]) -> Result<(), Problem> {
@@ -327,9 +332,8 @@ impl Device for Remote {
 
     fn set_counter(&mut self, counter: &str, index: u64, data: CounterData) -> Result<(), Problem> {
         let counter_id = self.info.counter(counter).map_err(|error| Problem::wrong(error.to_string()))?.id;
-        let data = WireCounterData { packet_count: number(data.packets), byte_count: number(data.bytes) };
-        let index = Some(Index { index: number(index) });
-        self.write(vec![modify(CounterEntry { counter_id, index, data: Some(data) })])
+        let entry = CounterEntry { counter_id, index: encode_index(index), data: Some(encode_counter(&data)) };
+        self.write(vec![modify(entry)])
     }
 
     fn set_register(&mut self, register: &str, _index: Option<u64>, _value: &[u8]) -> Result<(), Problem> {
@@ -338,35 +342,17 @@ impl Device for Remote {
 
     fn set_meter(&mut self, meter: &str, index: Option<u64>, rates: MeterConfig) -> Result<(), Problem> {
         let meter = self.info.meter(meter).map_err(|error| Problem::wrong(error.to_string()))?;
-        let config = rates_of(rates);
+        let config = encode_meter(&rates);
         let cells = index.map_or(0..meter.size, |index| index..index + 1);
         let meter_id = meter.id;
-        let entry = |cell| {
-            let index = Some(Index { index: number(cell) });
-            modify(MeterEntry { meter_id, index, config: Some(config), counter_data: None })
-        };
+        let entry =
+            |cell| modify(MeterEntry { meter_id, index: encode_index(cell), config: Some(config), counter_data: None });
         self.write(cells.map(entry).collect())
     }
 }
 
-/// Numbers as P4Runtime has them.
-fn number(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn counted(data: &WireCounterData) -> CounterData {
-    let number = |number: i64| u64::try_from(number).unwrap_or(0);
-    CounterData { packets: number(data.packet_count), bytes: number(data.byte_count) }
-}
-
-fn rates_of(rates: MeterConfig) -> WireMeterConfig {
-    WireMeterConfig {
-        cir: number(rates.cir),
-        cburst: number(rates.cburst),
-        pir: number(rates.pir),
-        pburst: number(rates.pburst),
-        ..WireMeterConfig::default()
-    }
+fn counted(data: &WireCounterData) -> Result<CounterData, Problem> {
+    decode_counter(data).map_err(|error| Problem::wrong(error.to_string()))
 }
 
 /// The switch or the way to it failed, which is not the test's fault.

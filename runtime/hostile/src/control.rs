@@ -2,8 +2,8 @@
 
 use vouch_switch::{
     ActionCall, ActionGroup, ActionId, CloneSession, CloneTarget, ControlError, CounterData, EntryAction, EntryKey,
-    GroupMember, Match, MatchKind, MeterConfig, Micros, OneShotMember, ProfileId, Program, ReplicationNode, Switch,
-    TableEntry, TableId, ValueSetMember,
+    GroupMember, Match, MatchKind, MeterConfig, Micros, OneShot, OneShotMember, ProfileId, Program, ReplicationNode,
+    Selection, Switch, TableEntry, TableId, ValueSetMember,
 };
 
 use crate::input::Input;
@@ -116,7 +116,9 @@ fn entry_action(
                 let call = action_call(program, actions, input)?;
                 Some(OneShotMember { call, weight: u32::from(input.u8() % 8), watch_port: watch_port(input) })
             };
-            EntryAction::OneShot((0..input.u8() % 4).filter_map(|_| one(input)).collect())
+            let members = (0..input.u8() % 4).filter_map(|_| one(input)).collect();
+            let selection = if how & 4 == 0 { Selection::Hash } else { Selection::Random };
+            EntryAction::OneShot(OneShot { members, selection })
         }
     })
 }

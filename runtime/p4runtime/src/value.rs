@@ -44,10 +44,45 @@ pub fn encode_width(value: u128, width: u32) -> Result<Vec<u8>, ValueError> {
     Ok(bytes)
 }
 
-/// The canonical form of a byte string: without leading zero bytes, but at least one byte (unless it was empty).
+/// The canonical form of a byte string: without leading zero bytes, but at least one byte.
 pub fn canonical(bytes: &[u8]) -> &[u8] {
-    let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
-    &bytes[zeros.min(bytes.len().saturating_sub(1))..]
+    match significant(bytes) {
+        [] => &[0],
+        some => some,
+    }
+}
+
+/// What follows the leading zero bytes.
+fn significant(bytes: &[u8]) -> &[u8] {
+    &bytes[bytes.iter().take_while(|&&byte| byte == 0).count()..]
+}
+
+/// The number in as many bytes as `width` bits take.
+pub fn full_width(bytes: &[u8], width: u32) -> Result<Vec<u8>, ValueError> {
+    check_width(bytes, width)?;
+    let significant = significant(bytes);
+    let mut full = vec![0; byte_length(width) - significant.len()];
+    full.extend_from_slice(significant);
+    Ok(full)
+}
+
+/// How many bytes `width` bits take.
+pub fn byte_length(width: u32) -> usize {
+    width.div_ceil(8) as usize
+}
+
+/// All ones, `width` bits.
+pub fn ones(width: u32) -> Vec<u8> {
+    prefix_mask(width, width)
+}
+
+/// Ones in the `prefix` highest of `width` bits.
+pub fn prefix_mask(prefix: u32, width: u32) -> Vec<u8> {
+    let bytes = u64::from(width).div_ceil(8);
+    let first = bytes * 8 - u64::from(width);
+    let set = first..first + u64::from(prefix.min(width));
+    let byte = |at: u64| (at * 8..at * 8 + 8).fold(0, |byte, bit| byte << 1 | u8::from(set.contains(&bit)));
+    (0..bytes).map(byte).collect()
 }
 
 /// The number in a byte string of a `width`-bit field, canonical or not.
@@ -107,6 +142,7 @@ mod tests {
     fn zero_is_one_byte() {
         assert_eq!(encode(0), [0]);
         assert_eq!(canonical(&[0, 0]), [0]);
+        assert_eq!(canonical(&[]), [0]);
         assert_eq!(decode(&[0, 0, 0], 1), Ok(0));
     }
 
@@ -115,6 +151,17 @@ mod tests {
         assert_eq!(decode(&[0, 0, 1, 255], 9), Ok(511));
         assert_eq!(decode_array::<6>(&[2, 0x76]), Ok([0, 0, 0, 0, 2, 0x76]));
         assert_eq!(decode_array::<2>(&[0, 0, 0, 1]), Ok([0, 1]));
+    }
+
+    #[test]
+    fn values_and_masks_are_as_wide_as_their_field() {
+        assert_eq!(full_width(&[0, 0, 1, 0xff], 9), Ok(vec![1, 0xff]));
+        assert_eq!(full_width(&[0], 32), Ok(vec![0; 4]));
+        assert_eq!(full_width(&[], 9), Err(ValueError::Empty));
+        assert!(full_width(&[2, 0], 9).is_err());
+        assert_eq!((ones(9), ones(16), ones(0)), (vec![1, 0xff], vec![0xff, 0xff], vec![]));
+        assert_eq!((prefix_mask(4, 9), prefix_mask(0, 9)), (vec![1, 0xe0], vec![0, 0]));
+        assert_eq!(prefix_mask(40, 32), [0xff; 4]);
     }
 
     #[test]
@@ -139,6 +186,8 @@ mod tests {
             let width = 128 - value.leading_zeros();
             prop_assert!(encode_width(value, width).is_ok());
             prop_assert_eq!(encode_width(value, width.saturating_sub(1)).is_ok(), value == 0);
+            let full = full_width(&bytes, 200).expect("it is wide enough");
+            prop_assert_eq!((full.len(), decode(&full, 128)), (25, Ok(value)));
         }
     }
 }

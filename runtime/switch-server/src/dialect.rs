@@ -30,6 +30,16 @@ impl Dialect {
         self.is_bmv2()
     }
 
+    /// An election id that is not there is 0, with which a stream can be primary as well.
+    pub(crate) fn counts_missing_ids(self) -> bool {
+        self.is_bmv2()
+    }
+
+    /// As long as there is no stream, requests without an election id do what only a primary could.
+    pub(crate) fn trusts_whoever_is_alone(self) -> bool {
+        self.is_bmv2()
+    }
+
     /// Batches of updates are never atomic.
     pub(crate) fn refuses_atomicity(self) -> bool {
         self.is_bmv2()
@@ -42,6 +52,11 @@ impl Dialect {
 
     /// A read is answered by one message, however long.
     pub(crate) fn reads_in_one_message(self) -> bool {
+        self.is_bmv2()
+    }
+
+    /// A direct counter or meter that is read by its entry comes with the entry as the request has it, action and all.
+    pub(crate) fn echoes_entries(self) -> bool {
         self.is_bmv2()
     }
 

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::digest_entry::Config;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
+use vouch_p4runtime::value::byte_length;
 use vouch_switch::Micros;
 
-use crate::bytes::byte_length;
 use crate::entity::{Operation, Target};
 use crate::fault::{Fault, Outcome};
 use crate::schema::Digest;

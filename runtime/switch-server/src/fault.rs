@@ -5,6 +5,8 @@ use tonic::{Code, Status};
 use vouch_p4runtime::google::rpc;
 use vouch_p4runtime::p4::v1;
 
+use crate::convert::Negative;
+
 /// The refusal of one request or one update.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
@@ -45,6 +47,12 @@ impl Fault {
     /// The form in which one update of a batch is reported.
     pub(crate) fn to_p4_error(&self) -> v1::Error {
         v1::Error { canonical_code: self.code as i32, message: self.message.clone(), ..Default::default() }
+    }
+}
+
+impl From<Negative> for Fault {
+    fn from(error: Negative) -> Fault {
+        Fault::invalid(error.to_string())
     }
 }
 

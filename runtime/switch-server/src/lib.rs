@@ -23,8 +23,8 @@
 //! This crate may use tokio and tonic; the engine below it does not. It knows no P4 program in particular.
 
 mod arbitration;
-mod bytes;
 pub mod capture;
+pub mod convert;
 mod counters;
 mod dataplane;
 mod device;

@@ -96,6 +96,7 @@ mod tests {
     use super::*;
     use crate::schema::PacketField;
     use proptest::prelude::*;
+    use vouch_p4runtime::value::decode;
 
     fn header(name: &str, widths: &[(&str, u32)]) -> PacketHeader {
         let mut offset = 0;
@@ -164,7 +165,7 @@ mod tests {
             let mut target = vec![0; 13];
             put_bits(&mut target, before, bits, &bytes);
             let expected = if bits >= 64 { number } else { number & ((1 << bits) - 1) };
-            prop_assert_eq!(crate::bytes::to_u64(&get_bits(&target, before, bits)), Some(expected));
+            prop_assert_eq!(decode(&get_bits(&target, before, bits), 64), Ok(expected.into()));
         }
     }
 }

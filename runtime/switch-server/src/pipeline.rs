@@ -1,5 +1,6 @@
 //! A forwarding pipeline: checked, then realised, then shown again.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use vouch_p4runtime::p4::config::v1 as config;
@@ -61,6 +62,7 @@ impl Verified {
             dialect,
             tables: TableNotes::default(),
             styles: Styles::default(),
+            numeric_watches: BTreeSet::new(),
             replication: Replication::default(),
             digests: digests.clone(),
         };

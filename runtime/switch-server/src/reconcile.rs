@@ -27,9 +27,10 @@ pub(crate) fn carry_over(from: &Pipeline, to: &Pipeline, now: Micros) -> Outcome
                 continue;
             }
             let update = v1::Update { r#type: update as i32, entity: Some(entity) };
-            target.write(&update, now).map_err(unfit)?;
+            target.apply(&update, now).map_err(unfit)?;
         }
     }
+    carry_defaults(&source, &target).map_err(unfit)?;
     carry_arrays(&source, &target).map_err(unfit)
 }
 
@@ -68,13 +69,34 @@ fn made_by_the_program(source: &Target, entity: &v1::Entity) -> Outcome<bool> {
     })
 }
 
+/// Direct counters and meters of default entries, which may be the program's own all the same. What only counted keeps none
+/// from going.
+fn carry_defaults(source: &Target, target: &Target) -> Outcome {
+    for (id, old) in &source.schema.tables {
+        let view = source.switch.default_entry(old.engine)?;
+        let new = target.schema.tables.get(id);
+        if let Some(new) = new.filter(|new| new.direct_counter) {
+            target.switch.set_direct_counter(new.engine, None, view.counter)?;
+        }
+        match new.filter(|new| new.direct_meter.is_some()) {
+            Some(new) => {
+                target.switch.set_direct_meter(new.engine, None, view.meter)?;
+                target.switch.set_direct_meter_colors(new.engine, None, view.colors)?;
+            }
+            None if view.meter.is_some() => return Err(gone("the direct meter of table", &old.name)),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
 /// Counters, meters and registers, cell by cell, without a message for each: arrays are large. An array that has become
 /// smaller fits if what is cut off was never written, and one that is gone if none of it was.
 fn carry_arrays(source: &Target, target: &Target) -> Outcome {
     let (from, to) = (&source.switch, &target.switch);
     for (id, old) in &source.schema.counters {
         let new = target.schema.counters.get(id);
-        for index in 0..old.size {
+        for index in 0..old.cells.size {
             let data = from.counter(old.engine, index)?;
             if data != CounterData::default() {
                 let new = new.ok_or_else(|| gone("counter", &old.name))?;
@@ -84,21 +106,21 @@ fn carry_arrays(source: &Target, target: &Target) -> Outcome {
     }
     for (id, old) in &source.schema.meters {
         let new = target.schema.meters.get(id);
-        for index in 0..old.size {
+        for index in 0..old.cells.size {
             if let Some(config) = from.meter(old.engine, index)? {
                 let new = new.ok_or_else(|| gone("meter", &old.name))?;
                 to.set_meter(new.engine, index, Some(config))?;
             }
             let colors = from.meter_colors(old.engine, index)?;
             // What only counted keeps no meter from going.
-            if let Some(new) = new.filter(|new| colors != MeterColors::default() && index < new.size) {
+            if let Some(new) = new.filter(|new| colors != MeterColors::default() && index < new.cells.size) {
                 to.set_meter_colors(new.engine, index, colors)?;
             }
         }
     }
     for (id, old) in &source.schema.registers {
         let new = target.schema.registers.get(id);
-        for index in 0..old.size {
+        for index in 0..old.cells.size {
             let value = from.register(old.engine, index)?;
             if value.iter().any(|byte| *byte != 0) {
                 let new = new.ok_or_else(|| gone("register", &old.name))?;

@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 use prost::Message;
 use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
+use vouch_p4runtime::value::canonical;
 
-use crate::bytes::canonical;
 use crate::fault::{Fault, Outcome};
 
 /// The type of configuration that is understood.

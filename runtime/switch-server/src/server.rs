@@ -126,8 +126,9 @@ impl Builder {
     }
 
     /// Whether to do as BMv2's P4Runtime server does where it deviates from the specification and a controller could count
-    /// on that: no roles, backups that become primary by themselves, no atomic batches, reads that fail as a whole and are
-    /// answered at once, an error instead of no pipeline, and packet-outs without their metadata.
+    /// on that: no roles, backups that become primary by themselves, writes without an election while no stream is there,
+    /// no atomic batches, reads that fail as a whole and are answered at once, direct resources with the entry of the
+    /// request, an error instead of no pipeline, and packet-outs without their metadata.
     pub fn bmv2_compat(mut self, compatible: bool) -> Self {
         self.dialect = if compatible { Dialect::Bmv2 } else { Dialect::Specification };
         self

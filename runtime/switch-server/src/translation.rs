@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::bytes::{canonical, full_width, to_u64};
+use vouch_p4runtime::value::{canonical, decode, full_width};
+
 use crate::entity::{hex, value};
 use crate::fault::{Fault, Outcome, choices};
 
@@ -38,7 +39,7 @@ impl Translation {
 
     /// The controller's number for a value of the data plane.
     pub fn number(mut self, number: u64, value: u64) -> Translation {
-        self.values.push((canonical(&number.to_be_bytes()), value));
+        self.values.push((canonical(&number.to_be_bytes()).to_vec(), value));
         self
     }
 
@@ -101,7 +102,7 @@ impl Translator {
     pub(crate) fn decode(&self, sdn: &[u8], bits: u32) -> Outcome<Vec<u8>> {
         // A string is taken as it is, a number in its shortest form.
         let sdn = match self.sdn_bits {
-            Some(width) => canonical(&value(sdn, width)?),
+            Some(width) => canonical(&value(sdn, width)?).to_vec(),
             None => sdn.to_vec(),
         };
         let meant = match &self.rules {
@@ -119,13 +120,32 @@ impl Translator {
 
     /// A value as the controller spells it. One that has no spelling is shown as the number it is.
     pub(crate) fn encode(&self, meant: &[u8]) -> Vec<u8> {
+        self.spelled(meant).unwrap_or_else(|| canonical(meant).to_vec())
+    }
+
+    fn spelled(&self, meant: &[u8]) -> Option<Vec<u8>> {
         let number = to_u64(meant);
-        let spelled = match &self.rules {
-            Rules::Same => None,
-            Rules::Given { back, .. } => number.and_then(|number| back.get(&number).cloned()),
-            Rules::Counted(names) => number.and_then(|number| lock(names).back.get(&number).cloned()),
-        };
-        spelled.unwrap_or_else(|| canonical(meant))
+        match &self.rules {
+            Rules::Same => Some(canonical(meant).to_vec()),
+            Rules::Given { back, .. } => back.get(&number?).cloned(),
+            Rules::Counted(names) => lock(names).back.get(&number?).cloned(),
+        }
+    }
+
+    /// Whether the controller's values are numbers, too.
+    pub(crate) fn has_numbers(&self) -> bool {
+        self.sdn_bits.is_some()
+    }
+
+    /// The cell of an array that a controller means by an index of this type.
+    pub(crate) fn decode_index(&self, index: u64) -> Outcome<u64> {
+        let cell = self.decode(&index.to_be_bytes(), 64)?;
+        to_u64(&cell).ok_or_else(|| Fault::invalid(format!("index {index} does not fit 64 bits")))
+    }
+
+    /// The index that a controller has for a cell, if any.
+    pub(crate) fn encode_index(&self, cell: u64) -> Option<u64> {
+        to_u64(&self.spelled(&cell.to_be_bytes())?)
     }
 
     /// Whether parts of a value mean something: masks and ranges of it.
@@ -173,7 +193,12 @@ pub(crate) fn decode_value(translator: Option<&Translator>, sdn: &[u8], bits: u3
 
 /// The reverse of [`decode_value`].
 pub(crate) fn encode_value(translator: Option<&Translator>, meant: &[u8]) -> Vec<u8> {
-    translator.map_or_else(|| canonical(meant), |translator| translator.encode(meant))
+    translator.map_or_else(|| canonical(meant).to_vec(), |translator| translator.encode(meant))
+}
+
+/// The number, if it fits 64 bits.
+fn to_u64(bytes: &[u8]) -> Option<u64> {
+    u64::try_from(decode(bytes, 64).ok()?).ok()
 }
 
 fn lock(names: &Mutex<Names>) -> MutexGuard<'_, Names> {

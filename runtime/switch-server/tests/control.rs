@@ -324,19 +324,7 @@ async fn a_read_goes_on_after_a_mistake_and_reports_each_request() {
 #[tokio::test]
 async fn a_large_read_comes_in_several_messages() {
     let (bench, mut controller) = Bench::running().await;
-    let table_id = bench.info.table("acl").expect("the program has it").id;
-    let entry = |priority| {
-        let action = bench.action("drop", &[]);
-        Kind::TableEntry(TableEntry { table_id, priority, action, metadata: vec![7; 20_000], ..Default::default() })
-    };
-    controller.write(Type::Insert, (1..=60).map(entry).collect()).await.expect("the entries are valid");
-    let entities = vec![Entity { entity: Some(Kind::TableEntry(TableEntry { table_id, ..Default::default() })) }];
-    let request = ReadRequest { device_id: 1, entities, ..Default::default() };
-    let mut stream = controller.client.read(request).await.expect("a read").into_inner();
-    let mut sizes = Vec::new();
-    while let Some(response) = soon(stream.message()).await.expect("the read goes on") {
-        sizes.push(response.entities.len());
-    }
+    let sizes = controller.read_much(&bench, 60).await;
     assert!(sizes.len() > 1, "{sizes:?}");
     assert_eq!(sizes.iter().sum::<usize>(), 60);
 }

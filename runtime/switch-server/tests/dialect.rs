@@ -33,6 +33,48 @@ async fn a_backup_becomes_primary_when_the_primary_leaves() {
     assert_eq!(second.standing().await, (Code::Ok as i32, 1));
 }
 
+/// As tools do that send one request and no more. A stream counts when it has asked for a place.
+#[tokio::test]
+async fn whoever_is_alone_needs_no_election() {
+    let bench = bmv2().await;
+    let mut tool = bench.controller().await;
+    tool.set_pipeline(Action::VerifyAndCommit, Some(bench.config())).await.expect("nobody else is there");
+    tool.insert(Kind::TableEntry(bench.entry("host", 1, "host_forward", &[&[2]]))).await;
+    let entry = |dst| vec![Kind::TableEntry(bench.entry("host", dst, "host_forward", &[&[2]]))];
+    tool.election_id = Some(Uint128 { high: 0, low: 1 });
+    let refused = tool.write(Type::Insert, entry(2)).await.expect_err("that would be somebody");
+    assert_eq!(refused.code(), Code::PermissionDenied);
+
+    let mut controller = bench.controller().await;
+    assert_eq!(controller.arbitrate(Some(3)).await, (Code::Ok as i32, 3));
+    tool.election_id = None;
+    let refused = tool.write(Type::Insert, entry(2)).await.expect_err("somebody is there");
+    assert_eq!(refused.code(), Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn an_election_id_that_is_not_there_is_zero() {
+    let bench = bmv2().await;
+    let mut controller = bench.controller().await;
+    assert_eq!(controller.arbitrate(None).await, (Code::Ok as i32, 0));
+    controller.set_pipeline(Action::VerifyAndCommit, Some(bench.config())).await.expect("it is primary");
+    let mut other = bench.controller().await;
+    assert_eq!(other.arbitrate(Some(1)).await, (Code::Ok as i32, 1));
+    assert_eq!(controller.standing().await, (Code::AlreadyExists as i32, 1));
+}
+
+#[tokio::test]
+async fn direct_resources_come_with_the_entry_of_the_request() {
+    let (bench, mut controller) = running().await;
+    let entry = bench.entry("host", 1, "host_forward", &[&[2]]);
+    controller.insert(Kind::TableEntry(entry.clone())).await;
+    let counter = |data| Kind::DirectCounterEntry(DirectCounterEntry { table_entry: Some(entry.clone()), data });
+    let meter = DirectMeterEntry { table_entry: Some(entry.clone()), config: None, counter_data: None };
+    let meter = Kind::DirectMeterEntry(meter);
+    let found = controller.read(vec![counter(None), meter.clone()]).await.expect("the entry is there");
+    assert_eq!(found, [counter(Some(CounterData::default())), meter]);
+}
+
 #[tokio::test]
 async fn a_pipeline_that_is_not_there_is_an_error() {
     let bench = bmv2().await;
@@ -67,18 +109,7 @@ async fn a_read_fails_with_the_code_of_its_first_mistake_or_comes_at_once() {
     let unknown = Kind::TableEntry(TableEntry { table_id: 0x0200_0001, ..Default::default() });
     let refused = controller.read(vec![unknown]).await.expect_err("no such table");
     assert_eq!(refused.code(), Code::NotFound);
-
-    let table_id = bench.info.table("acl").expect("the program has it").id;
-    let entry = |priority| {
-        let action = bench.action("drop", &[]);
-        Kind::TableEntry(TableEntry { table_id, priority, action, metadata: vec![7; 20_000], ..Default::default() })
-    };
-    controller.write(Type::Insert, (1..=60).map(entry).collect()).await.expect("the entries are valid");
-    let entities = vec![Entity { entity: Some(Kind::TableEntry(TableEntry { table_id, ..Default::default() })) }];
-    let request = ReadRequest { device_id: 1, entities, ..Default::default() };
-    let mut stream = controller.client.read(request).await.expect("a read").into_inner();
-    let message = stream.message().await.expect("a message").expect("one");
-    assert_eq!(message.entities.len(), 60);
+    assert_eq!(controller.read_much(&bench, 60).await, [60]);
 }
 
 #[tokio::test]

@@ -242,7 +242,21 @@ async fn digests_come_in_lists_until_acknowledged() {
     soon(bench.host(3).recv()).await;
     bench.host(2).send(frame(1, 0x42, 3)).expect("the link is up");
     let Ok(Incoming::Digest(third)) = controller.hear().await else { panic!("a digest list") };
-    assert_eq!(third.data, [learned]);
+    assert_eq!(third.data, std::slice::from_ref(&learned));
+
+    // A digest that is disabled is not sent, and has forgotten its duplicates when it is enabled again.
+    let entry = Kind::DigestEntry(DigestEntry { digest_id, config: Some(config) });
+    controller.write(Type::Delete, vec![entry.clone()]).await.expect("it is enabled");
+    bench.host(2).send(frame(1, 0x44, 3)).expect("the link is up");
+    // A port's frames are dealt with in order. The second of these is taken in when all is done of those before the first.
+    for _ in 0..2 {
+        bench.host(2).send(frame(1, 2, 7)).expect("the link is up");
+        soon(bench.host(3).recv()).await;
+    }
+    controller.insert(entry).await;
+    bench.host(2).send(frame(1, 0x42, 3)).expect("the link is up");
+    let Ok(Incoming::Digest(fourth)) = controller.hear().await else { panic!("a digest list") };
+    assert_eq!(fourth.data, [learned]);
 }
 
 #[tokio::test]
@@ -364,4 +378,43 @@ async fn members_whose_watched_port_is_down_are_passed_over() {
     controller.write(Type::Insert, vec![set(0, 2)]).await.expect_err("there is no port 512");
     controller.insert(set(3, 0)).await;
     port_3_is_watched(&bench).await;
+}
+
+/// Section 9.2.3: by hash, a flow stays with its member; at random, its frames take both.
+#[tokio::test]
+async fn an_action_set_chooses_by_hash_or_at_random() {
+    use action_profile_action_set::ActionSelectionMode as Mode;
+    let (bench, mut controller) = Bench::running().await;
+    let entry = |mode: Mode| {
+        let Some(table_action::Type::Action(forward)) = bench.action("forward", &[&[2]]).and_then(|it| it.r#type)
+        else {
+            panic!("it is an action");
+        };
+        let mut other = forward.clone();
+        other.params[0].value = vec![3];
+        let one = |action| ActionProfileAction { action: Some(action), weight: 1, watch_kind: None };
+        let set = ActionProfileActionSet {
+            action_profile_actions: vec![one(forward), one(other)],
+            action_selection_mode: mode as i32,
+            ..Default::default()
+        };
+        let action = Some(TableAction { r#type: Some(table_action::Type::ActionProfileActionSet(set)) });
+        Kind::TableEntry(TableEntry { action, ..bench.entry("balance", 1, "drop", &[]) })
+    };
+    let leave_by_port_2 = async || {
+        let mut count = 0;
+        for _ in 0..100 {
+            bench.host(1).send(frame(1, 9, 5)).expect("the link is up");
+            count += tokio::select! {
+                _ = soon(bench.host(2).recv()) => 1,
+                _ = soon(bench.host(3).recv()) => 0,
+            };
+        }
+        count
+    };
+    controller.insert(entry(Mode::Hash)).await;
+    assert!([0, 100].contains(&leave_by_port_2().await));
+    controller.write(Type::Modify, vec![entry(Mode::Random)]).await.expect("it is there");
+    let count = leave_by_port_2().await;
+    assert!((20..80).contains(&count), "{count} of 100, with a standard deviation of 5");
 }

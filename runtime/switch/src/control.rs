@@ -5,24 +5,14 @@ use std::sync::Arc;
 use crate::bits;
 use crate::error::ControlError;
 use crate::ids::{CounterId, MeterId, Micros, Port, ProfileId, RegisterId, TableId, ValueSetId};
-use crate::info::TableInfo;
-use crate::state::arrays::Registers;
-use crate::state::entry::{Cells, check_rates};
+use crate::state::arrays::{Meter, Registers};
+use crate::state::entry::check_rates;
 use crate::state::{ValueSet, table};
 use crate::switch::Switch;
 use crate::types::{
     ActionCall, ActionGroup, ActionGroupId, CloneSession, CounterData, DefaultView, EntryAction, EntryKey, EntryView,
     IdleEntry, MemberId, MeterColors, MeterConfig, ReplicationNode, TableEntry, ValueSetMember,
 };
-
-/// What an entry has for itself where its table has such.
-struct Direct {
-    what: &'static str,
-    of: fn(&TableInfo) -> bool,
-}
-
-const DIRECT_COUNTER: Direct = Direct { what: "direct counter", of: |table| table.direct_counter };
-const DIRECT_METER: Direct = Direct { what: "direct meter", of: |table| table.direct_meter.is_some() };
 
 /// Tables.
 impl Switch {
@@ -89,7 +79,7 @@ impl Switch {
         self.change(|tables| tables.set_default(self.program(), table, action))
     }
 
-    /// What a miss does.
+    /// What a miss does, and what was counted of misses.
     ///
     /// # Errors
     /// `UnknownObject`.
@@ -98,54 +88,48 @@ impl Switch {
         Ok(self.look(|tables| tables.default_entry(table)))
     }
 
-    /// Sets the direct counter of an entry, for example to zero.
+    /// Sets the direct counter of an entry, for example to zero; without a key, of the default entry.
     ///
     /// # Errors
     /// `NotSupportedByTable` without direct counters, `EntryNotFound`, and what the key can be refused for.
-    pub fn set_direct_counter(&self, table: TableId, key: &EntryKey, data: CounterData) -> Result<(), ControlError> {
-        self.set_direct(&DIRECT_COUNTER, table, key, |cells| cells.counter.set(data))
+    pub fn set_direct_counter(
+        &self,
+        table: TableId,
+        key: Option<&EntryKey>,
+        data: CounterData,
+    ) -> Result<(), ControlError> {
+        self.check_table(table)?;
+        if !self.program().tables[table.index()].direct_counter {
+            return Err(ControlError::NotSupportedByTable { what: "direct counter" });
+        }
+        self.look(|tables| tables.cells(self.program(), table, key).map(|cells| cells.counter.set(data)))
     }
 
-    /// Sets the rates of an entry's direct meter; `None` leaves its packets green.
+    /// Sets the rates of an entry's direct meter, or without a key of the default entry's; `None` leaves packets green.
     ///
     /// # Errors
     /// `NotSupportedByTable` without direct meters, `EntryNotFound`, `MeterRates`, and what the key can be refused for.
     pub fn set_direct_meter(
         &self,
         table: TableId,
-        key: &EntryKey,
+        key: Option<&EntryKey>,
         config: Option<MeterConfig>,
     ) -> Result<(), ControlError> {
         check_rates(config)?;
-        self.set_direct(&DIRECT_METER, table, key, |cells| cells.meter.configure(config))
+        self.direct_meter(table, key, |meter| meter.configure(config))
     }
 
-    /// Sets the counters of colours of an entry's direct meter.
+    /// Sets the counters of colours of an entry's direct meter, or without a key of the default entry's.
     ///
     /// # Errors
     /// `NotSupportedByTable` without direct meters, `EntryNotFound`, and what the key can be refused for.
     pub fn set_direct_meter_colors(
         &self,
         table: TableId,
-        key: &EntryKey,
+        key: Option<&EntryKey>,
         colors: MeterColors,
     ) -> Result<(), ControlError> {
-        self.set_direct(&DIRECT_METER, table, key, |cells| cells.meter.set_colors(colors))
-    }
-
-    /// Sets what packets write of an entry.
-    fn set_direct(
-        &self,
-        resource: &Direct,
-        table: TableId,
-        key: &EntryKey,
-        set: impl FnOnce(&Cells),
-    ) -> Result<(), ControlError> {
-        self.check_table(table)?;
-        if !(resource.of)(&self.program().tables[table.index()]) {
-            return Err(ControlError::NotSupportedByTable { what: resource.what });
-        }
-        self.look(|tables| tables.entry(self.program(), table, key).map(|entry| set(&entry.cells)))
+        self.direct_meter(table, key, |meter| meter.set_colors(colors))
     }
 
     /// Entries that have not been hit for their idle timeout. Each is reported once per timeout: again only after another
@@ -437,6 +421,20 @@ impl Switch {
 impl Switch {
     fn check_table(&self, table: TableId) -> Result<(), ControlError> {
         check("table", table.index(), self.program().tables.len())
+    }
+
+    fn direct_meter(
+        &self,
+        table: TableId,
+        key: Option<&EntryKey>,
+        with: impl FnOnce(&Meter),
+    ) -> Result<(), ControlError> {
+        self.check_table(table)?;
+        let none = ControlError::NotSupportedByTable { what: "direct meter" };
+        if self.program().tables[table.index()].direct_meter.is_none() {
+            return Err(none);
+        }
+        self.look(|tables| tables.cells(self.program(), table, key)?.meter.as_deref().map(with).ok_or(none))
     }
 
     fn registers(&self, register: RegisterId) -> Result<&Registers, ControlError> {

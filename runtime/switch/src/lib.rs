@@ -73,7 +73,7 @@ pub use switch::{Switch, SwitchConfig};
 pub use trace::{PacketTrace, TraceEvent};
 pub use types::{
     ActionCall, ActionGroup, ActionGroupId, CloneSession, CloneTarget, CounterData, DefaultView, EntryAction, EntryKey,
-    EntryView, GroupMember, IdleEntry, Match, MatchKind, MemberId, MeterColors, MeterConfig, MeterUnit, OneShotMember,
-    ReplicationNode, TableEntry, ValueSetMember,
+    EntryView, GroupMember, IdleEntry, Match, MatchKind, MemberId, MeterColors, MeterConfig, MeterUnit, OneShot,
+    OneShotMember, ReplicationNode, Selection, TableEntry, ValueSetMember,
 };
 pub use worker::Worker;

@@ -100,11 +100,30 @@ pub enum EntryAction {
     Member(MemberId),
     /// Let the profile's selector choose a member of the group.
     Group(ActionGroupId),
-    /// A group that belongs to this entry alone ("one shot"): actions with their weights and watch ports.
-    OneShot(Vec<OneShotMember>),
+    /// A group that belongs to this entry alone.
+    OneShot(OneShot),
 }
 
-/// One action of an [`EntryAction::OneShot`] set.
+/// A group that belongs to one entry ("one shot").
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OneShot {
+    /// Its actions with their weights and watch ports.
+    pub members: Vec<OneShotMember>,
+    /// How one of them is chosen for a packet.
+    pub selection: Selection,
+}
+
+/// How one member of a group is chosen for a packet; its share is its weight either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Selection {
+    /// By the selector's hash of the packet: packets of a flow stay together.
+    #[default]
+    Hash,
+    /// By a random number for each packet.
+    Random,
+}
+
+/// One action of a [`OneShot`] group.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OneShotMember {
     /// The action.
@@ -163,13 +182,19 @@ pub struct EntryView {
     pub last_hit: Micros,
 }
 
-/// A table's default action as it is read back.
+/// A table's default entry as it is read back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DefaultView {
     /// What a miss does; `None` where neither the program nor a call has set anything.
     pub action: Option<EntryAction>,
     /// It is the program's own, not set by a call.
     pub is_initial: bool,
+    /// Rates of its direct meter; without any, misses are not measured.
+    pub meter: Option<MeterConfig>,
+    /// What its direct meter has coloured how.
+    pub colors: MeterColors,
+    /// Packets and bytes that missed. All zero where the table has no direct counter.
+    pub counter: CounterData,
 }
 
 /// An entry that was not hit for its idle timeout.

@@ -156,6 +156,29 @@ fn direct_meters_color_hits() {
 }
 
 #[test]
+fn misses_are_counted_and_measured_by_the_default_entry() {
+    let mut bench = Bench::new();
+    let metered = bench.table("metered_table");
+    assert_eq!(bench.send(13, 1, 9)[0].1[3], 0, "no rates");
+    assert_eq!(bench.switch.default_entry(metered).unwrap().colors, MeterColors::default());
+    let rates = MeterConfig { cir: 0, cburst: 0, pir: 0, pburst: 1 };
+    bench.switch.set_direct_meter(metered, None, Some(rates)).unwrap();
+    assert_eq!(bench.send(13, 1, 9)[0].1[3], 1);
+    assert_eq!(bench.send(13, 1, 9)[0].1[3], 2);
+    let once = CounterData { packets: 1, bytes: 5 };
+    let view = bench.switch.default_entry(metered).unwrap();
+    assert_eq!((view.meter, view.colors), (Some(rates), MeterColors { yellow: once, red: once, ..Default::default() }));
+
+    let counted = bench.table("idle");
+    assert_eq!(bench.port(12, 1, 0), Some(1), "a miss");
+    assert_eq!(bench.switch.default_entry(counted).unwrap().counter, once);
+    bench.switch.set_direct_counter(counted, None, CounterData::default()).unwrap();
+    assert_eq!(bench.switch.default_entry(counted).unwrap().counter, CounterData::default());
+    let refused = bench.switch.set_direct_meter(counted, None, None);
+    assert_eq!(refused, Err(ControlError::NotSupportedByTable { what: "direct meter" }));
+}
+
+#[test]
 fn registers_are_read_and_written_from_both_sides() {
     let mut bench = Bench::new();
     let memory = bench.switch.program().registers().next().unwrap().0;
@@ -203,6 +226,35 @@ fn a_selector_spreads_by_weight_and_leaves_dead_ports_out() {
     bench.switch.delete_entry(bench.table("spread"), &entry.key).unwrap();
     bench.switch.delete_group(profile, 9).unwrap();
     bench.switch.delete_member(profile, 1).unwrap();
+}
+
+#[test]
+fn a_one_shot_group_chooses_by_hash_or_at_random() {
+    let mut bench = Bench::new();
+    let table = bench.table("spread");
+    let mut ports = |selection| {
+        let member = |port, weight| {
+            let call = bench.call("spread", "I.out_of", &[port]);
+            OneShotMember { call, weight, watch_port: Some(port) }
+        };
+        let group = OneShot { members: vec![member(1, 3), member(2, 1), member(3, 4)], selection };
+        let entry = bench.entry(vec![Match::Exact(vec![11])], 0, EntryAction::OneShot(group));
+        bench.insert("spread", &entry).unwrap();
+        assert_eq!(bench.switch.entry(table, &entry.key).unwrap().entry, entry);
+        bench.switch.set_port_up(3, false);
+        // One flow.
+        let counted = (0..400).fold([0; 4], |mut counted, _| {
+            counted[usize::from(bench.port(11, 0, 0).unwrap())] += 1;
+            counted
+        });
+        bench.switch.delete_entry(table, &entry.key).unwrap();
+        counted
+    };
+    assert_eq!(ports(Selection::Hash), [0, 400, 0, 0]);
+    // Of 400, 300 are expected, with a standard deviation of 9. The numbers follow from the seed.
+    let [_, first, second, dead] = ports(Selection::Random);
+    assert!((265..335).contains(&first), "{first}");
+    assert_eq!((first + second, dead), (400, 0));
 }
 
 #[test]

@@ -211,7 +211,7 @@ impl Device for Local<'_> {
 
     fn set_entry_counters(&mut self, table: &Table, keys: &[EntryKey], data: CounterData) -> Result<(), Refused> {
         let id = self.table(table)?;
-        keys.iter().try_for_each(|key| self.switch.set_direct_counter(id, key, data)).map_err(refused)
+        keys.iter().try_for_each(|key| self.switch.set_direct_counter(id, Some(key), data)).map_err(refused)
     }
 
     fn set_meter(&mut self, meter: &Array, mut cells: Range<u64>, rates: MeterConfig) -> Result<(), Refused> {
@@ -221,7 +221,7 @@ impl Device for Local<'_> {
 
     fn set_entry_meters(&mut self, table: &Table, keys: &[EntryKey], rates: MeterConfig) -> Result<(), Refused> {
         let id = self.table(table)?;
-        keys.iter().try_for_each(|key| self.switch.set_direct_meter(id, key, Some(rates))).map_err(refused)
+        keys.iter().try_for_each(|key| self.switch.set_direct_meter(id, Some(key), Some(rates))).map_err(refused)
     }
 
     fn set_register(&mut self, register: &Array, mut cells: Range<u64>, value: &[u8]) -> Result<(), Refused> {

@@ -23,6 +23,9 @@ use vouch_p4runtime::p4::v1::{
 };
 use vouch_p4runtime::{Event, P4Info, Session, SessionConfig};
 use vouch_switch::{CounterData, EntryKey, MeterConfig, ReplicationNode};
+use vouch_switch_server::convert::{
+    decode_counter, decode_meter, encode_counter, encode_index, encode_meter, encode_number,
+};
 
 use super::catalog::{Array, Catalog, Profile, Table};
 use super::command::{Call, Doing};
@@ -127,8 +130,10 @@ impl Remote {
         })
     }
 
-    fn read(&self, wanted: impl Into<Entity>) -> Result<Vec<Kind>, Refused> {
-        self.found(wanted).map_err(|error| error.to_string())
+    /// What an entity selects, as far as `pick` takes it.
+    fn read<T>(&self, wanted: impl Into<Entity>, pick: impl Fn(Kind) -> Option<T>) -> Result<Vec<T>, Refused> {
+        let found = self.found(wanted).map_err(|error| error.to_string())?;
+        Ok(found.into_iter().filter_map(pick).collect())
     }
 
     fn found(&self, wanted: impl Into<Entity>) -> Result<Vec<Kind>, RpcError> {
@@ -139,11 +144,10 @@ impl Remote {
 
     /// The entries that this one selects; what is set in it beside the key is read as well.
     pub(super) fn entries(&self, wanted: TableEntry) -> Result<Vec<TableEntry>, Refused> {
-        let found = self.read(wanted)?.into_iter().filter_map(|kind| match kind {
+        self.read(wanted, |kind| match kind {
             Kind::TableEntry(entry) => Some(entry),
             _ => None,
-        });
-        Ok(found.collect())
+        })
     }
 
     pub(super) fn entry(&self, table: &Table, key: &EntryKey, wanted: TableEntry) -> Result<TableEntry, Refused> {
@@ -167,24 +171,24 @@ impl Remote {
         self.write(vec![modify(entry)])
     }
 
+    /// The members of a profile by ascending id.
     pub(super) fn members(&self, profile: &Profile) -> Result<Vec<ActionProfileMember>, Refused> {
         let wanted = ActionProfileMember { action_profile_id: profile.id, ..ActionProfileMember::default() };
-        let members = self.read(wanted)?.into_iter().filter_map(|kind| match kind {
+        let mut members = self.read(wanted, |kind| match kind {
             Kind::ActionProfileMember(member) => Some(member),
             _ => None,
-        });
-        let mut members: Vec<_> = members.collect();
+        })?;
         members.sort_by_key(|member| member.member_id);
         Ok(members)
     }
 
+    /// The groups of a profile by ascending id.
     pub(super) fn groups(&self, profile: &Profile) -> Result<Vec<ActionProfileGroup>, Refused> {
         let wanted = ActionProfileGroup { action_profile_id: profile.id, ..ActionProfileGroup::default() };
-        let groups = self.read(wanted)?.into_iter().filter_map(|kind| match kind {
+        let mut groups = self.read(wanted, |kind| match kind {
             Kind::ActionProfileGroup(group) => Some(group),
             _ => None,
-        });
-        let mut groups: Vec<_> = groups.collect();
+        })?;
         groups.sort_by_key(|group| group.group_id);
         Ok(groups)
     }
@@ -212,62 +216,56 @@ impl Remote {
     }
 
     pub(super) fn counter(&self, counter: &Array, index: u64) -> Result<CounterData, Refused> {
-        let index = Some(Index { index: signed(index) });
-        let found = self.read(CounterEntry { counter_id: counter.id, index, data: None })?;
-        let data = found.into_iter().find_map(|kind| match kind {
+        let index = encode_index(index);
+        let found = self.read(CounterEntry { counter_id: counter.id, index, data: None }, |kind| match kind {
             Kind::CounterEntry(entry) => entry.data,
             _ => None,
-        });
-        data.map(|data| unsigned_counter(&data)).ok_or_else(|| "the switch has no such cell".to_owned())
+        })?;
+        counted(found.first().ok_or("the switch has no such cell")?)
     }
 
     pub(super) fn entry_counter(&self, table: &Table, key: &EntryKey) -> Result<CounterData, Refused> {
         let table_entry = Some(wire::keyed(table, key));
-        let found = self.read(DirectCounterEntry { table_entry, data: None })?;
-        let data = found.into_iter().find_map(|kind| match kind {
+        let found = self.read(DirectCounterEntry { table_entry, data: None }, |kind| match kind {
             Kind::DirectCounterEntry(entry) => entry.data,
             _ => None,
-        });
-        data.map(|data| unsigned_counter(&data)).ok_or_else(|| "the table has no such entry".to_owned())
+        })?;
+        counted(found.first().ok_or("the table has no such entry")?)
     }
 
     /// The rates of a cell; `None` where none were set.
     pub(super) fn meter(&self, meter: &Array, index: u64) -> Result<Option<MeterConfig>, Refused> {
-        let index = Some(Index { index: signed(index) });
-        let found = self.read(MeterEntry { meter_id: meter.id, index, ..MeterEntry::default() })?;
-        let config = found.into_iter().find_map(|kind| match kind {
-            Kind::MeterEntry(entry) => Some(entry.config),
-            _ => None,
-        });
-        let config = config.ok_or_else(|| "the switch has no such cell".to_owned())?;
-        Ok(config.map(|config| unsigned_meter(&config)))
+        let index = encode_index(index);
+        let found =
+            self.read(MeterEntry { meter_id: meter.id, index, ..MeterEntry::default() }, |kind| match kind {
+                Kind::MeterEntry(entry) => Some(entry.config),
+                _ => None,
+            })?;
+        rates(found.first().ok_or("the switch has no such cell")?)
     }
 
     pub(super) fn entry_meter(&self, table: &Table, key: &EntryKey) -> Result<Option<MeterConfig>, Refused> {
         let table_entry = Some(wire::keyed(table, key));
-        let found = self.read(DirectMeterEntry { table_entry, config: None, counter_data: None })?;
-        let config = found.into_iter().find_map(|kind| match kind {
-            Kind::DirectMeterEntry(entry) => Some(entry.config),
-            _ => None,
-        });
-        let config = config.ok_or_else(|| "the table has no such entry".to_owned())?;
-        Ok(config.map(|config| unsigned_meter(&config)))
+        let found =
+            self.read(DirectMeterEntry { table_entry, config: None, counter_data: None }, |kind| match kind {
+                Kind::DirectMeterEntry(entry) => Some(entry.config),
+                _ => None,
+            })?;
+        rates(found.first().ok_or("the table has no such entry")?)
     }
 
     /// The cells of a register, or one of them, as numbers.
     pub(super) fn register(&self, register: &Array, index: Option<u64>) -> Result<Vec<(i64, Vec<u8>)>, Refused> {
-        let index = index.map(|index| Index { index: signed(index) });
-        let found = self.read(RegisterEntry { register_id: register.id, index, data: None })?;
-        let mut cells = Vec::new();
-        for kind in found {
-            let Kind::RegisterEntry(RegisterEntry { index: Some(Index { index }), data: Some(data), .. }) = kind else {
-                continue;
-            };
-            match data.data {
-                Some(p4_data::Data::Bitstring(value)) => cells.push((index, value)),
-                _ => return Err(format!("the cells of {} are not numbers", register.name)),
-            }
-        }
+        let index = index.and_then(encode_index);
+        let found = self.read(RegisterEntry { register_id: register.id, index, data: None }, |kind| match kind {
+            Kind::RegisterEntry(entry) => entry.index.zip(entry.data),
+            _ => None,
+        })?;
+        let cells = found.into_iter().map(|(Index { index }, data)| match data.data {
+            Some(p4_data::Data::Bitstring(value)) => Ok((index, value)),
+            _ => Err(format!("the cells of {} are not numbers", register.name)),
+        });
+        let mut cells = cells.collect::<Result<Vec<_>, Refused>>()?;
         cells.sort();
         Ok(cells)
     }
@@ -342,39 +340,12 @@ async fn claim(access: &Access) -> Result<Session, Refused> {
     Ok(session)
 }
 
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
+fn counted(data: &WireCounter) -> Result<CounterData, Refused> {
+    decode_counter(data).map_err(|error| format!("the switch says that {error}"))
 }
 
-fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
-}
-
-fn wire_counter(data: CounterData) -> WireCounter {
-    WireCounter { packet_count: signed(data.packets), byte_count: signed(data.bytes) }
-}
-
-fn unsigned_counter(data: &WireCounter) -> CounterData {
-    CounterData { packets: unsigned(data.packet_count), bytes: unsigned(data.byte_count) }
-}
-
-fn wire_meter(rates: MeterConfig) -> WireMeter {
-    WireMeter {
-        cir: signed(rates.cir),
-        cburst: signed(rates.cburst),
-        pir: signed(rates.pir),
-        pburst: signed(rates.pburst),
-        ..WireMeter::default()
-    }
-}
-
-fn unsigned_meter(config: &WireMeter) -> MeterConfig {
-    MeterConfig {
-        cir: unsigned(config.cir),
-        cburst: unsigned(config.cburst),
-        pir: unsigned(config.pir),
-        pburst: unsigned(config.pburst),
-    }
+fn rates(config: &Option<WireMeter>) -> Result<Option<MeterConfig>, Refused> {
+    config.as_ref().map(decode_meter).transpose().map_err(|error| format!("the switch says that {error}"))
 }
 
 impl Device for Remote {
@@ -395,7 +366,7 @@ impl Device for Remote {
     }
 
     fn set_timeout(&mut self, table: &Table, key: &EntryKey, milliseconds: u64) -> Result<(), Refused> {
-        let timeout = signed(milliseconds.saturating_mul(1_000_000));
+        let timeout = encode_number(milliseconds.saturating_mul(1_000_000));
         self.change_entry(table, key, |entry| entry.idle_timeout_ns = timeout)
     }
 
@@ -459,18 +430,17 @@ impl Device for Remote {
 
     fn multicast_groups(&mut self) -> Result<Vec<(u32, Vec<ReplicationNode>)>, Refused> {
         let wanted = Replication::MulticastGroupEntry(MulticastGroupEntry::default());
-        let found = self.read(PacketReplicationEngineEntry { r#type: Some(wanted) })?;
-        let mut groups = Vec::new();
-        for kind in found {
-            let Kind::PacketReplicationEngineEntry(PacketReplicationEngineEntry {
+        let found = self.read(PacketReplicationEngineEntry { r#type: Some(wanted) }, |kind| match kind {
+            Kind::PacketReplicationEngineEntry(PacketReplicationEngineEntry {
                 r#type: Some(Replication::MulticastGroupEntry(group)),
-            }) = kind
-            else {
-                continue;
-            };
+            }) => Some(group),
+            _ => None,
+        })?;
+        let groups = found.iter().map(|group| {
             let replicas: Vec<_> = group.replicas.iter().filter_map(Replica::from_wire).collect();
-            groups.push((group.multicast_group_id, wire::nodes(&replicas)?));
-        }
+            Ok((group.multicast_group_id, wire::nodes(&replicas)?))
+        });
+        let mut groups = groups.collect::<Result<Vec<_>, Refused>>()?;
         groups.sort_by_key(|(group, _)| *group);
         Ok(groups)
     }
@@ -499,29 +469,28 @@ impl Device for Remote {
     }
 
     fn set_counter(&mut self, counter: &Array, cells: Range<u64>, data: CounterData) -> Result<(), Refused> {
-        let data = Some(wire_counter(data));
-        let update =
-            |index| modify(CounterEntry { counter_id: counter.id, index: Some(Index { index: signed(index) }), data });
+        let data = Some(encode_counter(&data));
+        let update = |index| modify(CounterEntry { counter_id: counter.id, index: encode_index(index), data });
         self.write(cells.map(update).collect())
     }
 
     fn set_entry_counters(&mut self, table: &Table, keys: &[EntryKey], data: CounterData) -> Result<(), Refused> {
-        let data = Some(wire_counter(data));
+        let data = Some(encode_counter(&data));
         let update = |key| modify(DirectCounterEntry { table_entry: Some(wire::keyed(table, key)), data });
         self.write(keys.iter().map(update).collect())
     }
 
     fn set_meter(&mut self, meter: &Array, cells: Range<u64>, rates: MeterConfig) -> Result<(), Refused> {
-        let config = Some(wire_meter(rates));
+        let config = Some(encode_meter(&rates));
         let update = |index| {
-            let index = Some(Index { index: signed(index) });
+            let index = encode_index(index);
             modify(MeterEntry { meter_id: meter.id, index, config, counter_data: None })
         };
         self.write(cells.map(update).collect())
     }
 
     fn set_entry_meters(&mut self, table: &Table, keys: &[EntryKey], rates: MeterConfig) -> Result<(), Refused> {
-        let config = Some(wire_meter(rates));
+        let config = Some(encode_meter(&rates));
         let update = |key| {
             let table_entry = Some(wire::keyed(table, key));
             modify(DirectMeterEntry { table_entry, config, counter_data: None })
@@ -533,7 +502,7 @@ impl Device for Remote {
         let value = vouch_p4runtime::value::canonical(value).to_vec();
         let data = Some(P4Data { data: Some(p4_data::Data::Bitstring(value)) });
         let update = |index| {
-            let index = Some(Index { index: signed(index) });
+            let index = encode_index(index);
             modify(RegisterEntry { register_id: register.id, index, data: data.clone() })
         };
         self.write(cells.map(update).collect())

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use num_bigint::BigUint;
 use vouch_p4runtime::p4::v1::table_action::Type;
 use vouch_p4runtime::p4::v1::{Action as WireAction, ActionProfileGroup, ActionProfileMember, TableAction, TableEntry};
+use vouch_p4runtime::value::ones;
 use vouch_switch::{EntryKey, Match};
 
 use super::catalog::{Action, Array, Catalog, Field, Profile, Table};
@@ -257,7 +258,7 @@ fn match_text(field: &Field, wanted: &Match) -> String {
         (Match::Range { low, high }, _) => format!("{} -> {}", number(low), number(high)),
         (Match::Valid(valid), _) => if *valid { "01" } else { "00" }.to_owned(),
         (Match::Any, Plain(MatchKind::Lpm)) => format!("{}/0", number(&[0])),
-        (Match::Any, Plain(MatchKind::Range)) => format!("{} -> {}", number(&[0]), number(&wire::ones(field.bits))),
+        (Match::Any, Plain(MatchKind::Range)) => format!("{} -> {}", number(&[0]), number(&ones(field.bits))),
         (Match::Any, Plain(MatchKind::Ternary) | Optional) if field.bits > 0 => {
             format!("{} &&& {}", number(&[0]), number(&[0]))
         }

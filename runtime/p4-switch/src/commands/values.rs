@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use num_bigint::BigUint;
-use vouch_p4runtime::value::canonical;
+use vouch_p4runtime::value::{canonical, ones, prefix_mask};
 use vouch_switch::{EntryKey, Match, MatchKind};
 
 use super::Refused;
@@ -76,7 +76,7 @@ pub(super) fn key_field(field: &Field, text: &str) -> Result<Match, Refused> {
                 Some((value, _)) if field.bits == 0 => (value.as_bytes().to_vec(), vec![1]),
                 _ => masked("VALUE&&&MASK, the mask all ones or 0")?,
             };
-            if field.bits > 0 && !is_zero(&mask) && canonical(&mask) != prefix_mask(field.bits, field.bits) {
+            if field.bits > 0 && !is_zero(&mask) && canonical(&mask) != ones(field.bits) {
                 return Err(form("VALUE&&&MASK, the mask all ones or 0"));
             }
             Match::Ternary { value, mask }
@@ -115,9 +115,7 @@ fn normal(field: &Field, wanted: Match) -> Match {
         // A text that is there counts whole.
         Match::Ternary { value, .. } if field.bits == 0 => Match::Ternary { value, mask: vec![1] },
         Match::Ternary { value, mask } => Match::Ternary { value: short(value), mask: short(mask) },
-        Match::Range { low, high } if is_zero(&low) && canonical(&high) == prefix_mask(field.bits, field.bits) => {
-            Match::Any
-        }
+        Match::Range { low, high } if is_zero(&low) && canonical(&high) == ones(field.bits) => Match::Any,
         Match::Range { low, high } => Match::Range { low: short(low), high: short(high) },
         Match::Valid(_) | Match::Any => wanted,
     }
@@ -168,13 +166,6 @@ fn under(value: &[u8], mask: &[u8]) -> Vec<u8> {
     let mut masked: Vec<u8> = both.map(|(value, mask)| value & mask).collect();
     masked.reverse();
     masked
-}
-
-fn prefix_mask(length: u32, bits: u32) -> Vec<u8> {
-    let bytes = bits.div_ceil(8);
-    let lead = bytes * 8 - bits;
-    let bit = |at: u32| at >= lead && at < lead + length;
-    (0..bytes).map(|byte| (0..8).fold(0, |sum, at| sum << 1 | u8::from(bit(byte * 8 + at)))).collect()
 }
 
 #[cfg(test)]

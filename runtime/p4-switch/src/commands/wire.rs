@@ -4,7 +4,7 @@ use vouch_p4runtime::client::Replica;
 use vouch_p4runtime::p4::v1::field_match::{Exact, FieldMatchType, Lpm, Optional, Range, Ternary};
 use vouch_p4runtime::p4::v1::table_action::Type;
 use vouch_p4runtime::p4::v1::{Action, FieldMatch, TableAction, TableEntry, action};
-use vouch_p4runtime::value::canonical;
+use vouch_p4runtime::value::{canonical, ones};
 use vouch_switch::{EntryKey, Match, MatchKind, ReplicationNode};
 
 use super::Refused;
@@ -77,12 +77,6 @@ fn decode(field: &Field, given: &FieldMatchType) -> Match {
         FieldMatchType::Optional(it) => Match::Ternary { value: it.value.clone(), mask: ones(field.bits) },
         FieldMatchType::Other(_) => Match::Any,
     }
-}
-
-/// A mask of all bits.
-pub(super) fn ones(bits: u32) -> Vec<u8> {
-    let lead = bits.div_ceil(8) * 8 - bits;
-    (0..bits.div_ceil(8)).map(|byte| if byte == 0 { 0xff >> lead } else { 0xff }).collect()
 }
 
 pub(super) fn call(call: &Call<'_>) -> Action {

@@ -1,15 +1,17 @@
 //! Actions and what else an entry can do: members, groups, one-shot sets.
 
+use tonic::Code;
 use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::action_profile_action::WatchKind;
 use vouch_p4runtime::p4::v1::table_action::Type;
-use vouch_switch::{ActionCall, ActionId, EntryAction, OneShotMember};
+use vouch_p4runtime::value::{decode, encode};
+use vouch_switch::{ActionCall, ActionId, EntryAction, OneShot, OneShotMember, Selection};
 
 use super::key::hex;
-use crate::bytes::to_u64;
+use super::notes::Note;
 use crate::dialect::Dialect;
 use crate::fault::{Fault, Outcome, choices};
-use crate::schema::{Profile, Schema, Table, TableAction};
+use crate::schema::{GroupSize, Profile, Schema, Table, TableAction};
 use crate::translation::{decode_value, encode_value, port_bytes};
 
 /// Where an action is to run.
@@ -114,31 +116,55 @@ fn decode_one_shot(
     set: &v1::ActionProfileActionSet,
     dialect: Dialect,
 ) -> Outcome<EntryAction> {
-    use v1::action_profile_action_set::{ActionSelectionMode, SizeSemantics};
-    if set.action_selection_mode() != ActionSelectionMode::DefaultModeDeterminedByActionSelector
-        || set.size_semantics() != SizeSemantics::DefaultSizeDeterminedByActionSelector
-        || set.group_action.is_some()
-    {
-        return Err(Fault::unimplemented("selection modes, size semantics and group actions of an action set"));
+    use v1::action_profile_action_set::{ActionSelectionMode as Mode, SizeSemantics as Semantics};
+    if set.group_action.is_some() {
+        return Err(Fault::unimplemented("group_action of an action set: give each member the whole action"));
     }
+    let selection = match Mode::try_from(set.action_selection_mode) {
+        // Every selector of v1model chooses by a hash.
+        Ok(Mode::DefaultModeDeterminedByActionSelector | Mode::Hash) => Selection::Hash,
+        Ok(Mode::Random) => Selection::Random,
+        Err(_) => {
+            let mode = set.action_selection_mode;
+            return Err(Fault::invalid(format!(
+                "action_selection_mode {mode} does not exist: HASH or RANDOM, or none"
+            )));
+        }
+    };
+    let size = match (Semantics::try_from(set.size_semantics), profile.group_size) {
+        (Ok(Semantics::DefaultSizeDeterminedByActionSelector), size) => size,
+        (Ok(Semantics::SumOfWeights), _) => GroupSize::Weights,
+        (Ok(Semantics::SumOfMembers), size @ GroupSize::Members { .. }) => size,
+        (Ok(Semantics::SumOfMembers), GroupSize::Weights) => GroupSize::Members { max_weight: 0 },
+        (Err(_), _) => {
+            let semantics = set.size_semantics;
+            return Err(Fault::invalid(format!(
+                "size_semantics {semantics} does not exist: SUM_OF_WEIGHTS or SUM_OF_MEMBERS, or none"
+            )));
+        }
+    };
     let members = set.action_profile_actions.iter().map(|member| {
         let Some(action) = &member.action else {
             return Err(Fault::invalid("a member of the action set has no action"));
         };
         Ok(OneShotMember {
             call: decode_for_table(schema, table, action, Use::Entry)?,
-            weight: profile.weight(member.weight)?,
+            weight: profile.weight(member.weight, size)?,
             watch_port: match &member.watch_kind {
                 Some(WatchKind::WatchPort(port)) => watch_port(schema, port)?,
-                Some(WatchKind::Watch(_)) => return Err(old_watch()),
+                Some(WatchKind::Watch(number)) => watch_number(schema, *number)?,
                 None => None,
             },
         })
     });
     let members = members.collect::<Outcome<Vec<_>>>()?;
     let weights: Vec<u32> = members.iter().map(|member| member.weight).collect();
-    profile.check_room(&weights, 0, dialect)?;
-    Ok(EntryAction::OneShot(members))
+    profile.check_room(&weights, 0, size, dialect).map_err(|full| match dialect.counts_members() {
+        true => full,
+        // Where a group has too much, a set is wrong (specification 9.2.3).
+        false => Fault { code: Code::InvalidArgument, ..full },
+    })?;
+    Ok(EntryAction::OneShot(OneShot { members, selection }))
 }
 
 /// The port that a member depends on; an empty one is none.
@@ -146,9 +172,19 @@ pub(crate) fn watch_port(schema: &Schema, bytes: &[u8]) -> Outcome<Option<u16>> 
     if bytes.is_empty() { Ok(None) } else { sdn_port(schema, bytes).map(Some) }
 }
 
-/// The refusal of the watch field that byte strings have replaced.
-pub(crate) fn old_watch() -> Fault {
-    Fault::unimplemented("the deprecated field `watch`: use `watch_port`")
+/// The same as the number that byte strings have replaced. Nobody could watch port 0 by it, which stands for none.
+pub(crate) fn watch_number(schema: &Schema, number: i32) -> Outcome<Option<u16>> {
+    match u32::try_from(number) {
+        Ok(0) => Ok(None),
+        Ok(number) => sdn_port(schema, &encode(number.into())).map(Some),
+        Err(_) => Err(Fault::invalid(format!("watch {number} is negative"))),
+    }
+}
+
+/// The reverse of [`watch_number`].
+pub(crate) fn shown_watch_number(schema: &Schema, port: u16) -> i32 {
+    let bytes = port_bytes(schema.ports.as_deref(), port);
+    decode(&bytes, 31).ok().and_then(|number| i32::try_from(number).ok()).unwrap_or_else(|| port.into())
 }
 
 /// A port as the controller spells it.
@@ -164,31 +200,41 @@ pub(crate) fn port_number(bytes: &[u8]) -> Outcome<u16> {
     if bytes.is_empty() {
         return Err(Fault::invalid("a port is empty; port 0 is one byte 00"));
     }
-    match to_u64(bytes) {
-        Some(port @ ..=511) => Ok(port as u16),
-        Some(512..) | None => Err(Fault::invalid(format!("port {} does not exist: ports are 0 to 511", hex(bytes)))),
+    match decode(bytes, 128) {
+        Ok(port @ ..=511) => Ok(port as u16),
+        Ok(512..) | Err(_) => Err(Fault::invalid(format!("port {} does not exist: ports are 0 to 511", hex(bytes)))),
     }
 }
 
 /// The wire form of what an entry does.
-pub(crate) fn encode_entry_action(schema: &Schema, table: &Table, action: &EntryAction) -> v1::TableAction {
+#[allow(deprecated)]
+pub(crate) fn encode_entry_action(
+    schema: &Schema,
+    table: &Table,
+    action: &EntryAction,
+    note: &Note,
+) -> v1::TableAction {
     let kind = match action {
         EntryAction::Call(call) => Type::Action(encode_call(schema, call)),
         EntryAction::Member(member) => Type::ActionProfileMemberId(*member),
         EntryAction::Group(group) => Type::ActionProfileGroupId(*group),
-        EntryAction::OneShot(members) => {
+        EntryAction::OneShot(group) => {
             let profile = table.profile.and_then(|id| schema.profiles.get(&id));
             let shown = |weight| profile.map_or(0, |profile| profile.shown_weight(weight));
-            let actions = members.iter().map(|member| v1::ActionProfileAction {
+            let watch = |port| match note.watches_numbers {
+                true => WatchKind::Watch(shown_watch_number(schema, port)),
+                false => WatchKind::WatchPort(port_bytes(schema.ports.as_deref(), port)),
+            };
+            let actions = group.members.iter().map(|member| v1::ActionProfileAction {
                 action: Some(encode_call(schema, &member.call)),
                 weight: shown(member.weight),
-                watch_kind: member
-                    .watch_port
-                    .map(|port| WatchKind::WatchPort(port_bytes(schema.ports.as_deref(), port))),
+                watch_kind: member.watch_port.map(watch),
             });
             Type::ActionProfileActionSet(v1::ActionProfileActionSet {
                 action_profile_actions: actions.collect(),
-                ..Default::default()
+                action_selection_mode: note.selection_mode,
+                size_semantics: note.size_semantics,
+                group_action: None,
             })
         }
     };

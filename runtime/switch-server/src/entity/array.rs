@@ -6,8 +6,9 @@ use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 use vouch_switch::{CounterId, MeterId};
 
-use super::direct::{decode_colors, decode_counter, decode_meter, encode_colors, encode_counter, encode_meter};
+use super::direct::{decode_colors, decode_meter, encode_colors};
 use super::{Operation, Target};
+use crate::convert::{decode_counter, encode_counter, encode_meter};
 use crate::fault::{Fault, Outcome};
 use crate::schema::Array;
 
@@ -16,11 +17,11 @@ impl Target {
         operation.only_modify("counter")?;
         let counter = self.schema.counter(entry.counter_id)?;
         let within = |fault: Fault| fault.within(format_args!("counter {}", counter.name));
-        let cells = cells(entry.index.as_ref(), counter.size).map_err(within)?;
+        let cells = counter.cells.find(entry.index.as_ref()).map_err(within)?;
         let Some(data) = &entry.data else {
             return Ok(());
         };
-        let data = decode_counter(data).map_err(within)?;
+        let data = decode_counter(data).map_err(|error| within(error.into()))?;
         for index in cells {
             self.switch.set_counter(counter.engine, index, data)?;
         }
@@ -31,7 +32,7 @@ impl Target {
         operation.only_modify("meter")?;
         let meter = self.schema.meter(entry.meter_id)?;
         let within = |fault: Fault| fault.within(format_args!("meter {}", meter.name));
-        let cells = cells(entry.index.as_ref(), meter.size).map_err(within)?;
+        let cells = meter.cells.find(entry.index.as_ref()).map_err(within)?;
         let config = entry.config.as_ref().map(|config| decode_meter(config, meter.meter_type));
         let config = config.transpose().map_err(within)?;
         let colors = entry.counter_data.as_ref().map(decode_colors).transpose().map_err(within)?;
@@ -47,11 +48,12 @@ impl Target {
     pub(super) fn read_counters(&self, wanted: &v1::CounterEntry) -> Outcome<Vec<Kind>> {
         let mut found = Vec::new();
         let mut read = |id: u32, counter: &Array<CounterId>, cells: Range<u64>| -> Outcome {
-            for index in cells {
-                let data = self.switch.counter(counter.engine, index)?;
+            for cell in cells {
+                let Some(index) = counter.cells.index(cell) else { continue };
+                let data = self.switch.counter(counter.engine, cell)?;
                 found.push(Kind::CounterEntry(v1::CounterEntry {
                     counter_id: id,
-                    index: Some(v1::Index { index: index as i64 }),
+                    index: Some(index),
                     data: Some(encode_counter(&data)),
                 }));
             }
@@ -59,12 +61,12 @@ impl Target {
         };
         if wanted.counter_id == 0 {
             for (id, counter) in &self.schema.counters {
-                read(*id, counter, 0..counter.size)?;
+                read(*id, counter, 0..counter.cells.size)?;
             }
         } else {
             let counter = self.schema.counter(wanted.counter_id)?;
             let within = |fault: Fault| fault.within(format_args!("counter {}", counter.name));
-            read(wanted.counter_id, counter, cells(wanted.index.as_ref(), counter.size).map_err(within)?)?;
+            read(wanted.counter_id, counter, counter.cells.find(wanted.index.as_ref()).map_err(within)?)?;
         }
         Ok(found)
     }
@@ -72,15 +74,16 @@ impl Target {
     pub(super) fn read_meters(&self, wanted: &v1::MeterEntry) -> Outcome<Vec<Kind>> {
         let mut found = Vec::new();
         let mut read = |id: u32, meter: &Array<MeterId>, cells: Range<u64>| -> Outcome {
-            for index in cells {
-                let config = self.switch.meter(meter.engine, index)?;
+            for cell in cells {
+                let Some(index) = meter.cells.index(cell) else { continue };
+                let config = self.switch.meter(meter.engine, cell)?;
                 let colors = match wanted.counter_data {
-                    Some(_) => Some(encode_colors(&self.switch.meter_colors(meter.engine, index)?)),
+                    Some(_) => Some(encode_colors(&self.switch.meter_colors(meter.engine, cell)?)),
                     None => None,
                 };
                 found.push(Kind::MeterEntry(v1::MeterEntry {
                     meter_id: id,
-                    index: Some(v1::Index { index: index as i64 }),
+                    index: Some(index),
                     config: config.as_ref().map(encode_meter),
                     counter_data: colors,
                 }));
@@ -89,25 +92,13 @@ impl Target {
         };
         if wanted.meter_id == 0 {
             for (id, meter) in &self.schema.meters {
-                read(*id, meter, 0..meter.size)?;
+                read(*id, meter, 0..meter.cells.size)?;
             }
         } else {
             let meter = self.schema.meter(wanted.meter_id)?;
             let within = |fault: Fault| fault.within(format_args!("meter {}", meter.name));
-            read(wanted.meter_id, meter, cells(wanted.index.as_ref(), meter.size).map_err(within)?)?;
+            read(wanted.meter_id, meter, meter.cells.find(wanted.index.as_ref()).map_err(within)?)?;
         }
         Ok(found)
-    }
-}
-
-/// The cells that a request means: one, or without an index all.
-pub(super) fn cells(index: Option<&v1::Index>, size: u64) -> Outcome<Range<u64>> {
-    let Some(v1::Index { index }) = index else {
-        return Ok(0..size);
-    };
-    match u64::try_from(*index) {
-        Ok(index) if index < size => Ok(index..index + 1),
-        Ok(index) => Err(Fault::out_of_range(format!("index {index} is outside the array of {size} cells"))),
-        Err(_) => Err(Fault::invalid(format!("index {index} is negative"))),
     }
 }

@@ -2,10 +2,11 @@
 
 use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
-use vouch_switch::{CounterData, EntryKey, EntryView, MeterColors, MeterConfig};
+use vouch_switch::{CounterData, DefaultView, EntryKey, EntryView, MeterColors, MeterConfig};
 
 use super::key::{decode_key, encode_matches};
 use super::{Operation, Target};
+use crate::convert::{self, decode_counter, encode_counter, encode_meter};
 use crate::fault::{Fault, Outcome};
 use crate::schema::{MeterType, Table};
 
@@ -19,10 +20,11 @@ impl Target {
         }
         match &entry.data {
             Some(data) => {
-                let data = decode_counter(data).map_err(within)?;
-                self.switch.set_direct_counter(table.engine, &key, data).map_err(|error| within(error.into()))
+                let data = decode_counter(data).map_err(|error| within(error.into()))?;
+                let set = self.switch.set_direct_counter(table.engine, key.as_ref(), data);
+                set.map_err(|error| within(error.into()))
             }
-            None => self.switch.entry(table.engine, &key).map(|_| ()).map_err(|error| within(error.into())),
+            None => self.direct(table, key.as_ref()).map(|_| ()).map_err(within),
         }
     }
 
@@ -36,10 +38,10 @@ impl Target {
         let config =
             entry.config.as_ref().map(|config| decode_meter(config, meter_type)).transpose().map_err(within)?;
         let colors = entry.counter_data.as_ref().map(decode_colors).transpose().map_err(within)?;
-        self.switch.set_direct_meter(table.engine, &key, config).map_err(|error| within(error.into()))?;
+        self.switch.set_direct_meter(table.engine, key.as_ref(), config).map_err(|error| within(error.into()))?;
         match colors {
             Some(colors) => {
-                let set = self.switch.set_direct_meter_colors(table.engine, &key, colors);
+                let set = self.switch.set_direct_meter_colors(table.engine, key.as_ref(), colors);
                 set.map_err(|error| within(error.into()))
             }
             None => Ok(()),
@@ -49,36 +51,43 @@ impl Target {
     pub(super) fn read_direct_counters(&self, wanted: &v1::DirectCounterEntry) -> Outcome<Vec<Kind>> {
         let has = |table: &Table| table.direct_counter;
         let found = self.direct_entries(wanted.table_entry.as_ref(), "direct counter", has)?;
-        Ok(found.iter().map(|(table, view)| Kind::DirectCounterEntry(show_counter(table, view))).collect())
+        Ok(found.into_iter().map(|direct| Kind::DirectCounterEntry(direct.show_counter())).collect())
     }
 
     pub(super) fn read_direct_meters(&self, wanted: &v1::DirectMeterEntry) -> Outcome<Vec<Kind>> {
         let has = |table: &Table| table.direct_meter.is_some();
         let found = self.direct_entries(wanted.table_entry.as_ref(), "direct meter", has)?;
         let colors = wanted.counter_data.is_some();
-        Ok(found.iter().map(|(table, view)| Kind::DirectMeterEntry(show_meter(table, view, colors))).collect())
+        Ok(found.into_iter().map(|direct| Kind::DirectMeterEntry(direct.show_meter(colors))).collect())
     }
 
     /// The counter of one entry.
     pub(super) fn stored_direct_counter(&self, entry: &v1::DirectCounterEntry) -> Outcome<v1::DirectCounterEntry> {
         let (table, key) = self.direct_key(entry.table_entry.as_ref())?;
-        Ok(show_counter(table, &self.switch.entry(table.engine, &key)?))
+        Ok(self.direct(table, key.as_ref())?.show_counter())
     }
 
     /// The meter of one entry, with its counters where a write of `entry` changes them.
     pub(super) fn stored_direct_meter(&self, entry: &v1::DirectMeterEntry) -> Outcome<v1::DirectMeterEntry> {
         let (table, key) = self.direct_key(entry.table_entry.as_ref())?;
-        Ok(show_meter(table, &self.switch.entry(table.engine, &key)?, entry.counter_data.is_some()))
+        Ok(self.direct(table, key.as_ref())?.show_meter(entry.counter_data.is_some()))
     }
 
-    /// The entries that a read of a direct resource selects: one by its key, or all of a table, or of all tables.
+    /// What a read of a direct resource selects: that of one entry by its key, or those of all of a table, or of all
+    /// tables; of default entries only where it asks for them.
     fn direct_entries(
         &self,
         wanted: Option<&v1::TableEntry>,
         what: &str,
         has: impl Fn(&Table) -> bool,
-    ) -> Outcome<Vec<(&Table, EntryView)>> {
-        let all = |table| Ok(self.switch.entries(table_engine(table))?.into_iter().map(move |view| (table, view)));
+    ) -> Outcome<Vec<Direct>> {
+        let of_default = wanted.is_some_and(|wanted| wanted.is_default_action);
+        let all = |table: &Table| -> Outcome<Vec<Direct>> {
+            if of_default {
+                return Ok(vec![self.direct(table, None)?]);
+            }
+            Ok(self.switch.entries(table.engine)?.iter().map(|view| Direct::of_entry(table, view)).collect())
+        };
         let Some(wanted) = wanted.filter(|wanted| wanted.table_id != 0) else {
             let tables = self.schema.tables.values().filter(|table| has(table));
             let found: Outcome<Vec<_>> = tables.map(all).collect();
@@ -88,63 +97,84 @@ impl Target {
         if !has(table) {
             return Err(Fault::invalid(format!("the table has no {what}")).within(table.place()));
         }
-        if wanted.r#match.is_empty() && !wanted.is_default_action {
-            return Ok(all(table)?.collect());
+        if wanted.r#match.is_empty() && !of_default {
+            return all(table);
         }
         let (table, key) = self.direct_key(Some(wanted))?;
-        let view = self.switch.entry(table.engine, &key).map_err(|error| Fault::from(error).within(table.place()))?;
-        Ok(vec![(table, view)])
+        let mut found = self.direct(table, key.as_ref()).map_err(|fault| fault.within(table.place()))?;
+        if self.dialect.echoes_entries() {
+            found.entry = wanted.clone();
+        }
+        Ok(vec![found])
     }
 
-    fn direct_key(&self, entry: Option<&v1::TableEntry>) -> Outcome<(&Table, EntryKey)> {
+    /// The table and key of an entry; no key where it is the default one.
+    fn direct_key(&self, entry: Option<&v1::TableEntry>) -> Outcome<(&Table, Option<EntryKey>)> {
         let Some(entry) = entry else {
             return Err(Fault::invalid("the table entry is missing"));
         };
         let table = self.schema.table(entry.table_id)?;
-        if entry.is_default_action {
-            let fault = Fault::unimplemented("direct counters and meters of default entries");
-            return Err(fault.within(table.place()));
+        let key = if entry.is_default_action {
+            check_default_key(entry).map(|()| None)
+        } else {
+            decode_key(table, &entry.r#match, entry.priority).map(Some)
+        };
+        Ok((table, key.map_err(|fault| fault.within(table.place()))?))
+    }
+
+    /// The direct resources of an entry, or without a key of the default one.
+    fn direct(&self, table: &Table, key: Option<&EntryKey>) -> Outcome<Direct> {
+        Ok(match key {
+            Some(key) => Direct::of_entry(table, &self.switch.entry(table.engine, key)?),
+            None => Direct::of_default(table, &self.switch.default_entry(table.engine)?),
+        })
+    }
+}
+
+/// The default entry has no key.
+pub(super) fn check_default_key(entry: &v1::TableEntry) -> Outcome {
+    if entry.r#match.is_empty() && entry.priority == 0 {
+        return Ok(());
+    }
+    Err(Fault::invalid("the default entry has neither match fields nor a priority"))
+}
+
+/// The direct resources of an entry.
+struct Direct {
+    /// Its key alone.
+    entry: v1::TableEntry,
+    counter: CounterData,
+    meter: Option<MeterConfig>,
+    colors: MeterColors,
+}
+
+impl Direct {
+    fn of_entry(table: &Table, view: &EntryView) -> Direct {
+        let entry = v1::TableEntry {
+            table_id: table.id,
+            r#match: encode_matches(&table.fields, &view.entry.key.matches),
+            priority: view.entry.key.priority,
+            ..Default::default()
+        };
+        Direct { entry, counter: view.counter, meter: view.entry.meter, colors: view.colors }
+    }
+
+    fn of_default(table: &Table, view: &DefaultView) -> Direct {
+        let entry = v1::TableEntry { table_id: table.id, is_default_action: true, ..Default::default() };
+        Direct { entry, counter: view.counter, meter: view.meter, colors: view.colors }
+    }
+
+    fn show_counter(self) -> v1::DirectCounterEntry {
+        v1::DirectCounterEntry { table_entry: Some(self.entry), data: Some(encode_counter(&self.counter)) }
+    }
+
+    fn show_meter(self, colors: bool) -> v1::DirectMeterEntry {
+        v1::DirectMeterEntry {
+            table_entry: Some(self.entry),
+            config: self.meter.as_ref().map(encode_meter),
+            counter_data: colors.then(|| encode_colors(&self.colors)),
         }
-        let key = decode_key(table, &entry.r#match, entry.priority).map_err(|fault| fault.within(table.place()))?;
-        Ok((table, key))
     }
-}
-
-fn table_engine(table: &Table) -> vouch_switch::TableId {
-    table.engine
-}
-
-fn show_counter(table: &Table, view: &EntryView) -> v1::DirectCounterEntry {
-    v1::DirectCounterEntry { table_entry: Some(entry_key(table, view)), data: Some(encode_counter(&view.counter)) }
-}
-
-fn show_meter(table: &Table, view: &EntryView, colors: bool) -> v1::DirectMeterEntry {
-    v1::DirectMeterEntry {
-        table_entry: Some(entry_key(table, view)),
-        config: view.entry.meter.as_ref().map(encode_meter),
-        counter_data: colors.then(|| encode_colors(&view.colors)),
-    }
-}
-
-fn entry_key(table: &Table, view: &EntryView) -> v1::TableEntry {
-    v1::TableEntry {
-        table_id: table.id,
-        r#match: encode_matches(&table.fields, &view.entry.key.matches),
-        priority: view.entry.key.priority,
-        ..Default::default()
-    }
-}
-
-pub(super) fn decode_counter(data: &v1::CounterData) -> Outcome<CounterData> {
-    match (u64::try_from(data.packet_count), u64::try_from(data.byte_count)) {
-        (Ok(packets), Ok(bytes)) => Ok(CounterData { packets, bytes }),
-        _ => Err(Fault::invalid("a counter cannot be negative")),
-    }
-}
-
-pub(super) fn encode_counter(data: &CounterData) -> v1::CounterData {
-    let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-    v1::CounterData { packet_count: number(data.packets), byte_count: number(data.bytes) }
 }
 
 /// What each colour has counted; of a colour that is not given, nothing.
@@ -162,15 +192,7 @@ pub(super) fn encode_colors(colors: &MeterColors) -> v1::MeterCounterData {
 }
 
 pub(super) fn decode_meter(config: &v1::MeterConfig, meter_type: MeterType) -> Outcome<MeterConfig> {
-    let number = |what: &str, value: i64| {
-        u64::try_from(value).map_err(|_| Fault::invalid(format!("{what} {value} of the meter is negative")))
-    };
-    let decoded = MeterConfig {
-        cir: number("cir", config.cir)?,
-        cburst: number("cburst", config.cburst)?,
-        pir: number("pir", config.pir)?,
-        pburst: number("pburst", config.pburst)?,
-    };
+    let decoded = convert::decode_meter(config)?;
     match meter_type {
         MeterType::TwoRateThreeColor if config.eburst != 0 => {
             Err(Fault::invalid("eburst of the meter must not be set: it is a two-rate one"))
@@ -178,13 +200,13 @@ pub(super) fn decode_meter(config: &v1::MeterConfig, meter_type: MeterType) -> O
         MeterType::SingleRateTwoColor if config.eburst != 0 => {
             Err(Fault::invalid("eburst of the meter must not be set: it has two colours"))
         }
-        MeterType::SingleRateThreeColor if config.eburst != 0 => {
-            Err(Fault::unimplemented("excess bursts: v1model meters have two rates"))
-        }
         MeterType::SingleRateThreeColor | MeterType::SingleRateTwoColor
             if (decoded.pir, decoded.pburst) != (decoded.cir, decoded.cburst) =>
         {
             Err(Fault::invalid("pir and pburst of the meter must equal cir and cburst: it is a single-rate one"))
+        }
+        MeterType::SingleRateThreeColor if config.eburst != 0 => {
+            Err(Fault::unimplemented("eburst of the meter: meters of v1model have two rates and no excess burst"))
         }
         MeterType::TwoRateThreeColor | MeterType::SingleRateThreeColor | MeterType::SingleRateTwoColor
             if decoded.cir > decoded.pir =>
@@ -195,13 +217,53 @@ pub(super) fn decode_meter(config: &v1::MeterConfig, meter_type: MeterType) -> O
     }
 }
 
-pub(super) fn encode_meter(config: &MeterConfig) -> v1::MeterConfig {
-    let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-    v1::MeterConfig {
-        cir: number(config.cir),
-        cburst: number(config.cburst),
-        pir: number(config.pir),
-        pburst: number(config.pburst),
-        eburst: 0,
+/// What meters have coloured can be reset and no more (specification 9.1.4 and 9.4.1).
+pub(super) fn check_colors(update: &v1::Update) -> Outcome {
+    let colors = match update.entity.as_ref().and_then(|entity| entity.entity.as_ref()) {
+        Some(Kind::TableEntry(entry)) => entry.meter_counter_data,
+        Some(Kind::MeterEntry(entry)) => entry.counter_data,
+        Some(Kind::DirectMeterEntry(entry)) => entry.counter_data,
+        _ => None,
+    };
+    let zero = v1::CounterData::default();
+    let counted =
+        |colors: v1::MeterCounterData| [colors.green, colors.yellow, colors.red].map(Option::unwrap_or_default);
+    match colors {
+        Some(colors) if counted(colors) != [zero; 3] => {
+            Err(Fault::invalid("what a meter has coloured can only be reset: give nothing but 0 for each colour"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+
+    /// Section 9.4: what the types of meters allow.
+    #[test]
+    fn a_meter_takes_what_its_type_has() {
+        use vouch_p4runtime::p4::config::v1::meter_spec::Type::{
+            SingleRateThreeColor, SingleRateTwoColor, TwoRateThreeColor,
+        };
+        let single = v1::MeterConfig { cir: 1, cburst: 2, pir: 1, pburst: 2, eburst: 0 };
+        let excess = v1::MeterConfig { eburst: 3, ..single };
+        let two = v1::MeterConfig { pir: 4, ..single };
+        let code = |config, meter_type| decode_meter(&config, meter_type).err().map(|fault| fault.code);
+        for (meter_type, of_excess, of_two) in [
+            (TwoRateThreeColor, Code::InvalidArgument, None),
+            (SingleRateThreeColor, Code::Unimplemented, Some(Code::InvalidArgument)),
+            (SingleRateTwoColor, Code::InvalidArgument, Some(Code::InvalidArgument)),
+        ] {
+            assert_eq!(code(single, meter_type), None);
+            assert_eq!(code(excess, meter_type), Some(of_excess));
+            assert_eq!(code(two, meter_type), of_two);
+        }
+        let both = v1::MeterConfig { eburst: 3, ..two };
+        assert_eq!(code(both, SingleRateThreeColor), Some(Code::InvalidArgument), "wrong whoever reads it");
+        let text = decode_meter(&excess, SingleRateThreeColor).expect_err("there is none").message;
+        assert_eq!(text, "eburst of the meter: meters of v1model have two rates and no excess burst");
     }
 }

@@ -5,9 +5,9 @@
 
 use vouch_p4runtime::p4::v1::FieldMatch;
 use vouch_p4runtime::p4::v1::field_match::{Exact, FieldMatchType, Lpm, Optional, Range, Ternary};
+use vouch_p4runtime::value::{ValueError, canonical, full_width, ones, prefix_mask};
 use vouch_switch::{EntryKey, Match};
 
-use crate::bytes::{BadBytes, canonical, exceeds_mask, full_width, ones, prefix_mask};
 use crate::fault::{Fault, Outcome, choices};
 use crate::schema::{Field, FieldKind, Table};
 use crate::translation::{Translator, decode_value, encode_value};
@@ -122,13 +122,15 @@ fn other_kind(field: &Field, given: &str) -> Fault {
 /// A value in full width, or why the bytes are none.
 pub(crate) fn value(bytes: &[u8], bits: u32) -> Outcome<Vec<u8>> {
     full_width(bytes, bits).map_err(|bad| match bad {
-        BadBytes::Empty => Fault::invalid("a value is empty; zero is one byte 00"),
-        BadBytes::TooWide => Fault::invalid(format!("value {} does not fit {bits} bits", hex(bytes))),
+        ValueError::Empty => Fault::invalid("a value is empty; zero is one byte 00"),
+        ValueError::TooWide { .. } | ValueError::NotANumber { .. } => {
+            Fault::invalid(format!("value {} does not fit {bits} bits", hex(bytes)))
+        }
     })
 }
 
 fn check_mask(value: &[u8], mask: &[u8]) -> Outcome {
-    if exceeds_mask(value, mask) {
+    if value.iter().zip(mask).any(|(value, mask)| value & !mask != 0) {
         return Err(Fault::invalid(format!("value {} has bits where its mask {} has none", hex(value), hex(mask))));
     }
     Ok(())
@@ -146,20 +148,21 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 pub(crate) fn encode_matches(fields: &[Field], matches: &[Match]) -> Vec<FieldMatch> {
     let encode = |(field, one): (&Field, &Match)| {
         let translator = field.translator.as_deref();
+        let short = |value: &[u8]| canonical(value).to_vec();
         let kind = match normal(field, one) {
             Match::Any => return None,
             Match::Exact(value) => FieldMatchType::Exact(Exact { value: encode_value(translator, &value) }),
             Match::Valid(valid) => FieldMatchType::Exact(Exact { value: vec![u8::from(valid)] }),
             Match::Lpm { value, prefix_len } => {
-                FieldMatchType::Lpm(Lpm { value: canonical(&value), prefix_len: prefix_len as i32 })
+                FieldMatchType::Lpm(Lpm { value: short(&value), prefix_len: prefix_len as i32 })
             }
             Match::Ternary { value, .. } if field.kind == FieldKind::Optional => {
                 FieldMatchType::Optional(Optional { value: encode_value(translator, &value) })
             }
             Match::Ternary { value, mask } => {
-                FieldMatchType::Ternary(Ternary { value: canonical(&value), mask: canonical(&mask) })
+                FieldMatchType::Ternary(Ternary { value: short(&value), mask: short(&mask) })
             }
-            Match::Range { low, high } => FieldMatchType::Range(Range { low: canonical(&low), high: canonical(&high) }),
+            Match::Range { low, high } => FieldMatchType::Range(Range { low: short(&low), high: short(&high) }),
         };
         Some(FieldMatch { field_id: field.id, field_match_type: Some(kind) })
     };

@@ -22,6 +22,7 @@ mod undo;
 mod value_set;
 mod weight;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use vouch_p4runtime::p4::v1;
@@ -48,6 +49,8 @@ pub(crate) struct Target {
     /// What entries carry that means nothing to packets.
     pub(crate) tables: TableNotes,
     pub(crate) styles: Styles,
+    /// Groups, by profile and id, that name the ports they watch by the deprecated number.
+    pub(crate) numeric_watches: BTreeSet<(u32, u32)>,
     pub(crate) replication: Replication,
     pub(crate) digests: Arc<Mutex<Digests>>,
 }
@@ -57,8 +60,14 @@ impl Target {
         self.digests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Apply one update, wholly or not at all.
+    /// Apply one update of a controller, wholly or not at all.
     pub(crate) fn write(&mut self, update: &v1::Update, now: Micros) -> Outcome {
+        direct::check_colors(update)?;
+        self.apply(update, now)
+    }
+
+    /// The same for what was there before, of which a controller cannot write everything.
+    pub(crate) fn apply(&mut self, update: &v1::Update, now: Micros) -> Outcome {
         let operation = Operation::of(update)?;
         let Some(kind) = update.entity.as_ref().and_then(|entity| entity.entity.as_ref()) else {
             return Err(Fault::invalid("the update has no entity"));

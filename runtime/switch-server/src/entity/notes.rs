@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use vouch_p4runtime::p4::v1;
+use vouch_p4runtime::p4::v1::action_profile_action::WatchKind;
+use vouch_p4runtime::p4::v1::table_action::Type;
 use vouch_switch::{EntryKey, TableId};
 
 use super::key::normal_key;
@@ -21,15 +23,28 @@ pub(super) struct Note {
     pub(super) controller_metadata: u64,
     /// The engine counts microseconds; what is read must be what was written.
     pub(super) idle_timeout_ns: i64,
+    /// How a one-shot set says that its member is chosen, and that its size is counted; the default may mean the same.
+    pub(super) selection_mode: i32,
+    pub(super) size_semantics: i32,
+    /// A one-shot set names the ports that it watches by the deprecated number.
+    pub(super) watches_numbers: bool,
 }
 
 impl Note {
     #[allow(deprecated)]
     pub(super) fn of(entry: &v1::TableEntry) -> Note {
+        let set = match entry.action.as_ref().and_then(|action| action.r#type.as_ref()) {
+            Some(Type::ActionProfileActionSet(set)) => Some(set),
+            _ => None,
+        };
+        let by_number = |member: &v1::ActionProfileAction| matches!(member.watch_kind, Some(WatchKind::Watch(_)));
         Note {
             metadata: entry.metadata.clone(),
             controller_metadata: entry.controller_metadata,
             idle_timeout_ns: entry.idle_timeout_ns,
+            selection_mode: set.map_or(0, |set| set.action_selection_mode),
+            size_semantics: set.map_or(0, |set| set.size_semantics),
+            watches_numbers: set.is_some_and(|set| set.action_profile_actions.iter().any(by_number)),
         }
     }
 }

@@ -5,7 +5,7 @@ use vouch_p4runtime::p4::v1::action_profile_group::member::WatchKind;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 use vouch_switch::{ActionCall, ActionGroup, GroupMember};
 
-use super::action::{decode_call, encode_call, old_watch, watch_port};
+use super::action::{decode_call, encode_call, shown_watch_number, watch_number, watch_port};
 use super::weight::Part;
 use super::{Operation, Target};
 use crate::dialect::Dialect;
@@ -52,6 +52,7 @@ impl Target {
         if operation == Operation::Delete {
             self.switch.delete_group(profile.engine, group.group_id).map_err(|error| within(error.into()))?;
             self.styles.remove(id, Part::Group);
+            self.numeric_watches.remove(&(id, group.group_id));
             return Ok(());
         }
         if group.group_id == 0 {
@@ -64,7 +65,6 @@ impl Target {
                 let inserted = self.switch.insert_group(profile.engine, group.group_id, &decoded);
                 inserted.map_err(|error| within(error.into()))?;
                 self.styles.add(id, Part::Group);
-                Ok(())
             }
             Operation::Modify | Operation::Delete => {
                 let present = self.switch.group(profile.engine, group.group_id);
@@ -76,9 +76,11 @@ impl Target {
                     ))));
                 }
                 let modified = self.switch.modify_group(profile.engine, group.group_id, &decoded);
-                modified.map_err(|error| within(error.into()))
+                modified.map_err(|error| within(error.into()))?;
             }
         }
+        self.note_watches(group);
+        Ok(())
     }
 
     pub(super) fn read_members(&self, wanted: &v1::ActionProfileMember) -> Outcome<Vec<Kind>> {
@@ -98,7 +100,7 @@ impl Target {
         for (id, profile) in self.selected(wanted.action_profile_id)? {
             for (group_id, group) in self.switch.groups(profile.engine)? {
                 if wanted.group_id == 0 || wanted.group_id == group_id {
-                    found.push(Kind::ActionProfileGroup(encode_group(&self.schema, profile, id, group_id, &group)));
+                    found.push(Kind::ActionProfileGroup(self.show_group(profile, id, group_id, &group)));
                 }
             }
         }
@@ -116,7 +118,44 @@ impl Target {
     pub(super) fn stored_group(&self, key: &v1::ActionProfileGroup) -> Outcome<v1::ActionProfileGroup> {
         let profile = self.schema.profile(key.action_profile_id)?;
         let group = self.switch.group(profile.engine, key.group_id)?;
-        Ok(encode_group(&self.schema, profile, key.action_profile_id, key.group_id, &group))
+        Ok(self.show_group(profile, key.action_profile_id, key.group_id, &group))
+    }
+
+    #[allow(deprecated)]
+    fn show_group(
+        &self,
+        profile: &Profile,
+        action_profile_id: u32,
+        group_id: u32,
+        group: &ActionGroup,
+    ) -> v1::ActionProfileGroup {
+        let by_number = self.numeric_watches.contains(&(action_profile_id, group_id));
+        let watch = |port| match by_number {
+            true => WatchKind::Watch(shown_watch_number(&self.schema, port)),
+            false => WatchKind::WatchPort(port_bytes(self.schema.ports.as_deref(), port)),
+        };
+        let members = group.members.iter().map(|member| v1::action_profile_group::Member {
+            member_id: member.member,
+            weight: profile.shown_weight(member.weight),
+            watch_kind: member.watch_port.map(watch),
+        });
+        v1::ActionProfileGroup {
+            action_profile_id,
+            group_id,
+            members: members.collect(),
+            max_size: i32::try_from(group.max_size).unwrap_or(i32::MAX),
+        }
+    }
+
+    /// Remember how a group names the ports that it watches.
+    #[allow(deprecated)]
+    fn note_watches(&mut self, group: &v1::ActionProfileGroup) {
+        let key = (group.action_profile_id, group.group_id);
+        if group.members.iter().any(|member| matches!(member.watch_kind, Some(WatchKind::Watch(_)))) {
+            self.numeric_watches.insert(key);
+        } else {
+            self.numeric_watches.remove(&key);
+        }
     }
 
     /// The profiles that a read means: one, or with id 0 all.
@@ -160,16 +199,16 @@ fn decode_group(
         }
         members.push(GroupMember {
             member: member.member_id,
-            weight: profile.weight(member.weight)?,
+            weight: profile.weight(member.weight, profile.group_size)?,
             watch_port: match &member.watch_kind {
                 Some(WatchKind::WatchPort(port)) => watch_port(schema, port)?,
-                Some(WatchKind::Watch(_)) => return Err(old_watch()),
+                Some(WatchKind::Watch(number)) => watch_number(schema, *number)?,
                 None => None,
             },
         });
     }
     let weights: Vec<u32> = members.iter().map(|member| member.weight).collect();
-    profile.check_room(&weights, max_size, dialect)?;
+    profile.check_room(&weights, max_size, profile.group_size, dialect)?;
     Ok(ActionGroup { members, max_size })
 }
 
@@ -180,24 +219,4 @@ fn encode_member(
     call: &ActionCall,
 ) -> v1::ActionProfileMember {
     v1::ActionProfileMember { action_profile_id, member_id, action: Some(encode_call(schema, call)) }
-}
-
-fn encode_group(
-    schema: &Schema,
-    profile: &Profile,
-    action_profile_id: u32,
-    group_id: u32,
-    group: &ActionGroup,
-) -> v1::ActionProfileGroup {
-    let members = group.members.iter().map(|member| v1::action_profile_group::Member {
-        member_id: member.member,
-        weight: profile.shown_weight(member.weight),
-        watch_kind: member.watch_port.map(|port| WatchKind::WatchPort(port_bytes(schema.ports.as_deref(), port))),
-    });
-    v1::ActionProfileGroup {
-        action_profile_id,
-        group_id,
-        members: members.collect(),
-        max_size: i32::try_from(group.max_size).unwrap_or(i32::MAX),
-    }
 }

@@ -3,7 +3,6 @@
 use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 
-use super::array::cells;
 use super::{Operation, Target};
 use crate::fault::{Fault, Outcome};
 use crate::schema::Register;
@@ -13,7 +12,7 @@ impl Target {
         operation.only_modify("register")?;
         let register = self.schema.register(entry.register_id)?;
         let within = |fault: Fault| fault.within(format_args!("register {}", register.name));
-        let cells = cells(entry.index.as_ref(), register.size).map_err(within)?;
+        let cells = register.cells.find(entry.index.as_ref()).map_err(within)?;
         let Some(data) = &entry.data else {
             return Err(within(Fault::invalid("the data is missing")));
         };
@@ -38,13 +37,13 @@ impl Target {
     }
 
     fn read_register(&self, id: u32, register: &Register, index: Option<&v1::Index>, found: &mut Vec<Kind>) -> Outcome {
-        let cells =
-            cells(index, register.size).map_err(|fault| fault.within(format_args!("register {}", register.name)))?;
-        for index in cells {
-            let value = self.switch.register(register.engine, index)?;
+        let within = |fault: Fault| fault.within(format_args!("register {}", register.name));
+        for cell in register.cells.find(index).map_err(within)? {
+            let Some(index) = register.cells.index(cell) else { continue };
+            let value = self.switch.register(register.engine, cell)?;
             found.push(Kind::RegisterEntry(v1::RegisterEntry {
                 register_id: id,
-                index: Some(v1::Index { index: index as i64 }),
+                index: Some(index),
                 data: Some(register.shape.encode(&mut std::iter::once((register.bits, value)))),
             }));
         }

@@ -9,11 +9,11 @@ use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 use vouch_p4runtime::p4::v1::packet_replication_engine_entry::Type;
 use vouch_p4runtime::p4::v1::replica::PortKind;
+use vouch_p4runtime::value::canonical;
 use vouch_switch::{CloneSession, CloneTarget, ReplicationNode};
 
 use super::action::{port_number, sdn_port};
 use super::{Operation, Target};
-use crate::bytes::canonical;
 use crate::fault::{Fault, Outcome};
 use crate::schema::Schema;
 
@@ -167,10 +167,10 @@ impl Target {
         }
         for replica in replicas {
             if let Some(PortKind::Port(port)) = &mut replica.port_kind {
-                *port = canonical(port);
+                *port = canonical(port).to_vec();
             }
             for backup in &mut replica.backup_replicas {
-                backup.port = canonical(&backup.port);
+                backup.port = canonical(&backup.port).to_vec();
             }
         }
     }

@@ -3,15 +3,19 @@
 use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 use vouch_p4runtime::p4::v1::table_action::Type as ActionType;
-use vouch_switch::{ControlError, EntryAction, EntryKey, EntryView, IdleEntry, Micros, TableEntry};
+use vouch_switch::{
+    ControlError, CounterData, EntryAction, EntryKey, EntryView, IdleEntry, MeterColors, MeterConfig, Micros,
+    TableEntry,
+};
 
 use super::action::{Use, decode_entry_action, decode_for_table, encode_entry_action};
-use super::direct::{decode_colors, decode_counter, decode_meter, encode_colors, encode_counter, encode_meter};
+use super::direct::{check_default_key, decode_colors, decode_meter, encode_colors};
 use super::filter::{check_action_filter, check_wildcard, filter};
 use super::key::{decode_key, encode_matches, normal_key};
 use super::notes::Note;
 use super::weight::Part;
 use super::{Operation, Target};
+use crate::convert::{decode_counter, encode_counter, encode_meter};
 use crate::dialect::Dialect;
 use crate::fault::{Fault, Outcome};
 use crate::schema::{Schema, Table};
@@ -56,9 +60,9 @@ impl Target {
         if entry.idle_timeout_ns > 0 && !table.idle_timeout {
             return Err(Fault::invalid(NO_IDLE_TIMEOUT));
         }
-        let decoded = decode_entry(&schema, table, entry, key, kept, self.dialect).map_err(within)?;
-        let counter = entry.counter_data.as_ref().map(decode_counter).transpose().map_err(within)?;
-        let colors = entry.meter_counter_data.as_ref().map(decode_colors).transpose().map_err(within)?;
+        let resources = decode_resources(table, entry).map_err(within)?;
+        let meter = resources.meter;
+        let decoded = decode_entry(&schema, table, entry, key, kept, meter, self.dialect).map_err(within)?;
         let old = self.check_style(operation, table, &decoded).map_err(within)?;
         match operation {
             Operation::Insert if table.fields.is_empty() => {
@@ -72,16 +76,7 @@ impl Target {
         }
         .map_err(|error| within(error.into()))?;
         self.count_one_shots(table, old.as_ref(), Some(&decoded.action));
-        if let Some(counter) = counter {
-            self.switch
-                .set_direct_counter(table.engine, &decoded.key, counter)
-                .map_err(|error| within(error.into()))?;
-        }
-        if let Some(colors) = colors {
-            self.switch
-                .set_direct_meter_colors(table.engine, &decoded.key, colors)
-                .map_err(|error| within(error.into()))?;
-        }
+        self.set_counters(table, Some(&decoded.key), &resources).map_err(within)?;
         if !keeps {
             self.tables.set(table.engine, &decoded.key, Note::of(entry));
         }
@@ -132,9 +127,7 @@ impl Target {
         if operation != Operation::Modify {
             return Err(Fault::invalid("the default entry is always there: it can only be modified"));
         }
-        if !entry.r#match.is_empty() || entry.priority != 0 {
-            return Err(Fault::invalid("the default entry has neither match fields nor a priority"));
-        }
+        check_default_key(entry)?;
         if entry.idle_timeout_ns != 0 {
             return Err(Fault::invalid("the default entry has no idle timeout"));
         }
@@ -144,9 +137,7 @@ impl Target {
         if table.profile.is_some() {
             return Err(Fault::permission_denied("the default action of a table with an action profile is constant"));
         }
-        if entry.counter_data.is_some() || entry.meter_config.is_some() || entry.meter_counter_data.is_some() {
-            return Err(Fault::unimplemented("direct counters and meters of default entries"));
-        }
+        let resources = decode_resources(table, entry)?;
         let action = match entry.action.as_ref().and_then(|action| action.r#type.as_ref()) {
             None => None,
             Some(ActionType::Action(action)) => {
@@ -159,6 +150,7 @@ impl Target {
             ) => return Err(Fault::invalid("the table has no action profile: give an action")),
         };
         self.switch.set_default(table.engine, action.as_ref())?;
+        self.set_resources(table, None, &resources)?;
         let note = if action.is_some() { Note::of(entry) } else { Note::default() };
         let engine = table.engine;
         self.tables.defaults.insert(engine, note);
@@ -174,24 +166,27 @@ impl Target {
             ));
         }
         let key = decode_key(table, &entry.r#match, entry.priority)?;
-        let counter = entry.counter_data.as_ref().map(decode_counter).transpose()?;
-        check_direct(table, entry)?;
-        let meter = match (&entry.meter_config, table.direct_meter) {
-            (Some(config), Some(meter_type)) => Some(decode_meter(config, meter_type)?),
-            _ => None,
-        };
-        let colors = entry.meter_counter_data.as_ref().map(decode_colors).transpose()?;
-        // The calls can fail only because there is no such entry, which the first of them finds.
-        if let Some(counter) = counter {
-            self.switch.set_direct_counter(table.engine, &key, counter)?;
-        }
-        if table.direct_meter.is_some() {
-            self.switch.set_direct_meter(table.engine, &key, meter)?;
-        }
-        if let Some(colors) = colors {
-            self.switch.set_direct_meter_colors(table.engine, &key, colors)?;
-        }
+        let resources = decode_resources(table, entry)?;
         self.switch.entry(table.engine, &key)?;
+        self.set_resources(table, Some(&key), &resources)
+    }
+
+    /// Set the direct resources of an entry that is there, or without a key of the default one.
+    fn set_resources(&self, table: &Table, key: Option<&EntryKey>, resources: &Resources) -> Outcome {
+        if table.direct_meter.is_some() {
+            self.switch.set_direct_meter(table.engine, key, resources.meter)?;
+        }
+        self.set_counters(table, key, resources)
+    }
+
+    /// The same without the rates of its meter.
+    fn set_counters(&self, table: &Table, key: Option<&EntryKey>, resources: &Resources) -> Outcome {
+        if let Some(counter) = resources.counter {
+            self.switch.set_direct_counter(table.engine, key, counter)?;
+        }
+        if let Some(colors) = resources.colors {
+            self.switch.set_direct_meter_colors(table.engine, key, colors)?;
+        }
         Ok(())
     }
 
@@ -201,7 +196,8 @@ impl Target {
         let table = self.schema.table(key.table_id)?;
         if key.is_default_action {
             let is_initial = self.switch.default_entry(table.engine)?.is_initial;
-            let default = self.read_default(table)?;
+            let with_resources = v1::TableEntry { meter_config: Some(v1::MeterConfig::default()), ..key.clone() };
+            let default = self.read_default(table, &with_resources)?;
             // Without an action the write sets the program's own again.
             return Ok(default.map(|entry| v1::TableEntry { action: entry.action.filter(|_| !is_initial), ..entry }));
         }
@@ -227,7 +223,7 @@ impl Target {
             check_wildcard(wanted)?;
             for table in self.schema.tables.values() {
                 if wanted.is_default_action {
-                    found.extend(self.read_default(table)?);
+                    found.extend(self.read_default(table, wanted)?);
                 } else {
                     for view in self.switch.entries(table.engine)? {
                         found.push(self.show(table, &view, wanted, now));
@@ -243,10 +239,8 @@ impl Target {
             return Err(within(Fault::invalid("the table does not support idle timeouts")));
         }
         if wanted.is_default_action {
-            if !wanted.r#match.is_empty() || wanted.priority != 0 {
-                return Err(within(Fault::invalid("the default entry has neither match fields nor a priority")));
-            }
-            found.extend(self.read_default(table)?);
+            check_default_key(wanted).map_err(within)?;
+            found.extend(self.read_default(table, wanted)?);
         } else if !wanted.r#match.is_empty() && (wanted.priority != 0 || !table.needs_priority) {
             let key = decode_key(table, &wanted.r#match, wanted.priority).map_err(within)?;
             match self.switch.entry(table.engine, &key) {
@@ -273,17 +267,18 @@ impl Target {
     }
 
     #[allow(deprecated)]
-    fn read_default(&self, table: &Table) -> Outcome<Option<v1::TableEntry>> {
-        let action = match self.switch.default_entry(table.engine)?.action {
-            Some(action) => encode_entry_action(&self.schema, table, &action),
+    fn read_default(&self, table: &Table, wanted: &v1::TableEntry) -> Outcome<Option<v1::TableEntry>> {
+        let view = self.switch.default_entry(table.engine)?;
+        let note = self.tables.defaults.get(&table.engine).cloned().unwrap_or_default();
+        let action = match &view.action {
+            Some(action) => encode_entry_action(&self.schema, table, action, &note),
             // A default action is always set, even where nobody did: it is the one that does nothing.
             None => match no_action(&self.schema, table) {
                 Some(action) => action,
                 None => return Ok(None),
             },
         };
-        let note = self.tables.defaults.get(&table.engine).cloned().unwrap_or_default();
-        Ok(Some(v1::TableEntry {
+        let mut shown = v1::TableEntry {
             table_id: table.id,
             action: Some(action),
             is_default_action: true,
@@ -291,23 +286,19 @@ impl Target {
             metadata: note.metadata,
             controller_metadata: note.controller_metadata,
             ..Default::default()
-        }))
+        };
+        show_resources(&mut shown, table, wanted, &view.counter, view.meter.as_ref(), &view.colors);
+        Ok(Some(shown))
     }
 
     fn show(&self, table: &Table, view: &EntryView, wanted: &v1::TableEntry, now: Micros) -> v1::TableEntry {
         let entry = &view.entry;
-        let mut shown = self.show_key(table, view);
-        shown.action = Some(encode_entry_action(&self.schema, table, &entry.action));
+        let note = self.tables.of(table, &entry.key);
+        let action = encode_entry_action(&self.schema, table, &entry.action, &note);
+        let mut shown = show_key(table, view, note);
+        shown.action = Some(action);
         shown.is_const = view.is_const;
-        if wanted.counter_data.is_some() && table.direct_counter {
-            shown.counter_data = Some(encode_counter(&view.counter));
-        }
-        if wanted.meter_config.is_some() && table.direct_meter.is_some() {
-            shown.meter_config = entry.meter.as_ref().map(encode_meter);
-        }
-        if wanted.meter_counter_data.is_some() && table.direct_meter.is_some() {
-            shown.meter_counter_data = Some(encode_colors(&view.colors));
-        }
+        show_resources(&mut shown, table, wanted, &view.counter, entry.meter.as_ref(), &view.colors);
         if wanted.time_since_last_hit.is_some() && table.idle_timeout {
             let elapsed = now.since(view.last_hit).0.saturating_mul(1000);
             let elapsed_ns = i64::try_from(elapsed).unwrap_or(i64::MAX);
@@ -315,28 +306,73 @@ impl Target {
         }
         shown
     }
+}
 
-    /// The fields that every form of an entry has: its key and what the controller wrote for itself.
-    #[allow(deprecated)]
-    fn show_key(&self, table: &Table, view: &EntryView) -> v1::TableEntry {
-        let key = &view.entry.key;
-        let note = self.tables.of(table, key);
-        v1::TableEntry {
-            table_id: table.id,
-            r#match: encode_matches(&table.fields, &key.matches),
-            priority: key.priority,
-            metadata: note.metadata,
-            controller_metadata: note.controller_metadata,
-            idle_timeout_ns: note.idle_timeout_ns,
-            ..Default::default()
-        }
+/// The fields that every form of an entry has: its key and what the controller wrote for itself.
+#[allow(deprecated)]
+fn show_key(table: &Table, view: &EntryView, note: Note) -> v1::TableEntry {
+    let key = &view.entry.key;
+    v1::TableEntry {
+        table_id: table.id,
+        r#match: encode_matches(&table.fields, &key.matches),
+        priority: key.priority,
+        metadata: note.metadata,
+        controller_metadata: note.controller_metadata,
+        idle_timeout_ns: note.idle_timeout_ns,
+        ..Default::default()
     }
+}
+
+/// The direct resources that a read asks for.
+fn show_resources(
+    shown: &mut v1::TableEntry,
+    table: &Table,
+    wanted: &v1::TableEntry,
+    counter: &CounterData,
+    meter: Option<&MeterConfig>,
+    colors: &MeterColors,
+) {
+    if wanted.counter_data.is_some() && table.direct_counter {
+        shown.counter_data = Some(encode_counter(counter));
+    }
+    if wanted.meter_config.is_some() && table.direct_meter.is_some() {
+        shown.meter_config = meter.map(encode_meter);
+    }
+    if wanted.meter_counter_data.is_some() && table.direct_meter.is_some() {
+        shown.meter_counter_data = Some(encode_colors(colors));
+    }
+}
+
+/// What an entry says of its direct resources.
+struct Resources {
+    counter: Option<CounterData>,
+    meter: Option<MeterConfig>,
+    colors: Option<MeterColors>,
+}
+
+/// Direct resources that an entry names must exist.
+fn decode_resources(table: &Table, entry: &v1::TableEntry) -> Outcome<Resources> {
+    if entry.counter_data.is_some() && !table.direct_counter {
+        return Err(Fault::invalid("the table has no direct counter"));
+    }
+    if (entry.meter_config.is_some() || entry.meter_counter_data.is_some()) && table.direct_meter.is_none() {
+        return Err(Fault::invalid("the table has no direct meter"));
+    }
+    let meter = match (&entry.meter_config, table.direct_meter) {
+        (Some(config), Some(meter_type)) => Some(decode_meter(config, meter_type)?),
+        _ => None,
+    };
+    Ok(Resources {
+        counter: entry.counter_data.as_ref().map(decode_counter).transpose()?,
+        meter,
+        colors: entry.meter_counter_data.as_ref().map(decode_colors).transpose()?,
+    })
 }
 
 /// The entry of an idle-timeout notification: its key, its timeout, and what the controller wrote for itself.
 pub(crate) fn encode_idle(target: &Target, idle: &IdleEntry) -> Option<v1::TableEntry> {
     let table = target.schema.tables.get(target.schema.table_ids.get(&idle.table)?)?;
-    Some(target.show_key(table, &idle.entry))
+    Some(show_key(table, &idle.entry, target.tables.of(table, &idle.entry.entry.key)))
 }
 
 /// The entry as the engine takes it. `kept` is the one that is there, where its action and idle timeout are to stay.
@@ -346,17 +382,13 @@ fn decode_entry(
     entry: &v1::TableEntry,
     key: EntryKey,
     kept: Option<TableEntry>,
+    meter: Option<MeterConfig>,
     dialect: Dialect,
 ) -> Outcome<TableEntry> {
     let action = match (&entry.action, &kept) {
         (Some(action), _) => decode_entry_action(schema, table, action, dialect)?,
         (None, Some(kept)) => kept.action.clone(),
         (None, None) => return Err(Fault::invalid("the entry has no action")),
-    };
-    check_direct(table, entry)?;
-    let meter = match (&entry.meter_config, table.direct_meter) {
-        (Some(config), Some(meter_type)) => Some(decode_meter(config, meter_type)?),
-        _ => None,
     };
     let idle_timeout = match u64::try_from(entry.idle_timeout_ns) {
         Ok(0) => Micros(0),
@@ -373,15 +405,4 @@ fn no_action(schema: &Schema, table: &Table) -> Option<v1::TableAction> {
     let is_it = |id: &&u32| schema.actions.get(id).is_some_and(|action| action.name == "NoAction");
     let action_id = *table.actions.keys().find(is_it)?;
     Some(v1::TableAction { r#type: Some(ActionType::Action(v1::Action { action_id, params: Vec::new() })) })
-}
-
-/// Direct resources that an entry names must exist.
-fn check_direct(table: &Table, entry: &v1::TableEntry) -> Outcome {
-    if entry.counter_data.is_some() && !table.direct_counter {
-        return Err(Fault::invalid("the table has no direct counter"));
-    }
-    if (entry.meter_config.is_some() || entry.meter_counter_data.is_some()) && table.direct_meter.is_none() {
-        return Err(Fault::invalid("the table has no direct meter"));
-    }
-    Ok(())
 }

@@ -8,16 +8,18 @@ use proptest::prelude::*;
 use prost::Message;
 use tonic::Code;
 use vouch_p4runtime::P4Info;
+use vouch_p4runtime::p4::config::v1 as config;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 use vouch_p4runtime::p4::v1::field_match::{self, FieldMatchType};
 use vouch_p4runtime::p4::v1::packet_replication_engine_entry::Type as Replication;
 use vouch_p4runtime::p4::v1::table_action::Type as ActionType;
 use vouch_p4runtime::p4::v1::update::Type;
 use vouch_p4runtime::p4::v1::{self, p4_data};
-use vouch_switch::{Micros, SwitchConfig};
+use vouch_switch::{CounterData, MeterColors, Micros, SwitchConfig};
 
 use crate::dialect::Dialect;
 use crate::pipeline::{Pipeline, Verified};
+use crate::translation::Translation;
 
 const P4INFO: &str = include_str!("../../tests/programs/kinds.p4info.txtpb");
 const JSON: &[u8] = include_bytes!("../../tests/programs/kinds.json");
@@ -30,13 +32,16 @@ struct Bench {
 
 impl Bench {
     fn new() -> Bench {
-        let info = P4Info::from_text(P4INFO).expect("p4c wrote it");
+        Bench::with(P4Info::from_text(P4INFO).expect("p4c wrote it"), &[])
+    }
+
+    fn with(info: P4Info, translations: &[Translation]) -> Bench {
         let config = v1::ForwardingPipelineConfig {
             p4info: Some(info.message().clone()),
             p4_device_config: JSON.into(),
             cookie: None,
         };
-        let verified = Verified::check(config, None, &[]).unwrap_or_else(|fault| panic!("{}", fault.message));
+        let verified = Verified::check(config, None, translations).unwrap_or_else(|fault| panic!("{}", fault.message));
         Bench { info, pipeline: verified.realise(SwitchConfig::default(), Dialect::Specification) }
     }
 
@@ -59,6 +64,17 @@ impl Bench {
             table_id: self.table("host"),
             r#match: vec![exact(1, &[mac])],
             action: self.does("host_forward", &[&[2]]),
+            ..Default::default()
+        }
+    }
+
+    /// Another default entry than the program's.
+    fn host_default(&self) -> v1::TableEntry {
+        v1::TableEntry {
+            table_id: self.table("host"),
+            is_default_action: true,
+            action: self.does("punt", &[&[3]]),
+            metadata: b"mine".to_vec(),
             ..Default::default()
         }
     }
@@ -113,14 +129,15 @@ impl Bench {
 
     /// Everything that can be read, in a stable order.
     fn everything(&self) -> Vec<Vec<u8>> {
+        let with_resources = v1::TableEntry {
+            counter_data: Some(v1::CounterData::default()),
+            meter_config: Some(v1::MeterConfig::default()),
+            meter_counter_data: Some(v1::MeterCounterData::default()),
+            ..Default::default()
+        };
         let kinds = [
-            Kind::TableEntry(v1::TableEntry {
-                counter_data: Some(v1::CounterData::default()),
-                meter_config: Some(v1::MeterConfig::default()),
-                meter_counter_data: Some(v1::MeterCounterData::default()),
-                ..Default::default()
-            }),
-            Kind::TableEntry(v1::TableEntry { is_default_action: true, ..Default::default() }),
+            Kind::TableEntry(with_resources.clone()),
+            Kind::TableEntry(v1::TableEntry { is_default_action: true, ..with_resources }),
             Kind::ActionProfileMember(v1::ActionProfileMember::default()),
             Kind::ActionProfileGroup(v1::ActionProfileGroup::default()),
             Kind::MeterEntry(v1::MeterEntry {
@@ -261,13 +278,7 @@ fn a_read_selects_by_what_it_gives() {
 #[test]
 fn default_entries_are_changed_and_reset() {
     let bench = Bench::new();
-    let default = v1::TableEntry {
-        table_id: bench.table("host"),
-        is_default_action: true,
-        action: bench.does("punt", &[&[3]]),
-        metadata: b"mine".to_vec(),
-        ..Default::default()
-    };
+    let default = bench.host_default();
     let wanted = v1::TableEntry { action: None, metadata: Vec::new(), ..default.clone() };
     let initial = v1::TableEntry { action: bench.does("drop", &[]), ..wanted.clone() };
     assert_eq!(bench.entries(wanted.clone()), std::slice::from_ref(&initial));
@@ -300,8 +311,103 @@ fn direct_resources_come_with_the_entry_and_alone() {
     assert_eq!(bench.read(wanted.clone()), [wanted]);
 }
 
+/// Section 9.1.3: the default entry has direct resources as others have.
 #[test]
-fn what_a_meter_coloured_is_read_and_set() {
+fn the_default_entry_has_direct_resources() {
+    let bench = Bench::new();
+    let data = v1::CounterData { packet_count: 3, byte_count: 300 };
+    let config = v1::MeterConfig { cir: 10, cburst: 1, pir: 20, pburst: 2, eburst: 0 };
+    let key = v1::TableEntry { action: None, metadata: Vec::new(), ..bench.host_default() };
+    let zero = v1::CounterData::default();
+    let all = v1::TableEntry {
+        counter_data: Some(zero),
+        meter_config: Some(v1::MeterConfig::default()),
+        meter_counter_data: Some(v1::MeterCounterData::default()),
+        ..key.clone()
+    };
+    let zeros = v1::MeterCounterData { green: Some(zero), yellow: Some(zero), red: Some(zero) };
+    let default = v1::TableEntry {
+        counter_data: Some(data),
+        meter_config: Some(config),
+        meter_counter_data: Some(zeros),
+        ..bench.host_default()
+    };
+    bench.write(Type::Modify, Kind::TableEntry(default.clone())).expect("the default can be changed");
+    assert_eq!(bench.entries(all.clone()), std::slice::from_ref(&default));
+
+    let counter = |data| v1::DirectCounterEntry { table_entry: Some(key.clone()), data };
+    let meter = |config| v1::DirectMeterEntry { table_entry: Some(key.clone()), config, counter_data: None };
+    let wanted = Kind::DirectCounterEntry(counter(None));
+    assert_eq!(bench.read(wanted.clone()), [Kind::DirectCounterEntry(counter(Some(data)))]);
+    bench.write(Type::Modify, Kind::DirectCounterEntry(counter(Some(zero)))).expect("the entry is there");
+    assert_eq!(bench.read(wanted), [Kind::DirectCounterEntry(counter(Some(zero)))]);
+    let wanted = Kind::DirectMeterEntry(meter(None));
+    assert_eq!(bench.read(wanted.clone()), [Kind::DirectMeterEntry(meter(Some(config)))]);
+    let everywhere = v1::TableEntry { is_default_action: true, ..Default::default() };
+    let everywhere = v1::DirectMeterEntry { table_entry: Some(everywhere), config: None, counter_data: None };
+    assert_eq!(bench.read(Kind::DirectMeterEntry(everywhere)), [Kind::DirectMeterEntry(meter(Some(config)))]);
+
+    bench.write(Type::Modify, Kind::TableEntry(key.clone())).expect("no action: reset");
+    assert_eq!(bench.read(wanted.clone()), [wanted]);
+    let with_match = v1::TableEntry { r#match: vec![exact(1, &[1])], ..key };
+    let refused = Kind::DirectCounterEntry(v1::DirectCounterEntry { table_entry: Some(with_match), data: None });
+    let text = "table Forward.host: the default entry has neither match fields nor a priority";
+    assert_eq!(bench.write(Type::Modify, refused), Err((Code::InvalidArgument, text.into())));
+    let keyless = v1::TableEntry { table_id: bench.table("route"), is_default_action: true, ..Default::default() };
+    let refused = Kind::DirectCounterEntry(v1::DirectCounterEntry { table_entry: Some(keyless), data: None });
+    let text = "table Forward.route: the table has no direct counter";
+    assert_eq!(bench.try_read(refused), Err((Code::InvalidArgument, text.into())));
+}
+
+/// Section 18.1.3: cells have the indices of the controller where those are of a translated type.
+#[test]
+fn indices_of_a_translated_type_are_the_controllers() {
+    use config::p4_new_type_spec::Representation;
+    use config::p4_new_type_translation::SdnType;
+    let mut info = P4Info::from_text(P4INFO).expect("p4c wrote it").message().clone();
+    let mut declare = |name: &str, sdn_type| {
+        let translated = config::P4NewTypeTranslation { uri: format!("example.org/{name}"), sdn_type: Some(sdn_type) };
+        let representation = Some(Representation::TranslatedType(translated));
+        let spec = config::P4NewTypeSpec { representation, ..Default::default() };
+        info.type_info.get_or_insert_default().new_types.insert(name.into(), spec);
+        Some(config::P4NamedType { name: name.into() })
+    };
+    let number = declare("port_t", SdnType::SdnBitwidth(32));
+    let string = declare("name_t", SdnType::SdnString(config::p4_new_type_translation::SdnString {}));
+    info.counters[0].index_type_name = number.clone();
+    info.meters[0].index_type_name = number;
+    info.registers[0].index_type_name = string;
+    let ports = Translation::of("port_t").number(1_000_001, 1).number(1_000_007, 7).number(1_000_510, 510);
+    let bench = Bench::with(P4Info::new(info).expect("it is whole"), &[ports]);
+
+    let counter_id = bench.info.counter("by_port").expect("the program has it").id;
+    let counter = |index: Option<i64>, packet_count| {
+        let data = Some(v1::CounterData { packet_count, byte_count: 0 });
+        Kind::CounterEntry(v1::CounterEntry { counter_id, index: index.map(|index| v1::Index { index }), data })
+    };
+    bench.write(Type::Modify, counter(None, 1)).expect("all cells");
+    bench.write(Type::Modify, counter(Some(1_000_007), 5)).expect("one cell");
+    assert_eq!(bench.read(counter(None, 0)), [counter(Some(1_000_001), 1), counter(Some(1_000_007), 5)]);
+    let engine = bench.pipeline.target().schema.counter(counter_id).expect("the program has it").engine;
+    let packets = |cell| bench.pipeline.switch.counter(engine, cell).expect("the cell is there").packets;
+    assert_eq!((packets(6), packets(7)), (1, 5));
+    let within = |text: &str| format!("counter Forward.by_port: {text}");
+    let unknown = within("0x07 is no port_t; there is 0x0f4241, 0x0f4247, 0x0f443e");
+    assert_eq!(bench.write(Type::Modify, counter(Some(7), 5)), Err((Code::InvalidArgument, unknown)));
+    let outside = within("index 1000510 is outside the array of 8 cells");
+    assert_eq!(bench.write(Type::Modify, counter(Some(1_000_510), 5)), Err((Code::OutOfRange, outside)));
+    let negative = within("index -1 is negative");
+    assert_eq!(bench.write(Type::Modify, counter(Some(-1), 5)), Err((Code::InvalidArgument, negative)));
+
+    let meters = bench.read(Kind::MeterEntry(v1::MeterEntry::default()));
+    assert_eq!(meters.len(), 2);
+    // No index can be a string.
+    let registers = bench.read(Kind::RegisterEntry(v1::RegisterEntry::default()));
+    assert_eq!(registers.len(), 8);
+}
+
+#[test]
+fn what_a_meter_coloured_is_read_and_reset() {
     let bench = Bench::new();
     let data = |packet_count| Some(v1::CounterData { packet_count, byte_count: 10 * packet_count });
     let colors = v1::MeterCounterData { green: data(1), yellow: data(2), red: data(3) };
@@ -314,31 +420,34 @@ fn what_a_meter_coloured_is_read_and_set() {
         Kind::MeterEntry(v1::MeterEntry { meter_id, index: Some(v1::Index { index: 2 }), config, counter_data })
     };
     let wanted = cell(None, Some(v1::MeterCounterData::default()));
-    bench.write(Type::Modify, cell(config, Some(colors))).expect("both can be set");
-    assert_eq!(bench.read(wanted.clone()), [cell(config, Some(colors))]);
+    // What packets would have done.
+    let counted = |packets| CounterData { packets, bytes: 10 * packets };
+    let coloured = MeterColors { green: counted(1), yellow: counted(2), red: counted(3) };
+    let engine = bench.pipeline.target().schema.meter(meter_id).expect("the program has it").engine;
+    bench.pipeline.switch.set_meter_colors(engine, 2, coloured).expect("the cell is there");
     bench.write(Type::Modify, cell(config, None)).expect("the counters go on");
     assert_eq!(bench.read(wanted.clone()), [cell(config, Some(colors))]);
     bench.write(Type::Modify, cell(config, Some(v1::MeterCounterData::default()))).expect("to zero");
     assert_eq!(bench.read(wanted), [cell(config, Some(zero))]);
     assert_eq!(bench.read(cell(None, None)), [cell(config, None)]);
-    let negative = v1::MeterCounterData { red: data(-1), ..colors };
-    assert_eq!(
-        bench.write(Type::Modify, cell(config, Some(negative))),
-        Err((Code::InvalidArgument, "meter Forward.port_rate: a counter cannot be negative".into()))
-    );
+    let reset = "what a meter has coloured can only be reset: give nothing but 0 for each colour";
+    let refused = Err((Code::InvalidArgument, reset.into()));
+    assert_eq!(bench.write(Type::Modify, cell(config, Some(colors))), refused);
 
-    let entry = v1::TableEntry { meter_counter_data: Some(colors), ..bench.host(1) };
+    let entry = v1::TableEntry { meter_counter_data: Some(zero), ..bench.host(1) };
     bench.insert(entry.clone()).expect("the entry is valid");
     assert_eq!(bench.entries(v1::TableEntry { action: None, ..entry.clone() }), std::slice::from_ref(&entry));
+    let coloured_entry = v1::TableEntry { meter_counter_data: Some(colors), ..entry };
+    assert_eq!(bench.write(Type::Modify, Kind::TableEntry(coloured_entry)), refused);
     let key = v1::TableEntry { action: None, ..bench.host(1) };
     let direct = |counter_data| {
         Kind::DirectMeterEntry(v1::DirectMeterEntry { table_entry: Some(key.clone()), config: None, counter_data })
     };
-    assert_eq!(bench.read(direct(Some(zero))), [direct(Some(colors))]);
+    assert_eq!(bench.write(Type::Modify, direct(Some(colors))), refused);
     assert_eq!(bench.read(direct(None)), [direct(None)]);
     bench.write(Type::Modify, direct(Some(zero))).expect("to zero");
     assert_eq!(bench.read(direct(Some(zero))), [direct(Some(zero))]);
-    let acl = v1::TableEntry { meter_counter_data: Some(colors), ..bench.route() };
+    let acl = v1::TableEntry { meter_counter_data: Some(zero), ..bench.route() };
     let refused = bench.insert(acl);
     assert_eq!(refused, Err((Code::InvalidArgument, "table Forward.route: the table has no direct meter".into())));
 }

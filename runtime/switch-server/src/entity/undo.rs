@@ -12,7 +12,6 @@ use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 use vouch_p4runtime::p4::v1::update::Type;
 use vouch_switch::{CounterData, CounterId, MeterColors, MeterConfig, MeterId, Micros, RegisterId};
 
-use super::array::cells;
 use super::{Operation, Target};
 use crate::fault::Outcome;
 
@@ -123,7 +122,7 @@ impl Target {
         if undo.whole.contains(&(entry.counter_id, false)) {
             return Ok(Before::Same);
         }
-        let Range { start, end } = cells(entry.index.as_ref(), counter.size)?;
+        let Range { start, end } = counter.cells.find(entry.index.as_ref())?;
         let cells: Outcome<_> = (start..end).map(|index| Ok(self.switch.counter(counter.engine, index)?)).collect();
         let (id, whole) = (entry.counter_id, entry.index.is_none());
         Ok(Before::Counters { id, whole, engine: counter.engine, first: start, cells: cells? })
@@ -137,7 +136,7 @@ impl Target {
         if kept(true) || (!colors && kept(false)) {
             return Ok(Before::Same);
         }
-        let Range { start, end } = cells(entry.index.as_ref(), meter.size)?;
+        let Range { start, end } = meter.cells.find(entry.index.as_ref())?;
         let cell =
             |index| Ok((self.switch.meter(meter.engine, index)?, self.switch.meter_colors(meter.engine, index)?));
         let cells: Outcome<_> = (start..end).map(cell).collect();
@@ -150,7 +149,7 @@ impl Target {
         if undo.whole.contains(&(entry.register_id, false)) {
             return Ok(Before::Same);
         }
-        let Range { start, end } = cells(entry.index.as_ref(), register.size)?;
+        let Range { start, end } = register.cells.find(entry.index.as_ref())?;
         let cells: Outcome<_> = (start..end).map(|index| Ok(self.switch.register(register.engine, index)?)).collect();
         let (id, whole) = (entry.register_id, entry.index.is_none());
         Ok(Before::Registers { id, whole, engine: register.engine, first: start, cells: cells? })
@@ -169,7 +168,7 @@ impl Target {
     fn restore(&mut self, before: Before, now: Micros) -> Outcome {
         match before {
             Before::Same => {}
-            Before::Entity(update) => self.write(&update, now)?,
+            Before::Entity(update) => self.apply(&update, now)?,
             Before::Counters { engine, first, cells, .. } => {
                 for (index, data) in (first..).zip(cells) {
                     self.switch.set_counter(engine, index, data)?;

@@ -2,11 +2,11 @@
 
 use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
+use vouch_p4runtime::value::{byte_length, ones, prefix_mask};
 use vouch_switch::{Match, ValueSetMember};
 
 use super::key::{decode_matches, encode_matches};
 use super::{Operation, Target};
-use crate::bytes::{byte_length, ones, prefix_mask};
 use crate::fault::{Fault, Outcome};
 use crate::packet_io::{get_bits, put_bits};
 use crate::schema::{Field, FieldKind, ValueSet};

@@ -65,7 +65,7 @@ impl Styles {
 
 impl Profile {
     /// The weight as the engine takes it.
-    pub(crate) fn weight(&self, given: i32) -> Outcome<u32> {
+    pub(crate) fn weight(&self, given: i32, size: GroupSize) -> Outcome<u32> {
         if self.weights_disallowed {
             return match given {
                 0 => Ok(1),
@@ -81,7 +81,7 @@ impl Profile {
                 return Err(Fault::invalid(format!("weight {given} is not valid: it must be at least 1")));
             }
         };
-        match self.group_size {
+        match size {
             GroupSize::Members { max_weight } if max_weight > 0 && weight > max_weight => Err(Fault::invalid(format!(
                 "weight {given} exceeds {max_weight}, the most that action profile {} takes",
                 self.name
@@ -110,13 +110,13 @@ impl Profile {
         }
     }
 
-    /// Whether members of these weights fit a group of `max_size`, 0 being the profile's own limit.
-    pub(crate) fn check_room(&self, weights: &[u32], max_size: u32, dialect: Dialect) -> Outcome {
+    /// Whether members of these weights fit a group of `max_size`, 0 being the profile's own limit; `size` says what counts.
+    pub(crate) fn check_room(&self, weights: &[u32], max_size: u32, size: GroupSize, dialect: Dialect) -> Outcome {
         let limit = if max_size == 0 { self.max_group_size } else { max_size };
         if limit == 0 {
             return Ok(());
         }
-        let (size, what) = match self.group_size {
+        let (size, what) = match size {
             GroupSize::Weights if !dialect.counts_members() => {
                 (weights.iter().map(|weight| u64::from(*weight)).sum(), "weights add up to")
             }

@@ -10,11 +10,11 @@ use vouch_p4runtime::p4::config::v1::p4_data_type_spec::TypeSpec;
 use vouch_p4runtime::p4::config::v1::p4_new_type_spec::Representation;
 use vouch_p4runtime::p4::v1::p4_data::Data;
 use vouch_p4runtime::p4::v1::{P4Data, P4Header, P4StructLike};
+use vouch_p4runtime::value::{byte_length, canonical, ones};
 
 use std::sync::Arc;
 
 use super::types::Types;
-use crate::bytes::{byte_length, canonical, ones};
 use crate::entity::hex;
 use crate::fault::{Fault, Outcome};
 use crate::translation::{Translator, decode_value, encode_value};
@@ -60,7 +60,7 @@ impl Shape {
             Shape::Struct(members) => Data::Struct(P4StructLike { members: encode_all(members, row) }),
             Shape::Tuple(members) => Data::Tuple(P4StructLike { members: encode_all(members, row) }),
             Shape::Header(count) => {
-                let bitstrings = row.take(*count).map(|(_, value)| canonical(&value)).collect();
+                let bitstrings = row.take(*count).map(|(_, value)| canonical(&value).to_vec()).collect();
                 Data::Header(P4Header { is_valid: true, bitstrings })
             }
             leaf => match row.next() {
@@ -74,10 +74,10 @@ impl Shape {
     fn encode_one(&self, bits: u32, value: &[u8]) -> Data {
         match self {
             Shape::Bool => Data::Bool(value.iter().any(|byte| *byte != 0)),
-            Shape::EnumValue => Data::EnumValue(canonical(value)),
+            Shape::EnumValue => Data::EnumValue(canonical(value).to_vec()),
             Shape::Number { signed: true, .. } => Data::Bitstring(encode_signed(value, bits)),
             Shape::Number { translator, .. } => Data::Bitstring(encode_value(translator.as_deref(), value)),
-            Shape::Struct(_) | Shape::Tuple(_) | Shape::Header(_) => Data::Bitstring(canonical(value)),
+            Shape::Struct(_) | Shape::Tuple(_) | Shape::Header(_) => Data::Bitstring(canonical(value).to_vec()),
         }
     }
 

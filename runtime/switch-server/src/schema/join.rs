@@ -68,11 +68,6 @@ struct Join<'a> {
     problems: Problems,
 }
 
-/// The size of an array, of which the P4Info may show less than there is.
-fn smaller(shown: i64, there: u64) -> u64 {
-    u64::try_from(shown).ok().filter(|size| *size > 0).map_or(there, |size| size.min(there))
-}
-
 /// The id and name of an object; an object without a preamble has neither.
 fn named(preamble: Option<&config::Preamble>) -> (u32, &str) {
     preamble.map_or((0, ""), |preamble| (preamble.id, preamble.name.as_str()))
@@ -335,6 +330,13 @@ impl Join<'_> {
         }
     }
 
+    /// The cells of an array, of which the P4Info may show fewer than there are.
+    fn cells(&self, shown: i64, there: u64, index_type: Option<&config::P4NamedType>) -> Cells {
+        let size = u64::try_from(shown).ok().filter(|size| *size > 0).map_or(there, |size| size.min(there));
+        let translator = self.types.translator(index_type).filter(|translator| translator.has_numbers());
+        Cells { size, translator }
+    }
+
     fn arrays(&mut self) {
         for counter in &self.p4info.counters {
             let (id, name) = named(counter.preamble.as_ref());
@@ -343,8 +345,8 @@ impl Join<'_> {
                 .and_then(|engine| Some((engine, self.program.counter_info(engine)?)))
             {
                 Some((engine, info)) => {
-                    let size = smaller(counter.size, info.size);
-                    let joined = Array { name: name.into(), engine, size, meter_type: MeterType::default() };
+                    let cells = self.cells(counter.size, info.size, counter.index_type_name.as_ref());
+                    let joined = Array { name: name.into(), engine, cells, meter_type: MeterType::default() };
                     Self::place(&mut self.problems, &mut self.schema.counters, "counter", id, name, joined);
                 }
                 None => self.problem(format!("counter {name} of the P4Info is not in the program")),
@@ -355,8 +357,8 @@ impl Join<'_> {
             let meter_type = meter.spec.as_ref().map(config::MeterSpec::r#type).unwrap_or_default();
             match self.find(name, Program::meter).and_then(|engine| Some((engine, self.program.meter_info(engine)?))) {
                 Some((engine, info)) => {
-                    let size = smaller(meter.size, info.size);
-                    let joined = Array { name: name.into(), engine, size, meter_type };
+                    let cells = self.cells(meter.size, info.size, meter.index_type_name.as_ref());
+                    let joined = Array { name: name.into(), engine, cells, meter_type };
                     Self::place(&mut self.problems, &mut self.schema.meters, "meter", id, name, joined);
                 }
                 None => self.problem(format!("meter {name} of the P4Info is not in the program")),
@@ -371,8 +373,8 @@ impl Join<'_> {
                 Some((engine, info)) => {
                     let spec = register.type_spec.as_ref();
                     let shape = Shape::of(spec, self.p4info, &self.types, 1).unwrap_or(Shape::plain(1));
-                    let size = smaller(i64::from(register.size), info.size);
-                    let joined = Register { name: name.into(), engine, size, bits: info.bits, shape };
+                    let cells = self.cells(register.size.into(), info.size, register.index_type_name.as_ref());
+                    let joined = Register { name: name.into(), engine, cells, bits: info.bits, shape };
                     Self::place(&mut self.problems, &mut self.schema.registers, "register", id, name, joined);
                 }
                 None => self.problem(format!("register {name} of the P4Info is not in the program")),

@@ -8,11 +8,14 @@ mod join;
 mod types;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use vouch_p4runtime::p4::config::v1 as config;
+use vouch_p4runtime::p4::v1;
 use vouch_switch::{ActionId, CounterId, DigestId, MeterId, ProfileId, RegisterId, TableId, ValueSetId};
 
+use crate::convert::encode_index;
 use crate::fault::{Fault, Outcome, choices};
 use crate::translation::Translator;
 
@@ -122,12 +125,45 @@ pub(crate) enum GroupSize {
     Members { max_weight: u32 },
 }
 
+/// The cells of an array, and what the controller calls them.
+#[derive(Debug)]
+pub(crate) struct Cells {
+    pub(crate) size: u64,
+    /// Where its indices are of a translated type, and numbers also for the controller: P4Runtime has no other indices.
+    pub(crate) translator: Option<Arc<Translator>>,
+}
+
+impl Cells {
+    /// The cells that a request means: one, or without an index all.
+    pub(crate) fn find(&self, index: Option<&v1::Index>) -> Outcome<Range<u64>> {
+        let size = self.size;
+        let Some(v1::Index { index }) = index else {
+            return Ok(0..size);
+        };
+        let given = u64::try_from(*index).map_err(|_| Fault::invalid(format!("index {index} is negative")))?;
+        let cell = self.translator.as_ref().map_or(Ok(given), |translator| translator.decode_index(given))?;
+        if cell >= size {
+            return Err(Fault::out_of_range(format!("index {index} is outside the array of {size} cells")));
+        }
+        Ok(cell..cell + 1)
+    }
+
+    /// The index of a cell; none where the controller has none for it.
+    pub(crate) fn index(&self, cell: u64) -> Option<v1::Index> {
+        let index = match &self.translator {
+            Some(translator) => translator.encode_index(cell)?,
+            None => cell,
+        };
+        encode_index(index)
+    }
+}
+
 /// An array of counters or meters.
 #[derive(Debug)]
 pub(crate) struct Array<T> {
     pub(crate) name: String,
     pub(crate) engine: T,
-    pub(crate) size: u64,
+    pub(crate) cells: Cells,
     /// Of meters.
     pub(crate) meter_type: MeterType,
 }
@@ -138,7 +174,7 @@ pub(crate) type MeterType = config::meter_spec::Type;
 pub(crate) struct Register {
     pub(crate) name: String,
     pub(crate) engine: RegisterId,
-    pub(crate) size: u64,
+    pub(crate) cells: Cells,
     pub(crate) bits: u32,
     pub(crate) shape: Shape,
 }

@@ -224,4 +224,22 @@ impl Controller {
         }
         Ok(found)
     }
+
+    /// Write so many entries of 20,000 bytes each, and read them: how many come in each message.
+    pub async fn read_much(&mut self, bench: &Bench, count: i32) -> Vec<usize> {
+        let table_id = bench.info.table("acl").expect("the program has it").id;
+        let entry = |priority| {
+            let action = bench.action("drop", &[]);
+            Kind::TableEntry(TableEntry { table_id, priority, action, metadata: vec![7; 20_000], ..Default::default() })
+        };
+        self.write(Type::Insert, (1..=count).map(entry).collect()).await.expect("the entries are valid");
+        let entities = vec![Entity { entity: Some(Kind::TableEntry(TableEntry { table_id, ..Default::default() })) }];
+        let request = ReadRequest { device_id: 1, entities, ..Default::default() };
+        let mut stream = self.client.read(request).await.expect("a read").into_inner();
+        let mut sizes = Vec::new();
+        while let Some(response) = soon(stream.message()).await.expect("the read goes on") {
+            sizes.push(response.entities.len());
+        }
+        sizes
+    }
 }

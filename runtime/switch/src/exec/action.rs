@@ -345,7 +345,7 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
     }
 
     /// A number from `low` to `high`, both included (xorshift64*; the modulo's bias is below 2^-32 for 32-bit ranges).
-    fn random(&mut self, low: u64, high: u64) -> u64 {
+    pub(super) fn random(&mut self, low: u64, high: u64) -> u64 {
         let state = &mut self.scratch.random;
         *state ^= *state >> 12;
         *state ^= *state << 25;

@@ -6,9 +6,11 @@ use super::{MAX_STEPS, Run, set};
 use crate::code::{KeySource, NONE, Node, TableKey};
 use crate::ids::{ActionId, TableId};
 use crate::packet::Phv;
+use crate::state::arrays::Meter;
 use crate::state::entry::{self, Call};
 use crate::state::profile::{Profile, pick};
 use crate::trace::TraceEvent;
+use crate::types::{MeterUnit, Selection};
 
 impl<'a, const TRACE: bool> Run<'a, TRACE> {
     /// Follows the nodes from `start` until the end, an exit or a lost packet.
@@ -71,7 +73,12 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
                 }
                 Some(&entry.run)
             }
-            None => state.default.as_ref().map(|default| &default.run),
+            None => {
+                if code.observed {
+                    self.observe_miss(index, &state.missed, phv);
+                }
+                state.default.as_ref().map(|default| &default.run)
+            }
         };
         let call = run.and_then(|run| self.resolve(index, run, phv));
         self.trace_table(index, hit, call.map(|call| (call.action, &*call.params)), phv);
@@ -90,17 +97,35 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
         if info.idle_timeout {
             cells.last_hit.store(self.now.0, Relaxed);
         }
-        if let Some(unit) = info.direct_meter {
-            let color = cells.meter.execute(unit, phv.meta.ingress_length, self.now);
-            set(phv, self.code.tables[index as usize].meter_target, color as u64);
+        if let (Some(unit), Some(meter)) = (info.direct_meter, &cells.meter) {
+            self.measure(index, meter, unit, phv);
         }
+    }
+
+    /// The same for the default entry, which P4Runtime takes for an entry like others. v1model only knows hits: without
+    /// rates, which only a controller can give, the field for the colour stays as it is.
+    fn observe_miss(&mut self, index: u32, cells: &entry::Cells, phv: &mut Phv) {
+        let info = &self.program.tables[index as usize];
+        if info.direct_counter {
+            cells.counter.add(phv.meta.ingress_length);
+        }
+        if let (Some(unit), Some(meter)) = (info.direct_meter, &cells.meter)
+            && meter.config().is_some()
+        {
+            self.measure(index, meter, unit, phv);
+        }
+    }
+
+    fn measure(&mut self, index: u32, meter: &Meter, unit: MeterUnit, phv: &mut Phv) {
+        let color = meter.execute(unit, phv.meta.ingress_length, self.now);
+        set(phv, self.code.tables[index as usize].meter_target, color as u64);
     }
 
     /// The action that an entry or default comes down to; none for a group without live members.
     fn resolve(&mut self, table: u32, run: &'a entry::Run, phv: &Phv) -> Option<&'a Call> {
         match run {
             entry::Run::Call(call) => Some(call),
-            entry::Run::Member(_) | entry::Run::Group(_) | entry::Run::OneShot(_) => self.indirect(table, run, phv),
+            entry::Run::Member(_) | entry::Run::Group(_) | entry::Run::OneShot(..) => self.indirect(table, run, phv),
         }
     }
 
@@ -109,18 +134,19 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
         let id = self.program.tables[table as usize].profile?;
         let profile: &'a Profile = &tables.profiles[id.index()];
         let code = self.code;
-        let mut hash = || match &code.selectors[id.index()] {
-            Some(selector) => self.calculate(selector, phv),
-            None => 0,
+        let mut draw = |selection| match (selection, &code.selectors[id.index()]) {
+            (Selection::Hash, Some(selector)) => self.calculate(selector, phv),
+            (Selection::Hash, None) => 0,
+            (Selection::Random, _) => self.random(0, u64::MAX),
         };
         match run {
             entry::Run::Call(call) => Some(call),
             entry::Run::Member(member) => profile.member(*member),
-            entry::Run::Group(group) => profile.choose(*group, &tables.down, hash),
-            entry::Run::OneShot(shares) => {
+            entry::Run::Group(group) => profile.choose(*group, &tables.down, || draw(Selection::Hash)),
+            entry::Run::OneShot(shares, selection) => {
                 let up =
                     || shares.iter().filter(|share| share.watch_port.is_none_or(|port| !tables.down.contains(&port)));
-                let chosen = pick(up().map(|share| share.weight), &mut hash)?;
+                let chosen = pick(up().map(|share| share.weight), || draw(*selection))?;
                 up().nth(chosen).map(|share| &share.call)
             }
         }

@@ -77,8 +77,8 @@ impl Loader {
     /// The node of a table that always runs the same action.
     fn fixed(&self, table: u32) -> Option<Node> {
         let (info, code) = (&self.program.tables[table as usize], &self.program.code.tables[table as usize]);
-        let call =
-            code.default.clone().filter(|_| info.key.is_empty() && info.const_default && info.profile.is_none())?;
+        let fixed = info.key.is_empty() && info.const_default && info.profile.is_none() && !code.observed;
+        let call = code.default.clone().filter(|_| fixed)?;
         let next = code.next.after(false, Some(call.action));
         Some(Node::Fixed { table, call: Box::new(call), next })
     }

@@ -8,12 +8,12 @@ use smallvec::smallvec;
 use crate::bits;
 use crate::code::Table;
 use crate::error::ControlError;
-use crate::ids::{ActionId, Port};
+use crate::ids::{ActionId, Micros, Port};
 use crate::info::TableInfo;
 use crate::program::Program;
 use crate::state::arrays::{Counter, Meter};
 use crate::state::lookup::{Packed, Style};
-use crate::types::{ActionCall, EntryAction, EntryKey, Match, MatchKind, MeterConfig};
+use crate::types::{ActionCall, EntryAction, EntryKey, Match, MatchKind, MeterColors, MeterConfig, Selection};
 
 /// An entry of a table. A change makes a new one with the same cells.
 #[derive(Debug)]
@@ -34,10 +34,27 @@ pub(crate) struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Cells {
     pub(crate) counter: Counter,
-    pub(crate) meter: Meter,
+    /// Where its table has direct meters.
+    pub(crate) meter: Option<Box<Meter>>,
     pub(crate) last_hit: AtomicU64,
     /// When the entry was last reported idle, 0 for never.
     pub(crate) reported: AtomicU64,
+}
+
+impl Cells {
+    /// Those of an entry that was added at `now` to a table.
+    pub(crate) fn new(table: &TableInfo, now: Micros) -> Self {
+        let meter = table.direct_meter.map(|_| Box::default());
+        Self { last_hit: AtomicU64::new(now.0), meter, ..Self::default() }
+    }
+
+    pub(crate) fn meter_config(&self) -> Option<MeterConfig> {
+        self.meter.as_ref().and_then(|meter| meter.config())
+    }
+
+    pub(crate) fn meter_colors(&self) -> MeterColors {
+        self.meter.as_ref().map(|meter| meter.colors()).unwrap_or_default()
+    }
 }
 
 /// What a hit or miss runs.
@@ -46,7 +63,7 @@ pub(crate) enum Run {
     Call(Call),
     Member(u32),
     Group(u32),
-    OneShot(Vec<Share>),
+    OneShot(Vec<Share>, Selection),
 }
 
 /// An action with its parameters as limbs.

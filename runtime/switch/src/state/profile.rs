@@ -148,15 +148,15 @@ impl Profile {
         self.members.get(id).map(|member| &member.call)
     }
 
-    /// The member of the group that the hash chooses: shares by weight over members in ascending order, without those
+    /// The member of the group that a number drawn chooses: shares by weight over members in ascending order, without those
     /// whose watched port is down.
-    pub(crate) fn choose(&self, id: ActionGroupId, down: &[u16], hash: impl FnOnce() -> u64) -> Option<&Call> {
+    pub(crate) fn choose(&self, id: ActionGroupId, down: &[u16], draw: impl FnOnce() -> u64) -> Option<&Call> {
         let members = &self.groups.get(id)?.written.members;
         let up = || {
             let alive = |port: &Option<u16>| port.is_none_or(|port| !down.contains(&port));
             members.iter().filter(move |member| alive(&member.watch_port))
         };
-        let share = pick(up().map(|member| member.weight), hash)?;
+        let share = pick(up().map(|member| member.weight), draw)?;
         self.member(up().nth(share)?.member)
     }
 
@@ -184,13 +184,13 @@ impl Profile {
     }
 }
 
-/// Position of the share that the hash falls in.
-pub(crate) fn pick(weights: impl Iterator<Item = u32> + Clone, hash: impl FnOnce() -> u64) -> Option<usize> {
+/// Position of the share that a number drawn falls in.
+pub(crate) fn pick(weights: impl Iterator<Item = u32> + Clone, draw: impl FnOnce() -> u64) -> Option<usize> {
     let total: u64 = weights.clone().map(u64::from).sum();
     if total == 0 {
         return None;
     }
-    let mut left = hash() % total;
+    let mut left = draw() % total;
     for (position, weight) in weights.enumerate() {
         match left.checked_sub(u64::from(weight)) {
             Some(rest) => left = rest,

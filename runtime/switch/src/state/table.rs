@@ -1,7 +1,7 @@
 //! The entries and the default action of one table.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::code::ConstCall;
 use crate::error::ControlError;
@@ -10,13 +10,15 @@ use crate::program::Program;
 use crate::state::Tables;
 use crate::state::entry::{self, Call, Cells, Entry, Run, Share};
 use crate::state::lookup::{self, Lookup};
-use crate::types::{DefaultView, EntryAction, EntryKey, EntryView, IdleEntry, TableEntry};
+use crate::types::{DefaultView, EntryAction, EntryKey, EntryView, IdleEntry, OneShot, OneShotMember, TableEntry};
 
 /// One table's state. Copies share what they have in common.
 #[derive(Clone, Debug)]
 pub(crate) struct TableState {
     index: Box<dyn Lookup>,
     pub(crate) default: Option<Default>,
+    /// The direct counter and meter of the default entry.
+    pub(crate) missed: Arc<Cells>,
     /// Entries ever added.
     added: u64,
     /// Entries with an idle timeout.
@@ -36,12 +38,13 @@ impl TableState {
         let (info, code) = (&program.tables[table], &program.code.tables[table]);
         let default = code.default.as_ref().map(|call| initial(program, call));
         let index = lookup::index(code.layout.style, code.layout.words);
-        let mut state = Self { index, default, added: 0, timed: 0 };
+        let mut state = Self { index, default, missed: Cells::new(info, Micros(0)).into(), added: 0, timed: 0 };
         for constant in &code.entries {
             let Ok((key, packed)) = entry::pack(info, code, &constant.key) else { continue };
             let Default { written, run, .. } = initial(program, &constant.call);
             let age = state.added;
-            state.add(Entry { run, cells: Arc::default(), packed, age, key, written, is_const: true, idle_timeout: 0 });
+            let cells = Arc::new(Cells::new(info, Micros(0)));
+            state.add(Entry { run, cells, packed, age, key, written, is_const: true, idle_timeout: 0 });
         }
         state
     }
@@ -111,8 +114,10 @@ impl Tables {
         let (written, run) = self.check_action(program, table, &entry.action)?;
         check_extras(program, table, entry)?;
         self.hold(program, table, &written, true)?;
-        let cells = Cells { last_hit: AtomicU64::new(now.0), ..Cells::default() };
-        cells.meter.configure(entry.meter);
+        let cells = Cells::new(info, now);
+        if let Some(meter) = &cells.meter {
+            meter.configure(entry.meter);
+        }
         let state = self.table_mut(table);
         let age = state.added;
         state.add(Entry {
@@ -141,8 +146,10 @@ impl Tables {
         self.hold(program, table, &written, true)?;
         self.hold(program, table, &old.written, false)?;
         let cells = old.cells.clone();
-        if cells.meter.config() != entry.meter {
-            cells.meter.configure(entry.meter);
+        if let Some(meter) = &cells.meter
+            && meter.config() != entry.meter
+        {
+            meter.configure(entry.meter);
         }
         cells.last_hit.store(now.0, Relaxed);
         cells.reported.store(0, Relaxed);
@@ -168,6 +175,19 @@ impl Tables {
         let (info, code) = (&program.tables[table.index()], &program.code.tables[table.index()]);
         let (_, packed) = entry::pack(info, code, key)?;
         self.tables[table.index()].index.find(&packed).ok_or(ControlError::EntryNotFound)
+    }
+
+    /// What packets write of an entry, or without a key of the default entry.
+    pub(crate) fn cells(
+        &self,
+        program: &Program,
+        table: TableId,
+        key: Option<&EntryKey>,
+    ) -> Result<&Cells, ControlError> {
+        match key {
+            Some(key) => self.entry(program, table, key).map(|entry| &*entry.cells),
+            None => Ok(&self.tables[table.index()].missed),
+        }
     }
 
     pub(crate) fn set_default(
@@ -196,10 +216,13 @@ impl Tables {
     }
 
     pub(crate) fn default_entry(&self, table: TableId) -> DefaultView {
-        let default = &self.tables[table.index()].default;
+        let TableState { default, missed, .. } = &*self.tables[table.index()];
         DefaultView {
             action: default.as_ref().map(|default| default.written.clone()),
             is_initial: default.as_ref().is_none_or(|default| default.is_initial),
+            meter: missed.meter_config(),
+            colors: missed.meter_colors(),
+            counter: missed.counter.get(),
         }
     }
 
@@ -245,7 +268,7 @@ impl Tables {
             }
             (EntryAction::Member(id), Some(_)) => Ok((action.clone(), Run::Member(*id))),
             (EntryAction::Group(id), Some(_)) => Ok((action.clone(), Run::Group(*id))),
-            (EntryAction::OneShot(members), Some(profile)) => {
+            (EntryAction::OneShot(OneShot { members, selection }), Some(profile)) => {
                 if !program.profiles[profile.index()].selector {
                     return Err(ControlError::NoSelector);
                 }
@@ -256,9 +279,10 @@ impl Tables {
                     }
                     let (written, call) = check(&member.call)?;
                     shares.push(Share { call, weight: member.weight, watch_port: member.watch_port });
-                    full.push(crate::types::OneShotMember { call: written, ..member.clone() });
+                    full.push(OneShotMember { call: written, ..member.clone() });
                 }
-                Ok((EntryAction::OneShot(full), Run::OneShot(shares)))
+                let written = OneShot { members: full, selection: *selection };
+                Ok((EntryAction::OneShot(written), Run::OneShot(shares, *selection)))
             }
             (EntryAction::Call(_), Some(_))
             | (EntryAction::Member(_) | EntryAction::Group(_) | EntryAction::OneShot(_), None) => {
@@ -297,10 +321,10 @@ pub(crate) fn view(entry: &Entry) -> EntryView {
             key: entry.key.clone(),
             action: entry.written.clone(),
             idle_timeout: Micros(entry.idle_timeout),
-            meter: entry.cells.meter.config(),
+            meter: entry.cells.meter_config(),
         },
         is_const: entry.is_const,
-        colors: entry.cells.meter.colors(),
+        colors: entry.cells.meter_colors(),
         counter: entry.cells.counter.get(),
         last_hit: Micros(entry.cells.last_hit.load(Relaxed)),
     }

@@ -51,14 +51,6 @@ fn every_kind_of_update_is_taken_back() {
 fn defaults_direct_resources_and_whole_arrays_are_taken_back() {
     let bench = Bench::new();
     furnish(&bench);
-    let before = bench.everything();
-    let default = v1::TableEntry {
-        table_id: bench.table("host"),
-        is_default_action: true,
-        action: bench.does("punt", &[&[3]]),
-        metadata: b"mine".to_vec(),
-        ..Default::default()
-    };
     let key = v1::TableEntry { action: None, ..bench.host(1) };
     let counter_id = bench.info.counter("by_port").expect("the program has it").id;
     let counter = |index, packet_count| {
@@ -69,10 +61,17 @@ fn defaults_direct_resources_and_whole_arrays_are_taken_back() {
     let meter_id = bench.info.meter("port_rate").expect("the program has it").id;
     let meter =
         |index, counter_data| Kind::MeterEntry(v1::MeterEntry { meter_id, index, config: Some(config), counter_data });
-    let red = Some(v1::CounterData { packet_count: 4, byte_count: 40 });
-    let colors = v1::MeterCounterData { red, ..Default::default() };
+    // What packets would have done.
+    let colors = MeterColors { red: CounterData { packets: 4, bytes: 40 }, ..MeterColors::default() };
+    let engine = bench.pipeline.target().schema.meter(meter_id).expect("the program has it").engine;
+    bench.pipeline.switch.set_meter_colors(engine, 3, colors).expect("the cell is there");
+    let host = bench.pipeline.target().schema.table(bench.table("host")).expect("the program has it").engine;
+    bench.pipeline.switch.set_direct_meter_colors(host, None, colors).expect("there is a meter");
+    let default = v1::TableEntry { is_default_action: true, table_id: key.table_id, ..Default::default() };
+    let before = bench.everything();
+    let reset = Some(v1::MeterCounterData::default());
     let updates = [
-        update(Type::Modify, Kind::TableEntry(default)),
+        update(Type::Modify, Kind::TableEntry(bench.host_default())),
         update(
             Type::Modify,
             Kind::DirectCounterEntry(v1::DirectCounterEntry {
@@ -85,13 +84,20 @@ fn defaults_direct_resources_and_whole_arrays_are_taken_back() {
             Kind::DirectMeterEntry(v1::DirectMeterEntry {
                 table_entry: Some(key),
                 config: Some(config),
-                counter_data: Some(colors),
+                counter_data: reset,
             }),
         ),
-        update(Type::Modify, meter(Some(v1::Index { index: 3 }), Some(colors))),
+        update(Type::Modify, meter(Some(v1::Index { index: 3 }), reset)),
         update(Type::Modify, meter(None, None)),
-        update(Type::Modify, meter(None, Some(v1::MeterCounterData::default()))),
-        update(Type::Modify, meter(None, Some(colors))),
+        update(Type::Modify, meter(None, reset)),
+        update(
+            Type::Modify,
+            Kind::DirectMeterEntry(v1::DirectMeterEntry {
+                table_entry: Some(default),
+                config: Some(config),
+                counter_data: reset,
+            }),
+        ),
         update(Type::Modify, counter(Some(v1::Index { index: 3 }), 9)),
         update(Type::Modify, counter(None, 8)),
         update(Type::Modify, counter(None, 7)),

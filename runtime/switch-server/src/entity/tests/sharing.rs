@@ -122,6 +122,67 @@ fn groups_keep_to_the_sizes_and_weights_they_may_have() {
     assert_eq!(bench.write(Type::Modify, group(1, &[2, 2], 5)), invalid(fixed));
 }
 
+/// Section 9.2.3: a set says how its member is chosen and what its size is.
+#[test]
+fn an_action_set_has_a_mode_and_a_size_of_its_own() {
+    use v1::action_profile_action_set::{ActionSelectionMode as Mode, SizeSemantics as Semantics};
+    let mut info = P4Info::from_text(P4INFO).expect("p4c wrote it").message().clone();
+    for profile in info.action_profiles.iter_mut().filter(|profile| profile.with_selector) {
+        profile.max_group_size = 14;
+    }
+    let bench = Bench::with(P4Info::new(info).expect("it is whole"), &[]);
+    let set = |mode, semantics, weights: &[i32]| {
+        let member = |weight: &i32| v1::ActionProfileAction {
+            action: Some(bench.action("forward", &[&[3]])),
+            weight: *weight,
+            watch_kind: None,
+        };
+        v1::ActionProfileActionSet {
+            action_profile_actions: weights.iter().map(member).collect(),
+            action_selection_mode: mode,
+            size_semantics: semantics,
+            group_action: None,
+        }
+    };
+    let entry = |set| {
+        Kind::TableEntry(v1::TableEntry {
+            table_id: bench.table("balance"),
+            r#match: vec![exact(1, &[1])],
+            action: Some(v1::TableAction { r#type: Some(ActionType::ActionProfileActionSet(set)) }),
+            ..Default::default()
+        })
+    };
+    bench.write(Type::Insert, entry(set(0, 0, &[1, 3]))).expect("the set is valid");
+    let wanted = v1::TableEntry { table_id: bench.table("balance"), ..Default::default() };
+    for mode in [Mode::Hash, Mode::Random, Mode::DefaultModeDeterminedByActionSelector] {
+        for semantics in [Semantics::SumOfWeights, Semantics::SumOfMembers] {
+            let written = entry(set(mode as i32, semantics as i32, &[1, 13]));
+            bench.write(Type::Modify, written.clone()).expect("the set is valid");
+            assert_eq!(bench.read(Kind::TableEntry(wanted.clone())), [written]);
+        }
+    }
+    // Without an action the entry stays as it is.
+    let random = entry(set(Mode::Random as i32, Semantics::SumOfMembers as i32, &[100, 3]));
+    bench.write(Type::Modify, random.clone()).expect("two members, whatever their weights");
+    let Kind::TableEntry(kept) = random.clone() else { panic!("it is an entry") };
+    bench.write(Type::Modify, Kind::TableEntry(v1::TableEntry { action: None, ..kept })).expect("it is there");
+    assert_eq!(bench.read(Kind::TableEntry(wanted)), [random]);
+
+    let refused = |set| bench.write(Type::Modify, entry(set)).expect_err("it is refused");
+    let invalid = |text: &str| (Code::InvalidArgument, format!("table Forward.balance: {text}"));
+    let weights = "the weights add up to 15, and 14 is the most";
+    assert_eq!(refused(set(0, 0, &[12, 3])), invalid(weights));
+    let members = "the members are 15, and 14 is the most";
+    assert_eq!(refused(set(0, Semantics::SumOfMembers as i32, &[1; 15])), invalid(members));
+    assert_eq!(refused(set(3, 0, &[1])), invalid("action_selection_mode 3 does not exist: HASH or RANDOM, or none"));
+    let text = "size_semantics 3 does not exist: SUM_OF_WEIGHTS or SUM_OF_MEMBERS, or none";
+    assert_eq!(refused(set(0, 3, &[1])), invalid(text));
+    let with_group_action =
+        v1::ActionProfileActionSet { group_action: Some(bench.action("drop", &[])), ..set(0, 0, &[1]) };
+    let text = "table Forward.balance: group_action of an action set: give each member the whole action";
+    assert_eq!(refused(with_group_action), (Code::Unimplemented, text.into()));
+}
+
 #[test]
 fn replication_entries_read_back_as_written() {
     let bench = Bench::new();
@@ -136,6 +197,17 @@ fn replication_entries_read_back_as_written() {
         class_of_service: 2,
         packet_length_bytes: 100,
     }));
+    for entry in [&group, &session] {
+        bench.write(Type::Insert, entry.clone()).expect("the entry is valid");
+    }
+    // A session's copies are no group.
+    let groups = replication(Replication::MulticastGroupEntry(v1::MulticastGroupEntry::default()));
+    assert_eq!(bench.read(groups), std::slice::from_ref(&group));
+    let sessions = replication(Replication::CloneSessionEntry(v1::CloneSessionEntry::default()));
+    assert_eq!(bench.read(sessions), std::slice::from_ref(&session));
+    for entry in [&group, &session] {
+        bench.write(Type::Delete, entry.clone()).expect("it is there");
+    }
     for entry in [group, session] {
         bench.write(Type::Insert, entry.clone()).expect("the entry is valid");
         assert_eq!(bench.read(entry.clone()), std::slice::from_ref(&entry));
@@ -221,4 +293,58 @@ fn the_default_of_a_table_with_an_action_profile_is_constant() {
     let default = v1::TableEntry { table_id: bench.table("nexthop"), is_default_action: true, ..Default::default() };
     let text = "table Forward.nexthop: the default action of a table with an action profile is constant";
     assert_eq!(bench.write(Type::Modify, Kind::TableEntry(default)), Err((Code::PermissionDenied, text.into())));
+}
+
+/// Older controllers name a watched port by a number; 0 is none.
+#[test]
+#[allow(deprecated)]
+fn watched_ports_read_back_in_the_field_they_were_written_in() {
+    use v1::action_profile_action::WatchKind as SetWatch;
+    use v1::action_profile_group::member::WatchKind as GroupWatch;
+    let bench = Bench::new();
+    let action_profile_id = bench.info.action_profile("paths").expect("the program has it").id;
+    let action = Some(bench.action("forward", &[&[1]]));
+    let member = v1::ActionProfileMember { action_profile_id, member_id: 1, action: action.clone() };
+    bench.write(Type::Insert, Kind::ActionProfileMember(member.clone())).expect("the member is valid");
+    let group = |watch_kind| {
+        let members = vec![v1::action_profile_group::Member { member_id: 1, weight: 1, watch_kind }];
+        Kind::ActionProfileGroup(v1::ActionProfileGroup { action_profile_id, group_id: 1, members, max_size: 0 })
+    };
+    let watched = || {
+        let target = bench.pipeline.target();
+        let engine = target.schema.profile(action_profile_id).expect("the program has it").engine;
+        target.switch.group(engine, 1).expect("it is there").members[0].watch_port
+    };
+    bench.write(Type::Insert, group(None)).expect("the group is valid");
+    for (watch, port) in
+        [(Some(GroupWatch::Watch(300)), Some(300)), (Some(GroupWatch::WatchPort(vec![1, 44])), Some(300)), (None, None)]
+    {
+        bench.write(Type::Modify, group(watch.clone())).expect("the group is valid");
+        assert_eq!(bench.read(group(None)), [group(watch)]);
+        assert_eq!(watched(), port);
+    }
+    bench.write(Type::Modify, group(Some(GroupWatch::Watch(0)))).expect("no port");
+    assert_eq!(watched(), None);
+    let refused = |watch| bench.write(Type::Modify, group(Some(watch))).expect_err("there is no such port");
+    let invalid = |text: &str| (Code::InvalidArgument, format!("action profile Forward.paths: {text}"));
+    assert_eq!(refused(GroupWatch::Watch(512)), invalid("port 0x0200 does not exist: ports are 0 to 511"));
+    assert_eq!(refused(GroupWatch::Watch(-1)), invalid("watch -1 is negative"));
+
+    bench.write(Type::Delete, group(None)).expect("it is there");
+    bench.write(Type::Delete, Kind::ActionProfileMember(member)).expect("it is there");
+    let entry = |watch_kind| {
+        let action_profile_actions = vec![v1::ActionProfileAction { action: action.clone(), weight: 1, watch_kind }];
+        let set = v1::ActionProfileActionSet { action_profile_actions, ..Default::default() };
+        Kind::TableEntry(v1::TableEntry {
+            table_id: bench.table("balance"),
+            r#match: vec![exact(1, &[1])],
+            action: Some(v1::TableAction { r#type: Some(ActionType::ActionProfileActionSet(set)) }),
+            ..Default::default()
+        })
+    };
+    bench.write(Type::Insert, entry(None)).expect("the set is valid");
+    for watch in [Some(SetWatch::Watch(3)), Some(SetWatch::WatchPort(vec![3])), None] {
+        bench.write(Type::Modify, entry(watch.clone())).expect("the set is valid");
+        assert_eq!(bench.read(entry(None)), [entry(watch)]);
+    }
 }
