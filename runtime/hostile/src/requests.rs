@@ -291,13 +291,14 @@ impl Bench {
     async fn everything(&mut self) -> (Vec<Vec<u8>>, Option<(Code, String)>) {
         let replication =
             |entry| Kind::PacketReplicationEngineEntry(PacketReplicationEngineEntry { r#type: Some(entry) });
+        let with_resources = TableEntry {
+            counter_data: Some(CounterData::default()),
+            meter_config: Some(MeterConfig::default()),
+            ..Default::default()
+        };
         let kinds = [
-            Kind::TableEntry(TableEntry {
-                counter_data: Some(CounterData::default()),
-                meter_config: Some(MeterConfig::default()),
-                ..Default::default()
-            }),
-            Kind::TableEntry(TableEntry { is_default_action: true, ..Default::default() }),
+            Kind::TableEntry(with_resources.clone()),
+            Kind::TableEntry(TableEntry { is_default_action: true, ..with_resources }),
             Kind::ActionProfileMember(ActionProfileMember::default()),
             Kind::ActionProfileGroup(ActionProfileGroup::default()),
             Kind::MeterEntry(MeterEntry::default()),

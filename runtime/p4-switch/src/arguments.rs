@@ -112,7 +112,8 @@ pub struct Arguments {
     /// How many priorities there are; a packet that asks for another, by standard_metadata.priority, is dropped
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub priority_queues: u32,
-    /// Deviate from the P4Runtime specification where BMv2 does: no roles, no atomic batches, reads that fail as a whole
+    /// Deviate from the P4Runtime specification where BMv2 does: no roles, writes without an election while nobody stands
+    /// for one, no atomic batches, reads that fail as a whole
     #[arg(long)]
     pub bmv2_compat: bool,
 

@@ -163,9 +163,22 @@ async fn committing_clears_state_and_reconciling_keeps_it() {
     let (bench, mut controller) = Bench::running().await;
     let host = bench.entry("host", 1, "host_forward", &[&[2]]);
     let entry = TableEntry { metadata: b"mine".to_vec(), idle_timeout_ns: 1_000_000_001, ..host };
-    let default = bench.default_entry("host", "punt", &[&[1]]);
     let wanted = TableEntry { table_id: entry.table_id, ..Default::default() };
-    let wanted_default = TableEntry { is_default_action: true, ..wanted.clone() };
+    let key = TableEntry { is_default_action: true, ..wanted.clone() };
+    let counter = |packet_count| {
+        let data = Some(CounterData { packet_count, byte_count: 0 });
+        Kind::DirectCounterEntry(DirectCounterEntry { table_entry: Some(key.clone()), data })
+    };
+    controller.write(Type::Modify, vec![counter(5)]).await.expect("the program's own default has a counter");
+    controller.set_pipeline(Action::ReconcileAndCommit, Some(bench.config())).await.expect("the state fits");
+    assert_eq!(controller.read(vec![counter(0)]).await.expect("a read"), [counter(5)]);
+
+    let default = TableEntry {
+        counter_data: Some(CounterData { packet_count: 6, byte_count: 600 }),
+        meter_config: Some(MeterConfig { cir: 1, cburst: 2, pir: 3, pburst: 4, eburst: 0 }),
+        ..bench.default_entry("host", "punt", &[&[1]])
+    };
+    let wanted_default = TableEntry { action: None, ..default.clone() };
     controller.insert(Kind::TableEntry(entry.clone())).await;
     controller.write(Type::Modify, vec![Kind::TableEntry(default.clone())]).await.expect("the default can change");
     controller.set_pipeline(Action::ReconcileAndCommit, Some(bench.config())).await.expect("the state fits");
