@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use vouch_bmv2_tests::harness::{Failure, TestResult};
 use vouch_bmv2_tests::namespace::ip;
 use vouch_bmv2_tests::{InterfacePort, Processes, SwitchProgram};
-use vouch_switch_server::{Port, PortStatus};
+use vouch_switch_server::{Frames, Port, PortStatus};
 
 use crate::switch::{Pairs, Switch, far_command, patch};
 
@@ -35,12 +35,13 @@ fn frame(tags: &[[u8; 4]], payload: u8) -> Vec<u8> {
 /// The first frame that is not the kernel's own.
 async fn receive(port: &InterfacePort) -> Result<Vec<u8>, Failure> {
     let wanted = async {
-        let mut batch = Vec::new();
+        let mut batch = Frames::new();
         loop {
             port.receive(&mut batch, 1).await?;
-            if let Some(frame) = batch.pop().filter(|frame| frame.starts_with(&[2, 0, 0, 0, 0, 2])) {
-                return Ok::<_, Failure>(frame);
+            if let Some(frame) = batch.iter().find(|frame| frame.starts_with(&[2, 0, 0, 0, 0, 2])) {
+                return Ok::<_, Failure>(frame.to_vec());
             }
+            batch.clear();
         }
     };
     timeout(PATIENCE, wanted).await.map_err(|_| "nothing comes out")?

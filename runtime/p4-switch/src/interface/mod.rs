@@ -8,14 +8,14 @@ mod link;
 mod offload;
 mod socket;
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use vouch_switch_server::port::{Closed, Frame, MAX_FRAME, Port, PortCounters, PortStatus, Receive, SendError};
+use vouch_switch_server::Frames;
+use vouch_switch_server::port::{Closed, MAX_FRAME, Port, PortCounters, PortStatus, Receive, SendError};
 
 use link::{LinkWatch, is_running};
 use offload::Offload;
@@ -48,17 +48,13 @@ struct Shared {
 #[derive(Debug)]
 struct Incoming {
     slots: Slots,
-    /// Segments that did not fit the batch any more.
-    rest: VecDeque<Frame>,
     counters: PortCounters,
 }
 
 /// Frames that wait for the next system call.
 #[derive(Debug, Default)]
 struct Outgoing {
-    bytes: Vec<u8>,
-    /// Where each ends.
-    ends: Vec<usize>,
+    frames: Frames,
     counters: PortCounters,
 }
 
@@ -107,7 +103,7 @@ impl InterfacePort {
         let status = status(&socket, interface);
         // Sending never waits: what the kernel does not take is dropped.
         let socket = socket.asynchronous().map_err(other)?;
-        let incoming = Incoming { slots: Slots::new(), rest: VecDeque::new(), counters: PortCounters::default() };
+        let incoming = Incoming { slots: Slots::new(), counters: PortCounters::default() };
         let shared = Arc::new(Shared {
             interface: interface.to_owned(),
             socket,
@@ -167,11 +163,10 @@ impl Shared {
 }
 
 impl Incoming {
-    /// Read what is there into `batch`, at most `max` frames.
-    fn take(&mut self, socket: &PacketSocket, batch: &mut Vec<Frame>, max: usize) -> io::Result<()> {
+    /// Read what is there into `batch`: at most `max` frames, but all segments of the last.
+    fn take(&mut self, socket: &PacketSocket, batch: &mut Frames, max: usize) -> io::Result<()> {
         let received = socket.receive(&mut self.slots, max)?;
-        let full = batch.len() + max;
-        let Self { slots, rest, counters } = self;
+        let Self { slots, counters } = self;
         for received in slots.frames(received) {
             if !received.whole {
                 counters.dropped_long += 1;
@@ -179,10 +174,13 @@ impl Incoming {
             }
             let finished = Offload::parse(received.offload).and_then(|offload| {
                 offload.finish(received.bytes, |bytes| {
-                    let frame = received.tag.map_or_else(|| bytes.to_vec(), |tag| tag.put_back(bytes));
+                    let before = batch.bytes();
+                    match received.tag {
+                        None => batch.push(bytes),
+                        Some(tag) => tag.put_back(bytes, batch),
+                    }
                     counters.received += 1;
-                    counters.received_bytes += frame.len() as u64;
-                    if batch.len() < full && rest.is_empty() { batch.push(frame) } else { rest.push_back(frame) }
+                    counters.received_bytes += (batch.bytes() - before) as u64;
                 })
             });
             if let Err(error) = finished {
@@ -198,14 +196,13 @@ impl Outgoing {
     /// Send what waits. What is not taken is dropped and counted.
     fn flush(&mut self, socket: &PacketSocket) -> Result<(), SendError> {
         let mut outcome = Ok(());
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        let frames: Vec<&[u8]> = starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end]).collect();
-        let mut left = frames.as_slice();
-        while let Some(first) = left.first() {
-            let done = match socket.send(left) {
+        let mut done = 0;
+        while let Some(first) = self.frames.get(done) {
+            let left = self.frames.iter().skip(done);
+            done += match socket.send(left.clone()) {
                 Ok(sent) => {
                     self.counters.sent += sent as u64;
-                    self.counters.sent_bytes += left[..sent].iter().map(|frame| frame.len() as u64).sum::<u64>();
+                    self.counters.sent_bytes += left.take(sent).map(|frame| frame.len() as u64).sum::<u64>();
                     sent
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
@@ -221,23 +218,16 @@ impl Outgoing {
                     1
                 }
             };
-            left = &left[done..];
         }
-        self.bytes.clear();
-        self.ends.clear();
+        self.frames.clear();
         outcome
     }
 }
 
 impl Port for InterfacePort {
-    fn receive<'a>(&'a self, batch: &'a mut Vec<Frame>, max: usize) -> Receive<'a> {
+    fn receive<'a>(&'a self, batch: &'a mut Frames, max: usize) -> Receive<'a> {
         Box::pin(async move {
             let before = batch.len();
-            {
-                let rest = &mut self.shared.incoming().rest;
-                let count = rest.len().min(max);
-                batch.extend(rest.drain(..count));
-            }
             while batch.len() == before {
                 let mut ready = self.shared.socket.readable().await.map_err(|_| Closed)?;
                 let taken = ready.try_io(|socket| self.shared.incoming().take(socket.get_ref(), batch, max));
@@ -256,10 +246,8 @@ impl Port for InterfacePort {
             outgoing.counters.dropped_long += 1;
             return Err(SendError::TooLong);
         }
-        outgoing.bytes.extend_from_slice(frame);
-        let end = outgoing.bytes.len();
-        outgoing.ends.push(end);
-        if self.gathers && outgoing.ends.len() < BATCH {
+        outgoing.frames.push(frame);
+        if self.gathers && outgoing.frames.len() < BATCH {
             return Ok(());
         }
         outgoing.flush(self.shared.socket.get_ref())

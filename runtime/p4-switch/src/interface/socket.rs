@@ -12,7 +12,7 @@ use std::ptr;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use vouch_switch_server::MAX_FRAME;
+use vouch_switch_server::{Frames, MAX_FRAME};
 
 use super::offload::Offload;
 
@@ -119,12 +119,13 @@ impl PacketSocket {
     }
 
     /// Send frames one after the other, and give how many were taken before the first that was not.
-    pub(super) fn send(&self, frames: &[&[u8]]) -> io::Result<usize> {
+    pub(super) fn send<'f>(&self, frames: impl Iterator<Item = &'f [u8]>) -> io::Result<usize> {
         let nothing_is_left_to_do = [0u8; Offload::BYTES];
         // SAFETY: as in `receive`.
         let (mut parts, mut messages): ([[libc::iovec; 2]; BATCH], [libc::mmsghdr; BATCH]) =
             unsafe { (zeroed(), zeroed()) };
-        for (frame, (parts, message)) in frames.iter().zip(parts.iter_mut().zip(&mut messages)) {
+        let mut count = 0;
+        for ((parts, message), frame) in parts.iter_mut().zip(&mut messages).zip(frames) {
             *parts = [
                 libc::iovec {
                     iov_base: nothing_is_left_to_do.as_ptr().cast_mut().cast(),
@@ -134,8 +135,8 @@ impl PacketSocket {
             ];
             message.msg_hdr.msg_iov = parts.as_mut_ptr();
             message.msg_hdr.msg_iovlen = parts.len();
+            count += 1;
         }
-        let count = frames.len().min(BATCH) as libc::c_uint;
         // SAFETY: the first `count` messages point to `frames` and the header with their lengths; both are only read.
         checked(unsafe { libc::sendmmsg(self.as_raw_fd(), messages.as_mut_ptr(), count, 0) }).map(|sent| sent as usize)
     }
@@ -210,17 +211,11 @@ pub(super) struct VlanTag {
 }
 
 impl VlanTag {
-    const BYTES: usize = 4;
-
-    /// The frame with its tag where it was. A switch that did not see it would be on another LAN.
-    pub(super) fn put_back(self, frame: &[u8]) -> Vec<u8> {
+    /// Append the frame with its tag where it was. A switch that did not see it would be on another LAN.
+    pub(super) fn put_back(self, frame: &[u8], to: &mut Frames) {
         let (addresses, rest) = frame.split_at(MAC_ADDRESSES.min(frame.len()));
         let ([a, b], [c, d]) = (self.protocol.to_be_bytes(), self.control.to_be_bytes());
-        let mut whole = Vec::with_capacity(frame.len() + Self::BYTES);
-        whole.extend_from_slice(addresses);
-        whole.extend_from_slice(&[a, b, c, d]);
-        whole.extend_from_slice(rest);
-        whole
+        to.push_parts(&[addresses, &[a, b, c, d], rest]);
     }
 
     fn of(message: &libc::msghdr) -> Option<Self> {
