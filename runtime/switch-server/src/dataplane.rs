@@ -9,9 +9,9 @@ use vouch_switch::{Output, Worker};
 
 use crate::counters::Counters;
 use crate::device::Device;
+use crate::frames::Frames;
 use crate::packet_io::decode_packet_in;
 use crate::pipeline::Pipeline;
-use crate::frames::Frames;
 use crate::port::{Port, PortStatus};
 
 /// How many frames are carried at once: enough to spread the cost of waking up, few enough to keep the first from waiting.

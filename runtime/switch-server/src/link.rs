@@ -206,12 +206,7 @@ impl Cable {
     }
 
     /// Put a frame of this length into the queue, made only if there is room.
-    fn send(
-        &self,
-        side: usize,
-        length: usize,
-        make: impl FnOnce(&mut Vec<Frame>) -> Frame,
-    ) -> Result<(), SendError> {
+    fn send(&self, side: usize, length: usize, make: impl FnOnce(&mut Vec<Frame>) -> Frame) -> Result<(), SendError> {
         let mut state = self.lock();
         let up = state.up;
         let direction = &mut state.directions[side];
@@ -303,9 +298,11 @@ impl State {
     /// Take the next frame that has arrived at `side`. `now` is when that is asked, looked up where it matters.
     fn take_due(&mut self, side: usize, now: &mut Option<Instant>) -> Option<Frame> {
         let direction = &mut self.directions[1 - side];
-        let next = direction
-            .in_flight
-            .pop_front_if(|next| next.due.is_none_or(|due| due <= *now.get_or_insert_with(Instant::now)))?;
+        let due = direction.in_flight.front()?.due;
+        if due.is_some_and(|due| due > *now.get_or_insert_with(Instant::now)) {
+            return None;
+        }
+        let next = direction.in_flight.pop_front()?;
         direction.counters.received += 1;
         direction.counters.received_bytes += next.frame.len() as u64;
         Some(next.frame)
