@@ -253,9 +253,6 @@ pub(crate) async fn down_and_up(_: Arc<Processes>) -> TestResult {
         let mut status = near.status();
         let down = status.wait_for(|status| *status == PortStatus::Down);
         timeout(PATIENCE, down).await.map_err(|_| "it stays up without a carrier")??;
-        if near.send(&frame(&[], 0)).is_ok() && timeout(Duration::from_millis(50), receive(&far)).await.is_ok() {
-            return Err("a frame passes an interface that is down".into());
-        }
         ip(&["link set s1 up".to_owned()])?;
         timeout(PATIENCE, status.wait_for(|status| *status == PortStatus::Up)).await.map_err(|_| "it stays down")??;
         for (from, to) in [(&near, &far), (&far, &near)] {

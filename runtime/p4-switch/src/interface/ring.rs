@@ -8,6 +8,10 @@
 //!
 //! A frame longer than a slot comes whole by the socket's ordinary queue (`PACKET_COPY_THRESH`), in its turn: segments that
 //! the kernel has not cut yet do.
+//!
+//! Linux (6.18 and before) has a flaw here: a frame that it cannot describe, a UDP datagram that is still to be cut into IP
+//! fragments or an uncut SCTP packet, keeps its slot from being filled ever after, and everything is dropped from then on.
+//! A ring that is empty while frames are dropped is therefore replaced, see `Incoming::unstick`.
 #![allow(unsafe_code)] // The standard library cannot map memory: `unsafe` is what makes slices of it, and what maps it.
 
 use std::io;
@@ -37,6 +41,8 @@ pub(super) struct Ring {
     slot: usize,
     /// The slot that the kernel fills next, or has filled.
     next: usize,
+    /// Frames that were in it so far.
+    handed_over: u64,
 }
 
 // SAFETY: the memory is this value's alone among all of the process, and not bound to a thread.
@@ -64,9 +70,12 @@ pub(super) enum Rest {
 }
 
 impl Ring {
-    /// Let a socket receive into a ring from now on. Slots are made for frames of this MTU.
+    /// Let a socket receive into a ring from now on. Slots are made for frames of this MTU. A ring that the socket had before
+    /// must have been dropped.
     pub(super) fn of(socket: &PacketSocket, mtu: usize) -> io::Result<Self> {
         let slot = (mtu + BEFORE).next_power_of_two().clamp(SMALLEST, BLOCK);
+        let none = libc::tpacket_req { tp_block_size: 0, tp_block_nr: 0, tp_frame_size: 0, tp_frame_nr: 0 };
+        socket.set(libc::SOL_PACKET, libc::PACKET_RX_RING, &none)?;
         socket.set(libc::SOL_PACKET, libc::PACKET_VERSION, &(libc::tpacket_versions::TPACKET_V2 as libc::c_int))?;
         // Frames are queued where they are longer than a slot and this is not zero.
         socket.set(libc::SOL_PACKET, libc::PACKET_COPY_THRESH, &1)?;
@@ -84,27 +93,44 @@ impl Ring {
             return Err(io::Error::last_os_error());
         }
         let memory = NonNull::new(memory.cast()).ok_or_else(|| io::Error::other("memory was mapped at address 0"))?;
-        Ok(Self { memory, slot, next: 0 })
+        Ok(Self { memory, slot, next: 0, handed_over: 0 })
     }
 
-    /// Hand the next frame to `use_it`, and its slot back to the kernel; `None` where there is no frame.
-    pub(super) fn next<T>(&mut self, use_it: impl FnOnce(Received<'_>) -> T) -> Option<T> {
+    /// How many frames were in it so far.
+    pub(super) fn handed_over(&self) -> u64 {
+        self.handed_over
+    }
+
+    /// Whether no frame waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.status().load(Ordering::Acquire) & libc::TP_STATUS_USER == 0
+    }
+
+    /// The word of the next slot that says whose it is.
+    fn status(&self) -> &AtomicU32 {
         let slot = self.memory.as_ptr().wrapping_add(self.next * self.slot);
         // SAFETY: `next` counts slots of the ring, so the pointer is inside of the mapping, which lives as long as `self`; it is
         // aligned, as mappings are to pages and slots to their size. The kernel writes the word at any time, with an
         // instruction that makes it whole.
-        let status = unsafe { AtomicU32::from_ptr(slot.add(offset_of!(libc::tpacket2_hdr, tp_status)).cast()) };
+        unsafe { AtomicU32::from_ptr(slot.add(offset_of!(libc::tpacket2_hdr, tp_status)).cast()) }
+    }
+
+    /// Hand the next frame to `use_it`, and its slot back to the kernel; `None` where there is no frame.
+    pub(super) fn next<T>(&mut self, use_it: impl FnOnce(Received<'_>) -> T) -> Option<T> {
         // What the kernel has written before the status is seen after it.
-        let flags = status.load(Ordering::Acquire);
+        let flags = self.status().load(Ordering::Acquire);
         if flags & libc::TP_STATUS_USER == 0 {
             return None;
         }
-        // SAFETY: the slot is ours until its status says otherwise, and `&mut self` keeps it from being used twice. All its
+        let slot = self.memory.as_ptr().wrapping_add(self.next * self.slot);
+        // SAFETY: `next` counts slots of the ring, so this is inside of the mapping, behind the status, to which a reference may
+        // be had at the same time. The slot is ours until its status says otherwise, and `&mut self` keeps it from being used twice. All its
         // bytes are initialised: the kernel maps memory that it has zeroed.
         let bytes = unsafe { std::slice::from_raw_parts_mut(slot.add(size_of::<u32>()), self.slot - size_of::<u32>()) };
         let outcome = use_it(Received::parse(flags, bytes));
-        status.store(libc::TP_STATUS_KERNEL, Ordering::Release);
+        self.status().store(libc::TP_STATUS_KERNEL, Ordering::Release);
         self.next = (self.next + 1) % (RING / self.slot);
+        self.handed_over += 1;
         Some(outcome)
     }
 }
