@@ -69,7 +69,7 @@ pub struct PortCounters {
     /// Bytes taken from the port.
     pub received_bytes: u64,
     /// Frames that came in faster than they were taken, and did not fit the queue any more. Where the other end of the port
-    /// counts these, as in [`link`](crate::link), this one does not.
+    /// counts these, as in [`link()`](crate::link()), this one does not.
     pub missed: u64,
     /// Frames given to the port and accepted.
     pub sent: u64,
