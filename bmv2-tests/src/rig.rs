@@ -10,6 +10,7 @@ use vouch_lab::target::{Plant, Target};
 use vouch_lab::topology::{PortRef, Seat, SwitchSpec, Topology};
 use vouch_net::Vni;
 use vouch_p4runtime::{EventReceiver, Session, SessionConfig};
+use vouch_switch_server::Frames;
 
 /// What a step of a rig returns.
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -84,14 +85,15 @@ impl Rig {
 
 /// Frames from a wire until the one that starts with `end`.
 async fn until(wire: &Wire, end: &[u8]) -> Result<Vec<Vec<u8>>> {
-    let (mut batch, mut before) = (Vec::new(), Vec::new());
+    let (mut batch, mut before) = (Frames::new(), Vec::new());
     loop {
         wire.receive(&mut batch, 1).await?;
-        for frame in batch.drain(..) {
+        for frame in batch.iter() {
             if frame.starts_with(end) {
                 return Ok(before);
             }
-            before.push(frame);
+            before.push(frame.to_vec());
         }
+        batch.clear();
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use p4_switch::interface::InterfacePort;
 use tokio::time::timeout;
-use vouch_switch_server::Port;
+use vouch_switch_server::{Frames, Port};
 
 use super::workload::{Load, TRAILER};
 use crate::rig::{PATIENCE, Result};
@@ -65,7 +65,7 @@ impl Wires {
     /// One frame for each that is expected, and the frames that come out.
     pub(super) async fn observe(&self, load: &Load, frame: &[u8]) -> Result<Vec<Vec<u8>>> {
         let far = self.at(load.to)?;
-        let mut frames = Vec::new();
+        let mut frames = Frames::new();
         // What an earlier measurement left.
         while timeout(QUIET, far.receive(&mut frames, BURST as usize)).await.is_ok() {
             frames.clear();
@@ -76,7 +76,7 @@ impl Wires {
             let received = timeout(PATIENCE, far.receive(&mut frames, BURST as usize)).await;
             received.map_err(|_| format!("{}: only {} frames come out", load.name, frames.len()))??;
         }
-        Ok(frames)
+        Ok(frames.iter().map(<[u8]>::to_vec).collect())
     }
 
     /// Send for some time, at a rate or as fast as it goes, and count what comes out.
@@ -180,18 +180,19 @@ impl Wires {
 
 /// Numbers and times of the frames that come in until told to stop.
 async fn arrivals(far: InterfacePort, mut stopped: tokio::sync::oneshot::Receiver<()>) -> Vec<(u64, Instant)> {
-    let (mut batch, mut arrived) = (Vec::new(), Vec::new());
+    let (mut batch, mut arrived) = (Frames::new(), Vec::new());
     loop {
         tokio::select! {
             _ = &mut stopped => return arrived,
             received = far.receive(&mut batch, BURST as usize) => if received.is_err() { return arrived },
         }
         let now = Instant::now();
-        for frame in batch.drain(..) {
+        for frame in batch.iter() {
             if let Some(number) = frame.last_chunk::<TRAILER>() {
                 arrived.push((u64::from_be_bytes(*number), now));
             }
         }
+        batch.clear();
     }
 }
 

@@ -6,12 +6,13 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use allocation_counter::measure;
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use vouch_bmv2_tests::harness::{Failure, TestResult};
 use vouch_bmv2_tests::namespace::ip;
 use vouch_bmv2_tests::{InterfacePort, Processes, SwitchProgram};
-use vouch_switch_server::{Port, PortStatus};
+use vouch_switch_server::{Frames, Port, PortStatus};
 
 use crate::switch::{Pairs, Switch, far_command, patch};
 
@@ -35,12 +36,13 @@ fn frame(tags: &[[u8; 4]], payload: u8) -> Vec<u8> {
 /// The first frame that is not the kernel's own.
 async fn receive(port: &InterfacePort) -> Result<Vec<u8>, Failure> {
     let wanted = async {
-        let mut batch = Vec::new();
+        let mut batch = Frames::new();
         loop {
             port.receive(&mut batch, 1).await?;
-            if let Some(frame) = batch.pop().filter(|frame| frame.starts_with(&[2, 0, 0, 0, 0, 2])) {
-                return Ok::<_, Failure>(frame);
+            if let Some(frame) = batch.iter().find(|frame| frame.starts_with(&[2, 0, 0, 0, 0, 2])) {
+                return Ok::<_, Failure>(frame.to_vec());
             }
+            batch.clear();
         }
     };
     timeout(PATIENCE, wanted).await.map_err(|_| "nothing comes out")?
@@ -124,6 +126,167 @@ pub(crate) async fn captures(_: Arc<Processes>) -> TestResult {
         let found = bytes.windows(sent.len()).any(|window| window == sent);
         if found != expected {
             return Err(format!("the frame is in {name}.pcap: {found}").into());
+        }
+    }
+    Ok(())
+}
+
+/// Frames longer than a slot of the ring come whole and in their turn, alone and between others.
+pub(crate) async fn longer_than_a_slot(_: Arc<Processes>) -> TestResult {
+    let _pairs = Pairs::here()?;
+    // Slots are made for the MTU of the moment, which is 1,500 bytes.
+    let _switch = start(&[])?;
+    let (near, far) = (InterfacePort::open("near")?, InterfacePort::open("far")?);
+    ip(&["near", "s1", "s2", "far"].map(|name| format!("link set {name} mtu 65000")))?;
+    let sent: Vec<_> = [80, 1_900, 1_970, 1_990, 2_100, 64_000, 80, 9_000, 9_000, 80]
+        .into_iter()
+        .zip(1..)
+        .map(|(length, number)| {
+            let mut frame = frame(if number % 2 == 0 { &[[0x81, 0, 0, 7]] } else { &[] }, number);
+            frame.extend((frame.len()..length).map(|at| (at % 251) as u8));
+            frame
+        })
+        .collect();
+    for frame in &sent {
+        near.send(frame)?;
+    }
+    for frame in &sent {
+        let received = receive(&far).await?;
+        if received != *frame {
+            let (a, b) = (frame.len(), received.len());
+            return Err(format!("of {a} bytes sent, {b} came, or others than these").into());
+        }
+    }
+    Ok(())
+}
+
+/// What comes in while nobody reads is received afterwards or counted.
+pub(crate) async fn burst(_: Arc<Processes>) -> TestResult {
+    const FRAMES: u64 = 6_000;
+    let _pairs = Pairs::here()?;
+    let (near, s1) = (InterfacePort::open("near")?, InterfacePort::open("s1")?.gathering());
+    let before = lost("near")?;
+    let sent = frame(&[], 3);
+    for _ in 0..FRAMES {
+        s1.send(&sent)?;
+    }
+    s1.flush();
+    let mut batch = Frames::new();
+    let mut received = 0;
+    let all = async {
+        // The kernel has a queue of its own in front of the socket's.
+        while received + near.counters().missed + lost("near")? - before < FRAMES {
+            if timeout(Duration::from_millis(100), near.receive(&mut batch, 32)).await.is_ok() {
+                received += batch.iter().filter(|frame| **frame == sent).count() as u64;
+                batch.clear();
+            }
+        }
+        Ok::<_, Failure>(())
+    };
+    timeout(PATIENCE, all).await.map_err(|_| "frames are neither received nor counted")??;
+    let missed = near.counters().missed;
+    if missed == 0 || received == 0 || received + missed + lost("near")? - before != FRAMES {
+        return Err(format!("of {FRAMES} frames, {received} were received and {missed} counted as missed").into());
+    }
+    // There is room again.
+    s1.send(&sent)?;
+    s1.flush();
+    if receive(&near).await? == sent { Ok(()) } else { Err("another frame arrived".into()) }
+}
+
+/// Neither sending nor receiving frames takes memory, once their buffers have seen a batch.
+pub(crate) async fn no_allocations(_: Arc<Processes>) -> TestResult {
+    let _pairs = Pairs::here()?;
+    // Counted is what one thread does, so that one does everything.
+    let count = tokio::task::spawn_blocking(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let enter = runtime.enter();
+        let (near, s1) = (InterfacePort::open("near")?, InterfacePort::open("s1")?.gathering());
+        drop(enter);
+        let mut batch = Frames::new();
+        runtime.block_on(batches(&s1, &near, &mut batch))?;
+        let mut outcome = Ok(());
+        let count = measure(|| outcome = runtime.block_on(batches(&s1, &near, &mut batch)));
+        outcome.map(|()| count.count_total)
+    });
+    let count = count.await??;
+    // Each time somebody waits for frames, that is a future, and the time limit around it.
+    let allowed = 4 * BATCHES;
+    if count <= allowed { Ok(()) } else { Err(format!("{count} allocations in {BATCHES} batches").into()) }
+}
+
+/// Batches that are sent and received, and the frames of each.
+const BATCHES: u64 = 50;
+const BATCH: usize = 32;
+
+async fn batches(from: &InterfacePort, to: &InterfacePort, batch: &mut Frames) -> TestResult {
+    let sent = frame(&[[0x81, 0, 0, 7]], 1);
+    for _ in 0..BATCHES {
+        for _ in 0..BATCH {
+            from.send(&sent)?;
+        }
+        from.flush();
+        while batch.iter().filter(|frame| **frame == sent).count() < BATCH {
+            timeout(PATIENCE, to.receive(batch, BATCH)).await.map_err(|_| "frames do not arrive")??;
+        }
+        batch.clear();
+    }
+    Ok(())
+}
+
+/// Frames that came in at an interface and reached no socket, by the kernel's count.
+fn lost(interface: &str) -> Result<u64, Failure> {
+    let text = std::fs::read_to_string("/proc/net/dev")?;
+    let line = text.lines().filter_map(|line| line.split_once(':')).find(|(name, _)| name.trim() == interface);
+    // Bytes, packets, errors, drops.
+    let count = line.and_then(|(_, counts)| counts.split_whitespace().nth(3)?.parse().ok());
+    count.ok_or_else(|| format!("/proc/net/dev has no count of drops for {interface}").into())
+}
+
+/// An interface that was down carries frames again when it is up, in both directions.
+pub(crate) async fn down_and_up(_: Arc<Processes>) -> TestResult {
+    let _pairs = Pairs::here()?;
+    let _switch = start(&[])?;
+    let (near, far) = (InterfacePort::open("near")?, InterfacePort::open("far")?);
+    for number in 1..=3 {
+        ip(&["link set s1 down".to_owned()])?;
+        let mut status = near.status();
+        let down = status.wait_for(|status| *status == PortStatus::Down);
+        timeout(PATIENCE, down).await.map_err(|_| "it stays up without a carrier")??;
+        ip(&["link set s1 up".to_owned()])?;
+        timeout(PATIENCE, status.wait_for(|status| *status == PortStatus::Up)).await.map_err(|_| "it stays down")??;
+        for (from, to) in [(&near, &far), (&far, &near)] {
+            let sent = frame(&[], number);
+            from.send(&sent)?;
+            let received = receive(to).await?;
+            if received != sent {
+                return Err(format!("sent {sent:02x?}, received {received:02x?}").into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A signal ends the switch in order, under traffic too, and its ports are free.
+pub(crate) async fn signals(_: Arc<Processes>) -> TestResult {
+    let _pairs = Pairs::here()?;
+    for signal in ["TERM", "INT"] {
+        let switch = start(&[])?;
+        let (near, far) = (InterfacePort::open("near")?.gathering(), InterfacePort::open("far")?);
+        let traffic = tokio::spawn(async move {
+            loop {
+                // A switch that is gone takes none.
+                let _ = near.send(&frame(&[], 1));
+                tokio::task::yield_now().await;
+            }
+        });
+        receive(&far).await?;
+        let ended = tokio::task::spawn_blocking(move || switch.end(signal));
+        let ended = timeout(PATIENCE, ended).await.map_err(|_| format!("SIG{signal} does not end it"))??;
+        traffic.abort();
+        let status = ended?;
+        if !status.success() {
+            return Err(format!("SIG{signal} ends it with {status}").into());
         }
     }
     Ok(())

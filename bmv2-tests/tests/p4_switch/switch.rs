@@ -8,7 +8,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use vouch_bmv2_tests::SwitchProgram;
 use vouch_bmv2_tests::harness::Failure;
@@ -36,6 +36,17 @@ impl Switch {
             }
         }
         Err("the switch ended before it served".into())
+    }
+}
+
+impl Switch {
+    /// Send it a signal by name, and give how it ended.
+    pub(crate) fn end(mut self, signal: &str) -> Result<ExitStatus, Failure> {
+        let sent = Command::new("kill").args(["-s", signal, &self.child.id().to_string()]).status()?;
+        if !sent.success() {
+            return Err(format!("{signal} cannot be sent").into());
+        }
+        Ok(self.child.wait()?)
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use vouch_lab::{Announcement, Host, HostSpec, Traffic};
 use vouch_net::MacAddr;
 use vouch_switch_server::port::Receive;
-use vouch_switch_server::{Endpoint, Frame, LinkConfig, Port, PortCounters, PortStatus, SendError, link};
+use vouch_switch_server::{Endpoint, Frames, LinkConfig, Port, PortCounters, PortStatus, SendError, link};
 
 /// Long enough for a loaded machine; no test waits for it to pass unless it is to fail.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -81,7 +81,7 @@ async fn what_the_cable_loses_is_counted_as_lost() {
 struct Repeating(Endpoint, AtomicU64);
 
 impl Port for Repeating {
-    fn receive<'a>(&'a self, batch: &'a mut Vec<Frame>, max: usize) -> Receive<'a> {
+    fn receive<'a>(&'a self, batch: &'a mut Frames, max: usize) -> Receive<'a> {
         self.0.receive(batch, max)
     }
 

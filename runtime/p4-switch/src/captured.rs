@@ -4,8 +4,8 @@ use std::io;
 use std::path::Path;
 
 use tokio::sync::watch;
-use vouch_switch_server::Capture;
-use vouch_switch_server::port::{Frame, Port, PortCounters, PortStatus, Receive, SendError};
+use vouch_switch_server::port::{Port, PortCounters, PortStatus, Receive, SendError};
+use vouch_switch_server::{Capture, Frames};
 
 /// A port whose traffic is recorded.
 pub(crate) struct CapturedPort<P> {
@@ -33,11 +33,11 @@ fn flush(capture: &Capture) {
 }
 
 impl<P: Port> Port for CapturedPort<P> {
-    fn receive<'a>(&'a self, batch: &'a mut Vec<Frame>, max: usize) -> Receive<'a> {
+    fn receive<'a>(&'a self, batch: &'a mut Frames, max: usize) -> Receive<'a> {
         Box::pin(async move {
             let before = batch.len();
             let received = self.port.receive(batch, max).await;
-            batch[before..].iter().for_each(|frame| self.incoming.record(frame));
+            batch.iter().skip(before).for_each(|frame| self.incoming.record(frame));
             flush(&self.incoming);
             received
         })

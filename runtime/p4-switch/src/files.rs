@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use vouch_switch_server::Capture;
 use vouch_switch_server::port::{Frame, Port, PortCounters, PortStatus, Receive, SendError};
+use vouch_switch_server::{Capture, Frames};
 
 use crate::Failure;
 use crate::arguments::Interface;
@@ -73,12 +73,12 @@ struct Turn {
 
 impl Turn {
     /// The next packets, if it is this port's turn.
-    fn take(&mut self, port: u32, batch: &mut Vec<Frame>, max: usize) -> bool {
+    fn take(&mut self, port: u32, batch: &mut Frames, max: usize) -> bool {
         if self.carrying.is_some_and(|carrying| carrying != port) {
             return false;
         }
         let count = self.waiting.iter().take(max).take_while(|(number, _)| *number == port).count();
-        batch.extend(self.waiting.drain(..count).map(|(_, frame)| frame));
+        self.waiting.drain(..count).for_each(|(_, frame)| batch.push(&frame));
         self.carrying = (count > 0).then_some(port);
         count > 0
     }
@@ -96,10 +96,10 @@ impl FilePort {
 }
 
 impl Port for FilePort {
-    fn receive<'a>(&'a self, batch: &'a mut Vec<Frame>, max: usize) -> Receive<'a> {
+    fn receive<'a>(&'a self, batch: &'a mut Frames, max: usize) -> Receive<'a> {
         Box::pin(async move {
             tokio::time::sleep_until(self.replay.started).await;
-            let before = batch.len();
+            let (before, bytes_before) = (batch.len(), batch.bytes());
             loop {
                 let changed = self.replay.changed.notified();
                 tokio::pin!(changed);
@@ -110,7 +110,7 @@ impl Port for FilePort {
                 if mine {
                     let mut counters = self.counters();
                     counters.received += (batch.len() - before) as u64;
-                    counters.received_bytes += batch[before..].iter().map(|frame| frame.len() as u64).sum::<u64>();
+                    counters.received_bytes += (batch.bytes() - bytes_before) as u64;
                     return Ok(());
                 }
                 if was_carrying {

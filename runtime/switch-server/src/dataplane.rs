@@ -9,9 +9,10 @@ use vouch_switch::{Output, Worker};
 
 use crate::counters::Counters;
 use crate::device::Device;
+use crate::frames::Frames;
 use crate::packet_io::decode_packet_in;
 use crate::pipeline::Pipeline;
-use crate::port::{Frame, Port, PortStatus};
+use crate::port::{Port, PortStatus};
 
 /// How many frames are carried at once: enough to spread the cost of waking up, few enough to keep the first from waiting.
 const BATCH: usize = 32;
@@ -19,7 +20,7 @@ const BATCH: usize = 32;
 /// Carry what a port receives until it is closed or the switch stops.
 pub(crate) async fn run_port(device: Arc<Device>, number: u16, port: Arc<dyn Port>) {
     let mut forwarder = Forwarder::new(device.clone());
-    let mut batch: Vec<Frame> = Vec::with_capacity(BATCH);
+    let mut batch = Frames::new();
     let stopped = device.stopped();
     tokio::pin!(stopped);
     loop {
@@ -76,7 +77,7 @@ impl Forwarder {
     }
 
     /// Carry frames that came in by one port.
-    pub(crate) fn forward(&mut self, port: u16, frames: &[Frame]) {
+    pub(crate) fn forward(&mut self, port: u16, frames: &Frames) {
         let device = &self.device;
         Counters::add(&device.counters.received, frames.len() as u64);
         let Some(pipeline) = device.active() else {
@@ -94,10 +95,7 @@ impl Forwarder {
         let gate = running.pipeline.open_gate();
         let switch = &running.pipeline.switch;
         match &device.tracer {
-            None => {
-                let frames = frames.iter().map(|frame| &frame[..]);
-                switch.process_batch(&mut running.worker, port, frames, now, &mut self.output);
-            }
+            None => switch.process_batch(&mut running.worker, port, frames.iter(), now, &mut self.output),
             Some(tracer) => tracer.carry(switch, &mut running.worker, port, frames, now, &mut self.output),
         }
         drop(gate);

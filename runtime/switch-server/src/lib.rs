@@ -32,6 +32,7 @@ mod dialect;
 mod digest;
 mod entity;
 mod fault;
+mod frames;
 mod gnmi;
 pub mod link;
 mod outbox;
@@ -52,6 +53,7 @@ mod translation;
 
 pub use capture::Capture;
 pub use counters::SwitchCounters;
+pub use frames::Frames;
 pub use link::{Endpoint, LinkConfig, link};
 pub use port::{Frame, MAX_FRAME, Port, PortCounters, PortStatus, SendError};
 pub use routes::Routes;

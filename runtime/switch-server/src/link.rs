@@ -14,6 +14,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::capture::Capture;
+use crate::frames::Frames;
 use crate::port::{Closed, Frame, MAX_FRAME, Port, PortCounters, PortStatus, Receive, SendError};
 
 /// How a link behaves. The default is a perfect one with room for 4,096 frames per direction.
@@ -58,6 +59,8 @@ pub fn link(config: LinkConfig) -> (Endpoint, Endpoint) {
 
 /// Any odd constant does; it only keeps the two directions from losing the same frames.
 const SECOND_DIRECTION: u64 = 0x9e37_79b9_7f4a_7c15;
+/// How many frames' memory a direction keeps for reuse: a few batches.
+const SPARE: usize = 128;
 
 /// One end of a [`link`]. Clones are the same end; when the last one is dropped the link is down for good.
 #[derive(Clone)]
@@ -68,24 +71,20 @@ pub struct Endpoint {
 impl Endpoint {
     /// Send one frame, or say why not. Never waits.
     pub fn send(&self, frame: impl Into<Frame>) -> Result<(), SendError> {
-        self.holder.cable.send(self.holder.side, frame.into())
+        let frame = frame.into();
+        self.holder.cable.send(self.holder.side, frame.len(), |_spare| frame)
     }
 
     /// Take the next frame, waiting for one; `None` when the other end is gone and nothing is left to take. Dropping the
     /// future loses no frame.
     pub async fn recv(&self) -> Option<Frame> {
-        let mut batch = Vec::new();
-        match self.holder.cable.receive(self.holder.side, &mut batch, 1).await {
-            Ok(()) => batch.pop(),
-            Err(Closed) => None,
-        }
+        let side = self.holder.side;
+        self.holder.cable.receive(side, |state| state.take_due(side, &mut None)).await.ok()
     }
 
     /// Take the next frame if one is there now.
     pub fn try_recv(&self) -> Option<Frame> {
-        let mut batch = Vec::new();
-        self.holder.cable.lock().take_due(self.holder.side, &mut batch, 1);
-        batch.pop()
+        self.holder.cable.lock().take_due(self.holder.side, &mut None)
     }
 
     /// Shut this end down, or bring it up again. The link is up only while both ends are.
@@ -122,12 +121,18 @@ impl std::fmt::Debug for Endpoint {
 }
 
 impl Port for Endpoint {
-    fn receive<'a>(&'a self, batch: &'a mut Vec<Frame>, max: usize) -> Receive<'a> {
-        Box::pin(self.holder.cable.receive(self.holder.side, batch, max))
+    fn receive<'a>(&'a self, batch: &'a mut Frames, max: usize) -> Receive<'a> {
+        let side = self.holder.side;
+        Box::pin(self.holder.cable.receive(side, move |state| state.take_batch(side, batch, max)))
     }
 
     fn send(&self, frame: &[u8]) -> Result<(), SendError> {
-        Endpoint::send(self, frame)
+        self.holder.cable.send(self.holder.side, frame.len(), |spare| {
+            let mut owned = spare.pop().unwrap_or_default();
+            owned.clear();
+            owned.extend_from_slice(frame);
+            owned
+        })
     }
 
     fn status(&self) -> watch::Receiver<PortStatus> {
@@ -182,6 +187,8 @@ struct End {
 
 struct Direction {
     in_flight: VecDeque<InFlight>,
+    /// Memory of frames that have been copied out, for those to come.
+    spare: Vec<Frame>,
     random: StdRng,
     counters: PortCounters,
 }
@@ -198,11 +205,12 @@ impl Cable {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn send(&self, side: usize, frame: Frame) -> Result<(), SendError> {
+    /// Put a frame of this length into the queue, made only if there is room.
+    fn send(&self, side: usize, length: usize, make: impl FnOnce(&mut Vec<Frame>) -> Frame) -> Result<(), SendError> {
         let mut state = self.lock();
         let up = state.up;
         let direction = &mut state.directions[side];
-        if frame.len() > MAX_FRAME {
+        if length > MAX_FRAME {
             direction.counters.dropped_long += 1;
             return Err(SendError::TooLong);
         }
@@ -215,11 +223,12 @@ impl Cable {
             return Err(SendError::Full);
         }
         direction.counters.sent += 1;
-        direction.counters.sent_bytes += frame.len() as u64;
+        direction.counters.sent_bytes += length as u64;
         if self.loss > 0.0 && direction.random.random_bool(self.loss) {
             direction.counters.dropped_loss += 1;
             return Ok(());
         }
+        let frame = make(&mut direction.spare);
         if let Some(capture) = &self.capture {
             capture.record(&frame);
         }
@@ -230,16 +239,17 @@ impl Cable {
         Ok(())
     }
 
-    async fn receive(&self, side: usize, batch: &mut Vec<Frame>, max: usize) -> Result<(), Closed> {
+    /// Wait until `take` finds something.
+    async fn receive<T>(&self, side: usize, mut take: impl FnMut(&mut State) -> Option<T>) -> Result<T, Closed> {
         loop {
             let wait = {
                 let mut state = self.lock();
-                if state.take_due(side, batch, max) > 0 {
+                if let Some(taken) = take(&mut state) {
                     // Another task may wait at a clone of this end, and a notification covers any number of frames.
                     if !state.directions[1 - side].in_flight.is_empty() {
                         self.arrived[side].notify_one();
                     }
-                    return Ok(());
+                    return Ok(taken);
                 }
                 match state.directions[1 - side].in_flight.front() {
                     Some(next) => next.due,
@@ -285,30 +295,43 @@ impl Cable {
 }
 
 impl State {
-    /// Move what has arrived at `side` into `batch`, at most `max` frames, and say how many they were.
-    fn take_due(&mut self, side: usize, batch: &mut Vec<Frame>, max: usize) -> usize {
+    /// Take the next frame that has arrived at `side`. `now` is when that is asked, looked up where it matters.
+    fn take_due(&mut self, side: usize, now: &mut Option<Instant>) -> Option<Frame> {
         let direction = &mut self.directions[1 - side];
-        let mut now = None;
-        let mut taken = 0;
-        while taken < max
-            && direction
-                .in_flight
-                .front()
-                .is_some_and(|next| next.due.is_none_or(|due| due <= *now.get_or_insert_with(Instant::now)))
-            && let Some(next) = direction.in_flight.pop_front()
-        {
-            direction.counters.received += 1;
-            direction.counters.received_bytes += next.frame.len() as u64;
-            batch.push(next.frame);
-            taken += 1;
+        let due = direction.in_flight.front()?.due;
+        if due.is_some_and(|due| due > *now.get_or_insert_with(Instant::now)) {
+            return None;
         }
-        taken
+        let next = direction.in_flight.pop_front()?;
+        direction.counters.received += 1;
+        direction.counters.received_bytes += next.frame.len() as u64;
+        Some(next.frame)
+    }
+
+    /// Copy what has arrived at `side` to `batch`, at most `max` frames; `None` where there is nothing.
+    fn take_batch(&mut self, side: usize, batch: &mut Frames, max: usize) -> Option<()> {
+        let (before, mut now) = (batch.len(), None);
+        while batch.len() - before < max
+            && let Some(frame) = self.take_due(side, &mut now)
+        {
+            batch.push(&frame);
+            let spare = &mut self.directions[1 - side].spare;
+            if spare.len() < SPARE {
+                spare.push(frame);
+            }
+        }
+        (batch.len() > before).then_some(())
     }
 }
 
 impl Direction {
     fn new(seed: u64) -> Direction {
-        Direction { in_flight: VecDeque::new(), random: StdRng::seed_from_u64(seed), counters: PortCounters::default() }
+        Direction {
+            in_flight: VecDeque::new(),
+            spare: Vec::new(),
+            random: StdRng::seed_from_u64(seed),
+            counters: PortCounters::default(),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a switch port is: frames in, frames out, up or down.
 //!
 //! The data plane knows nothing more about a port than this trait. An in-process [`Endpoint`](crate::Endpoint) implements
-//! it; a port on a real interface will as well.
+//! it, and so do the interfaces and files of `p4-switch`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// One Ethernet frame, without its frame check sequence.
+use crate::frames::Frames;
+
+/// One Ethernet frame by itself, without its frame check sequence.
 pub type Frame = Vec<u8>;
 
 /// The largest frame a port carries, in bytes.
@@ -66,6 +68,9 @@ pub struct PortCounters {
     pub received: u64,
     /// Bytes taken from the port.
     pub received_bytes: u64,
+    /// Frames that came in faster than they were taken, and did not fit the queue any more. Where the other end of the port
+    /// counts these, as in [`link()`](crate::link()), this one does not.
+    pub missed: u64,
     /// Frames given to the port and accepted.
     pub sent: u64,
     /// Bytes given to the port and accepted.
@@ -85,13 +90,14 @@ pub type Receive<'a> = Pin<Box<dyn Future<Output = Result<(), Closed>> + Send + 
 
 /// A switch port.
 ///
-/// Reception waits and comes in batches. Sending never waits: a port that cannot take a frame drops and counts it, since a
+/// Reception waits and comes in batches, in memory that the receiver brings and reuses. Sending never waits: a port that cannot take a frame drops and counts it, since a
 /// switch must not stand still because of one slow neighbour.
 pub trait Port: Send + Sync + 'static {
-    /// Wait for at least one frame, then append what is there to `batch`, at most `max` frames.
+    /// Wait for at least one frame, then append what is there to `batch`: at most `max` frames, or what came in as the last of
+    /// them, if that is to be cut into several.
     ///
     /// Dropping the future loses no frame: a frame leaves the port only when the future completes.
-    fn receive<'a>(&'a self, batch: &'a mut Vec<Frame>, max: usize) -> Receive<'a>;
+    fn receive<'a>(&'a self, batch: &'a mut Frames, max: usize) -> Receive<'a>;
 
     /// Hand over one frame.
     fn send(&self, frame: &[u8]) -> Result<(), SendError>;
@@ -107,7 +113,7 @@ pub trait Port: Send + Sync + 'static {
 }
 
 impl<P: Port + ?Sized> Port for Arc<P> {
-    fn receive<'a>(&'a self, batch: &'a mut Vec<Frame>, max: usize) -> Receive<'a> {
+    fn receive<'a>(&'a self, batch: &'a mut Frames, max: usize) -> Receive<'a> {
         (**self).receive(batch, max)
     }
 

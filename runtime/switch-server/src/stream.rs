@@ -16,6 +16,7 @@ use crate::counters::Counters;
 use crate::dataplane::Forwarder;
 use crate::device::{Device, Messages};
 use crate::fault::{Fault, Outcome};
+use crate::frames::Frames;
 use crate::packet_io::encode_packet_out;
 
 /// Serve one controller until it leaves, breaks the rules of arbitration, or the switch stops.
@@ -97,7 +98,7 @@ impl Session {
         let fill = self.device.dialect.fills_metadata();
         let frame = encode_packet_out(pipeline.schema.packet_out.as_ref(), packet, fill)?;
         Counters::add(&self.device.counters.packet_outs, 1);
-        self.forwarder.forward(cpu_port, &[frame]);
+        self.forwarder.forward(cpu_port, &Frames::from_iter([frame.as_slice()]));
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use vouch_switch::{Micros, Output, PacketTrace, Port, Switch, Worker};
 
-use crate::port::Frame;
+use crate::frames::Frames;
 
 type Listener = dyn Fn(&PacketTrace<'_>) + Send + Sync;
 
@@ -26,12 +26,12 @@ impl Tracer {
         switch: &Switch,
         worker: &mut Worker,
         port: Port,
-        frames: &[Frame],
+        frames: &Frames,
         now: Micros,
         output: &mut Output,
     ) {
         worker.set_trace(true);
-        for frame in frames {
+        for frame in frames.iter() {
             let before = output.drops;
             switch.process(worker, port, frame, now, output);
             let events = worker.take_trace();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use vouch_net::MacAddr;
-use vouch_switch_server::Frame;
+use vouch_switch_server::Frames;
 
 use super::frames::{self, Arp, Operation};
 use super::stack::{Stack, UDP_PORT};
@@ -41,7 +41,7 @@ pub(super) async fn run(spec: Arc<HostSpec>, wire: Wire, traffic: Traffic, mut c
         streams: Vec::new(),
         announcements: Vec::new(),
     };
-    let (mut batch, mut old_batch) = (Vec::new(), Vec::new());
+    let (mut batch, mut old_batch) = (Frames::new(), Frames::new());
     loop {
         let wake = host.next_wake();
         tokio::select! {
@@ -53,18 +53,16 @@ pub(super) async fn run(spec: Arc<HostSpec>, wire: Wire, traffic: Traffic, mut c
             open = receive(&host.old_wire, &mut old_batch) => if !open { host.old_wire = None },
             () = sleep_until(wake) => {}
         }
-        for frame in batch.drain(..) {
-            host.frame(frame);
-        }
-        for frame in old_batch.drain(..) {
-            host.late_frame(frame);
-        }
+        batch.iter().for_each(|frame| host.frame(frame));
+        batch.clear();
+        old_batch.iter().for_each(|frame| host.late_frame(frame));
+        old_batch.clear();
         host.work(Instant::now());
     }
 }
 
 /// Wait for frames; false when the wire is gone for good. Loses no frame when it is dropped.
-async fn receive(wire: &Option<Wire>, batch: &mut Vec<Frame>) -> bool {
+async fn receive(wire: &Option<Wire>, batch: &mut Frames) -> bool {
     match wire {
         Some(wire) => wire.receive(batch, BATCH).await.is_ok(),
         None => pending().await,
@@ -179,24 +177,24 @@ impl Task {
     }
 
     /// A frame from the host's wire.
-    fn frame(&mut self, frame: Frame) {
-        self.traffic.seen_on_wire(&self.spec.name, self.spec.mac, &frame);
+    fn frame(&mut self, frame: &[u8]) {
+        self.traffic.seen_on_wire(&self.spec.name, self.spec.mac, frame);
         if let Some((mac, address)) = self.answer_for
-            && let Some(Arp { operation: Operation::Request, sender, target }) = Arp::parse(&frame)
+            && let Some(Arp { operation: Operation::Request, sender, target }) = Arp::parse(frame)
             && target.1 == address
         {
             self.transmit(&frames::arp_reply(mac, address, sender));
         }
-        if !(self.silent && frames::is_solicitation(&frame)) {
-            self.stack.receive(frame);
+        if !(self.silent && frames::is_solicitation(frame)) {
+            self.stack.receive(frame.to_vec());
         }
     }
 
     /// A frame from the wire the host has left: data is taken in, nothing is answered.
-    fn late_frame(&mut self, frame: Frame) {
-        self.traffic.seen_on_wire(&self.spec.name, self.spec.mac, &frame);
-        if frames::udp_payload(&frame).is_some() {
-            self.stack.receive(frame);
+    fn late_frame(&mut self, frame: &[u8]) {
+        self.traffic.seen_on_wire(&self.spec.name, self.spec.mac, frame);
+        if frames::udp_payload(frame).is_some() {
+            self.stack.receive(frame.to_vec());
         }
     }
 
@@ -304,7 +302,7 @@ fn send(wire: &Wire, frame: &[u8]) {
 
 /// Throw away what waits in a wire.
 fn empty(wire: &Wire) {
-    let mut stale = Vec::new();
+    let mut stale = Frames::new();
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     // Bounded: a wire's queue is, and one that is filled faster than this is not empty in any sense.
     for _ in 0..BATCH {

@@ -66,6 +66,24 @@ fn drain(fd: RawFd) -> io::Result<()> {
 
 /// Whether an interface is up and has a carrier; an interface that does not exist has none. `fd` is any socket.
 pub(super) fn is_running(fd: &impl AsRawFd, interface: &str) -> bool {
+    let Ok(answer) = ask(fd, interface, libc::SIOCGIFFLAGS as _) else {
+        return false;
+    };
+    // SAFETY: the kernel has answered with the flags.
+    let flags = libc::c_int::from(unsafe { answer.ifr_ifru.ifru_flags });
+    let wanted = libc::IFF_UP | libc::IFF_RUNNING;
+    flags & wanted == wanted
+}
+
+/// The longest payload of a frame that an interface sends. `fd` is any socket.
+pub(super) fn mtu(fd: &impl AsRawFd, interface: &str) -> io::Result<usize> {
+    let answer = ask(fd, interface, libc::SIOCGIFMTU as _)?;
+    // SAFETY: the kernel has answered with the MTU.
+    Ok(usize::try_from(unsafe { answer.ifr_ifru.ifru_mtu }).unwrap_or(0))
+}
+
+/// The answer to a question about an interface (netdevice(7)).
+fn ask(fd: &impl AsRawFd, interface: &str, question: libc::Ioctl) -> io::Result<libc::ifreq> {
     // SAFETY: all zero is a valid `ifreq`.
     let mut request: libc::ifreq = unsafe { zeroed() };
     // The last byte stays 0.
@@ -73,12 +91,7 @@ pub(super) fn is_running(fd: &impl AsRawFd, interface: &str) -> bool {
     for (to, from) in request.ifr_name[..room].iter_mut().zip(interface.bytes()) {
         *to = from as libc::c_char;
     }
-    // SAFETY: the request has the type that this ioctl reads and writes.
-    if unsafe { libc::ioctl(fd.as_raw_fd(), libc::SIOCGIFFLAGS as _, &raw mut request) } < 0 {
-        return false;
-    }
-    // SAFETY: the call has succeeded, so the kernel has written the flags.
-    let flags = libc::c_int::from(unsafe { request.ifr_ifru.ifru_flags });
-    let wanted = libc::IFF_UP | libc::IFF_RUNNING;
-    flags & wanted == wanted
+    // SAFETY: the request has the type that the questions above read and write.
+    checked(unsafe { libc::ioctl(fd.as_raw_fd(), question, &raw mut request) })?;
+    Ok(request)
 }

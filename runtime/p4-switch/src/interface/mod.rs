@@ -1,25 +1,42 @@
 //! A Linux interface as a switch port: veth, tap, or a network card, used raw.
 //!
-//! Frames are taken from the interface only while somebody receives; the kernel holds what waits, and drops what its buffer
-//! has no room for. A port lives as long as its name is wanted: an interface that goes down, goes away and comes back is
-//! the same port, down meanwhile.
+//! Frames are taken from the interface only while somebody receives; the kernel holds what waits in a ring that it shares
+//! with this process (`ring`), and counts what has no room there. A port lives as long as its name is wanted: an interface
+//! that goes down, goes away and comes back is the same port, down meanwhile.
+//!
+//! Received frames go from the ring into the receiver's [`Frames`], sent ones from there into one system call for up to
+//! 32: once these have seen their largest batch, no frame costs an allocation, except what is still to be cut into segments.
+//!
+//! Measured over veth on two cores, which generator, switch and receiver shared at one real-time priority: the ring carries
+//! 42 % more than `recvmmsg` did in an IPv4 router (412,000 packets/s of 64 bytes), 30 % more into a tunnel, 5 % more in
+//! floods to eight tunnels, which mostly send; the switch takes 28 % less processor time for a frame, and latency is the
+//! same or slightly less. To send, `sendmmsg` is kept: `PACKET_TX_RING` took 3 % more time for frames of 110 bytes and 12 %
+//! more for 1,550, since a veth pair copies what is not the kernel's own memory.
 
 mod link;
 mod offload;
+mod ring;
 mod socket;
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use vouch_switch_server::port::{Closed, Frame, MAX_FRAME, Port, PortCounters, PortStatus, Receive, SendError};
+use tokio::time::MissedTickBehavior;
+use vouch_switch_server::Frames;
+use vouch_switch_server::port::{Closed, MAX_FRAME, Port, PortCounters, PortStatus, Receive, SendError};
 
-use link::{LinkWatch, is_running};
+use link::{LinkWatch, is_running, mtu};
 use offload::Offload;
-use socket::{BATCH, PacketSocket, Slots, interface_index};
+use ring::{Received, Rest, Ring};
+use socket::{BATCH, PacketSocket, QUEUED, VlanTag, interface_index};
+
+/// How often it is looked whether the kernel still fills the ring.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// One end of whatever an interface leads to.
 #[derive(Debug)]
@@ -47,18 +64,19 @@ struct Shared {
 
 #[derive(Debug)]
 struct Incoming {
-    slots: Slots,
-    /// Segments that did not fit the batch any more.
-    rest: VecDeque<Frame>,
+    /// `None` where the kernel has just refused it.
+    ring: Option<Ring>,
+    /// What the ring had handed over, and what had been missed, when this was last looked at.
+    looked_at: (u64, u64),
+    /// Room for a frame that did not fit its slot.
+    long: Box<[u8]>,
     counters: PortCounters,
 }
 
 /// Frames that wait for the next system call.
 #[derive(Debug, Default)]
 struct Outgoing {
-    bytes: Vec<u8>,
-    /// Where each ends.
-    ends: Vec<usize>,
+    frames: Frames,
     counters: PortCounters,
 }
 
@@ -101,13 +119,15 @@ impl InterfacePort {
             io::ErrorKind::PermissionDenied => OpenError::NotPermitted,
             _ => other(error),
         })?;
+        let ring = Some(Ring::of(&socket, mtu(&socket, interface).map_err(other)?).map_err(other)?);
+        let long = vec![0; QUEUED].into();
+        let incoming = Incoming { ring, looked_at: (0, 0), long, counters: PortCounters::default() };
         // Watched before the first look, so that no change falls between the two.
         let watch = LinkWatch::open().map_err(other)?;
         socket.attach(index).map_err(other)?;
         let status = status(&socket, interface);
         // Sending never waits: what the kernel does not take is dropped.
         let socket = socket.asynchronous().map_err(other)?;
-        let incoming = Incoming { slots: Slots::new(), rest: VecDeque::new(), counters: PortCounters::default() };
         let shared = Arc::new(Shared {
             interface: interface.to_owned(),
             socket,
@@ -129,10 +149,18 @@ impl InterfacePort {
 
 /// Keep the status, and the socket at the interface. Ends with the port.
 async fn follow(shared: Arc<Shared>, watch: LinkWatch, mut index: i32) {
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        if let Err(error) = watch.changed().await {
-            tracing::error!(%error, "the status of interfaces is not followed any more");
-            return;
+        tokio::select! {
+            changed = watch.changed() => if let Err(error) = changed {
+                tracing::error!(%error, "the status of interfaces is not followed any more");
+                return;
+            },
+            _ = look.tick() => {
+                shared.incoming().unstick(shared.socket.get_ref(), &shared.interface);
+                continue;
+            }
         }
         if let Ok(now) = interface_index(&shared.interface)
             && now != index
@@ -167,30 +195,83 @@ impl Shared {
 }
 
 impl Incoming {
-    /// Read what is there into `batch`, at most `max` frames.
-    fn take(&mut self, socket: &PacketSocket, batch: &mut Vec<Frame>, max: usize) -> io::Result<()> {
-        let received = socket.receive(&mut self.slots, max)?;
-        let full = batch.len() + max;
-        let Self { slots, rest, counters } = self;
-        for received in slots.frames(received) {
-            if !received.whole {
-                counters.dropped_long += 1;
-                continue;
-            }
-            let finished = Offload::parse(received.offload).and_then(|offload| {
-                offload.finish(received.bytes, |bytes| {
-                    let frame = received.tag.map_or_else(|| bytes.to_vec(), |tag| tag.put_back(bytes));
-                    counters.received += 1;
-                    counters.received_bytes += frame.len() as u64;
-                    if batch.len() < full && rest.is_empty() { batch.push(frame) } else { rest.push_back(frame) }
-                })
-            });
-            if let Err(error) = finished {
-                counters.dropped_long += 1;
-                tracing::warn!(%error, "a frame that the kernel left unfinished is lost");
-            }
+    /// Move what is there into `batch`, at most `max` of what the kernel takes for a frame, and give the number of these.
+    fn take(&mut self, socket: &PacketSocket, batch: &mut Frames, max: usize) -> usize {
+        let Self { ring: Some(ring), long, counters, .. } = self else {
+            return 0;
+        };
+        let mut taken = 0;
+        while taken < max
+            && let Some(()) = ring.next(|Received { offload, bytes, tag, rest }| match rest {
+                Rest::Nothing => finish(offload, bytes, tag, batch, counters),
+                Rest::Lost => counters.missed += 1,
+                Rest::Queued => match socket.queued(long) {
+                    Ok(Some((offload, bytes))) => finish(offload, bytes, tag, batch, counters),
+                    Ok(None) => counters.dropped_long += 1,
+                    Err(error) => {
+                        counters.missed += 1;
+                        tracing::warn!(%error, "a long frame is not in the queue");
+                    }
+                },
+            })
+        {
+            taken += 1;
         }
-        Ok(())
+        taken
+    }
+}
+
+impl Incoming {
+    /// Count what had no room.
+    fn count_missed(&mut self, socket: &PacketSocket) {
+        self.counters.missed += socket.drops_since_asked();
+    }
+
+    /// Replace a ring that the kernel does not fill any more. Where frames are dropped because the ring is full, some have
+    /// been taken before it is empty again.
+    fn unstick(&mut self, socket: &PacketSocket, interface: &str) {
+        self.count_missed(socket);
+        let now = (self.ring.as_ref().map_or(0, Ring::handed_over), self.counters.missed);
+        let (handed_over, missed) = std::mem::replace(&mut self.looked_at, now);
+        let is_stuck = self.ring.as_ref().is_none_or(|ring| ring.is_empty() && now.0 == handed_over && now.1 > missed);
+        if !is_stuck {
+            return;
+        }
+        // The kernel makes no other while this one is mapped.
+        self.ring = None;
+        match mtu(socket, interface).and_then(|mtu| Ring::of(socket, mtu)) {
+            Ok(ring) => {
+                tracing::warn!(port = interface, "a frame that the kernel cannot hand over has blocked reception");
+                self.looked_at.0 = 0;
+                self.ring = Some(ring);
+            }
+            Err(error) => tracing::error!(port = interface, %error, "nothing can be received"),
+        }
+    }
+}
+
+/// Make the one or more frames that would be on the wire of what the kernel has handed over.
+fn finish(
+    offload: [u8; Offload::BYTES],
+    bytes: &mut [u8],
+    tag: Option<VlanTag>,
+    batch: &mut Frames,
+    counters: &mut PortCounters,
+) {
+    let finished = Offload::parse(offload).and_then(|offload| {
+        offload.finish(bytes, |bytes| {
+            let before = batch.bytes();
+            match tag {
+                None => batch.push(bytes),
+                Some(tag) => tag.put_back(bytes, batch),
+            }
+            counters.received += 1;
+            counters.received_bytes += (batch.bytes() - before) as u64;
+        })
+    });
+    if let Err(error) = finished {
+        counters.dropped_long += 1;
+        tracing::warn!(%error, "a frame that the kernel left unfinished is lost");
     }
 }
 
@@ -198,14 +279,13 @@ impl Outgoing {
     /// Send what waits. What is not taken is dropped and counted.
     fn flush(&mut self, socket: &PacketSocket) -> Result<(), SendError> {
         let mut outcome = Ok(());
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        let frames: Vec<&[u8]> = starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end]).collect();
-        let mut left = frames.as_slice();
-        while let Some(first) = left.first() {
-            let done = match socket.send(left) {
+        let mut done = 0;
+        while let Some(first) = self.frames.get(done) {
+            let left = self.frames.iter().skip(done);
+            done += match socket.send(left.clone()) {
                 Ok(sent) => {
                     self.counters.sent += sent as u64;
-                    self.counters.sent_bytes += left[..sent].iter().map(|frame| frame.len() as u64).sum::<u64>();
+                    self.counters.sent_bytes += left.take(sent).map(|frame| frame.len() as u64).sum::<u64>();
                     sent
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
@@ -221,32 +301,34 @@ impl Outgoing {
                     1
                 }
             };
-            left = &left[done..];
         }
-        self.bytes.clear();
-        self.ends.clear();
+        self.frames.clear();
         outcome
     }
 }
 
 impl Port for InterfacePort {
-    fn receive<'a>(&'a self, batch: &'a mut Vec<Frame>, max: usize) -> Receive<'a> {
+    fn receive<'a>(&'a self, batch: &'a mut Frames, max: usize) -> Receive<'a> {
         Box::pin(async move {
+            let socket = &self.shared.socket;
             let before = batch.len();
-            {
-                let rest = &mut self.shared.incoming().rest;
-                let count = rest.len().min(max);
-                batch.extend(rest.drain(..count));
-            }
-            while batch.len() == before {
-                let mut ready = self.shared.socket.readable().await.map_err(|_| Closed)?;
-                let taken = ready.try_io(|socket| self.shared.incoming().take(socket.get_ref(), batch, max));
-                if let Ok(Err(error)) = taken {
-                    // The interface went down or away, which the kernel says once.
-                    tracing::debug!(%error, port = self.shared.interface, "nothing received");
+            loop {
+                let mut ready = socket.ready(Interest::READABLE | Interest::ERROR).await.map_err(|_| Closed)?;
+                let taken = self.shared.incoming().take(socket.get_ref(), batch, max);
+                if batch.len() > before {
+                    return Ok(());
+                }
+                if taken == 0 {
+                    // What comes in from here on makes it ready again.
+                    if ready.ready().is_error()
+                        && let Some(error) = socket.get_ref().pending_error()
+                    {
+                        // The interface went down or away, which the kernel says once, to whoever asks or sends next.
+                        tracing::debug!(%error, port = self.shared.interface, "nothing is received");
+                    }
+                    ready.clear_ready();
                 }
             }
-            Ok(())
         })
     }
 
@@ -256,10 +338,8 @@ impl Port for InterfacePort {
             outgoing.counters.dropped_long += 1;
             return Err(SendError::TooLong);
         }
-        outgoing.bytes.extend_from_slice(frame);
-        let end = outgoing.bytes.len();
-        outgoing.ends.push(end);
-        if self.gathers && outgoing.ends.len() < BATCH {
+        outgoing.frames.push(frame);
+        if self.gathers && outgoing.frames.len() < BATCH {
             return Ok(());
         }
         outgoing.flush(self.shared.socket.get_ref())
@@ -276,10 +356,13 @@ impl Port for InterfacePort {
 
     fn counters(&self) -> PortCounters {
         let sent = self.shared.outgoing().counters;
-        let received = self.shared.incoming().counters;
+        let mut incoming = self.shared.incoming();
+        incoming.count_missed(self.shared.socket.get_ref());
+        let received = incoming.counters;
         PortCounters {
             received: received.received,
             received_bytes: received.received_bytes,
+            missed: received.missed,
             dropped_long: sent.dropped_long + received.dropped_long,
             ..sent
         }

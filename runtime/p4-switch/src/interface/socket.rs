@@ -1,7 +1,7 @@
-//! A raw packet socket on one interface: whole Ethernet frames, as they would be on the wire, in batches.
+//! A raw packet socket on one interface: whole Ethernet frames, as they would be on the wire.
 //!
-//! The kernel hands a frame over in three pieces, which are put together here: what it left to the card (see
-//! [`Offload`]), the outermost VLAN tag, and the rest.
+//! The kernel hands a frame over in three pieces: what it left to the card (see [`Offload`]), the outermost VLAN tag, and the
+//! rest.
 #![allow(unsafe_code)] // The standard library has no packet sockets: each `unsafe` block is one system call around it.
 
 use std::ffi::CString;
@@ -12,20 +12,18 @@ use std::ptr;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use vouch_switch_server::MAX_FRAME;
+use vouch_switch_server::{Frames, MAX_FRAME};
 
 use super::offload::Offload;
 
-/// Frames that one system call receives or sends at most.
+/// Frames that one system call sends at most.
 pub(super) const BATCH: usize = 32;
-/// Room for the longest frame, which the kernel may hand over without its Ethernet header counted.
-const ROOM: usize = MAX_FRAME + 64;
-/// Buffers of a socket. A burst of a few thousand frames must survive a moment in which nobody reads.
+/// Room for the longest frame, which the kernel may hand over without its Ethernet header counted, and for what is left to do.
+pub(super) const QUEUED: usize = Offload::BYTES + MAX_FRAME + 64;
+/// Queues of a socket, in bytes: of what is being sent, and of received frames that are too long for the ring.
 const SOCKET_BUFFER: libc::c_int = 8 << 20;
 /// Destination and source MAC address: a VLAN tag comes right behind them.
 const MAC_ADDRESSES: usize = 12;
-/// `PACKET_VNET_HDR` of `linux/if_packet.h`, which `libc` lacks.
-const PACKET_VNET_HDR: libc::c_int = 15;
 
 /// A socket that sees everything that comes in at one interface, and nothing of what goes out.
 #[derive(Debug)]
@@ -49,9 +47,8 @@ impl PacketSocket {
         // SAFETY: the descriptor was just made, and nobody else has it.
         let socket = Self { fd: unsafe { OwnedFd::from_raw_fd(fd) } };
         let on = libc::c_int::from(true);
-        socket.set(libc::SOL_PACKET, libc::PACKET_AUXDATA, &on)?;
         socket.set(libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, &on)?;
-        socket.set(libc::SOL_PACKET, PACKET_VNET_HDR, &on)?;
+        socket.set(libc::SOL_PACKET, libc::PACKET_VNET_HDR, &on)?;
         for (forced, polite) in [(libc::SO_RCVBUFFORCE, libc::SO_RCVBUF), (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF)] {
             // Without CAP_NET_ADMIN the system's limit has to do.
             socket
@@ -64,7 +61,7 @@ impl PacketSocket {
     /// The socket with a way to wait for frames. Must be called inside a tokio runtime.
     pub(super) fn asynchronous(self) -> io::Result<AsyncFd<Self>> {
         // SAFETY: the descriptor stays open, and the same, for as long as `AsyncFd` owns the socket.
-        Ok(unsafe { AsyncFd::register_with_interest(self, Interest::READABLE) }?)
+        Ok(unsafe { AsyncFd::register_with_interest(self, Interest::READABLE | Interest::ERROR) }?)
     }
 
     /// Go to the interface with this index, and keep it in promiscuous mode while the socket is there.
@@ -90,41 +87,42 @@ impl PacketSocket {
         checked(unsafe { libc::bind(self.as_raw_fd(), (&raw const address).cast(), length) }).map(drop)
     }
 
-    /// Receive frames into `slots`, at most `max`, and give their number; `WouldBlock` where there is none.
-    pub(super) fn receive(&self, slots: &mut Slots, max: usize) -> io::Result<usize> {
-        let max = max.min(BATCH);
-        // SAFETY: all zero is a valid value of these plain structures: no name, no data, no control.
-        let (mut parts, mut messages): ([[libc::iovec; 2]; BATCH], [libc::mmsghdr; BATCH]) =
-            unsafe { (zeroed(), zeroed()) };
-        for (slot, (parts, message)) in slots.0.iter_mut().zip(parts.iter_mut().zip(&mut messages)).take(max) {
-            *parts = [
-                libc::iovec { iov_base: slot.offload.as_mut_ptr().cast(), iov_len: slot.offload.len() },
-                libc::iovec { iov_base: slot.bytes.as_mut_ptr().cast(), iov_len: slot.bytes.len() },
-            ];
-            message.msg_hdr.msg_iov = parts.as_mut_ptr();
-            message.msg_hdr.msg_iovlen = parts.len();
-            message.msg_hdr.msg_control = (&raw mut slot.control).cast();
-            message.msg_hdr.msg_controllen = size_of_val(&slot.control);
-        }
-        // SAFETY: the first `max` messages point to buffers of `slots` with their lengths, which outlive the call.
-        let received =
-            unsafe { libc::recvmmsg(self.as_raw_fd(), messages.as_mut_ptr(), max as libc::c_uint, 0, ptr::null_mut()) };
-        let received = checked(received)? as usize;
-        for (slot, message) in slots.0.iter_mut().zip(&messages).take(received) {
-            slot.length = (message.msg_len as usize).saturating_sub(Offload::BYTES).min(slot.bytes.len());
-            slot.whole = message.msg_hdr.msg_flags & libc::MSG_TRUNC == 0;
-            slot.tag = VlanTag::of(&message.msg_hdr);
-        }
-        Ok(received)
+    /// Take a frame from the queue: what is left to do with it, and its bytes. `None` where it is longer than `buffer`.
+    pub(super) fn queued<'b>(&self, buffer: &'b mut [u8]) -> io::Result<Option<([u8; Offload::BYTES], &'b mut [u8])>> {
+        let mut receive = || {
+            // SAFETY: pointer and length are those of `buffer`.
+            let length =
+                unsafe { libc::recv(self.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_TRUNC) };
+            usize::try_from(length).map_err(|_| io::Error::last_os_error())
+        };
+        // An error of the interface is said once, before any frame.
+        let length = receive().or_else(|_| receive())?;
+        let frame = buffer.get_mut(..length).and_then(|frame| frame.split_first_chunk_mut());
+        Ok(frame.map(|(offload, bytes)| (*offload, bytes)))
+    }
+
+    /// What went wrong meanwhile, if anything did.
+    pub(super) fn pending_error(&self) -> Option<io::Error> {
+        let mut error: libc::c_int = 0;
+        self.get(libc::SOL_SOCKET, libc::SO_ERROR, &mut error).ok()?;
+        (error != 0).then(|| io::Error::from_raw_os_error(error))
+    }
+
+    /// How many frames had no room since this was last asked.
+    pub(super) fn drops_since_asked(&self) -> u64 {
+        let mut statistics = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
+        let read = self.get(libc::SOL_PACKET, libc::PACKET_STATISTICS, &mut statistics);
+        read.map_or(0, |()| statistics.tp_drops.into())
     }
 
     /// Send frames one after the other, and give how many were taken before the first that was not.
-    pub(super) fn send(&self, frames: &[&[u8]]) -> io::Result<usize> {
+    pub(super) fn send<'f>(&self, frames: impl Iterator<Item = &'f [u8]>) -> io::Result<usize> {
         let nothing_is_left_to_do = [0u8; Offload::BYTES];
-        // SAFETY: as in `receive`.
+        // SAFETY: all zero is a valid value of these plain structures: no name, no data, no control.
         let (mut parts, mut messages): ([[libc::iovec; 2]; BATCH], [libc::mmsghdr; BATCH]) =
             unsafe { (zeroed(), zeroed()) };
-        for (frame, (parts, message)) in frames.iter().zip(parts.iter_mut().zip(&mut messages)) {
+        let mut count = 0;
+        for ((parts, message), frame) in parts.iter_mut().zip(&mut messages).zip(frames) {
             *parts = [
                 libc::iovec {
                     iov_base: nothing_is_left_to_do.as_ptr().cast_mut().cast(),
@@ -134,119 +132,47 @@ impl PacketSocket {
             ];
             message.msg_hdr.msg_iov = parts.as_mut_ptr();
             message.msg_hdr.msg_iovlen = parts.len();
+            count += 1;
         }
-        let count = frames.len().min(BATCH) as libc::c_uint;
         // SAFETY: the first `count` messages point to `frames` and the header with their lengths; both are only read.
         checked(unsafe { libc::sendmmsg(self.as_raw_fd(), messages.as_mut_ptr(), count, 0) }).map(|sent| sent as usize)
     }
 
-    fn set<T>(&self, level: libc::c_int, option: libc::c_int, value: &T) -> io::Result<()> {
+    /// Set an option.
+    pub(super) fn set<T>(&self, level: libc::c_int, option: libc::c_int, value: &T) -> io::Result<()> {
         let length = size_of::<T>() as libc::socklen_t;
         // SAFETY: pointer and length are those of `value`, which is only read. A type that the option does not expect is
         // an error of the call, not an access outside of it.
         let result = unsafe { libc::setsockopt(self.as_raw_fd(), level, option, ptr::from_ref(value).cast(), length) };
         checked(result).map(drop)
     }
-}
 
-/// Buffers for one batch, made once.
-#[derive(Debug)]
-pub(super) struct Slots(Vec<Slot>);
-
-#[derive(Debug)]
-struct Slot {
-    offload: [u8; Offload::BYTES],
-    bytes: Box<[u8]>,
-    control: Control,
-    length: usize,
-    whole: bool,
-    tag: Option<VlanTag>,
-}
-
-/// A frame in its slot.
-pub(super) struct Received<'a> {
-    pub(super) offload: [u8; Offload::BYTES],
-    /// Without the tag.
-    pub(super) bytes: &'a mut [u8],
-    pub(super) tag: Option<VlanTag>,
-    /// It had room.
-    pub(super) whole: bool,
-}
-
-impl Slots {
-    pub(super) fn new() -> Self {
-        let slot = || Slot {
-            offload: [0; Offload::BYTES],
-            bytes: vec![0; ROOM].into(),
-            control: Control([0; 64]),
-            length: 0,
-            whole: true,
-            tag: None,
-        };
-        Self((0..BATCH).map(|_| slot()).collect())
-    }
-
-    /// What the last call of [`PacketSocket::receive`] has put into the first `count` slots.
-    pub(super) fn frames(&mut self, count: usize) -> impl Iterator<Item = Received<'_>> {
-        self.0.iter_mut().take(count).map(|slot| Received {
-            offload: slot.offload,
-            bytes: &mut slot.bytes[..slot.length],
-            tag: slot.tag,
-            whole: slot.whole,
+    /// Read an option into a value of numbers.
+    fn get<T>(&self, level: libc::c_int, option: libc::c_int, value: &mut T) -> io::Result<()> {
+        let mut length = size_of::<T>() as libc::socklen_t;
+        // SAFETY: pointer and length are those of `value`. Every value of the callers' types is valid.
+        checked(unsafe {
+            libc::getsockopt(self.as_raw_fd(), level, option, ptr::from_mut(value).cast(), &raw mut length)
         })
+        .map(drop)
     }
 }
-
-/// Room for the control messages of one frame, aligned as they must be.
-#[derive(Debug)]
-#[repr(align(8))]
-struct Control(#[expect(dead_code, reason = "written by the kernel, read through `CMSG_FIRSTHDR`")] [u8; 64]);
 
 /// The VLAN tag that the kernel took out of a frame (IEEE 802.1Q, section 9).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct VlanTag {
-    protocol: u16,
-    control: u16,
+    /// 802.1Q's, or that of a service provider's tag.
+    pub(super) protocol: u16,
+    /// Priority, drop eligibility, and the VLAN.
+    pub(super) control: u16,
 }
 
 impl VlanTag {
-    const BYTES: usize = 4;
-
-    /// The frame with its tag where it was. A switch that did not see it would be on another LAN.
-    pub(super) fn put_back(self, frame: &[u8]) -> Vec<u8> {
+    /// Append the frame with its tag where it was. A switch that did not see it would be on another LAN.
+    pub(super) fn put_back(self, frame: &[u8], to: &mut Frames) {
         let (addresses, rest) = frame.split_at(MAC_ADDRESSES.min(frame.len()));
         let ([a, b], [c, d]) = (self.protocol.to_be_bytes(), self.control.to_be_bytes());
-        let mut whole = Vec::with_capacity(frame.len() + Self::BYTES);
-        whole.extend_from_slice(addresses);
-        whole.extend_from_slice(&[a, b, c, d]);
-        whole.extend_from_slice(rest);
-        whole
-    }
-
-    fn of(message: &libc::msghdr) -> Option<Self> {
-        // SAFETY: `message` was filled by `recvmmsg`, so its control buffer and length describe what the kernel wrote.
-        let mut header = unsafe { libc::CMSG_FIRSTHDR(message) };
-        while !header.is_null() {
-            // SAFETY: not null, hence inside the control buffer.
-            let (level, kind) = unsafe { ((*header).cmsg_level, (*header).cmsg_type) };
-            if (level, kind) == (libc::SOL_PACKET, libc::PACKET_AUXDATA) {
-                // SAFETY: this kind of message carries a `tpacket_auxdata`; its alignment is not relied on.
-                let data = unsafe { ptr::read_unaligned(libc::CMSG_DATA(header).cast::<libc::tpacket_auxdata>()) };
-                return Self::from_auxiliary(&data);
-            }
-            // SAFETY: as for the first one.
-            header = unsafe { libc::CMSG_NXTHDR(message, header) };
-        }
-        None
-    }
-
-    fn from_auxiliary(data: &libc::tpacket_auxdata) -> Option<Self> {
-        if data.tp_status & libc::TP_STATUS_VLAN_VALID == 0 {
-            return None;
-        }
-        let named = data.tp_status & libc::TP_STATUS_VLAN_TPID_VALID != 0;
-        let protocol = if named { data.tp_vlan_tpid } else { libc::ETH_P_8021Q as u16 };
-        Some(Self { protocol, control: data.tp_vlan_tci })
+        to.push_parts(&[addresses, &[a, b, c, d], rest]);
     }
 }
 
