@@ -33,14 +33,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
-use vouch_lab::target::Target;
 use vouch_p4runtime::P4Info;
 
-use self::case::{Generator, PORTS};
+use self::case::Generator;
 use self::judge::{Verdict, judge};
 use self::packet::Source;
 use crate::rig::Result;
 use crate::stf::{Program, Remote};
+use crate::streamed::Streamed;
 
 /// Fields that tell of time, or of how busy a switch is.
 const NOT_REPEATABLE: [&str; 9] = [
@@ -153,7 +153,7 @@ impl Subject {
     ///
     /// # Errors
     /// The program cannot be loaded, or the other switch does not run it.
-    pub fn compare(&self, target: &dyn Target, seeds: impl IntoIterator<Item = u64>) -> Result<Findings> {
+    pub fn compare(&self, target: &dyn Streamed, seeds: impl IntoIterator<Item = u64>) -> Result<Findings> {
         self.compare_with(&self.json, target, seeds)
     }
 
@@ -164,11 +164,11 @@ impl Subject {
     pub fn compare_with(
         &self,
         other: &[u8],
-        target: &dyn Target,
+        target: &dyn Streamed,
         seeds: impl IntoIterator<Item = u64>,
     ) -> Result<Findings> {
         let generator = self.generator()?;
-        let mut device = Remote::start(target, &PORTS, &generator.rules, other)?;
+        let mut device = Remote::start(target, &generator.rules, other)?;
         let mut findings = Findings::default();
         for seed in seeds {
             match judge(&generator, seed, &mut device) {

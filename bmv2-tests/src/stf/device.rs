@@ -16,9 +16,6 @@ pub enum Problem {
     /// The switch cannot do that or the way to it cannot: the test says nothing about the program.
     #[error("{0}")]
     Unsupported(String),
-    /// The switch was too slow to say anything: see [`Device::retry`].
-    #[error("the switch took frames in too late, however long it was given")]
-    Late,
 }
 
 impl Problem {
@@ -66,12 +63,6 @@ pub trait Device {
 
     /// Everything that has come out since the reset, each port's frames in order. Nothing more comes afterwards.
     fn received(&mut self) -> Result<Vec<(u16, Vec<u8>)>, Problem>;
-
-    /// Whether the test that did not pass has to be played again, because a change of tables or the end of the test may have
-    /// overtaken its frames. The next attempt gives them more time.
-    fn retry(&mut self) -> bool {
-        false
-    }
 
     /// Read a cell of a counter.
     fn counter(&mut self, counter: &str, index: u64) -> Result<CounterData, Problem>;

@@ -46,7 +46,7 @@ pub use rules::{Entry, Rules};
 pub use statement::{
     Bits, Call, Cell, Check, Command, Comparison, Key, MirrorTo, Pattern, Rate, Share, Statement, Unit,
 };
-pub use suite::{Program, Suite, Summary, named_ports};
+pub use suite::{Program, Suite, Summary};
 
 /// A line that is no statement.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -14,9 +14,6 @@ use super::statement::{Cell, Check, Command, Pattern, Rate, Statement, Unit};
 /// Bytes of a frame check sequence.
 const FCS: usize = 4;
 
-/// How often a test is played whose frames may have been overtaken.
-const ATTEMPTS: usize = 8;
-
 /// What a test leaves open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -53,17 +50,10 @@ impl Player {
 
     /// Play a test from a fresh start.
     pub fn play(&self, test: &[Statement], device: &mut dyn Device) -> Outcome {
-        let mut attempts = 1;
-        loop {
-            let outcome = match self.attempt(test, device) {
-                Ok(failures) if failures.is_empty() => return Outcome::Passed,
-                Ok(failures) => Outcome::Failed(failures),
-                Err(problem) => Outcome::NotRun(problem.to_string()),
-            };
-            if attempts == ATTEMPTS || !device.retry() {
-                return outcome;
-            }
-            attempts += 1;
+        match self.attempt(test, device) {
+            Ok(failures) if failures.is_empty() => Outcome::Passed,
+            Ok(failures) => Outcome::Failed(failures),
+            Err(problem) => Outcome::NotRun(problem.to_string()),
         }
     }
 
@@ -78,7 +68,6 @@ impl Player {
                 Err(Problem::Unsupported(problem)) => {
                     return Err(Problem::Unsupported(format!("line {line}: {problem}")));
                 }
-                Err(Problem::Late) => return Err(Problem::Late),
             }
         }
         let frames = device.received()?;
