@@ -12,8 +12,8 @@ use tokio::time::{Instant, sleep, timeout};
 use tonic::Code;
 use tonic::transport::Channel;
 use vouch_lab::target::BoxFuture;
-use vouch_p4runtime::p4::bm::PacketStreamRequest;
 use vouch_p4runtime::p4::bm::dataplane_interface_client::DataplaneInterfaceClient;
+use vouch_p4runtime::p4::bm::{PacketStreamRequest, PortOperStatus, SetPortOperStatusRequest};
 use vouch_p4runtime::{EventReceiver, Session, SessionConfig};
 use vouch_switch_server::SwitchServer;
 
@@ -104,5 +104,13 @@ impl StreamedSwitch {
             frames.push((u16::try_from(response.port)?, response.packet));
         }
         Ok(frames)
+    }
+
+    /// Take a port's cable out, or put it back.
+    pub(crate) async fn set_port(&mut self, port: u16, up: bool) -> Result<()> {
+        let status = if up { PortOperStatus::OperStatusUp } else { PortOperStatus::OperStatusDown };
+        let request = SetPortOperStatusRequest { device_id: DEVICE, port: port.into(), oper_status: status.into() };
+        self.ports.set_port_oper_status(request).await?;
+        Ok(())
     }
 }

@@ -82,7 +82,7 @@ impl Generator {
             }
             for session in 1..=2 {
                 let to = Some(MirrorTo::Port(PORTS[random.random_range(0..PORTS.len())]));
-                steps.push(Step::Control(Command::Mirror { session, to }));
+                steps.push(Step::Control(Command::Mirror { session, to, length: None }));
             }
         }
         let count = if self.single { 1 } else { random.random_range(1..=PACKETS) };
@@ -274,7 +274,8 @@ impl Generator {
             table: table.name.clone(),
             priority,
             keys,
-            calls: vec![Share { call, weight: 1 }],
+            calls: vec![Share { call, weight: 1, watch: None }],
+            timeout: None,
             label: None,
         })
     }

@@ -52,8 +52,14 @@ pub trait Device {
     /// Make a multicast group, or give it other nodes.
     fn set_group(&mut self, group: u32, nodes: &[ReplicationNode]) -> Result<(), Problem>;
 
-    /// Make a clone session, send its copies elsewhere, or take it away.
-    fn set_session(&mut self, session: u16, to: Option<MirrorTo>) -> Result<(), Problem>;
+    /// Make a clone session, send its copies elsewhere, or take it away. The length is of a copy, at most.
+    fn set_session(&mut self, session: u16, to: Option<MirrorTo>, length: Option<u16>) -> Result<(), Problem>;
+
+    /// Take a port's cable out, or put it back.
+    fn set_port(&mut self, port: u16, up: bool) -> Result<(), Problem>;
+
+    /// Wait until an entry is idle, and say whether the switch tells so.
+    fn idle(&mut self, entry: &Entry) -> Result<bool, Problem>;
 
     /// Put a frame into a port.
     fn send(&mut self, port: u16, frame: &[u8]) -> Result<(), Problem>;
@@ -87,4 +93,9 @@ pub trait Device {
 
     /// Set the rates of a cell of a meter, or of all of them.
     fn set_meter(&mut self, meter: &str, index: Option<u64>, rates: MeterConfig) -> Result<(), Problem>;
+}
+
+/// Take one of these out of a list, if it is there.
+pub(super) fn take<T>(list: &mut Vec<T>, wanted: impl FnMut(&T) -> bool) -> bool {
+    list.iter().position(wanted).map(|at| list.swap_remove(at)).is_some()
 }

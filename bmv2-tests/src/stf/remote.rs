@@ -24,7 +24,7 @@ use vouch_p4runtime::p4::v1::{
 use vouch_p4runtime::value::canonical;
 use vouch_switch::{CounterData, MeterConfig, Program, ReplicationNode};
 
-use super::device::{Device, Problem};
+use super::device::{Device, Problem, take};
 use super::encode::{Encoded, encode};
 use super::rules::{Entry, Rules};
 use super::statement::MirrorTo;
@@ -46,6 +46,10 @@ pub struct Remote {
     members: u32,
     groups: BTreeMap<u32, Vec<Replica>>,
     sessions: BTreeSet<u16>,
+    /// Ports whose cable is out.
+    down: BTreeSet<u16>,
+    /// Entries that were told to be idle and not asked for.
+    idle: Vec<TableEntry>,
     /// Dropped last: the session's tasks run in it.
     runtime: Runtime,
 }
@@ -71,6 +75,8 @@ impl Remote {
             members: 0,
             groups: BTreeMap::new(),
             sessions: BTreeSet::new(),
+            down: BTreeSet::new(),
+            idle: Vec::new(),
             runtime,
         })
     }
@@ -119,6 +125,10 @@ impl Device for Remote {
     fn reset(&mut self) -> Result<(), Problem> {
         self.waiting.clear();
         self.received.clear();
+        self.idle.clear();
+        for port in std::mem::take(&mut self.down) {
+            self.runtime.block_on(self.switch.set_port(port, true)).map_err(unreachable)?;
+        }
         self.forget()?;
         self.runtime.block_on(self.switch.session.restart_pipeline(&self.pipeline)).map_err(unreachable)?;
         // Each digest at once, in a list of its own, which `digest` acknowledges.
@@ -160,7 +170,7 @@ impl Device for Remote {
         self.write(vec![if known { modify(entity) } else { insert(entity) }])
     }
 
-    fn set_session(&mut self, session: u16, to: Option<MirrorTo>) -> Result<(), Problem> {
+    fn set_session(&mut self, session: u16, to: Option<MirrorTo>, length: Option<u16>) -> Result<(), Problem> {
         let replicas = match to {
             None => {
                 self.sessions.remove(&session);
@@ -172,9 +182,37 @@ impl Device for Remote {
                 group.cloned().ok_or_else(|| Problem::wrong("a clone session to a group that does not exist"))?
             }
         };
-        let entity = clone_session(session.into(), replicas, None);
+        let entity = clone_session(session.into(), replicas, length);
         let known = !self.sessions.insert(session);
         self.write(vec![if known { modify(entity) } else { insert(entity) }])
+    }
+
+    fn set_port(&mut self, port: u16, up: bool) -> Result<(), Problem> {
+        self.carry()?;
+        if up {
+            self.down.remove(&port)
+        } else {
+            self.down.insert(port)
+        };
+        self.runtime.block_on(self.switch.set_port(port, up)).map_err(unreachable)
+    }
+
+    fn idle(&mut self, entry: &Entry) -> Result<bool, Problem> {
+        let wanted = encode(&self.info, &self.program, entry, false, 0)?.entry;
+        self.carry()?;
+        self.runtime.block_on(async {
+            let wanted = |told: &TableEntry| {
+                told.table_id == wanted.table_id && told.r#match == wanted.r#match && told.priority == wanted.priority
+            };
+            while !take(&mut self.idle, wanted) {
+                match timeout(PATIENCE, self.switch.events.recv()).await {
+                    Ok(Some(Event::IdleTimeout(told))) => self.idle.extend(told.table_entry),
+                    Ok(Some(_)) => {}
+                    Ok(None) | Err(_) => return Ok(false),
+                }
+            }
+            Ok(true)
+        })
     }
 
     fn send(&mut self, port: u16, frame: &[u8]) -> Result<(), Problem> {
