@@ -169,7 +169,12 @@ fn gather_compared(expression: &Value, compared: &mut HashMap<(String, String), 
         match expression["type"].as_str() {
             Some("field") => fields.extend(value[0].as_str().zip(value[1].as_str()).map(|(a, b)| (a.into(), b.into()))),
             Some("hexstr") => numbers.extend(value.as_str().and_then(number)),
-            _ => ["left", "right"].iter().for_each(|side| leaves(&value[side], fields, numbers)),
+            Some("expression") => {
+                for side in [value, &value["left"], &value["right"]] {
+                    leaves(side, fields, numbers);
+                }
+            }
+            _ => {}
         }
     }
     let value = &expression["value"];
