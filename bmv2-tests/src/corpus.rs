@@ -13,11 +13,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use vouch_lab::target::Target;
 use vouch_p4runtime::P4Info;
 
 use crate::rig::Result;
-use crate::stf::{Options, Program, Remote, Suite, named_ports};
+use crate::stf::{Options, Program, Remote, Suite};
+use crate::streamed::Streamed;
 
 /// How a test says that BMv2 cannot play it.
 const NOT_ON_BMV2: &str = "# not on BMv2: ";
@@ -85,11 +85,10 @@ impl Case {
     ///
     /// # Errors
     /// What was not as the test says.
-    pub fn play_on(&self, target: &dyn Target) -> Result<()> {
+    pub fn play_on(&self, target: &dyn Streamed) -> Result<()> {
         let (json, info) = self.artifacts()?;
         let rules = Program::rules(json.as_bytes(), Some(info))?;
-        let ports = named_ports(std::slice::from_ref(&self.test))?;
-        let device = Remote::start(target, &ports, &rules, json.as_bytes())?;
+        let device = Remote::start(target, &rules, json.as_bytes())?;
         self.verdict(Program::new(rules, Box::new(device), Options::default()))
     }
 

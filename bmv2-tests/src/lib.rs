@@ -22,6 +22,7 @@ pub mod namespace;
 pub mod process;
 pub mod rig;
 pub mod stf;
+pub mod streamed;
 #[cfg(target_os = "linux")]
 mod target;
 

@@ -12,13 +12,14 @@ use vouch_p4runtime::p4::v1::CapabilitiesRequest;
 use vouch_p4runtime::p4::v1::p4_runtime_client::P4RuntimeClient;
 
 use crate::namespace::find;
+use crate::rig::START_RETRY;
 
 /// How long a switch may take until it answers. Starting takes a fraction of a second where the machine is not busy.
 const START_PATIENCE: Duration = Duration::from_secs(30);
-/// How often a starting switch is asked whether it is there.
-const START_RETRY: Duration = Duration::from_millis(10);
 /// The gRPC port of device 0; every other device's lies above. The namespace is ours, so they are all free.
 const FIRST_GRPC_PORT: u64 = 50_000;
+/// The port of device 0's packet stream, likewise.
+const FIRST_STREAM_PORT: u64 = 51_000;
 /// The port to the controller, as in the P4 program.
 const CPU_PORT: u16 = 510;
 
@@ -86,37 +87,53 @@ pub fn become_switch() -> Option<ExitCode> {
     std::env::var_os(BE_P4_SWITCH).map(|_| p4_switch::main(std::env::args_os()))
 }
 
+/// What a switch has for ports.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ports<'a> {
+    /// Interfaces, by number.
+    Interfaces(&'a [(u16, String)]),
+    /// A stream over gRPC.
+    Streamed,
+}
+
 /// A running switch, which ends with this value.
 #[derive(Debug)]
 pub(crate) struct SwitchProcess {
     child: Child,
     url: String,
+    streamed: String,
 }
 
 impl SwitchProcess {
-    /// Start a switch by this command, without a pipeline and with an interface at each port, and wait until its P4Runtime
-    /// server answers. What it prints goes to `log`.
+    /// Start a switch by this command, without a pipeline, and wait until its P4Runtime server answers. What it prints goes
+    /// to `log`.
     ///
     /// Must not be called on a thread that ends before the switch is to end: the kernel kills the switch with the thread.
     pub(crate) async fn start(
         mut command: Command,
         device_id: u64,
-        ports: &[(u16, String)],
+        ports: Ports<'_>,
         log: &Path,
     ) -> Result<Self, SwitchError> {
         let address = format!("127.0.0.1:{}", FIRST_GRPC_PORT + device_id);
         let failed = |error| SwitchError::Spawn { error };
         let output = File::create(log).map_err(failed)?;
         command.args(["--no-p4", "--device-id", &device_id.to_string()]);
-        for (number, interface) in ports {
-            command.args(["-i", &format!("{number}@{interface}")]);
+        if let Ports::Interfaces(ports) = ports {
+            for (number, interface) in ports {
+                command.args(["-i", &format!("{number}@{interface}")]);
+            }
         }
         command.args(["--log-console", "-L", "warn"]);
         command.args(["--", "--grpc-server-addr", &address, "--cpu-port", &CPU_PORT.to_string()]);
+        let streamed = format!("127.0.0.1:{}", FIRST_STREAM_PORT + device_id);
+        if let Ports::Streamed = ports {
+            command.args(["--dp-grpc-server-addr", &streamed]);
+        }
         command.stdin(Stdio::null()).stdout(output.try_clone().map_err(failed)?).stderr(output);
         let child = command.spawn().map_err(failed)?;
 
-        let mut switch = Self { child, url: format!("http://{address}") };
+        let mut switch = Self { child, url: format!("http://{address}"), streamed: format!("http://{streamed}") };
         switch.answered(log).await?;
         Ok(switch)
     }
@@ -129,6 +146,11 @@ impl SwitchProcess {
     /// What tells how much time processors have spent on it.
     pub(crate) fn clock(&self) -> ProcessClock {
         ProcessClock { process: self.child.id() }
+    }
+
+    /// Where its ports are, if they are a stream.
+    pub(crate) fn streamed_url(&self) -> &str {
+        &self.streamed
     }
 
     async fn answered(&mut self, log: &Path) -> Result<(), SwitchError> {

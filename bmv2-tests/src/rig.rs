@@ -17,6 +17,8 @@ pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// How long anything may take that does not fail.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+/// How often a switch that is starting is asked whether it is there.
+pub(crate) const START_RETRY: Duration = Duration::from_millis(10);
 /// The name of the switch in its topology.
 const SWITCH: &str = "vtep1";
 

@@ -15,7 +15,9 @@ use vouch_lab::topology::{PortRef, Topology};
 use vouch_switch_server::{Port, PortStatus};
 
 use crate::namespace::ip;
-use crate::process::{SwitchProcess, SwitchProgram, log_path, tail};
+use crate::process::{Ports, SwitchProcess, SwitchProgram, log_path, tail};
+use crate::rig;
+use crate::streamed::{Addresses, DEVICE, Streamed};
 
 /// Room for a full tenant frame and 50 bytes of encapsulation. Not more: libpcap, which BMv2 reads with, divides a fixed
 /// buffer into slots of this size, and a short queue loses bursts.
@@ -71,7 +73,7 @@ impl Processes {
             let ports = ports.remove(switch.name.as_str()).unwrap_or_default();
             let log = log_path(self.logs.path(), &switch.name);
             let command = self.program.command()?;
-            let process = SwitchProcess::start(command, switch.device_id, &ports, &log)
+            let process = SwitchProcess::start(command, switch.device_id, Ports::Interfaces(&ports), &log)
                 .await
                 .map_err(|error| LabError::Switch { switch: switch.name.clone(), error: error.to_string() })?;
             switches.processes.insert(switch.name.clone(), process);
@@ -97,6 +99,21 @@ impl Target for Processes {
         Box::pin(async {
             let plant: Box<dyn Plant> = Box::new(self.start(topology).await?);
             Ok(plant)
+        })
+    }
+}
+
+impl Streamed for Processes {
+    fn name(&self) -> &str {
+        self.program.name()
+    }
+
+    fn start(&self) -> BoxFuture<'_, rig::Result<Addresses>> {
+        Box::pin(async {
+            let log = log_path(self.logs.path(), "streamed");
+            let switch = SwitchProcess::start(self.program.command()?, DEVICE, Ports::Streamed, &log).await?;
+            let (control, ports) = (switch.url().to_owned(), switch.streamed_url().to_owned());
+            Ok(Addresses { control, ports, running: Box::new(switch) })
         })
     }
 }

@@ -4,8 +4,13 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use protox::Compiler;
 
-const PROTOS: [&str; 4] =
-    ["p4/v1/p4runtime.proto", "p4/config/v1/p4info.proto", "google/rpc/code.proto", "gnmi/gnmi.proto"];
+const PROTOS: [&str; 5] = [
+    "p4/v1/p4runtime.proto",
+    "p4/config/v1/p4info.proto",
+    "p4/bm/dataplane.proto",
+    "google/rpc/code.proto",
+    "gnmi/gnmi.proto",
+];
 
 /// Fields worth sharing rather than copying. Keys and action data are a few bytes and live long, where a slice of the
 /// received buffer would keep all of it alive; these are big or pass through.

@@ -48,7 +48,10 @@ mod linux {
         /// Print the first case of each program as the packet engine plays it, and compare nothing
         #[arg(long)]
         show: bool,
-        /// Compare with p4-switch instead of BMv2: what its server and its interfaces do
+        /// Print in how many cases of each program packets hit each table and run each action, and compare nothing
+        #[arg(long)]
+        reach: bool,
+        /// Compare with p4-switch instead of BMv2: what its server does
         #[arg(long)]
         p4_switch: bool,
         /// Write each difference into this folder as PROGRAM-SEED.stf
@@ -98,6 +101,12 @@ mod linux {
         if arguments.show {
             for subject in subjects {
                 print!("# {}, case {}\n{}", subject.name, arguments.seed, subject.scenario(arguments.seed)?);
+            }
+            return Ok(0);
+        }
+        if arguments.reach {
+            for subject in subjects {
+                println!("{}:\n{}", subject.name, subject.reach(arguments.seed..arguments.seed + arguments.cases)?);
             }
             return Ok(0);
         }

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Parser, ValueEnum};
-use vouch_bmv2_tests::stf::{Options, Program, Remote, Rules, Suite, Summary, named_ports};
-use vouch_lab::target::{Embedded, Target};
+use vouch_bmv2_tests::stf::{Options, Program, Remote, Rules, Suite, Summary};
+use vouch_bmv2_tests::streamed::{Server, Streamed};
 use vouch_p4runtime::P4Info;
 
 /// Play STF tests and compare what comes out with what they expect.
@@ -53,9 +53,9 @@ enum On {
     /// The packet engine, in this process
     #[default]
     Embedded,
-    /// The embedded switch, over P4Runtime and links in this process
+    /// The embedded switch, over P4Runtime
     Server,
-    /// simple_switch_grpc, over P4Runtime and veth pairs in a network namespace
+    /// simple_switch_grpc, over P4Runtime, in a network namespace
     Bmv2,
     /// p4-switch, in the same way
     P4Switch,
@@ -93,10 +93,10 @@ fn run(arguments: &Arguments) -> Result<Summary, Box<dyn std::error::Error + Sen
         };
         let json = read(json)?;
         let rules = Program::rules(json.as_bytes(), info)?;
-        let remote = |target: &dyn Target| start(target, &rules, &json, &arguments.paths, options);
+        let remote = |target: &dyn Streamed| start(target, &rules, &json, options);
         let mut program = match arguments.target {
             On::Embedded => Program::embedded(rules, options),
-            On::Server => remote(&Embedded::default())?,
+            On::Server => remote(&Server)?,
             On::Bmv2 | On::P4Switch => remote(&processes::target(arguments.target)?)?,
         };
         suite.play(&mut program, &arguments.paths)?;
@@ -105,13 +105,12 @@ fn run(arguments: &Arguments) -> Result<Summary, Box<dyn std::error::Error + Sen
 }
 
 fn start(
-    target: &dyn Target,
+    target: &dyn Streamed,
     rules: &Rules,
     json: &str,
-    tests: &[PathBuf],
     options: Options,
 ) -> Result<Program, Box<dyn std::error::Error + Send + Sync>> {
-    let device = Remote::start(target, &named_ports(tests)?, rules, json.as_bytes())?;
+    let device = Remote::start(target, rules, json.as_bytes())?;
     Ok(Program::new(rules.clone(), Box::new(device), options))
 }
 
@@ -143,7 +142,7 @@ mod processes {
 
 #[cfg(not(target_os = "linux"))]
 mod processes {
-    use vouch_lab::target::Embedded;
+    use vouch_bmv2_tests::streamed::Server;
 
     use super::On;
 
@@ -157,7 +156,7 @@ mod processes {
         if matches!(target, On::Embedded | On::Server) { Ok(()) } else { Err(REASON) }
     }
 
-    pub(super) fn target(_: On) -> Result<Embedded, &'static str> {
+    pub(super) fn target(_: On) -> Result<Server, &'static str> {
         Err(REASON)
     }
 }

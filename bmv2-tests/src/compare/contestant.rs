@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use vouch_p4runtime::{EventReceiver, Session, SessionConfig};
 
 use super::workload::Setup;
-use crate::process::{SwitchProcess, SwitchProgram, bound};
+use crate::process::{Ports, SwitchProcess, SwitchProgram, bound};
 use crate::rig::{PATIENCE, Result};
 
 /// The device id of whichever switch is running.
@@ -49,7 +49,7 @@ impl Contestant {
 
     /// Start it with these interfaces at its ports.
     pub(super) async fn start(&self, ports: &[(u16, String)], log: &Path) -> Result<Running> {
-        Running::new(SwitchProcess::start(self.command()?, DEVICE, ports, log).await?).await
+        Running::new(SwitchProcess::start(self.command()?, DEVICE, Ports::Interfaces(ports), log).await?).await
     }
 
     /// Start it with capture files in a folder, which it begins to read after some time.
@@ -62,7 +62,7 @@ impl Contestant {
     ) -> Result<Running> {
         let mut command = self.command()?;
         command.current_dir(folder).args(["--use-files", &wait.as_secs().to_string()]);
-        Running::new(SwitchProcess::start(command, DEVICE, ports, log).await?).await
+        Running::new(SwitchProcess::start(command, DEVICE, Ports::Interfaces(ports), log).await?).await
     }
 }
 

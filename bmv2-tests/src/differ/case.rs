@@ -4,13 +4,15 @@
 //! packet engine, whose trace says what was looked up and not found, and most of that gets an entry: of a few with random actions,
 //! the one that gets packets furthest. What the packets then look up further on gets entries in the next round.
 
+use std::collections::HashMap;
+
 use num_bigint::BigUint;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use vouch_p4runtime::p4info::{MatchKind as Kind, Table};
 use vouch_switch::{EntryKey, MatchKind, Micros, Output, SwitchConfig, TableId, TableInfo, TraceEvent, Worker};
 
-use super::packet::Source;
+use super::packet::{ADDRESS_BITS, Source, Usual};
 use crate::stf::{
     Bits, Call, Command, Device, Embedded, Failure, Key, MirrorTo, Options, Outcome, Pattern, Player, Rules, Share,
     Statement,
@@ -42,6 +44,15 @@ pub(super) enum Step {
     Control(Command),
     /// A packet, of which the bytes from `payload` on are not headers.
     Packet { port: u16, frame: Vec<u8>, payload: usize },
+}
+
+/// What entries of a case have in common.
+#[derive(Default)]
+struct Leaning {
+    /// The action that most entries of a table have.
+    actions: HashMap<String, String>,
+    /// What is in the packets, by width in bits: a program may compare what an entry says with what a packet has.
+    values: HashMap<u32, Vec<BigUint>>,
 }
 
 /// What a case is made from.
@@ -82,18 +93,20 @@ impl Generator {
             }
             for session in 1..=2 {
                 let to = Some(MirrorTo::Port(PORTS[random.random_range(0..PORTS.len())]));
-                steps.push(Step::Control(Command::Mirror { session, to }));
+                steps.push(Step::Control(Command::Mirror { session, to, length: None }));
             }
         }
         let count = if self.single { 1 } else { random.random_range(1..=PACKETS) };
         let port = PORTS[random.random_range(0..PORTS.len())];
-        let packets: Vec<Step> = (0..count).map(|_| self.packet(port, random)).collect();
+        let mut usual = Usual::new(random.random());
+        let packets: Vec<Step> = (0..count).map(|_| self.packet(port, &mut usual, random)).collect();
         let mut device = Embedded::new(self.rules.program().clone(), SwitchConfig::default());
         self.player.play(&statements(commands(&steps)), &mut device);
         let tables: Vec<(TableId, &TableInfo)> = self.rules.program().tables().collect();
+        let leaning = if usual.alike { self.leaning(&traced(&device, &packets), random) } else { Leaning::default() };
         for (_, table) in &tables {
             if random.random_ratio(1, 6)
-                && let Some(command) = self.default(table, random)
+                && let Some(command) = self.default(table, &leaning, random)
             {
                 self.try_step(command, &mut device, &mut steps);
             }
@@ -106,8 +119,8 @@ impl Generator {
             for (table, key) in missed {
                 let found = tables.iter().find(|(id, _)| *id == table);
                 if let Some((_, table)) = found.filter(|_| random.random_ratio(7, 8)) {
-                    let choices = (0..CHOICES).filter_map(|_| self.entry(table, Some(&key), random));
-                    let best = choices.max_by_key(|command| self.promise(command, &mut device, &packets));
+                    let choices = (0..CHOICES).filter_map(|_| self.entry(table, Some(&key), &leaning, random));
+                    let best = choices.max_by_key(|command| self.promise(command, &mut device, &packets, usual.alike));
                     if let Some(command) = best {
                         self.try_step(command, &mut device, &mut steps);
                     }
@@ -119,7 +132,7 @@ impl Generator {
         }
         for (_, table) in &tables {
             for _ in 0..random.random_range(0..3) {
-                if let Some(command) = self.entry(table, None, random) {
+                if let Some(command) = self.entry(table, None, &leaning, random) {
                     self.try_step(command, &mut device, &mut steps);
                 }
             }
@@ -145,6 +158,15 @@ impl Generator {
         Ok(commands)
     }
 
+    /// What the packets of a case do in the packet engine.
+    pub(super) fn events(&self, steps: &[Step]) -> Vec<TraceEvent> {
+        let (packets, others): (Vec<Step>, Vec<Step>) =
+            steps.iter().cloned().partition(|step| matches!(step, Step::Packet { .. }));
+        let mut device = Embedded::new(self.rules.program().clone(), SwitchConfig::default());
+        self.player.play(&statements(commands(&others)), &mut device);
+        traced(&device, &packets)
+    }
+
     /// What comes out of the packet engine, or what it refuses.
     fn observed(&self, commands: &[Command]) -> Result<Vec<(u16, Vec<u8>)>, String> {
         let mut device = Embedded::new(self.rules.program().clone(), SwitchConfig::default());
@@ -162,8 +184,9 @@ impl Generator {
         }
     }
 
-    /// How far packets get with one more entry: what comes out counts, and what is looked up on the way.
-    fn promise(&self, command: &Command, device: &mut Embedded, packets: &[Step]) -> usize {
+    /// How far packets get with one more entry: what comes out counts, and what is looked up on the way. Where packets are alike,
+    /// finding something counts for more than looking on.
+    fn promise(&self, command: &Command, device: &mut Embedded, packets: &[Step], alike: bool) -> usize {
         let Command::Add { table, priority, keys, calls, .. } = command else { return 0 };
         let Ok(entry) = self.rules.entry(table, *priority, keys, calls) else { return 0 };
         if device.insert(&entry).is_err() {
@@ -171,6 +194,7 @@ impl Generator {
         }
         let worth = |event: &TraceEvent| match event {
             TraceEvent::Sent { .. } => 16,
+            TraceEvent::Table { hit: Some(_), .. } if alike => 2,
             TraceEvent::Table { .. } => 1,
             _ => 0,
         };
@@ -209,10 +233,11 @@ impl Generator {
         Step::Group(group, nodes)
     }
 
-    fn packet(&self, port: u16, random: &mut StdRng) -> Step {
-        let mut frame = self.source.headers(random);
+    fn packet(&self, port: u16, usual: &mut Usual, random: &mut StdRng) -> Step {
+        let more = random.random_range(0..48);
+        let mut frame = self.source.headers(more, usual, random);
         let payload = frame.len();
-        let more = random.random_range(0..48).max(SHORTEST.saturating_sub(payload));
+        let more = more.max(SHORTEST.saturating_sub(payload));
         frame.extend((0..more).map(|_| random.random::<u8>()));
         if random.random_ratio(1, 8) {
             frame.truncate(random.random_range(SHORTEST..=frame.len()));
@@ -224,6 +249,26 @@ impl Generator {
         Step::Packet { port, frame, payload }
     }
 
+    fn leaning(&self, events: &[TraceEvent], random: &mut StdRng) -> Leaning {
+        let mut leaning = Leaning::default();
+        for (_, table) in self.rules.program().tables() {
+            let known = self.writable(table).into_iter().flat_map(|known| &known.actions);
+            let actions: Vec<_> = known.filter(|reference| reference.in_entries).collect();
+            // What gets packets furthest would otherwise always be the same few actions.
+            if let Some(reference) = actions.get(random.random_range(0..actions.len().max(1))) {
+                leaning.actions.insert(table.name.clone(), reference.action.name.clone());
+            }
+        }
+        for event in events {
+            if let TraceEvent::Extracted { header, bytes } = event {
+                for (bits, value) in self.source.field_values(header, bytes) {
+                    leaning.values.entry(bits).or_default().push(value);
+                }
+            }
+        }
+        leaning
+    }
+
     /// The table, if a controller may write entries and BMv2's P4Runtime server can: not where there is no key, or where a
     /// field has no width in the P4Info, as strings and errors.
     fn writable(&self, table: &TableInfo) -> Option<&Table> {
@@ -231,10 +276,12 @@ impl Generator {
         let fixed = known.is_const || table.const_entries;
         let params = known.actions.iter().flat_map(|reference| &reference.action.params).map(|param| param.width);
         let mut widths = known.fields.iter().map(|field| field.width).chain(params);
-        (!fixed && !table.key.is_empty() && widths.all(|width| width > 0)).then_some(known)
+        // Where the P4Info says another width, the server has to translate, which BMv2's does not.
+        let alike = known.fields.iter().zip(&table.key).all(|(field, key)| field.width == key.bits);
+        (!fixed && alike && !table.key.is_empty() && widths.all(|width| width > 0)).then_some(known)
     }
 
-    fn default(&self, table: &TableInfo, random: &mut StdRng) -> Option<Command> {
+    fn default(&self, table: &TableInfo, leaning: &Leaning, random: &mut StdRng) -> Option<Command> {
         let known =
             self.writable(table).filter(|known| known.const_default_action.is_none() && !table.const_default)?;
         // What a table with an action profile does on a miss is fixed in BMv2.
@@ -242,12 +289,12 @@ impl Generator {
             return None;
         }
         let actions = known.actions.iter().filter(|reference| reference.as_default);
-        let call = self.call(actions.map(|reference| reference.action.name.as_str()), table, random)?;
+        let call = self.call(actions.map(|reference| reference.action.name.as_str()), table, leaning, random)?;
         Some(Command::SetDefault { table: table.name.clone(), call })
     }
 
     /// An entry that this key hits, or any.
-    fn entry(&self, table: &TableInfo, key: Option<&[u64]>, random: &mut StdRng) -> Option<Command> {
+    fn entry(&self, table: &TableInfo, key: Option<&[u64]>, leaning: &Leaning, random: &mut StdRng) -> Option<Command> {
         let known = self.writable(table)?;
         let mut limbs = key.into_iter().flatten().copied();
         let mut keys = Vec::new();
@@ -261,20 +308,21 @@ impl Generator {
                     .collect();
                 BigUint::new(words)
             } else {
-                self.field_value(bits, random)
+                self.field_value(bits, leaning, random)
             };
             let wanted = self.matching(field.kind, &described.kind, value, bits, random);
             keys.extend(wanted.map(|wanted| (field.name.clone(), wanted)));
         }
         let actions = known.actions.iter().filter(|reference| reference.in_entries);
-        let call = self.call(actions.map(|reference| reference.action.name.as_str()), table, random)?;
+        let call = self.call(actions.map(|reference| reference.action.name.as_str()), table, leaning, random)?;
         // Of two entries of one priority either may win, so there are hardly any.
         let priority = table.needs_priority.then(|| random.random_range(0..1_000_000));
         Some(Command::Add {
             table: table.name.clone(),
             priority,
             keys,
-            calls: vec![Share { call, weight: 1 }],
+            calls: vec![Share { call, weight: 1, watch: None }],
+            timeout: None,
             label: None,
         })
     }
@@ -318,25 +366,40 @@ impl Generator {
         }
     }
 
-    fn call<'a>(&self, actions: impl Iterator<Item = &'a str>, table: &TableInfo, random: &mut StdRng) -> Option<Call> {
+    fn call<'a>(
+        &self,
+        actions: impl Iterator<Item = &'a str>,
+        table: &TableInfo,
+        leaning: &Leaning,
+        random: &mut StdRng,
+    ) -> Option<Call> {
         let actions: Vec<&str> = actions.collect();
-        let name = *actions.get(random.random_range(0..actions.len().max(1)))?;
+        let usual = leaning.actions.get(&table.name).map(String::as_str).filter(|name| actions.contains(name));
+        let usual = usual.filter(|_| random.random_ratio(3, 4));
+        let name = usual.or_else(|| actions.get(random.random_range(0..actions.len().max(1))).copied())?;
         let program = self.rules.program();
         let mut infos = table.actions.iter().filter_map(|id| program.action_info(*id));
         let action = infos.find(|action| action.name == name)?;
-        let params = action.params.iter().map(|param| (param.name.clone(), self.field_value(param.bits, random)));
+        let params =
+            action.params.iter().map(|param| (param.name.clone(), self.field_value(param.bits, leaning, random)));
         Some(Call { action: name.to_owned(), params: params.collect() })
     }
 
-    /// A value for a key field or a parameter; what is as wide as a port mostly is one, and as a group often.
-    fn field_value(&self, bits: u32, random: &mut StdRng) -> BigUint {
+    /// A value for a key field or a parameter; what is as wide as a port mostly is one, and as a group often, and what is as
+    /// wide as an address often is one of the packets.
+    fn field_value(&self, bits: u32, leaning: &Leaning, random: &mut StdRng) -> BigUint {
         if bits == 9 && random.random_ratio(9, 10) {
             return PORTS[random.random_range(0..PORTS.len())].into();
         }
         if bits == 16 && self.copies && random.random_ratio(1, 3) {
             return GROUPS[random.random_range(0..GROUPS.len())].into();
         }
-        self.source.value(bits as usize, random)
+        match leaning.values.get(&bits) {
+            Some(values) if bits as usize >= ADDRESS_BITS && random.random_ratio(1, 2) => {
+                values[random.random_range(0..values.len())].clone()
+            }
+            _ => self.source.value(bits as usize, random),
+        }
     }
 }
 

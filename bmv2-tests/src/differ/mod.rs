@@ -14,11 +14,12 @@
 //!   which a packet may mean something to the next; otherwise it is counted as stale.
 //! * The order in which several nodes of a multicast group leave by one port, which in BMv2 is that of a hash table. A group
 //!   has a port once.
-//! * Which of two ports a switch looks at first: all packets of a case go into one port.
+//! * Packets into several ports: all packets of a case go into one.
 //! * Packets that go beside others: where a program resubmits, recirculates, clones in egress or has registers there, a case
 //!   has one packet.
 //! * Frames that no interface carries: shorter than 14 bytes, or 20 with a VLAN tag, or out of a port that is not there.
-//! * Tables with fields or parameters to which the P4Info gives no width: BMv2's P4Runtime server cannot write them.
+//! * Tables with fields or parameters to which the P4Info gives no width, or fields to which it gives another than the program:
+//!   BMv2's P4Runtime server cannot write them.
 //! * What does not show every time is counted as unstable.
 //!
 //! A program that makes a header invalid and then reads it differs also alone: BMv2 shows the value that was there. Such a
@@ -27,20 +28,22 @@
 mod case;
 mod judge;
 mod packet;
+mod reach;
 
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
-use vouch_lab::target::Target;
 use vouch_p4runtime::P4Info;
 
-use self::case::{Generator, PORTS};
+use self::case::Generator;
 use self::judge::{Verdict, judge};
 use self::packet::Source;
+pub use self::reach::Reach;
 use crate::rig::Result;
 use crate::stf::{Program, Remote};
+use crate::streamed::Streamed;
 
 /// Fields that tell of time, or of how busy a switch is.
 const NOT_REPEATABLE: [&str; 9] = [
@@ -153,7 +156,7 @@ impl Subject {
     ///
     /// # Errors
     /// The program cannot be loaded, or the other switch does not run it.
-    pub fn compare(&self, target: &dyn Target, seeds: impl IntoIterator<Item = u64>) -> Result<Findings> {
+    pub fn compare(&self, target: &dyn Streamed, seeds: impl IntoIterator<Item = u64>) -> Result<Findings> {
         self.compare_with(&self.json, target, seeds)
     }
 
@@ -164,18 +167,23 @@ impl Subject {
     pub fn compare_with(
         &self,
         other: &[u8],
-        target: &dyn Target,
+        target: &dyn Streamed,
         seeds: impl IntoIterator<Item = u64>,
     ) -> Result<Findings> {
         let generator = self.generator()?;
-        let mut device = Remote::start(target, &PORTS, &generator.rules, other)?;
+        let mut device = Remote::start(target, &generator.rules, other)?;
         let mut findings = Findings::default();
         for seed in seeds {
             match judge(&generator, seed, &mut device) {
                 Verdict::Same => findings.same += 1,
                 Verdict::Unstable => findings.unstable += 1,
                 Verdict::Stale => findings.stale += 1,
-                Verdict::NotRun(reason) => findings.not_run = (findings.not_run.0 + 1, Some(reason)),
+                Verdict::NotRun(reason) => {
+                    findings.not_run = (findings.not_run.0 + 1, Some(reason));
+                    // It may be gone; the next case must not suffer from that.
+                    drop(device);
+                    device = Remote::start(target, &generator.rules, other)?;
+                }
                 Verdict::Different { scenario, difference } => {
                     findings.difference = Some(Difference { program: self.name.clone(), seed, scenario, difference });
                     break;
@@ -184,6 +192,20 @@ impl Subject {
         }
         Ok(findings)
     }
+
+    /// What of the program the packets of these cases reach, on the packet engine.
+    ///
+    /// # Errors
+    /// The program cannot be loaded.
+    pub fn reach(&self, seeds: impl IntoIterator<Item = u64>) -> Result<Reach> {
+        let generator = self.generator()?;
+        let mut reach = Reach::of(generator.rules.program());
+        for seed in seeds {
+            reach.add(&generator.events(&generator.case(seed)));
+        }
+        Ok(reach)
+    }
+
     /// A case, with what the packet engine makes of it as the expectation, in STF.
     ///
     /// # Errors
@@ -220,6 +242,14 @@ mod tests {
             assert!(count(|command| matches!(command, Command::Add { .. })) > 50, "{}", subject.name);
             assert!(count(|command| matches!(command, Command::Packet { .. })) > 20, "{}", subject.name);
             assert!(count(|command| matches!(command, Command::Expect { .. })) > 5, "{}", subject.name);
+        }
+    }
+
+    #[test]
+    fn packets_get_into_tunnels_and_out_of_them() {
+        let reach = Subject::vtep().reach(1..=150).expect("the program loads");
+        for action in ["encapsulate.encapsulate", "vni_to_bd.bridge", ".underlay.for_us", ".combine_ecn.leave"] {
+            assert!(reach.cases_with(action) > 0, "{action} never runs:\n{reach}");
         }
     }
 

@@ -11,6 +11,8 @@ use serde_json::Value;
 const MOST_STATES: usize = 24;
 /// Bits of headers that a packet has at most.
 const MOST_BITS: usize = 2_400;
+/// Fields from this width on are likely to be addresses.
+pub(super) const ADDRESS_BITS: usize = 24;
 /// Tries to find field values that give a variable field a length it can have.
 const LENGTH_TRIES: usize = 32;
 
@@ -19,6 +21,25 @@ pub(super) struct Source {
     json: Value,
     /// Constants of the program by their width in bytes.
     constants: HashMap<usize, Vec<BigUint>>,
+    /// What conditions compare each field of a header with.
+    compared: HashMap<(String, String), Vec<BigUint>>,
+}
+
+/// What most packets of a case have in common, in every other case. Packets without anything in common need more entries, each of
+/// them by itself; those that are alike get further with fewer.
+pub(super) struct Usual {
+    /// Whether packets of this case are alike.
+    pub(super) alike: bool,
+    /// Values, by header type and field.
+    values: HashMap<(String, String), BigUint>,
+    /// Ways out of the parser's states, by state.
+    ways: HashMap<String, usize>,
+}
+
+impl Usual {
+    pub(super) fn new(alike: bool) -> Self {
+        Self { alike, values: HashMap::new(), ways: HashMap::new() }
+    }
 }
 
 /// One field of a header type.
@@ -33,7 +54,13 @@ impl Source {
         let mut constants = HashMap::<usize, BTreeSet<BigUint>>::new();
         gather(&json, &mut constants);
         let constants = constants.into_iter().map(|(bytes, values)| (bytes, values.into_iter().collect())).collect();
-        Self { json, constants }
+        let mut compared = HashMap::new();
+        for pipeline in json["pipelines"].as_array().into_iter().flatten() {
+            for conditional in pipeline["conditionals"].as_array().into_iter().flatten() {
+                gather_compared(&conditional["expression"], &mut compared);
+            }
+        }
+        Self { json, constants, compared }
     }
 
     pub(super) fn json(&self) -> &Value {
@@ -84,23 +111,83 @@ impl Source {
         self.named(list, name)?["header_type"].as_str()
     }
 
-    /// The headers of a packet by which the parser goes some way, without payload.
-    pub(super) fn headers(&self, random: &mut StdRng) -> Vec<u8> {
+    /// How many states can come after a transition, with one for the end of parsing.
+    fn behind(&self, way: &Value) -> usize {
+        let states = self.json["parsers"][0]["parse_states"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let (mut found, mut waiting) = (BTreeSet::new(), vec![way]);
+        while let Some(way) = waiting.pop() {
+            let next = way["next_state"].as_str().filter(|name| found.insert(*name));
+            let next = next.and_then(|name| states.iter().find(|state| state["name"] == name));
+            waiting.extend(next.and_then(|state| state["transitions"].as_array()).into_iter().flatten());
+        }
+        found.len() + 1
+    }
+
+    /// The values of a header's fields with their widths, from the bytes of the header. What follows a field of varying length is
+    /// left out.
+    pub(super) fn field_values(&self, header: &str, bytes: &[u8]) -> Vec<(u32, BigUint)> {
+        let fields = self.header_type("headers", header).map(|header_type| self.fields(header_type));
+        let (value, bits) = (BigUint::from_bytes_be(bytes), 8 * bytes.len());
+        let (mut values, mut end) = (Vec::new(), 0);
+        for width in fields.into_iter().flatten().map_while(|field| field.bits) {
+            end += width;
+            let Some(beyond) = bits.checked_sub(end) else { break };
+            values.push((width as u32, (&value >> beyond) & ((BigUint::from(1_u8) << width) - 1_u8)));
+        }
+        values
+    }
+
+    /// The headers of a packet by which the parser goes some way, for so many bytes of payload. Its fields often have the usual
+    /// values, which become usual when they are first used.
+    pub(super) fn headers(&self, payload: usize, usual: &mut Usual, random: &mut StdRng) -> Vec<u8> {
         let mut walk = Walk {
             source: self,
             random,
+            usual,
             bits: Vec::new(),
             places: HashMap::new(),
             forced: HashMap::new(),
             elements: HashMap::new(),
+            extracted: Vec::new(),
         };
         walk.parser();
+        walk.constant_entries();
+        walk.lengths(payload);
         walk.checksums();
         let Walk { bits, forced, .. } = walk;
         // What was looked ahead at and never extracted has to be there as well.
         let end = forced.keys().map(|at| at + 1).max().unwrap_or(0).max(bits.len()).min(MOST_BITS);
         let bit = |at: usize| forced.get(&at).or_else(|| bits.get(at)).copied().unwrap_or(false);
         (0..end.div_ceil(8)).map(|byte| (0..8).fold(0, |value, at| value << 1 | u8::from(bit(byte * 8 + at)))).collect()
+    }
+}
+
+/// Of each part of a condition that compares, the fields and the numbers in it.
+fn gather_compared(expression: &Value, compared: &mut HashMap<(String, String), Vec<BigUint>>) {
+    fn leaves(expression: &Value, fields: &mut Vec<(String, String)>, numbers: &mut Vec<BigUint>) {
+        let value = &expression["value"];
+        match expression["type"].as_str() {
+            Some("field") => fields.extend(value[0].as_str().zip(value[1].as_str()).map(|(a, b)| (a.into(), b.into()))),
+            Some("hexstr") => numbers.extend(value.as_str().and_then(number)),
+            Some("expression") => {
+                for side in [value, &value["left"], &value["right"]] {
+                    leaves(side, fields, numbers);
+                }
+            }
+            _ => {}
+        }
+    }
+    let value = &expression["value"];
+    match value["op"].as_str() {
+        Some("==" | "!=" | "<" | "<=" | ">" | ">=") => {
+            let (mut fields, mut numbers) = (Vec::new(), Vec::new());
+            leaves(expression, &mut fields, &mut numbers);
+            for field in fields.into_iter().filter(|_| !numbers.is_empty()) {
+                compared.entry(field).or_default().extend(numbers.iter().cloned());
+            }
+        }
+        Some(_) => ["left", "right"].iter().for_each(|side| gather_compared(&value[side], compared)),
+        None => {}
     }
 }
 
@@ -122,6 +209,10 @@ fn gather(json: &Value, constants: &mut HashMap<usize, BTreeSet<BigUint>>) {
     }
 }
 
+fn prefix(length: &Value, width: usize) -> usize {
+    length.as_u64().map_or(width, |length| width.min(length as usize))
+}
+
 fn number(text: &str) -> Option<BigUint> {
     BigUint::parse_bytes(text.strip_prefix("0x")?.as_bytes(), 16)
 }
@@ -130,6 +221,7 @@ fn number(text: &str) -> Option<BigUint> {
 struct Walk<'a, 'r> {
     source: &'a Source,
     random: &'r mut StdRng,
+    usual: &'r mut Usual,
     bits: Vec<bool>,
     /// Where each field is, the last one extracted by that name: offset and width in bits.
     places: HashMap<(String, String), (usize, usize)>,
@@ -137,6 +229,8 @@ struct Walk<'a, 'r> {
     forced: HashMap<usize, bool>,
     /// How many elements of each stack were extracted.
     elements: HashMap<String, usize>,
+    /// Each header with where it begins and ends.
+    extracted: Vec<(String, usize, usize)>,
 }
 
 impl Walk<'_, '_> {
@@ -185,7 +279,8 @@ impl Walk<'_, '_> {
         } else {
             (source.header_type("headers", name), vec![name.to_owned()])
         };
-        let fields = header_type.map(|header_type| source.fields(header_type)).unwrap_or_default();
+        let header_type = header_type.unwrap_or_default();
+        let fields = source.fields(header_type);
         let start = self.bits.len();
         for attempt in 0..LENGTH_TRIES {
             self.bits.truncate(start);
@@ -200,22 +295,47 @@ impl Walk<'_, '_> {
                 for name in &names {
                     self.places.insert((name.clone(), field.name.to_owned()), (self.bits.len(), bits));
                 }
-                let value = source.value(bits, self.random);
+                let mut value = source.value(bits, self.random);
+                let place = names.last().map(|name| (name.clone(), field.name.to_owned()));
+                if let Some(compared) = place.and_then(|place| source.compared.get(&place))
+                    && self.random.random_ratio(1, 4)
+                {
+                    let mask = (BigUint::from(1_u8) << bits) - 1_u8;
+                    value = &compared[self.random.random_range(0..compared.len())] & mask;
+                }
+                if self.usual.alike && bits >= ADDRESS_BITS {
+                    let known = self.usual.values.entry((header_type.to_owned(), field.name.to_owned()));
+                    let known = known.or_insert_with(|| value.clone());
+                    if self.random.random_ratio(3, 4) {
+                        value.clone_from(known);
+                    }
+                }
                 for bit in (0..bits).rev() {
                     self.push(value.bit(bit as u64));
                 }
             }
             if fits || attempt + 1 == LENGTH_TRIES {
+                self.extracted.extend(names.last().map(|name| (name.clone(), start, self.bits.len())));
                 return;
             }
         }
     }
 
-    /// Choose a way out of a state, make its fields so that the parser goes there, and give the next state.
+    /// Choose a way out of a state, make its fields so that the parser goes there, and give the next state. Packets that are
+    /// alike mostly go where more states follow.
     fn transition<'s>(&mut self, state: &'s Value) -> Option<&'s str> {
         let ways: Vec<&Value> =
             state["transitions"].as_array()?.iter().filter(|way| way["type"] != "parse_vset").collect();
-        let way = *ways.get(self.random.random_range(0..ways.len().max(1)))?;
+        let behind = ways.iter().map(|way| if self.usual.alike { self.source.behind(way) } else { 1 });
+        let behind: Vec<usize> = behind.collect();
+        let mut left = self.random.random_range(0..behind.iter().sum::<usize>().max(1));
+        let skipped = |states: &&usize| left.checked_sub(**states).map(|less| left = less).is_some();
+        let mut chosen = behind.iter().take_while(skipped).count();
+        let usual = *self.usual.ways.entry(state["name"].to_string()).or_insert(chosen);
+        if self.usual.alike && self.random.random_ratio(3, 4) {
+            chosen = usual;
+        }
+        let way = *ways.get(chosen)?;
         if way["type"] == "hexstr"
             && let Some(value) = way["value"].as_str().and_then(number)
         {
@@ -240,13 +360,67 @@ impl Walk<'_, '_> {
             // What is not of this packet is as it is; how many bytes it takes is not known then, and seldom matters.
             let Some((at, width)) = place else { return };
             for bit in (0..width).filter(|bit| mask.is_none_or(|mask| mask.bit((below + bit) as u64))) {
-                let (position, wanted) = (at + width - 1 - bit, value.bit((below + bit) as u64));
-                self.forced.insert(position, wanted);
-                if let Some(there) = self.bits.get_mut(position) {
-                    *there = wanted;
-                }
+                self.force(at + width - 1 - bit, value.bit((below + bit) as u64));
             }
             below += width.next_multiple_of(8);
+        }
+    }
+
+    fn force(&mut self, position: usize, wanted: bool) {
+        self.forced.insert(position, wanted);
+        if let Some(there) = self.bits.get_mut(position) {
+            *there = wanted;
+        }
+    }
+
+    /// What fields are compared with by entries that the program brings itself: often make the fields of this packet as one of
+    /// them wants it. What the parser has selected by stays.
+    fn constant_entries(&mut self) {
+        let source = self.source;
+        let list = |json: &'_ Value, name: &str| json[name].as_array().map(Vec::as_slice).unwrap_or_default().to_vec();
+        let pipelines = list(&source.json, "pipelines");
+        for table in pipelines.iter().flat_map(|pipeline| list(pipeline, "tables")) {
+            let entries = list(&table, "entries");
+            if entries.is_empty() || self.random.random_ratio(1, 2) {
+                continue;
+            }
+            let entry = &entries[self.random.random_range(0..entries.len())];
+            for (key, wanted) in list(&table, "key").iter().zip(list(entry, "match_key")) {
+                let constant = |name: &str| wanted[name].as_str().and_then(number);
+                let Some((at, width)) = self.field(&key["target"]) else { continue };
+                let Some(value) = constant("key").or_else(|| constant("start")) else { continue };
+                let (mask, beyond) = (constant("mask"), width - prefix(&wanted["prefix_length"], width));
+                for bit in (beyond..width).filter(|bit| mask.as_ref().is_none_or(|mask| mask.bit(*bit as u64))) {
+                    let position = at + width - 1 - bit;
+                    if !self.forced.contains_key(&position) {
+                        self.force(position, value.bit(bit as u64));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Make most fields right that are called lengths: by what protocols mean with that word, the bytes from where the header
+    /// begins, or behind it if it says payload.
+    fn lengths(&mut self, payload: usize) {
+        let end = self.bits.len() + 8 * payload;
+        for (header, from, to) in self.extracted.clone() {
+            let of_header = self.places.iter().filter(|((name, _), _)| *name == header);
+            let mut lengths: Vec<_> = of_header
+                .filter(|((_, field), _)| field.contains("len") || field.contains("bytes"))
+                .map(|((_, field), at)| (field.clone(), *at))
+                .collect();
+            lengths.sort();
+            for (name, (at, width)) in lengths {
+                // Shorter ones count other things than bytes.
+                if width < 16 || self.random.random_ratio(1, 4) {
+                    continue;
+                }
+                let bytes = (end - if name.contains("payload") { to } else { from }) / 8;
+                for bit in 0..width {
+                    self.force(at + width - 1 - bit, bytes.checked_shr(bit as u32).unwrap_or(0) & 1 == 1);
+                }
+            }
         }
     }
 
@@ -287,11 +461,7 @@ impl Walk<'_, '_> {
                 sum = (sum & 0xffff) + (sum >> 16);
             }
             for bit in 0..place.1.min(16) {
-                let (position, value) = (place.0 + place.1 - 1 - bit, !sum >> bit & 1 == 1);
-                self.forced.insert(position, value);
-                if let Some(there) = self.bits.get_mut(position) {
-                    *there = value;
-                }
+                self.force(place.0 + place.1 - 1 - bit, !sum >> bit & 1 == 1);
             }
         }
     }

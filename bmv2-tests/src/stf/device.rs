@@ -16,9 +16,6 @@ pub enum Problem {
     /// The switch cannot do that or the way to it cannot: the test says nothing about the program.
     #[error("{0}")]
     Unsupported(String),
-    /// The switch was too slow to say anything: see [`Device::retry`].
-    #[error("the switch took frames in too late, however long it was given")]
-    Late,
 }
 
 impl Problem {
@@ -55,8 +52,14 @@ pub trait Device {
     /// Make a multicast group, or give it other nodes.
     fn set_group(&mut self, group: u32, nodes: &[ReplicationNode]) -> Result<(), Problem>;
 
-    /// Make a clone session, send its copies elsewhere, or take it away.
-    fn set_session(&mut self, session: u16, to: Option<MirrorTo>) -> Result<(), Problem>;
+    /// Make a clone session, send its copies elsewhere, or take it away. The length is of a copy, at most.
+    fn set_session(&mut self, session: u16, to: Option<MirrorTo>, length: Option<u16>) -> Result<(), Problem>;
+
+    /// Take a port's cable out, or put it back.
+    fn set_port(&mut self, port: u16, up: bool) -> Result<(), Problem>;
+
+    /// Wait until an entry is idle, and say whether the switch tells so.
+    fn idle(&mut self, entry: &Entry) -> Result<bool, Problem>;
 
     /// Put a frame into a port.
     fn send(&mut self, port: u16, frame: &[u8]) -> Result<(), Problem>;
@@ -66,12 +69,6 @@ pub trait Device {
 
     /// Everything that has come out since the reset, each port's frames in order. Nothing more comes afterwards.
     fn received(&mut self) -> Result<Vec<(u16, Vec<u8>)>, Problem>;
-
-    /// Whether the test that did not pass has to be played again, because a change of tables or the end of the test may have
-    /// overtaken its frames. The next attempt gives them more time.
-    fn retry(&mut self) -> bool {
-        false
-    }
 
     /// Read a cell of a counter.
     fn counter(&mut self, counter: &str, index: u64) -> Result<CounterData, Problem>;
@@ -96,4 +93,9 @@ pub trait Device {
 
     /// Set the rates of a cell of a meter, or of all of them.
     fn set_meter(&mut self, meter: &str, index: Option<u64>, rates: MeterConfig) -> Result<(), Problem>;
+}
+
+/// Take one of these out of a list, if it is there.
+pub(super) fn take<T>(list: &mut Vec<T>, wanted: impl FnMut(&T) -> bool) -> bool {
+    list.iter().position(wanted).map(|at| list.swap_remove(at)).is_some()
 }

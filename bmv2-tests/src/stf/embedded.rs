@@ -9,7 +9,7 @@ use vouch_switch::{
     Worker,
 };
 
-use super::device::{Device, Problem};
+use super::device::{Device, Problem, take};
 use super::rules::Entry;
 use super::statement::MirrorTo;
 
@@ -29,6 +29,8 @@ pub struct Embedded {
     members: MemberId,
     /// Digests that were asked for.
     digests: usize,
+    /// Entries that were told to be idle and not asked for.
+    idle: Vec<(TableId, EntryKey)>,
 }
 
 impl Embedded {
@@ -46,6 +48,7 @@ impl Embedded {
             added: Vec::new(),
             members: 0,
             digests: 0,
+            idle: Vec::new(),
         }
     }
 
@@ -83,7 +86,7 @@ impl Device for Embedded {
     fn insert(&mut self, entry: &Entry) -> Result<(), Problem> {
         let key = EntryKey { matches: entry.matches.clone(), priority: entry.priority };
         let action = self.action(entry)?;
-        let written = TableEntry { key: key.clone(), action, idle_timeout: Micros(0), meter: None };
+        let written = TableEntry { key: key.clone(), action, idle_timeout: entry.idle_timeout, meter: None };
         self.switch.insert_entry(entry.table, &written, self.now).map_err(refused)?;
         self.added.push((entry.table, key));
         Ok(())
@@ -109,18 +112,31 @@ impl Device for Embedded {
         .map_err(refused)
     }
 
-    fn set_session(&mut self, session: u16, to: Option<MirrorTo>) -> Result<(), Problem> {
+    fn set_session(&mut self, session: u16, to: Option<MirrorTo>, length: Option<u16>) -> Result<(), Problem> {
         let target = match to {
             None => return self.switch.delete_clone_session(session).map_err(refused),
             Some(MirrorTo::Port(port)) => CloneTarget::Port(port),
             Some(MirrorTo::Group(group)) => CloneTarget::Group(group),
         };
-        let written = CloneSession { target, max_packet_length: 0, class_of_service: 0 };
+        let written = CloneSession { target, max_packet_length: length.unwrap_or(0), class_of_service: 0 };
         match self.switch.insert_clone_session(session, &written) {
             Err(ControlError::CloneSessionExists(_)) => self.switch.modify_clone_session(session, &written),
             done => done,
         }
         .map_err(refused)
+    }
+
+    fn set_port(&mut self, port: u16, up: bool) -> Result<(), Problem> {
+        self.switch.set_port_up(port, up);
+        Ok(())
+    }
+
+    fn idle(&mut self, entry: &Entry) -> Result<bool, Problem> {
+        self.now.0 += entry.idle_timeout.0;
+        let swept = self.switch.sweep(self.now).into_iter();
+        self.idle.extend(swept.map(|idle| (idle.table, idle.entry.entry.key)));
+        let wanted = (entry.table, EntryKey { matches: entry.matches.clone(), priority: entry.priority });
+        Ok(take(&mut self.idle, |told| *told == wanted))
     }
 
     fn send(&mut self, port: u16, frame: &[u8]) -> Result<(), Problem> {

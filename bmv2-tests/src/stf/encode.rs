@@ -34,7 +34,7 @@ pub fn encode(info: &P4Info, program: &Program, entry: &Entry, default: bool, me
     let name = program.table_info(entry.table).map_or("", |table| &table.name);
     let table = info.table(name).map_err(unknown)?;
     let mut actions = Vec::new();
-    for OneShotMember { call, weight, .. } in &entry.calls {
+    for OneShotMember { call, weight, watch_port } in &entry.calls {
         let called = program.action_info(call.action).map_or("", |action| &action.name);
         let known = table.action(called).map_err(unknown)?;
         let params = known.params.iter().zip(&call.params);
@@ -44,7 +44,7 @@ pub fn encode(info: &P4Info, program: &Program, entry: &Entry, default: bool, me
         actions.push(ActionProfileAction {
             action,
             weight: i32::try_from(*weight).unwrap_or(i32::MAX),
-            watch_kind: None::<WatchKind>,
+            watch_kind: watch_port.map(|port| WatchKind::WatchPort(canonical(&port.to_be_bytes()).to_vec())),
         });
     }
     let (first, action) = in_profile(info, table, actions, member)?;
@@ -58,6 +58,7 @@ pub fn encode(info: &P4Info, program: &Program, entry: &Entry, default: bool, me
         priority: entry.priority,
         action: Some(TableAction { r#type: Some(action) }),
         is_default_action: default,
+        idle_timeout_ns: i64::try_from(entry.idle_timeout.0 * 1_000).unwrap_or(i64::MAX),
         ..TableEntry::default()
     };
     Ok(Encoded { first, entry })

@@ -16,8 +16,8 @@
 //! * `remove all`, `no_packet` and `check_counter` do something, and a value of a ternary field without `*` is exact, however
 //!   few digits it has.
 //! * Names are found in more ways: see [`Rules`].
-//! * There are statements that p4c's runner lacks: ranges as keys, several weighted actions, `value_set`, `digest`, and the
-//!   rates of an entry's meter. See [`Command`].
+//! * There are statements that p4c's runner lacks: ranges as keys, several weighted actions that watch ports, idle timeouts,
+//!   lengths of clone sessions, `value_set`, `digest`, `idle`, `port_down`, and the rates of an entry's meter. See [`Command`].
 //!
 //! Each test starts with a switch as the program makes it.
 
@@ -46,7 +46,7 @@ pub use rules::{Entry, Rules};
 pub use statement::{
     Bits, Call, Cell, Check, Command, Comparison, Key, MirrorTo, Pattern, Rate, Share, Statement, Unit,
 };
-pub use suite::{Program, Suite, Summary, named_ports};
+pub use suite::{Program, Suite, Summary};
 
 /// A line that is no statement.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -15,7 +15,7 @@ pub(super) const COMMAND: &str = "a command";
 type Result<T> = std::result::Result<T, StfError>;
 
 /// Every command there is.
-const COMMANDS: [&str; 26] = [
+const COMMANDS: [&str; 29] = [
     "add",
     "setdefault",
     "remove",
@@ -34,6 +34,9 @@ const COMMANDS: [&str; 26] = [
     "meter_get_rates",
     "meter_set_rates",
     "meter_array_set_rates",
+    "idle",
+    "port_down",
+    "port_up",
     "mirroring_add",
     "mirroring_add_mc",
     "mirroring_delete",
@@ -105,11 +108,20 @@ fn statement(mut scan: Scan<'_>) -> Result<Command> {
             index: None,
             rates: [rate(&mut scan)?, rate(&mut scan)?],
         },
-        "mirroring_add" => Command::Mirror { session: session(&mut scan)?, to: Some(MirrorTo::Port(scan.port()?)) },
-        "mirroring_add_mc" => {
-            Command::Mirror { session: session(&mut scan)?, to: Some(MirrorTo::Group(group(&mut scan)?)) }
-        }
-        "mirroring_delete" => Command::Mirror { session: session(&mut scan)?, to: None },
+        "idle" => Command::Idle { label: label(&mut scan, "the label of an entry")? },
+        "port_down" => Command::SetPort { port: scan.port()?, up: false },
+        "port_up" => Command::SetPort { port: scan.port()?, up: true },
+        "mirroring_add" => Command::Mirror {
+            session: session(&mut scan)?,
+            to: Some(MirrorTo::Port(scan.port()?)),
+            length: length(&mut scan)?,
+        },
+        "mirroring_add_mc" => Command::Mirror {
+            session: session(&mut scan)?,
+            to: Some(MirrorTo::Group(group(&mut scan)?)),
+            length: length(&mut scan)?,
+        },
+        "mirroring_delete" => Command::Mirror { session: session(&mut scan)?, to: None, length: None },
         "mirroring_get" => Command::MirrorRead { session: session(&mut scan)? },
         "mc_mgrp_create" => Command::GroupCreate { group: group(&mut scan)? },
         "mc_node_create" => {
@@ -153,17 +165,19 @@ fn add(scan: &mut Scan<'_>) -> Result<Command> {
         *scan = ahead;
     }
     let mut calls = vec![share(scan)?];
-    while !scan.is_empty() && !scan.at("=") {
+    while !scan.is_empty() && !scan.at("~") && !scan.at("=") {
         calls.push(share(scan)?);
     }
+    let timeout = if scan.take("~") { Some(scan.small("a number of milliseconds")?) } else { None };
     let label = if scan.take("=") { Some(scan.name("a label")?) } else { None };
-    Ok(Command::Add { table, priority, keys, calls, label })
+    Ok(Command::Add { table, priority, keys, calls, timeout, label })
 }
 
 fn share(scan: &mut Scan<'_>) -> Result<Share> {
     let call = call(scan)?;
     let weight = if scan.take("*") { scan.small("a weight")? } else { 1 };
-    Ok(Share { call, weight })
+    let watch = if scan.take("@") { Some(scan.port()?) } else { None };
+    Ok(Share { call, weight, watch })
 }
 
 fn call(scan: &mut Scan<'_>) -> Result<Call> {
@@ -292,6 +306,10 @@ fn index(scan: &mut Scan<'_>) -> Result<u64> {
 
 fn session(scan: &mut Scan<'_>) -> Result<u16> {
     scan.small("a clone session")
+}
+
+fn length(scan: &mut Scan<'_>) -> Result<Option<u16>> {
+    if scan.is_empty() { Ok(None) } else { scan.small("a number of bytes").map(Some) }
 }
 
 fn group(scan: &mut Scan<'_>) -> Result<u32> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use num_bigint::BigUint;
-use vouch_switch::{CounterData, MeterConfig, Port, ReplicationNode};
+use vouch_switch::{CounterData, MeterConfig, Micros, Port, ReplicationNode};
 
 use super::device::{Device, Problem};
 use super::names;
@@ -13,9 +13,6 @@ use super::statement::{Cell, Check, Command, Pattern, Rate, Statement, Unit};
 
 /// Bytes of a frame check sequence.
 const FCS: usize = 4;
-
-/// How often a test is played whose frames may have been overtaken.
-const ATTEMPTS: usize = 8;
 
 /// What a test leaves open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,17 +50,10 @@ impl Player {
 
     /// Play a test from a fresh start.
     pub fn play(&self, test: &[Statement], device: &mut dyn Device) -> Outcome {
-        let mut attempts = 1;
-        loop {
-            let outcome = match self.attempt(test, device) {
-                Ok(failures) if failures.is_empty() => return Outcome::Passed,
-                Ok(failures) => Outcome::Failed(failures),
-                Err(problem) => Outcome::NotRun(problem.to_string()),
-            };
-            if attempts == ATTEMPTS || !device.retry() {
-                return outcome;
-            }
-            attempts += 1;
+        match self.attempt(test, device) {
+            Ok(failures) if failures.is_empty() => Outcome::Passed,
+            Ok(failures) => Outcome::Failed(failures),
+            Err(problem) => Outcome::NotRun(problem.to_string()),
         }
     }
 
@@ -78,7 +68,6 @@ impl Player {
                 Err(Problem::Unsupported(problem)) => {
                     return Err(Problem::Unsupported(format!("line {line}: {problem}")));
                 }
-                Err(Problem::Late) => return Err(Problem::Late),
             }
         }
         let frames = device.received()?;
@@ -94,8 +83,9 @@ impl Player {
         device: &mut dyn Device,
     ) -> Result<(), Problem> {
         match command {
-            Command::Add { table, priority, keys, calls, label } => {
-                let entry = self.rules.entry(table, *priority, keys, calls)?;
+            Command::Add { table, priority, keys, calls, timeout, label } => {
+                let mut entry = self.rules.entry(table, *priority, keys, calls)?;
+                entry.idle_timeout = Micros(u64::from(timeout.unwrap_or(0)) * 1_000);
                 device.insert(&entry)?;
                 if let Some(label) = label {
                     progress.labels.insert(label.clone(), entry);
@@ -167,7 +157,10 @@ impl Player {
             Command::MeterWrite { meter, index, rates } => {
                 device.set_meter(&self.meter(meter)?, *index, meter_config(rates))
             }
-            Command::Mirror { session, to } => device.set_session(*session, *to),
+            Command::Idle { label } if device.idle(progress.labelled(label)?)? => Ok(()),
+            Command::Idle { label } => Err(Problem::wrong(format!("the switch does not tell that `{label}` is idle"))),
+            Command::SetPort { port, up } => device.set_port(*port, *up),
+            Command::Mirror { session, to, length } => device.set_session(*session, *to, *length),
             // What p4c's runner would print is for people.
             Command::MirrorRead { .. } => Ok(()),
             Command::GroupCreate { group } => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use num_bigint::BigUint;
 use vouch_p4runtime::P4Info;
-use vouch_switch::{ActionCall, KeyFieldInfo, Match, MatchKind, OneShotMember, Program, TableId, TableInfo};
+use vouch_switch::{ActionCall, KeyFieldInfo, Match, MatchKind, Micros, OneShotMember, Program, TableId, TableInfo};
 
 use super::device::Problem;
 use super::names;
@@ -33,11 +33,8 @@ pub struct Entry {
     pub priority: i32,
     /// The action; of a table with a selector those that it chooses from.
     pub calls: Vec<OneShotMember>,
-}
-
-/// An action without others.
-fn only(call: ActionCall) -> OneShotMember {
-    OneShotMember { call, weight: 1, watch_port: None }
+    /// How long it may not be hit until it is idle; 0 is for ever.
+    pub idle_timeout: Micros,
 }
 
 impl Rules {
@@ -83,16 +80,19 @@ impl Rules {
         let priority = if info.needs_priority { i32::try_from(wanted).map_err(|_| too_high())? } else { 0 };
         let selector =
             info.profile.and_then(|profile| self.program.profile_info(profile)).is_some_and(|it| it.selector);
-        let several = calls.len() > 1 || calls.iter().any(|share| share.weight != 1);
+        let several = calls.len() > 1 || calls.iter().any(|share| share.weight != 1 || share.watch.is_some());
         if several && !selector {
             let name = &info.name;
-            return Err(Problem::wrong(format!("table `{name}`: one action, without weight: it has no selector")));
+            return Err(Problem::wrong(format!(
+                "table `{name}`: one action, without weight and port: it has no selector"
+            )));
         }
         let mut members = Vec::new();
-        for Share { call, weight } in calls {
-            members.push(OneShotMember { weight: *weight, ..only(self.call(id, info, call)?) });
+        for Share { call, weight, watch } in calls {
+            let call = self.call(id, info, call)?;
+            members.push(OneShotMember { call, weight: *weight, watch_port: *watch });
         }
-        Ok(Entry { table: id, matches, priority, calls: members })
+        Ok(Entry { table: id, matches, priority, calls: members, idle_timeout: Micros(0) })
     }
 
     /// What `setdefault` sets.
@@ -101,7 +101,8 @@ impl Rules {
     /// A name that means nothing, or a value that does not fit.
     pub fn default(&self, table: &str, call: &Call) -> Result<Entry> {
         let (id, info) = self.table(table)?;
-        Ok(Entry { table: id, matches: Vec::new(), priority: 0, calls: vec![only(self.call(id, info, call)?)] })
+        let calls = vec![OneShotMember { call: self.call(id, info, call)?, weight: 1, watch_port: None }];
+        Ok(Entry { table: id, matches: Vec::new(), priority: 0, calls, idle_timeout: Micros(0) })
     }
 
     /// The table of this name.

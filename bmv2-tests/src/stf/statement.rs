@@ -16,7 +16,7 @@ pub struct Statement {
 /// What a statement asks for. Names are as the test has them; [`Rules`](super::Rules) finds out what they mean.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    /// `add TABLE [PRIORITY] KEY:VALUE... ACTION(PARAM:VALUE, ...)[*WEIGHT]... [= LABEL]`
+    /// `add TABLE [PRIORITY] KEY:VALUE... ACTION(PARAM:VALUE, ...)[*WEIGHT][@PORT]... [~MILLISECONDS] [= LABEL]`
     Add {
         /// The table.
         table: String,
@@ -26,7 +26,9 @@ pub enum Command {
         keys: Vec<(String, Key)>,
         /// What a hit does. Only where a selector chooses there can be several.
         calls: Vec<Share>,
-        /// A name for the entry, by which `check_counter` and `meter_set_rates` ask for it.
+        /// How long it may not be hit until it is idle, in milliseconds.
+        timeout: Option<u32>,
+        /// A name for the entry, by which `check_counter`, `meter_set_rates` and `idle` ask for it.
         label: Option<String>,
     },
     /// `setdefault TABLE ACTION(PARAM:VALUE, ...)`
@@ -141,12 +143,26 @@ pub enum Command {
         /// Committed and peak rate.
         rates: [Rate; 2],
     },
-    /// `mirroring_add SESSION PORT`, `mirroring_add_mc SESSION GROUP`, `mirroring_delete SESSION`
+    /// `idle $LABEL`: the switch tells that the entry has not been hit for its time. What nobody asks for is no failure.
+    Idle {
+        /// The label of the entry.
+        label: String,
+    },
+    /// `port_down PORT`, `port_up PORT`
+    SetPort {
+        /// The port.
+        port: u16,
+        /// Whether its cable is in.
+        up: bool,
+    },
+    /// `mirroring_add SESSION PORT [LENGTH]`, `mirroring_add_mc SESSION GROUP [LENGTH]`, `mirroring_delete SESSION`
     Mirror {
         /// The clone session.
         session: u16,
         /// Where its copies go from now on; `None` takes the session away.
         to: Option<MirrorTo>,
+        /// How many bytes of a copy are sent at most.
+        length: Option<u16>,
     },
     /// `mirroring_get SESSION`
     MirrorRead {
@@ -197,6 +213,8 @@ pub struct Share {
     pub call: Call,
     /// How often it is chosen, compared with the others.
     pub weight: u32,
+    /// It is not chosen while this port is down.
+    pub watch: Option<u16>,
 }
 
 /// The value of a key field.

@@ -1,6 +1,5 @@
 //! Many tests: of one program, or each of a program of its own.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +14,6 @@ use super::parse::{COMMAND, parse};
 use super::play::{Options, Player};
 use super::report::{Failure, Outcome};
 use super::rules::Rules;
-use super::statement::Command;
 
 /// A program with its tests' device.
 pub struct Program {
@@ -166,23 +164,6 @@ impl<W: std::io::Write> Suite<W> {
         }
         Ok(())
     }
-}
-
-/// Every port that a test of these names: a switch with wires needs to know them before.
-///
-/// # Errors
-/// A path that cannot be read.
-pub fn named_ports(paths: &[PathBuf]) -> std::io::Result<Vec<u16>> {
-    let mut ports = BTreeSet::new();
-    for path in tests(paths)? {
-        // A test that cannot be read is reported when it is played.
-        for statement in parse(&fs::read_to_string(path)?).unwrap_or_default() {
-            if let Command::Packet { port, .. } | Command::Expect { port, .. } = statement.command {
-                ports.insert(port);
-            }
-        }
-    }
-    Ok(ports.into_iter().collect())
 }
 
 /// The files of these paths, in the order of their names within each folder.

@@ -7,7 +7,7 @@ use super::statement::{Bits, Call, Cell, Command, Key, MirrorTo, Pattern, Rate, 
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Add { table, priority, keys, calls, label } => {
+            Self::Add { table, priority, keys, calls, timeout, label } => {
                 write!(f, "add {}", Name(table))?;
                 if let Some(priority) = priority {
                     write!(f, " {priority}")?;
@@ -17,6 +17,9 @@ impl fmt::Display for Command {
                 }
                 for share in calls {
                     write!(f, " {share}")?;
+                }
+                if let Some(timeout) = timeout {
+                    write!(f, " ~{timeout}")?;
                 }
                 label.as_ref().map_or(Ok(()), |label| write!(f, " = {label}"))
             }
@@ -52,11 +55,17 @@ impl fmt::Display for Command {
             }
             Self::ValueSet { set, members } => write!(f, "value_set {}{}", Name(set), Listed(members)),
             Self::Digest { digest, values } => write!(f, "digest {}{}", Name(digest), Listed(values)),
-            Self::Mirror { session, to: Some(MirrorTo::Port(port)) } => write!(f, "mirroring_add {session} {port}"),
-            Self::Mirror { session, to: Some(MirrorTo::Group(group)) } => {
-                write!(f, "mirroring_add_mc {session} {group}")
+            Self::Idle { label } => write!(f, "idle ${label}"),
+            Self::SetPort { port, up: false } => write!(f, "port_down {port}"),
+            Self::SetPort { port, up: true } => write!(f, "port_up {port}"),
+            Self::Mirror { session, to: Some(to), length } => {
+                match to {
+                    MirrorTo::Port(port) => write!(f, "mirroring_add {session} {port}")?,
+                    MirrorTo::Group(group) => write!(f, "mirroring_add_mc {session} {group}")?,
+                }
+                length.map_or(Ok(()), |length| write!(f, " {length}"))
             }
-            Self::Mirror { session, to: None } => write!(f, "mirroring_delete {session}"),
+            Self::Mirror { session, to: None, .. } => write!(f, "mirroring_delete {session}"),
             Self::MirrorRead { session } => write!(f, "mirroring_get {session}"),
             Self::GroupCreate { group } => write!(f, "mc_mgrp_create {group}"),
             Self::NodeCreate { instance, ports } => write!(f, "mc_node_create {instance}{}", Listed(ports)),
@@ -86,10 +95,11 @@ impl<T: fmt::Display> fmt::Display for Listed<'_, T> {
 
 impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.weight {
-            1 => write!(f, "{}", self.call),
-            weight => write!(f, "{}*{weight}", self.call),
+        write!(f, "{}", self.call)?;
+        if self.weight != 1 {
+            write!(f, "*{}", self.weight)?;
         }
+        self.watch.map_or(Ok(()), |port| write!(f, "@{port}"))
     }
 }
 
@@ -160,7 +170,7 @@ mod tests {
 
     /// One statement of each kind, with names that need their quotes.
     const TEXT: &str = r#"add "a.t" 7 "h.f & 0x0f":0b1*0 "h.g":0xa/4 "h.x[7:0]":0x1->0xff "a.act"("p":0x0, "q":0xff) = here
-add "a.s" "h.f":0x1 "a.act"("p":0x0)*3 "a.act"("p":0x1)
+add "a.s" "h.f":0x1 "a.act"("p":0x0)*3@2 "a.act"("p":0x1)@3 "a.act"("p":0x2) ~500 = timed
 setdefault "a.t" "a.act"()
 remove all
 packet 3 00ff
@@ -181,8 +191,13 @@ meter_array_set_rates "m" 0.5:10 2:20
 meter_set_rates entry($here) 0.5:10 2:20
 value_set "s" 1 16
 digest "d" 7 255
+idle $timed
+port_down 3
+port_up 3
 mirroring_add 1 2
+mirroring_add 1 2 64
 mirroring_add_mc 1 2
+mirroring_add_mc 1 2 64
 mirroring_delete 1
 mirroring_get 1
 mc_mgrp_create 1

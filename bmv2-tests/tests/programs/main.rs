@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use vouch_bmv2_tests::corpus::{self, Case};
 use vouch_bmv2_tests::rig::Result;
-use vouch_lab::target::Embedded;
+use vouch_bmv2_tests::streamed::Server;
+
 use vouch_switch::{
     ActionGroup, EntryAction, EntryKey, Match, Micros, Output, Program, Switch, SwitchConfig, TableEntry, TraceEvent,
     Worker,
@@ -36,7 +37,7 @@ fn every_program_does_what_its_test_says() {
 
 #[test]
 fn every_program_does_so_over_p4runtime() {
-    all(|case| case.play_on(&Embedded::default()));
+    all(|case| case.play_on(&Server));
 }
 
 fn loaded(name: &str) -> std::result::Result<Program, String> {

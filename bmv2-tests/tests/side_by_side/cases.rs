@@ -6,7 +6,7 @@ use std::sync::Arc;
 use vouch_bmv2_tests::Processes;
 use vouch_bmv2_tests::differ::{Findings, Subject};
 use vouch_bmv2_tests::harness::{Failure, TestResult};
-use vouch_bmv2_tests::stf::{Options, Program, Remote, Suite, Summary, named_ports};
+use vouch_bmv2_tests::stf::{Options, Program, Remote, Suite, Summary};
 use vouch_p4runtime::P4Info;
 
 /// Cases of each program. `differ` plays as many as one likes.
@@ -40,7 +40,7 @@ pub(crate) async fn kept(switches: Arc<Processes>) -> TestResult {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(&name);
             let paths = [folder];
             let rules = Program::rules(&json, Some(Arc::new(P4Info::from_text(&info)?)))?;
-            let device = Remote::start(&*switches, &named_ports(&paths)?, &rules, &json)?;
+            let device = Remote::start(&*switches, &rules, &json)?;
             let embedded = Program::embedded(rules.clone(), Options::default());
             for program in [embedded, Program::new(rules, Box::new(device), Options::default())] {
                 all_pass(program, &paths)?;

@@ -25,7 +25,7 @@ fn call(action: &str, params: &[(&str, u32)]) -> Call {
 }
 
 fn alone(call: Call) -> Vec<Share> {
-    vec![Share { call, weight: 1 }]
+    vec![Share { call, weight: 1, watch: None }]
 }
 
 fn nibbles(digits: &str) -> Vec<Option<u8>> {
@@ -48,6 +48,7 @@ fn an_entry_has_keys_of_each_kind_an_action_and_a_label() {
             ("high".into(), Key::Range(0x10_u8.into(), 0x1f_u8.into())),
         ],
         calls: alone(call("ingress.act", &[("v", 1), ("port", 2)])),
+        timeout: None,
         label: Some("A".into()),
     };
     assert_eq!(added, expected);
@@ -70,6 +71,7 @@ fn what_p4testgen_writes_for_bmv2_and_for_tofino_is_the_same() {
             priority: None,
             keys: vec![("h.f[7:0] # & 0x0f".into(), Key::Value(bits(1, 0, 0)))],
             calls: alone(call("a", &[])),
+            timeout: None,
             label: None,
         }
     );
@@ -117,7 +119,7 @@ fn counters_registers_and_meters() {
 
 #[test]
 fn what_the_runner_of_p4c_has_no_words_for() {
-    let share = |port, weight| Share { call: call("a", &[("port", port)]), weight };
+    let share = |port, weight| Share { call: call("a", &[("port", port)]), weight, watch: None };
     assert_eq!(
         command("add t f:0x10->32 a(port:2)*3 a(port:3) = A"),
         Command::Add {
@@ -125,6 +127,7 @@ fn what_the_runner_of_p4c_has_no_words_for() {
             priority: None,
             keys: vec![("f".into(), Key::Range(16_u32.into(), 32_u32.into()))],
             calls: vec![share(2, 3), share(3, 1)],
+            timeout: None,
             label: Some("A".into()),
         }
     );
@@ -140,10 +143,12 @@ fn what_the_runner_of_p4c_has_no_words_for() {
 
 #[test]
 fn copies() {
-    let mirror = |to| Command::Mirror { session: 5, to };
+    let mirror = |to| Command::Mirror { session: 5, to, length: None };
     assert_eq!(command("mirroring_add 5 4"), mirror(Some(MirrorTo::Port(4))));
     assert_eq!(command("mirroring_add_mc 5 1113"), mirror(Some(MirrorTo::Group(1113))));
     assert_eq!(command("mirroring_delete 5"), mirror(None));
+    let cut = Command::Mirror { session: 5, to: Some(MirrorTo::Port(4)), length: Some(64) };
+    assert_eq!(command("mirroring_add 5 4 64"), cut);
     assert_eq!(command("mirroring_get 5"), Command::MirrorRead { session: 5 });
     assert_eq!(command("mc_mgrp_create 1113"), Command::GroupCreate { group: 1113 });
     assert_eq!(command("mc_node_create 400 6 8"), Command::NodeCreate { instance: 400, ports: vec![6, 8] });
@@ -164,7 +169,7 @@ fn an_error_says_where_what_and_what_would_be_right() {
         error("wait\nsend 1 00"),
         "line 2: `send`; expected a command: add, setdefault, remove, packet, expect, no_packet, wait, check_counter, \
          counter_read, counter_write, register_read, register_write, register_reset, value_set, digest, meter_get_rates, \
-         meter_set_rates, meter_array_set_rates, mirroring_add, mirroring_add_mc, mirroring_delete, mirroring_get, mc_mgrp_create, \
+         meter_set_rates, meter_array_set_rates, idle, port_down, port_up, mirroring_add, mirroring_add_mc, mirroring_delete, mirroring_get, mc_mgrp_create, \
          mc_node_create, mc_node_update, mc_node_associate"
     );
     for (line, expected) in [

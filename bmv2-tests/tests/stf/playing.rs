@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use vouch_bmv2_tests::stf::{Options, Program, Remote, Suite, Summary, named_ports};
-use vouch_lab::target::Embedded;
+use vouch_bmv2_tests::stf::{Options, Program, Remote, Suite, Summary};
+use vouch_bmv2_tests::streamed::Server;
 use vouch_p4runtime::P4Info;
 
 const JSON: &[u8] = include_bytes!("../../../p4src/build/vtep.json");
@@ -152,9 +152,7 @@ expect 4 02000000000b 02000000000a 8100 0014 88b5 00010203
         fs::write(folder.path().join(name), text).expect("a file");
     }
     let paths = [folder.path().to_owned()];
-    let ports = named_ports(&paths).expect("ports");
-    assert_eq!(ports, [2, 3, 4]);
-    let device = Remote::start(&Embedded::default(), &ports, &rules(), JSON).expect("a switch");
+    let device = Remote::start(&Server, &rules(), JSON).expect("a switch");
     let mut printed = Vec::new();
     let mut suite = Suite::new(&mut printed, true);
     let mut program = Program::new(rules(), Box::new(device), Options::default());

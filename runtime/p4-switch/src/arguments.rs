@@ -72,6 +72,10 @@ pub struct Arguments {
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     pub use_files: Option<i64>,
 
+    /// Instead of interfaces, serve all ports over gRPC, as p4.bm.DataplaneInterface, at this address
+    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["pcap", "use_files"])]
+    pub dp_grpc_server_addr: Option<String>,
+
     /// Log to stdout
     #[arg(long, conflicts_with = "log_file")]
     pub log_console: bool,
@@ -208,7 +212,6 @@ ignored! {
         log_file_max_files: "the log is not rotated",
         max_port_count: "ports are numbered 0 to 511 in any case",
         load_modules: "there are no modules",
-        dp_grpc_server_addr: "packets come from interfaces or files",
         max_mc_groups: "there is no such limit",
         max_l1_entries: "there is no such limit",
         max_l2_entries: "there is no such limit",
@@ -250,6 +253,9 @@ impl Arguments {
         let mut warnings = Vec::new();
         if self.no_p4 && self.program.is_some() {
             warnings.push("the program is ignored, since --no-p4 was given");
+        }
+        if self.dp_grpc_server_addr.is_some() && !self.interfaces.is_empty() {
+            warnings.push("interfaces are ignored, since --dp-grpc-server-addr was given");
         }
         if without_tls {
             warnings.push("certificates are ignored, since --grpc-server-ssl was not given");

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use vouch_switch::PacketTrace;
 use vouch_switch_server::{Builder, Certificate, Identity, Port, ServerTlsConfig, SwitchServer};
@@ -36,7 +37,16 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
     // Before anything is opened, so that a signal always ends all of it.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let switch = ports(builder(arguments)?, arguments)?.build()?;
+    let builder = builder(arguments)?;
+    let builder = match &arguments.dp_grpc_server_addr {
+        None => ports(builder, arguments)?,
+        Some(address) => {
+            let listener = TcpListener::bind(address).await.map_err(|error| format!("{address}: {error}"))?;
+            say(&format!("Ports are served on {}", listener.local_addr()?));
+            builder.packet_stream(listener)
+        }
+    };
+    let switch = builder.build()?;
     let server = switch
         .listen(arguments.grpc_server_addr.as_str())
         .await

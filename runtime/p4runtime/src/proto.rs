@@ -9,8 +9,13 @@ pub mod google {
     }
 }
 
-/// `p4`: the P4Runtime service and P4Info.
+/// `p4`: the P4Runtime service and P4Info, and BMv2's ports.
 pub mod p4 {
+    /// Package `p4.bm`: a switch's ports over gRPC.
+    #[allow(missing_docs, unreachable_pub, clippy::all, rustdoc::all)]
+    pub mod bm {
+        tonic::include_proto!("p4.bm");
+    }
     /// Package `p4.v1`: the service, entities, stream messages.
     #[allow(missing_docs, unreachable_pub, clippy::all, rustdoc::all)]
     pub mod v1 {

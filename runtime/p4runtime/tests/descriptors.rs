@@ -16,7 +16,9 @@ type Facts = BTreeSet<String>;
 
 #[test]
 fn p4runtime_is_complete_and_exact() {
-    let ours = our_facts(|package| package.starts_with("p4.") || package == "google.rpc");
+    // No published package has `p4.bm`: the tests with BMv2 show that it is right.
+    let p4runtime = |package: &str| package.starts_with("p4.") && package != "p4.bm";
+    let ours = our_facts(|package| p4runtime(package) || package == "google.rpc");
     let published = published_facts("p4runtime");
     assert_eq!(difference(&published, &ours), NONE, "published, but not in proto/");
     assert_eq!(difference(&ours, &published), NONE, "in proto/, but not published");

@@ -76,8 +76,21 @@ impl Forwarder {
         Forwarder { device, running: None, output: Output::new(), touched: Vec::new() }
     }
 
-    /// Carry frames that came in by one port.
+    /// Carry frames that came in by one port all the way.
     pub(crate) fn forward(&mut self, port: u16, frames: &Frames) {
+        let mut touched = std::mem::take(&mut self.touched);
+        self.carry(port, frames, |device, to, frame| send(device, to, frame, &mut touched));
+        for port in touched.drain(..) {
+            if let Some(port) = self.device.ports.get(usize::from(port)).and_then(Option::as_ref) {
+                port.flush();
+            }
+        }
+        self.touched = touched;
+    }
+
+    /// Put frames that came in by one port through the pipeline, and `deliver` what leaves by ports other than the
+    /// controller's.
+    pub(crate) fn carry(&mut self, port: u16, frames: &Frames, mut deliver: impl FnMut(&Device, u16, &[u8])) {
         let device = &self.device;
         Counters::add(&device.counters.received, frames.len() as u64);
         let Some(pipeline) = device.active() else {
@@ -112,12 +125,7 @@ impl Forwarder {
             if Some(to) == device.cpu_port {
                 packet_in(device, &running.pipeline, frame);
             } else {
-                send(device, to, frame, &mut self.touched);
-            }
-        }
-        for port in self.touched.drain(..) {
-            if let Some(port) = device.ports.get(usize::from(port)).and_then(Option::as_ref) {
-                port.flush();
+                deliver(device, to, frame);
             }
         }
         self.output.clear();

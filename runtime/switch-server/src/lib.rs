@@ -15,7 +15,7 @@
 //!
 //! A frame that a [`Port`] receives is carried by that port's task through the engine of `vouch-switch` and straight into the
 //! ports it leaves by (`dataplane`); what leaves by the CPU port becomes a packet-in (`packet_io`) for the primary
-//! controller. Requests come in by the services (`service`, `stream`, `gnmi`), which check device and election
+//! controller. Ports can also be a gRPC service (`packet_stream`). Requests come in by the services (`service`, `stream`, `gnmi`), which check device and election
 //! (`arbitration`) and hand entities to `entity`: pure mapping and validation between protobuf and engine, by way of the
 //! `schema` that joins P4Info and program once per pipeline. Everything is shared through `device`. A switch can also pass
 //! for one with a Tofino (`tofino`), to test controllers of those.
@@ -37,6 +37,7 @@ mod gnmi;
 pub mod link;
 mod outbox;
 mod packet_io;
+mod packet_stream;
 mod pipeline;
 pub mod port;
 mod reconcile;

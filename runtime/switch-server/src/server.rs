@@ -16,6 +16,7 @@ use vouch_switch::{PacketTrace, Program, SwitchConfig};
 use crate::counters::SwitchCounters;
 use crate::device::Device;
 use crate::dialect::Dialect;
+use crate::packet_stream::{self, StreamedPorts};
 use crate::port::{Port, PortCounters, PortStatus};
 use crate::routes::Routes;
 use crate::tofino::{Tofino, TofinoServer};
@@ -48,6 +49,9 @@ pub enum BuildError {
         /// What else asked for it.
         second: &'static str,
     },
+    /// Ports that are plugged in although a client of the packet stream has all of them.
+    #[error("{0} ports are plugged in, but all ports are served over gRPC: choose one or the other")]
+    PortsStreamed(usize),
     /// The program to start with cannot be run.
     #[error("the program to start with is not usable: {0}")]
     Program(String),
@@ -80,6 +84,7 @@ pub struct Builder {
     translations: Vec<Translation>,
     program: Option<Vec<u8>>,
     tracer: Option<Tracer>,
+    packet_stream: Option<TcpListener>,
 }
 
 impl Builder {
@@ -161,6 +166,14 @@ impl Builder {
         self
     }
 
+    /// Serve all ports on this listener, over gRPC, instead of plugging some in: BMv2's `DataplaneInterface`, which is made
+    /// for tests. To whoever has ended his half of a packet stream, the other half ends when all his frames have been carried
+    /// and what came of them has been sent.
+    pub fn packet_stream(mut self, listener: TcpListener) -> Self {
+        self.packet_stream = Some(listener);
+        self
+    }
+
     /// Check the description.
     pub fn build(mut self) -> Result<SwitchServer, BuildError> {
         let mut taken = BTreeMap::new();
@@ -174,6 +187,9 @@ impl Builder {
             if let Some(first) = taken.insert(number, role) {
                 return Err(BuildError::PortTaken { number, first, second: role });
             }
+        }
+        if self.packet_stream.is_some() && !self.ports.is_empty() {
+            return Err(BuildError::PortsStreamed(self.ports.len()));
         }
         let tofino = self.tofino.take().map(|(server, model)| Tofino::new(server, model)).transpose();
         let tofino = tofino.map_err(|error| BuildError::Model(error.to_string()))?;
@@ -205,6 +221,7 @@ impl SwitchServer {
             translations: Vec::new(),
             program: None,
             tracer: None,
+            packet_stream: None,
         }
     }
 
@@ -217,8 +234,24 @@ impl SwitchServer {
     /// inside a tokio runtime.
     pub fn serve(self, listener: TcpListener) -> Result<ServerHandle, ServeError> {
         let Builder {
-            device_id, cpu_port, drop_port, priority_queues, ports, tls, dialect, translations, tracer, ..
+            device_id,
+            cpu_port,
+            drop_port,
+            priority_queues,
+            mut ports,
+            tls,
+            dialect,
+            translations,
+            tracer,
+            packet_stream,
+            ..
         } = self.description;
+        let streamed = packet_stream.map(|listener| {
+            let taken: Vec<u32> = cpu_port.into_iter().chain([drop_port]).collect();
+            let streamed = StreamedPorts::except(&taken, device_id);
+            ports = streamed.plugs();
+            (listener, streamed)
+        });
         let local_addr = listener.local_addr()?;
         let stop = watch::Sender::new(false);
         // `build` has checked that both fit the 9 bits of a port.
@@ -255,6 +288,19 @@ impl SwitchServer {
             tokio::spawn(timers::run_idle(device.clone())),
             tokio::spawn(timers::run_digests(device.clone())),
         ];
+        if let Some((listener, ports)) = streamed {
+            let service = packet_stream::service(device.clone(), ports);
+            let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+            let stopping = device.clone();
+            let serving = Server::builder()
+                .add_service(service)
+                .serve_with_incoming_shutdown(incoming, async move { stopping.stopped().await });
+            tasks.push(tokio::spawn(async move {
+                if let Err(error) = serving.await {
+                    tracing::error!(device_id, %error, "the packet stream ended");
+                }
+            }));
+        }
         for (number, port) in device.plugged() {
             tasks.push(tokio::spawn(dataplane::run_port(device.clone(), number, port.clone())));
             tasks.push(tokio::spawn(dataplane::watch_port(device.clone(), number, port.clone())));

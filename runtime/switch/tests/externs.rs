@@ -320,6 +320,20 @@ fn constant_entries_and_defaults_stay() {
     assert_eq!(bench.port(15, 1, 0), None);
 }
 
+/// What p4c writes for `hdr.stack[meta.index].field` as a key. BMv2 does not load it either.
+#[test]
+fn a_key_that_is_chosen_while_packets_come_is_refused() {
+    let router = include_str!("programs/router.json");
+    let mut json: serde_json::Value = serde_json::from_str(router).expect("JSON");
+    json["pipelines"][0]["tables"][1]["key"][0]["target"] = serde_json::json!({"type": "expression", "value": {}});
+    let refused = Program::load(json.to_string().as_bytes()).expect_err("a refusal");
+    assert_eq!(
+        refused.to_string(),
+        "pipelines[0].tables[1].key[0].target: key field `expression` is not supported; supported: a header and its field, by \
+         name"
+    );
+}
+
 #[test]
 fn what_does_not_fit_is_refused_with_its_reason() {
     let bench = Bench::new();

@@ -95,6 +95,17 @@ fn tls_and_its_gaps() {
 }
 
 #[test]
+fn ports_in_a_stream_take_the_place_of_interfaces() {
+    let arguments = run("x --no-p4 -i 1@veth0 -- --dp-grpc-server-addr 127.0.0.1:50052");
+    assert_eq!(arguments.dp_grpc_server_addr.as_deref(), Some("127.0.0.1:50052"));
+    assert_eq!(arguments.warnings(), ["interfaces are ignored, since --dp-grpc-server-addr was given"]);
+    assert_eq!(
+        refusal("x --no-p4 --dp-grpc-server-addr 127.0.0.1:50052 --use-files 0"),
+        "error: the argument '--dp-grpc-server-addr <HOST:PORT>' cannot be used with '--use-files <SECONDS>'"
+    );
+}
+
+#[test]
 fn mistakes_are_named() {
     assert_eq!(refusal("x"), "error: name a program, or --no-p4 to start without one");
     assert_eq!(

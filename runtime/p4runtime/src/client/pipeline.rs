@@ -70,8 +70,20 @@ impl Session {
             self.set_pipeline(pipeline).await?;
             PushOutcome::Pushed
         };
-        *self.shared.p4info.write().unwrap_or_else(PoisonError::into_inner) = Some(pipeline.p4info.clone());
+        self.name_errors_by(pipeline);
         Ok(outcome)
+    }
+
+    /// Makes the switch run this program with empty tables, even if it runs it already. Otherwise as
+    /// [`push_pipeline`](Session::push_pipeline).
+    pub async fn restart_pipeline(&self, pipeline: &Pipeline) -> Result<(), RpcError> {
+        self.set_pipeline(pipeline).await?;
+        self.name_errors_by(pipeline);
+        Ok(())
+    }
+
+    fn name_errors_by(&self, pipeline: &Pipeline) {
+        *self.shared.p4info.write().unwrap_or_else(PoisonError::into_inner) = Some(pipeline.p4info.clone());
     }
 
     /// The cookie of the program that runs; none where none runs, or it has no cookie.

@@ -211,6 +211,10 @@ impl Loader {
             other => return match_type.unsupported("match kind", other, MATCH_KINDS),
         };
         let target = at.get("target")?;
+        // p4c writes a key that a field chooses from a header stack in this way, which ends BMv2 while it loads.
+        if target.value.is_object() {
+            return target.unsupported("key field", "expression", &["a header and its field, by name"]);
+        }
         let valid_field = target.value.get(1).and_then(|name| name.as_str()) == Some("$valid$");
         let (source, bits, default_name) = if kind == MatchKind::Valid {
             (KeySource::Valid(lookup(&self.headers, "header", &target)?), 1, target.str()?.to_owned())
