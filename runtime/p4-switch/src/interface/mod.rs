@@ -219,9 +219,7 @@ impl Incoming {
         }
         taken
     }
-}
 
-impl Incoming {
     /// Count what had no room.
     fn count_missed(&mut self, socket: &PacketSocket) {
         self.counters.missed += socket.drops_since_asked();
