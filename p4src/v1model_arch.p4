@@ -19,6 +19,11 @@
 #define BRIDGE_DOMAINS 16384
 #define HOSTS 131072
 #define SOURCES 262144
+#define BINDINGS_IPV4 131072
+#define BINDINGS_IPV6 131072
+
+// Bits of a place's number that tell its punt budgets from others'.
+#define PLACE_BITS 12
 
 // A table's direct counter. v1model counts every hit by itself, so COUNT has nothing to do.
 #define DIRECT_COUNTER(counter_name, full_name) \
@@ -30,7 +35,8 @@
 #define COUNTER(counter_name, full_name, cells) \
     @name(full_name) counter(cells, CounterType.packets_and_bytes) counter_name;
 #define COUNT_AT(counter_name, index) counter_name.count((bit<32>) (index));
-#define METER(meter_name, full_name, cells) @name(full_name) meter(cells, MeterType.packets) meter_name;
+#define PLACE_COUNTER(counter_name, full_name, cells) COUNTER(counter_name, full_name, cells)
+#define PLACE_METER(meter_name, full_name, cells) @name(full_name) meter(cells, MeterType.packets) meter_name;
 #define EXECUTE_METER(meter_name, index, colour) meter_name.execute_meter((bit<32>) (index), colour);
 #define METER_RED V1MODEL_METER_COLOR_RED
 typedef bit<2> colour_t;

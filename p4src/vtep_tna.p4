@@ -27,6 +27,7 @@
 #include "parts/decapsulate.p4"
 #include "parts/underlay.p4"
 #include "parts/source.p4"
+#include "parts/binding.p4"
 #include "parts/destination.p4"
 #include "parts/ingress.p4"
 #include "parts/egress.p4"

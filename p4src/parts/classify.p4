@@ -19,13 +19,17 @@ control StripTag(inout headers_t hdr, inout metadata_t meta) {
 control Classify(inout headers_t hdr, inout metadata_t meta) {
     DIRECT_COUNTER(ingress_interface_counter, ".ingress_interface_counter")
 
-    // An access interface: the frame belongs to bridge domain `bd` and came in at `location`.
+    // An access interface: the frame belongs to bridge domain `bd` and came in at `location`. `bindings`: the addresses
+    // that its hosts announce are checked against the binding tables. `suppress`: what its hosts ask everybody about an
+    // address goes to the controller, which answers or floods it.
     @name(".ingress_interface.access")
-    action access(bd_t bd, location_t location) {
+    action access(bd_t bd, location_t location, bit<1> bindings, bit<1> suppress) {
         COUNT(ingress_interface_counter)
         meta.origin = origin_t.ACCESS;
         meta.bd = bd;
         meta.in_location = location;
+        meta.bindings = bindings;
+        meta.suppress = suppress;
     }
 
     // An underlay interface: IPv4 to `router_mac` is terminated or routed.
@@ -72,14 +76,50 @@ control Classify(inout headers_t hdr, inout metadata_t meta) {
     }
 }
 
-// Obeys the packet_out header and removes it.
-control FromController(inout headers_t hdr, inout metadata_t meta) {
+// Which way the frame goes: bridged, or as the packet_out header says, which comes off. What comes from the underlay goes its
+// own way, if it is whole.
+control ChooseWay(inout headers_t hdr, inout metadata_t meta) {
+    @hidden
+    action refuse(drop_reason_t reason) {
+        meta.drop_reason = reason;
+    }
+
+    @hidden
+    action from_host() {
+        meta.path = path_t.BRIDGE;
+    }
+
+    @hidden
+    action remove_packet_out() {
+        hdr.packet_out.setInvalid();
+        meta.frame_bytes = meta.frame_bytes - PACKET_OUT_BYTES;
+    }
+
     // Out of exactly that place.
     @hidden
     action send() {
         meta.path = path_t.DIRECT;
         meta.bd = hdr.packet_out.bd;
+        meta.in_location = hdr.packet_out.location;
         meta.out_location = hdr.packet_out.location;
+        remove_packet_out();
+    }
+
+    // As `send`, and a copy back: the switch has taken the frame, and all that it was told before it.
+    @hidden
+    action ask() {
+        send();
+        meta.punt_reason = punt_reason_t.SENT;
+    }
+
+    // Back only, behind all that was punted before.
+    @hidden
+    action echo() {
+        meta.bd = hdr.packet_out.bd;
+        meta.in_location = hdr.packet_out.location;
+        meta.punt_reason = punt_reason_t.SENT;
+        meta.punt_exclusive = 1;
+        remove_packet_out();
     }
 
     // As if it had come in there.
@@ -88,22 +128,48 @@ control FromController(inout headers_t hdr, inout metadata_t meta) {
         meta.path = path_t.BRIDGE;
         meta.bd = hdr.packet_out.bd;
         meta.in_location = hdr.packet_out.location;
+        remove_packet_out();
+    }
+
+    @hidden
+    table choose_way {
+        key = {
+            hdr.ethernet.isValid() : ternary;
+            meta.too_long : ternary;
+            meta.origin : ternary;
+            hdr.packet_out.isValid() : ternary;
+            meta.tagged : ternary;
+            hdr.packet_out.mode : ternary;
+        }
+        actions = {
+            refuse;
+            from_host;
+            send;
+            receive;
+            ask;
+            echo;
+        }
+        const entries = {
+            //   long  origin          packet_out, tagged, mode
+            (false, _, _,                   _,     _, _) : refuse(drop_reason_t.MALFORMED);
+            (_,     1, _,                   _,     _, _) : refuse(drop_reason_t.TOO_LONG);
+            (_,     _, origin_t.NONE,       _,     _, _) : refuse(drop_reason_t.UNKNOWN_INTERFACE);
+            (_,     _, origin_t.CONTROLLER, false, _, _) : refuse(drop_reason_t.UNKNOWN_INTERFACE);
+            (_,     _, origin_t.CONTROLLER, _,     1, _) : refuse(drop_reason_t.STACKED_TAG);
+            (_,     _, origin_t.CONTROLLER, _,     _, PACKET_OUT_SEND) : send();
+            (_,     _, origin_t.CONTROLLER, _,     _, PACKET_OUT_RECEIVE) : receive();
+            (_,     _, origin_t.CONTROLLER, _,     _, PACKET_OUT_ASK) : ask();
+            (_,     _, origin_t.CONTROLLER, _,     _, PACKET_OUT_ECHO) : echo();
+            (_,     _, origin_t.CONTROLLER, _,     _, _) : refuse(drop_reason_t.BAD_PACKET_OUT);
+            // It names no source: see packet_out_header_t.
+            (_,     _, _,                   true,  _, _) : refuse(drop_reason_t.BAD_SOURCE_MAC);
+            (_,     _, origin_t.ACCESS,     _,     _, _) : from_host();
+        }
+        const default_action = refuse(drop_reason_t.UNKNOWN_INTERFACE);
     }
 
     apply {
-        if (!hdr.packet_out.isValid()) {
-            meta.drop_reason = drop_reason_t.UNKNOWN_INTERFACE;
-        } else if (meta.tagged == 1) {
-            meta.drop_reason = drop_reason_t.STACKED_TAG;
-        } else if (hdr.packet_out.mode == PACKET_OUT_SEND) {
-            send();
-        } else if (hdr.packet_out.mode == PACKET_OUT_RECEIVE) {
-            receive();
-        } else {
-            meta.drop_reason = drop_reason_t.BAD_PACKET_OUT;
-        }
-        hdr.packet_out.setInvalid();
-        meta.frame_bytes = meta.frame_bytes - PACKET_OUT_BYTES;
+        choose_way.apply();
     }
 }
 

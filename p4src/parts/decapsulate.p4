@@ -114,30 +114,57 @@ control Decapsulate(inout headers_t hdr, inout metadata_t meta) {
         TAKE_INNER_HEADERS(hdr)
     }
 
-    apply {
-        // The outer UDP checksum is not looked at: any is acceptable (RFC 7348, section 5).
-        if (hdr.ipv4.more_fragments == 1 || hdr.ipv4.fragment_offset != 0) {
-            meta.drop_reason = drop_reason_t.OUTER_FRAGMENT;
-        } else if (meta.to_vxlan_port == 0) {
-            meta.drop_reason = drop_reason_t.NOT_VXLAN;
-        } else if (!hdr.vxlan.isValid() || !hdr.inner_ethernet.isValid()) {
-            meta.drop_reason = drop_reason_t.VXLAN_TOO_SHORT;
-        } else if (meta.short_by != 0 || meta.udp_beyond != 0 || SHORTER_THAN(hdr.ipv4, meta.frame_bytes)) {
-            meta.drop_reason = drop_reason_t.VXLAN_TOO_SHORT;
-        } else if (hdr.vxlan.flags & VXLAN_I_FLAG == 0) {
-            meta.drop_reason = drop_reason_t.VXLAN_FLAGS;
-        } else if (meta.peer_location == 0) {
-            meta.drop_reason = drop_reason_t.UNKNOWN_PEER;
-        } else if (meta.vni_known == 0) {
-            meta.drop_reason = drop_reason_t.UNKNOWN_VNI;
-        } else if (hdr.inner_ethernet.ether_type == ETHERTYPE_VLAN
-                   || hdr.inner_ethernet.ether_type == ETHERTYPE_SERVICE_VLAN) {
-            meta.drop_reason = drop_reason_t.INNER_TAG;
-        } else if (meta.ecn_refused == 1) {
-            meta.drop_reason = drop_reason_t.ECN_NOT_CAPABLE;
-        } else {
-            take_inner_frame();
+    @hidden
+    action refuse(drop_reason_t reason) {
+        meta.drop_reason = reason;
+    }
+
+    // The outer UDP checksum is not looked at: any is acceptable (RFC 7348, section 5).
+    @hidden
+    table judge_vxlan {
+        key = {
+            hdr.ipv4.more_fragments : ternary;
+            hdr.ipv4.fragment_offset : ternary;
+            meta.to_vxlan_port : ternary;
+            hdr.vxlan.isValid() : ternary;
+            hdr.inner_ethernet.isValid() : ternary;
+            meta.too_short : ternary;
+            meta.short_by : ternary;
+            meta.udp_beyond : ternary;
+            hdr.vxlan.flags : ternary;
+            meta.peer_location : ternary;
+            meta.vni_known : ternary;
+            hdr.inner_ethernet.ether_type : ternary;
+            meta.ecn_refused : ternary;
         }
+        actions = {
+            refuse;
+            take_inner_frame;
+        }
+        const entries = {
+            (1, _, _, _, _, _, _, _, _, _, _, _, _) : refuse(drop_reason_t.OUTER_FRAGMENT);
+            (_, 0, 0, _, _, _, _, _, _, _, _, _, _) : refuse(drop_reason_t.NOT_VXLAN);
+            (_, 0, _, false, _, _, _, _, _, _, _, _, _) : refuse(drop_reason_t.VXLAN_TOO_SHORT);
+            (_, 0, _, _, false, _, _, _, _, _, _, _, _) : refuse(drop_reason_t.VXLAN_TOO_SHORT);
+            (_, 0, _, _, _, 1, _, _, _, _, _, _, _) : refuse(drop_reason_t.VXLAN_TOO_SHORT);
+            // Lengths that agree, and the I flag.
+            (_, 0, _, _, _, _, 0, 0, VXLAN_I_FLAG &&& VXLAN_I_FLAG, 0, _, _, _) : refuse(drop_reason_t.UNKNOWN_PEER);
+            (_, 0, _, _, _, _, 0, 0, VXLAN_I_FLAG &&& VXLAN_I_FLAG, _, 0, _, _) : refuse(drop_reason_t.UNKNOWN_VNI);
+            (_, 0, _, _, _, _, 0, 0, VXLAN_I_FLAG &&& VXLAN_I_FLAG, _, _, ETHERTYPE_VLAN, _) : refuse(drop_reason_t.INNER_TAG);
+            (_, 0, _, _, _, _, 0, 0, VXLAN_I_FLAG &&& VXLAN_I_FLAG, _, _, ETHERTYPE_SERVICE_VLAN, _) : refuse(drop_reason_t.INNER_TAG);
+            (_, 0, _, _, _, _, 0, 0, VXLAN_I_FLAG &&& VXLAN_I_FLAG, _, _, _, 1) : refuse(drop_reason_t.ECN_NOT_CAPABLE);
+            (_, 0, _, _, _, _, 0, 0, VXLAN_I_FLAG &&& VXLAN_I_FLAG, _, _, _, _) : take_inner_frame();
+            (_, 0, _, _, _, _, 0, 0, _, _, _, _, _) : refuse(drop_reason_t.VXLAN_FLAGS);
+            (_, 0, _, _, _, _, _, _, _, _, _, _, _) : refuse(drop_reason_t.VXLAN_TOO_SHORT);
+        }
+        const default_action = refuse(drop_reason_t.OUTER_FRAGMENT);
+    }
+
+    apply {
+        if (SHORTER_THAN(hdr.ipv4, meta.frame_bytes)) {
+            meta.too_short = 1;
+        }
+        judge_vxlan.apply();
     }
 }
 

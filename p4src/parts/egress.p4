@@ -205,8 +205,9 @@ control VtepEgress(inout headers_t hdr, inout metadata_t meta) {
     apply {
         if (meta.path == path_t.ROUTE) {
             // A transit packet was finished in ingress.
-        } else if (meta.out_location == meta.in_location) {
-            // Never back to where it came from. Of a single frame ingress has seen to it; this prunes replicas.
+        } else if (meta.path == path_t.BRIDGE && meta.out_location == meta.in_location) {
+            // Never back to where it came from. Of a single frame ingress has seen to it; this prunes replicas. What the
+            // controller sends came from nowhere.
             meta.pruned = 1;
         } else if (IS_TUNNEL(meta.out_location)) {
             if (meta.flooded == 1 && IS_TUNNEL(meta.in_location)) {

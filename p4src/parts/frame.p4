@@ -24,6 +24,7 @@ struct headers_t {
     ipv4_header_t ipv4;
     ipv6_header_t ipv6;
     icmpv6_t icmpv6;
+    neighbour_discovery_t neighbour_discovery;
     l4_ports_t l4;
     udp_rest_t udp_rest;
     vxlan_t vxlan;

@@ -122,6 +122,13 @@ header icmpv6_t {
     bit<16> checksum;
 }
 
+// RFC 4861, sections 4.3 and 4.4: what solicitation and advertisement have behind the ICMPv6 header. Options stay in the
+// payload.
+header neighbour_discovery_t {
+    bit<32> flags;
+    ipv6_t target;
+}
+
 // What TCP and UDP have in common, and all that a flow hash needs of them.
 header l4_ports_t {
     bit<16> src;
@@ -166,6 +173,8 @@ header packet_in_header_t {
 // What a frame from the controller is to be done with.
 const bit<8> PACKET_OUT_SEND = 0;
 const bit<8> PACKET_OUT_RECEIVE = 1;
+const bit<8> PACKET_OUT_ASK = 2;
+const bit<8> PACKET_OUT_ECHO = 3;
 
 // In front of every frame that comes from the controller. The frame itself is without VLAN tag.
 //
@@ -175,7 +184,7 @@ const bit<8> PACKET_OUT_RECEIVE = 1;
 @controller_header("packet_out")
 header packet_out_header_t {
     // SEND: out of exactly `location`, an access interface or a tunnel. RECEIVE: as if it had come in at `location`,
-    // past the source check.
+    // past the source check. ASK: as SEND, and a copy back, reason SENT. ECHO: back and nowhere else, reason SENT.
     bit<8> mode;
     bd_t bd;
     location_t location;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The ingress pipeline, in order: where from, underlay, is the sender where it should be, where to. The result is in
-// the metadata: drop_reason, or group, or out_port, or none of them where the controller alone gets the frame
-// (punt_exclusive); and with any of them a punt_reason for a copy.
+// The ingress pipeline, in order: where from, underlay, is the sender where it should be and the address that it announces
+// its own, where to. The result is in the metadata: drop_reason, or group, or out_port, or none of them where the controller
+// alone gets the frame (punt_exclusive); and with any of them a punt_reason for a copy.
 //
 // Lookups come in groups that do not wait for each other, and each group is followed by what it means: hardware answers a
 // group at once, and has few steps.
@@ -32,21 +32,27 @@ control CheckFrame(in headers_t hdr, inout metadata_t meta) {
             meta.dst_mac : ternary;
             hdr.ethernet.ether_type : ternary;
             meta.well_formed_arp : ternary;
+            meta.other_sender : ternary;
+            meta.announcement : ternary;
+            hdr.neighbour_discovery.isValid() : ternary;
         }
         actions = {
             pass;
             refuse;
         }
         const entries = {
-            (origin_t.CONTROLLER, _, _, _, _) : pass();
-            (_, 0x010000000000 &&& 0x010000000000, _, _, _) : refuse(drop_reason_t.BAD_SOURCE_MAC);
-            (_, 0, _, _, _) : refuse(drop_reason_t.BAD_SOURCE_MAC);
-            (_, _, LINK_LOCAL_BLOCK, _, _) : refuse(drop_reason_t.LINK_LOCAL);
-            (origin_t.ACCESS, _, _, ETHERTYPE_VLAN, _) : refuse(drop_reason_t.STACKED_TAG);
-            (origin_t.ACCESS, _, _, ETHERTYPE_SERVICE_VLAN, _) : refuse(drop_reason_t.STACKED_TAG);
+            (origin_t.CONTROLLER, _, _, _, _, _, _, _) : pass();
+            (_, 0x010000000000 &&& 0x010000000000, _, _, _, _, _, _) : refuse(drop_reason_t.BAD_SOURCE_MAC);
+            (_, 0, _, _, _, _, _, _) : refuse(drop_reason_t.BAD_SOURCE_MAC);
+            (_, _, LINK_LOCAL_BLOCK, _, _, _, _, _) : refuse(drop_reason_t.LINK_LOCAL);
+            (origin_t.ACCESS, _, _, ETHERTYPE_VLAN, _, _, _, _) : refuse(drop_reason_t.STACKED_TAG);
+            (origin_t.ACCESS, _, _, ETHERTYPE_SERVICE_VLAN, _, _, _, _) : refuse(drop_reason_t.STACKED_TAG);
             // Announcements decide about hosts, so they must be what they seem.
-            (origin_t.ACCESS, _, _, ETHERTYPE_ARP, 0) : refuse(drop_reason_t.MALFORMED);
-            (origin_t.ACCESS, _, _, ETHERTYPE_RARP, 0) : refuse(drop_reason_t.MALFORMED);
+            (origin_t.ACCESS, _, _, ETHERTYPE_ARP, 0, _, _, _) : refuse(drop_reason_t.MALFORMED);
+            (origin_t.ACCESS, _, _, ETHERTYPE_RARP, 0, _, _, _) : refuse(drop_reason_t.MALFORMED);
+            (origin_t.ACCESS, _, _, ETHERTYPE_IPV6, _, _, 1, false) : refuse(drop_reason_t.MALFORMED);
+            (origin_t.ACCESS, _, _, ETHERTYPE_ARP, _, 0, _, _) : pass();
+            (origin_t.ACCESS, _, _, ETHERTYPE_ARP, _, _, _, _) : refuse(drop_reason_t.ARP_SENDER);
         }
         const default_action = pass();
     }
@@ -63,34 +69,33 @@ control Arrive(inout headers_t hdr, inout metadata_t meta) {
     CheckOuterLengths() check_outer_lengths;
     CombineEcn() combine_ecn;
     StripTag() strip_tag;
-    FromController() from_controller;
+    ReadAnnouncement() read_announcement;
+    LookUpBinding() look_up_binding;
     Underlay() underlay;
+    ChooseWay() choose_way;
 
     apply {
         classify.apply(hdr, meta);
         underlay_lookups.apply(hdr, meta);
         strip_tag.apply(hdr, meta);
+        read_announcement.apply(hdr, meta);
+        if (meta.bindings == 1) {
+            look_up_binding.apply(hdr, meta);
+        }
         if (hdr.vxlan.isValid()) {
             check_outer_lengths.apply(hdr, meta);
         }
 
-        if (!hdr.ethernet.isValid()) {
-            meta.drop_reason = drop_reason_t.MALFORMED;
-        } else if (TOO_LONG(meta.frame_bytes)) {
-            meta.drop_reason = drop_reason_t.TOO_LONG;
-        } else if (meta.origin == origin_t.NONE) {
-            meta.drop_reason = drop_reason_t.UNKNOWN_INTERFACE;
-        } else if (meta.origin == origin_t.CONTROLLER) {
-            from_controller.apply(hdr, meta);
-        } else if (hdr.packet_out.isValid()) {
-            meta.drop_reason = drop_reason_t.BAD_SOURCE_MAC;
-        } else if (meta.origin == origin_t.ACCESS) {
-            meta.path = path_t.BRIDGE;
-        } else {
+        if (TOO_LONG(meta.frame_bytes)) {
+            meta.too_long = 1;
+        }
+        if (hdr.ethernet.isValid() && meta.too_long == 0 && meta.origin == origin_t.UNDERLAY && !hdr.packet_out.isValid()) {
             if (meta.terminates == 1) {
                 combine_ecn.apply(hdr, meta);
             }
             underlay.apply(hdr, meta);
+        } else {
+            choose_way.apply(hdr, meta);
         }
     }
 }
@@ -100,6 +105,7 @@ control VtepIngress(inout headers_t hdr, inout metadata_t meta) {
     CheckFrame() check_frame;
     LookUpSource() look_up_source;
     LookUpDestination() look_up_destination;
+    JudgeBinding() judge_binding;
     JudgeSource() judge_source;
     JudgeDestination() judge_destination;
     FindPort() find_port;
@@ -112,6 +118,7 @@ control VtepIngress(inout headers_t hdr, inout metadata_t meta) {
             look_up_destination.apply(meta);
             if (meta.origin == origin_t.ACCESS) {
                 look_up_source.apply(meta);
+                judge_binding.apply(meta);
             }
             if (meta.drop_reason == drop_reason_t.NONE) {
                 if (meta.origin == origin_t.ACCESS) {
@@ -132,6 +139,9 @@ control VtepIngress(inout headers_t hdr, inout metadata_t meta) {
             // that is being verified with this very probe.
             meta.punt_reason = punt_reason_t.PROBE_REPLY;
             meta.punt_exclusive = 1;
+            if (meta.stranger == 0) {
+                meta.budget = punt_reason_t.PROBE_REPLY;
+            }
         } else if (meta.withheld != drop_reason_t.NONE) {
             meta.drop_reason = meta.withheld;
         } else if (meta.punt_exclusive == 1) {
@@ -140,6 +150,10 @@ control VtepIngress(inout headers_t hdr, inout metadata_t meta) {
             meta.drop_reason = meta.undeliverable;
         } else if (meta.group == 0 && meta.no_port == 1) {
             meta.drop_reason = drop_reason_t.NO_LOCATION_PORT;
+            if (meta.path == path_t.DIRECT) {
+                // Nothing was sent, so nobody is told so.
+                meta.punt_reason = punt_reason_t.NONE;
+            }
         }
     }
 }

@@ -69,8 +69,11 @@ enum bit<8> drop_reason_t {
     TUNNEL_TO_TUNNEL = 26,
     // A packet_out mode that does not exist.
     BAD_PACKET_OUT = 27,
+    // An ARP whose sender is not the frame's: it would teach its readers an address that its Ethernet source has no part
+    // in.
+    ARP_SENDER = 28,
 
-    // 28 to 31 are not used.
+    // 29 to 31 are not used.
 
     // Egress: the tunnel has no encapsulation, the bridge domain no VNI, the access interface no tag rule.
     NO_ENCAPSULATION = 32,
@@ -81,20 +84,25 @@ enum bit<8> drop_reason_t {
 // Indices of the drop counters; more than there are reasons, so that one can be added to a running fleet.
 #define DROP_REASONS 64
 
-// Cells of `policed_punts`.
-#define PUNT_REASONS 8
-
-// Why a frame goes to the controller; the index into the counter `policed_punts`.
+// Why a frame goes to the controller, and whose budget pays for it.
 enum bit<8> punt_reason_t {
     NONE = 0,
-    // A host that no table knows, or an ARP/ND of one whose addresses are still wanted. A copy.
+    // A host that no table knows. A copy.
     LEARN = 1,
     // A host that is recorded elsewhere. An announcement goes to the controller only; of other frames, a copy.
     MOVE = 2,
     // A frame to our probe address: somebody answers a probe. The controller only.
     PROBE_REPLY = 3,
     // A frame from the recorded place of a host under verification: evidence that it is there. A copy.
-    ALIVE = 4
+    ALIVE = 4,
+    // An announcement that binds an address to its sender, where the binding table does not know that for sure: a copy.
+    // Where the address is another's: the controller only.
+    BINDING = 5,
+    // A question about an address: what a host here asks everybody, where the interface suppresses that, and what a
+    // claimant asks. The controller only.
+    REQUEST = 6,
+    // What the controller itself sent (ASK, ECHO), back. Not metered.
+    SENT = 7
 }
 
 // The kinds of place that a frame can come from.
@@ -125,6 +133,16 @@ enum bit<2> standing_t {
     QUARANTINED = 3
 }
 
+// What an announced address means, once the tables were asked.
+enum bit<2> address_t {
+    // Nothing: none is announced, or it is the sender's for sure.
+    NONE = 0,
+    // The controller does not know for sure that it is the sender's.
+    NEWS = 1,
+    // It is bound to another MAC.
+    DISPUTED = 2
+}
+
 // How the destination table wants the frame forwarded.
 enum bit<3> forwarding_t {
     // Unknown, broadcast or multicast.
@@ -150,6 +168,7 @@ struct metadata_t {
     // Bytes of the frame as it stands: what was stripped is subtracted. No inner header is asked for its length. Where the
     // architecture knows the length in egress only, ingress counts from zero, and egress adds.
     bit<16> frame_bytes;
+    bit<1> too_long;
     // The outermost IPv4 header failed its checksum.
     bit<1> bad_ipv4_checksum;
 
@@ -162,6 +181,16 @@ struct metadata_t {
     bit<1> well_formed_arp;
     bit<1> to_vxlan_port;
     bit<1> announcement;
+
+    // Of an announcement: the ARP sender's MAC and the frame's, and the two IP addresses of the ARP, each zero where they are
+    // the same; whether it binds an address to its sender, and whether it asks for another's, of everybody. For IPv6 the
+    // address itself: a solicitation's source, an advertisement's target.
+    mac_t other_sender;
+    ipv4_t other_target;
+    bit<1> binds;
+    bit<1> asks;
+    bit<1> asks_all;
+    ipv6_t announced_ipv6;
 
     @field_list(1)
     origin_t origin;
@@ -184,11 +213,23 @@ struct metadata_t {
     bit<16> short_by;
     bit<16> ipv4_bytes_wanted;
     bit<16> udp_beyond;
+    bit<1> too_short;
+
+    // Of the access interface.
+    bit<1> bindings;
+    bit<1> suppress;
+
+    // Of the announced address: what the table knows, its MAC and the frame's (zero where they are the same), and what that
+    // means.
+    bit<1> bound;
+    bit<1> confirmed;
+    bit<1> shared;
+    mac_t bound_elsewhere;
+    address_t address;
 
     // Of the source: what the two tables know.
     standing_t standing;
     bit<1> watch;
-    bit<1> learn_addresses;
     bit<1> forward_claimant;
     bit<1> forward_stranger;
     @field_list(1)
@@ -221,6 +262,10 @@ struct metadata_t {
 
     @field_list(1)
     punt_reason_t punt_reason;
+    // Whose budget of the place pays for it. Who does not stand where the host is recorded pays for answers to a probe what
+    // it pays for anything else, so that nobody uses up the budget of those that were asked.
+    punt_reason_t budget;
+    bit<1> stranger;
     // The controller only, no forwarding.
     bit<1> punt_exclusive;
 

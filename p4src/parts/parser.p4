@@ -164,6 +164,7 @@ parser FrameParser(packet_in packet, inout headers_t hdr, inout metadata_t meta)
 
     state neighbour_discovery {
         meta.announcement = 1;
+        packet.extract(hdr.neighbour_discovery);
         transition accept;
     }
 

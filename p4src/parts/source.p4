@@ -15,17 +15,17 @@ control LookUpSource(inout metadata_t meta) {
     DIRECT_COUNTER(source_counter, ".source_counter")
 
     // The host is recorded here. `watch`: a verification of the host runs, every frame is evidence and a policed copy
-    // goes to the controller. `learn_addresses`: its IP addresses are still wanted, so ARP and ND go there as copies.
+    // goes to the controller.
     @name(".source.here")
-    action here(bit<1> watch, bit<1> learn_addresses) {
+    action here(bit<1> watch) {
         COUNT(source_counter)
         meta.standing = standing_t.HERE;
         meta.watch = watch;
-        meta.learn_addresses = learn_addresses;
     }
 
     // The controller knows that the host was heard here and is verifying it: no second punt. Announcements must not
-    // spread before the verdict; data frames do as the VNI's policy says.
+    // spread before the verdict; what the host asks about others goes to the controller, so that it need not wait; data
+    // frames do as the VNI's policy says.
     @name(".source.claim_pending")
     action claim_pending(bit<1> forward) {
         COUNT(source_counter)
@@ -99,25 +99,39 @@ control LookUpSource(inout metadata_t meta) {
     }
 }
 
-// What follows from the two lookups.
+// What follows from the lookups: of the source, and of the address that it announces.
 control JudgeSource(inout metadata_t meta) {
-    // A copy for the controller.
-    @hidden
-    action tell(punt_reason_t reason) {
-        meta.punt_reason = reason;
-    }
-
     // A frame that is where it belongs: a copy, if there is a reason.
     @hidden
     action tell_here(punt_reason_t reason) {
         meta.punt_reason = reason;
+        meta.budget = reason;
         meta.recorded = meta.in_location;
+    }
+
+    // The same, for the controller only.
+    @hidden
+    action hold_here(punt_reason_t reason) {
+        meta.punt_reason = reason;
+        meta.budget = reason;
+        meta.recorded = meta.in_location;
+        meta.punt_exclusive = 1;
+    }
+
+    // A stranger: a copy for the controller.
+    @hidden
+    action tell(punt_reason_t reason) {
+        meta.punt_reason = reason;
+        meta.budget = reason;
+        meta.stranger = 1;
     }
 
     // The controller only. It would turn other hosts' and switches' heads before the verdict.
     @hidden
-    action hold() {
-        meta.punt_reason = punt_reason_t.MOVE;
+    action hold(punt_reason_t reason) {
+        meta.punt_reason = reason;
+        meta.budget = reason;
+        meta.stranger = 1;
         meta.punt_exclusive = 1;
     }
 
@@ -125,6 +139,8 @@ control JudgeSource(inout metadata_t meta) {
     @hidden
     action tell_and_withhold() {
         meta.punt_reason = punt_reason_t.MOVE;
+        meta.budget = punt_reason_t.MOVE;
+        meta.stranger = 1;
         meta.withheld = drop_reason_t.CLAIM_DATA;
     }
 
@@ -132,6 +148,8 @@ control JudgeSource(inout metadata_t meta) {
     @hidden
     action withhold(drop_reason_t reason) {
         meta.withheld = reason;
+        meta.budget = punt_reason_t.MOVE;
+        meta.stranger = 1;
         meta.recorded = 0;
     }
 
@@ -142,6 +160,8 @@ control JudgeSource(inout metadata_t meta) {
 
     @hidden
     action pass() {
+        meta.budget = punt_reason_t.MOVE;
+        meta.stranger = 1;
         meta.recorded = 0;
     }
 
@@ -150,16 +170,20 @@ control JudgeSource(inout metadata_t meta) {
         key = {
             meta.standing : ternary;
             meta.watch : ternary;
-            meta.learn_addresses : ternary;
+            meta.suppress : ternary;
             meta.forward_claimant : ternary;
             meta.recorded : ternary;
             meta.elsewhere : ternary;
             meta.forward_stranger : ternary;
             meta.announcement : ternary;
+            meta.asks : ternary;
+            meta.asks_all : ternary;
+            meta.address : ternary;
         }
         actions = {
-            tell;
             tell_here;
+            hold_here;
+            tell;
             hold;
             tell_and_withhold;
             withhold;
@@ -167,22 +191,32 @@ control JudgeSource(inout metadata_t meta) {
             pass;
         }
         const entries = {
-            //                        watch learn claimant recorded elsewhere stranger announcement
-            (standing_t.HERE,        1,    _,    _,       _,       _,        _,       _) : tell_here(punt_reason_t.ALIVE);
-            (standing_t.HERE,        _,    1,    _,       _,       _,        _,       1) : tell_here(punt_reason_t.LEARN);
-            (standing_t.HERE,        _,    _,    _,       _,       _,        _,       _) : tell_here(punt_reason_t.NONE);
-            (standing_t.CLAIMANT,    _,    _,    _,       _,       _,        _,       1) : withhold(drop_reason_t.CLAIM_HELD);
-            (standing_t.CLAIMANT,    _,    _,    0,       _,       _,        _,       _) : withhold(drop_reason_t.CLAIM_DATA);
-            (standing_t.CLAIMANT,    _,    _,    _,       _,       _,        _,       _) : pass();
-            (standing_t.QUARANTINED, _,    _,    _,       _,       _,        _,       _) : refuse();
-            // Nobody knows the host: the controller gets a copy to learn from, the frame goes its way.
-            (_,                      _,    _,    _,       0,       _,        _,       _) : tell(punt_reason_t.LEARN);
-            // Only for the moment between the two writes that record a host here: nothing to punt.
-            (_,                      _,    _,    _,       _,       0,        _,       _) : tell_here(punt_reason_t.NONE);
+            //              watch suppress claimant recorded elsewhere stranger announcement asks all address
+            // Another's address. The controller asks whose it is before anybody believes it.
+            (standing_t.HERE, _, _, _, _, _, _, _, _, _, address_t.DISPUTED) : hold_here(punt_reason_t.BINDING);
+            (standing_t.HERE, 1, _, _, _, _, _, _, _, _, _) : tell_here(punt_reason_t.ALIVE);
+            // The controller answers, or floods it.
+            (standing_t.HERE, _, 1, _, _, _, _, _, _, 1, _) : hold_here(punt_reason_t.REQUEST);
+            (standing_t.HERE, _, _, _, _, _, _, _, _, _, address_t.NEWS) : tell_here(punt_reason_t.BINDING);
+            (standing_t.HERE, _, _, _, _, _, _, _, _, _, _) : tell_here(punt_reason_t.NONE);
+            // It would spread the claim; but a host that has really moved need not wait for its answer.
+            (standing_t.CLAIMANT, _, _, _, _, _, _, _, 1, _, _) : hold(punt_reason_t.REQUEST);
+            (standing_t.CLAIMANT, _, _, _, _, _, _, 1, _, _, _) : withhold(drop_reason_t.CLAIM_HELD);
+            (standing_t.CLAIMANT, _, _, 0, _, _, _, _, _, _, _) : withhold(drop_reason_t.CLAIM_DATA);
+            (standing_t.CLAIMANT, _, _, _, _, _, _, _, _, _, _) : pass();
+            (standing_t.QUARANTINED, _, _, _, _, _, _, _, _, _, _) : refuse();
+            // Nobody knows the host: the controller gets a copy to learn from, the frame goes its way unless it takes
+            // another's address.
+            (_, _, _, _, 0, _, _, _, _, _, address_t.DISPUTED) : hold(punt_reason_t.BINDING);
+            (_, _, _, _, 0, _, _, _, _, _, _) : tell(punt_reason_t.LEARN);
+            // Only for the moment between the two writes that record a host here: it stands where it should.
+            (_, _, _, _, _, 0, _, _, _, _, address_t.DISPUTED) : hold_here(punt_reason_t.BINDING);
+            (_, _, _, _, _, 0, _, _, _, _, address_t.NEWS) : tell_here(punt_reason_t.BINDING);
+            (_, _, _, _, _, 0, _, _, _, _, _) : tell_here(punt_reason_t.NONE);
             // Somewhere else, and its claim to be here is new: the controller must hear of it.
-            (_,                      _,    _,    _,       _,       _,        _,       1) : hold();
-            (_,                      _,    _,    _,       _,       _,        0,       _) : tell_and_withhold();
-            (_,                      _,    _,    _,       _,       _,        _,       _) : tell(punt_reason_t.MOVE);
+            (_, _, _, _, _, _, _, 1, _, _, _) : hold(punt_reason_t.MOVE);
+            (_, _, _, _, _, _, 0, _, _, _, _) : tell_and_withhold();
+            (_, _, _, _, _, _, _, _, _, _, _) : tell(punt_reason_t.MOVE);
         }
         const default_action = pass();
     }

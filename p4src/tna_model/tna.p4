@@ -67,7 +67,8 @@ header to_egress_t {
 #define COUNTER(counter_name, full_name, cells) \
     @name(full_name) counter(cells, CounterType.packets_and_bytes) counter_name;
 #define COUNT_AT(counter_name, index) counter_name.count((bit<32>) (index));
-#define METER(meter_name, full_name, cells) @name(full_name) meter(cells, MeterType.packets) meter_name;
+#define PLACE_COUNTER(counter_name, full_name, cells) COUNTER(counter_name, full_name, cells)
+#define PLACE_METER(meter_name, full_name, cells) @name(full_name) meter(cells, MeterType.packets) meter_name;
 #define EXECUTE_METER(meter_name, index, colour) meter_name.execute_meter((bit<32>) (index), colour);
 #define METER_RED V1MODEL_METER_COLOR_RED
 typedef bit<2> colour_t;

@@ -37,14 +37,14 @@ const VNI: u32 = 5001;
 
 /// The VTEP's entries besides hosts and tunnels: bridge domain 7 with a host at port 1.
 const VTEP: &str = "
-add ingress_interface ingress_port:1 vlan_id:0 access(bd:7, location:1)
+add ingress_interface ingress_port:1 vlan_id:0 access(bd:7, location:1, bindings:0, suppress:0)
 add ingress_interface ingress_port:2 vlan_id:0 underlay(router_mac:0x02ff00000001)
 add location_port location:1 port(port:1)
 add access_tag location:1 untagged()
 add local_vtep dst:0x0a000001 terminate()
 add vni_to_bd vni:5001 bridge(bd:7)
 add bd_vni bd:7 vni(vni:5001)
-add source bd:7 mac:0x020000000001 location:1 here(watch:0, learn_addresses:0)
+add source bd:7 mac:0x020000000001 location:1 here(watch:0)
 add recorded_location bd:7 mac:0x020000000001 recorded(location:1, forward:0)
 add destination bd:7 mac:0x020000000001 unicast(location:1)
 add flood bd:7 flood_to(group:7)

@@ -226,10 +226,10 @@ impl Bench {
         Ok(Punt { header: values, frame: packet.payload.to_vec() })
     }
 
-    /// Every cell of the counters of what did not get through: which, index, packets, bytes.
+    /// Every cell of the counters of drops: which, index, packets, bytes.
     async fn drop_counters(&self) -> Result<Vec<(&'static str, i64, i64, i64)>> {
         let mut cells = Vec::new();
-        for name in ["drops", "egress_drops", "policed_punts"] {
+        for name in ["drops", "egress_drops"] {
             let counter = self.rig.session.read_counter(self.info.counter(name)?.id).await?;
             cells.extend(counter.into_iter().map(|(index, data)| (name, index, data.packet_count, data.byte_count)));
         }

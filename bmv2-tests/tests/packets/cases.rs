@@ -31,6 +31,9 @@ const LEARN: u128 = 1;
 const MOVE: u128 = 2;
 const PROBE_REPLY: u128 = 3;
 const ALIVE: u128 = 4;
+const BINDING: u128 = 5;
+const REQUEST: u128 = 6;
+const SENT: u128 = 7;
 
 impl Case {
     fn new(name: &'static str, inputs: impl IntoIterator<Item = Input>) -> Self {
@@ -75,10 +78,19 @@ impl Case {
 
 /// All of them.
 pub(crate) fn all() -> Vec<Case> {
-    [interfaces(), local(), encapsulation(), decapsulation(), refusals(), transit(), sources(), claims(), controller()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let groups = [
+        interfaces(),
+        local(),
+        encapsulation(),
+        decapsulation(),
+        refusals(),
+        transit(),
+        sources(),
+        claims(),
+        bindings(),
+        controller(),
+    ];
+    groups.into_iter().flatten().collect()
 }
 
 fn at(port: u16, frame: Vec<u8>) -> Input {
@@ -86,8 +98,7 @@ fn at(port: u16, frame: Vec<u8>) -> Input {
 }
 
 fn gratuitous(host: Mac) -> Vec<u8> {
-    let address = [10, 0, 0, host[5]];
-    arp(BROADCAST, Arp { operation: 1, sender: (host, address), target: ([0; 6], address) })
+    arp(BROADCAST, Arp { operation: 1, sender: (host, address(host)), target: ([0; 6], address(host)) })
 }
 
 fn interfaces() -> Vec<Case> {
@@ -266,8 +277,7 @@ fn transit() -> Vec<Case> {
 }
 
 fn sources() -> Vec<Case> {
-    let learning = [entry("source", &[1, mac(A), 2], "here", &[0, 1])];
-    let watched = [entry("source", &[1, mac(A), 2], "here", &[1, 0])];
+    let watched = [entry("source", &[1, mac(A), 2], "here", &[1])];
     let withheld = [entry("recorded_location", &[1, mac(R)], "recorded", &[TUNNEL_1.into(), 0])];
     vec![
         Case::new("an unknown host is learned", [at(2, data(B, NOBODY))]).leaves([3]).punts([LEARN]),
@@ -277,11 +287,6 @@ fn sources() -> Vec<Case> {
         Case::new("an unknown host is learned behind a tag", [at(4, tagged(10, &data(B, NOBODY)))])
             .leaves([3])
             .punts([LEARN]),
-        Case::new("addresses are learned from ARP", [at(2, gratuitous(A))])
-            .with(learning.clone())
-            .leaves([1, 3, 4, 5])
-            .punts([LEARN]),
-        Case::new("addresses are not learned from data", [at(2, data(B, A))]).with(learning).leaves([3]),
         Case::new("a watched host is alive", [at(2, data(B, A))]).with(watched).leaves([3]).punts([ALIVE]),
         Case::new("ARP from elsewhere is a held move", [at(2, gratuitous(R))]).punts([MOVE]),
         Case::new("RARP from elsewhere is a held move", [at(2, rarp(R))]).punts([MOVE]),
@@ -331,8 +336,92 @@ fn claims() -> Vec<Case> {
     ]
 }
 
+/// Whose is the address, and who answers for it?
+fn bindings() -> Vec<Case> {
+    let configured = |bindings, suppress| entry("ingress_interface", &[2, 0], "access", &[1, 2, bindings, suppress]);
+    let checks = configured(1, 0);
+    let bound =
+        |host, confirmed| entry("binding_ipv4", &[1, ip(address(A))], "binding_ipv4.bound", &[mac(host), confirmed]);
+    let bound_6 =
+        |host, confirmed| entry("binding_ipv6", &[1, ipv6_of(A)], "binding_ipv6.bound", &[mac(host), confirmed]);
+    let request =
+        |src: Mac| arp(BROADCAST, Arp { operation: 1, sender: (src, address(src)), target: ([0; 6], address(B)) });
+    let probe = arp(BROADCAST, Arp { operation: 1, sender: (A, [0; 4]), target: ([0; 6], address(B)) });
+    let mut forged = gratuitous(A);
+    forged[27] = R[5];
+    let claim = entry("source", &[1, mac(R), 2], "claim_pending", &[1]);
+    let everywhere = [1, 3, 4, 5];
+    let solicited = [0x33, 0x33, 0xff, 0, 0, B[5]];
+    vec![
+        Case::new("an ARP in another's name is dropped", [at(2, forged)]).drops([28]),
+        Case::new("an unbound address is told", [at(2, gratuitous(A))])
+            .with([checks.clone()])
+            .leaves(everywhere)
+            .punts([BINDING]),
+        Case::new("an unbound IPv6 address is told", [at(2, neighbour(B, A, 136))])
+            .with([checks.clone()])
+            .leaves([3])
+            .punts([BINDING]),
+        Case::new("an unconfirmed address is told", [at(2, gratuitous(A))])
+            .with([checks.clone(), bound(A, 0)])
+            .leaves(everywhere)
+            .punts([BINDING]),
+        Case::new("a confirmed address is no news", [at(2, gratuitous(A))])
+            .with([checks.clone(), bound(A, 1)])
+            .leaves(everywhere),
+        Case::new("a confirmed IPv6 address is no news", [at(2, neighbour(B, A, 135))])
+            .with([checks.clone(), bound_6(A, 1)])
+            .leaves([3]),
+        Case::new("another's address is held", [at(2, gratuitous(A))])
+            .with([checks.clone(), bound(C, 1)])
+            .punts([BINDING]),
+        Case::new("another's IPv6 address is held in a solicitation", [at(2, neighbour(B, A, 135))])
+            .with([checks.clone(), bound_6(C, 0)])
+            .punts([BINDING]),
+        Case::new("another's IPv6 address is held in an advertisement", [at(2, neighbour(B, A, 136))])
+            .with([checks.clone(), bound_6(C, 0)])
+            .punts([BINDING]),
+        Case::new("a shared address is anybody's", [at(2, gratuitous(A))])
+            .with([checks.clone(), entry("binding_ipv4", &[1, ip(address(A))], "binding_ipv4.shared", &[])])
+            .leaves(everywhere),
+        Case::new("an address of a host elsewhere is a move first", [at(2, gratuitous(R))])
+            .with([checks])
+            .punts([MOVE]),
+        Case::new("a search for duplicates binds nothing", [at(2, probe)])
+            .with([configured(1, 1), bound(C, 1)])
+            .leaves(everywhere),
+        Case::new("a question to all is suppressed", [at(2, request(A))]).with([configured(0, 1)]).punts([REQUEST]),
+        Case::new("a solicitation to all is suppressed", [at(2, neighbour(solicited, A, 135))])
+            .with([configured(0, 1)])
+            .punts([REQUEST]),
+        Case::new("a question to one is not suppressed", [at(2, neighbour(B, A, 135))])
+            .with([configured(0, 1)])
+            .leaves([3]),
+        Case::new("a gratuitous ARP is not suppressed", [at(2, gratuitous(A))])
+            .with([configured(0, 1)])
+            .leaves(everywhere),
+        Case::new("a claimant's question is the controller's", [at(2, request(R))])
+            .with([claim.clone()])
+            .punts([REQUEST]),
+        Case::new("a claimant's solicitation is the controller's", [at(2, neighbour(B, R, 135))])
+            .with([claim])
+            .punts([REQUEST]),
+    ]
+}
+
+/// The address that a host announces.
+fn address(host: Mac) -> Ip {
+    [10, 0, 0, host[5]]
+}
+
+/// Its IPv6 address, as a number.
+fn ipv6_of(host: Mac) -> u128 {
+    0xfd << 120 | u128::from(host[5])
+}
+
 fn controller() -> Vec<Case> {
     let send = |location, bd, frame: Vec<u8>| Input::FromController([0, bd, location], frame);
+    let ask = |location, frame: Vec<u8>| Input::FromController([2, 1, location], frame);
     let receive = |location, frame: Vec<u8>| Input::FromController([1, 1, location], frame);
     let answer = arp(PROBE, Arp { operation: 2, sender: (A, [10, 0, 0, 10]), target: (PROBE, [10, 0, 0, 254]) });
     let forged = arp(PROBE, Arp { operation: 2, sender: (R, [10, 0, 0, 18]), target: (PROBE, [10, 0, 0, 254]) });
@@ -347,6 +436,11 @@ fn controller() -> Vec<Case> {
         Case::new("send to a tagged port", [send(4, 1, data(C, PROBE))]).leaves([4]),
         Case::new("send to the other tenant of a port", [send(5, 2, data(A, PROBE))]).leaves([4]),
         Case::new("send into a tunnel", [send(TUNNEL_1, 2, data(A, PROBE))]).leaves([1]),
+        Case::new("ask at a port", [ask(2, data(A, PROBE))]).leaves([2]).punts([SENT]),
+        Case::new("ask at a tagged port", [ask(4, data(C, PROBE))]).leaves([4]).punts([SENT]),
+        Case::new("ask through a tunnel", [ask(TUNNEL_1, data(A, PROBE))]).leaves([1]).punts([SENT]),
+        Case::new("ask nowhere", [ask(0x77, data(A, PROBE))]).drops([23]),
+        Case::new("an echo", [Input::FromController([3, 1, 1], data(A, PROBE))]).punts([SENT]),
         Case::new("send to nowhere", [send(0x77, 1, data(A, PROBE))]).drops([23]),
         Case::new("receive a broadcast", [receive(2, gratuitous(R))]).leaves([1, 3, 4, 5]),
         Case::new("receive a broadcast from a tunnel", [receive(TUNNEL_1, gratuitous(R))]).leaves([2, 3, 4]),

@@ -86,10 +86,10 @@ pub(crate) fn entries() -> Vec<Entry> {
     let mut entries = vec![
         entry("ingress_interface", &[1, 0], "underlay", &[mac(ROUTER_1)]),
         entry("ingress_interface", &[5, 0], "underlay", &[mac(ROUTER_5)]),
-        entry("ingress_interface", &[2, 0], "access", &[1, 2]),
-        entry("ingress_interface", &[3, 0], "access", &[1, 3]),
-        entry("ingress_interface", &[4, 10], "access", &[1, 4]),
-        entry("ingress_interface", &[4, 20], "access", &[2, 5]),
+        entry("ingress_interface", &[2, 0], "access", &[1, 2, 0, 0]),
+        entry("ingress_interface", &[3, 0], "access", &[1, 3, 0, 0]),
+        entry("ingress_interface", &[4, 10], "access", &[1, 4, 0, 0]),
+        entry("ingress_interface", &[4, 20], "access", &[2, 5, 0, 0]),
         entry("ingress_interface", &[CPU_PORT.into(), 0], "controller", &[]),
         entry("local_vtep", &[ip(VTEP)], "terminate", &[]),
         Entry {
@@ -119,7 +119,7 @@ pub(crate) fn entries() -> Vec<Entry> {
     }
     for (bd, host, location) in [(1, A, 2), (1, B, 3), (1, C, 4), (2, A, 5)] {
         entries.push(entry("recorded_location", &[bd, mac(host)], "recorded", &[location, 1]));
-        entries.push(entry("source", &[bd, mac(host), location], "here", &[0, 0]));
+        entries.push(entry("source", &[bd, mac(host), location], "here", &[0]));
         entries.push(entry("destination", &[bd, mac(host)], "unicast", &[location]));
     }
     for (host, tunnel) in [(R, TUNNEL_1), (S, TUNNEL_2)] {
@@ -134,11 +134,11 @@ fn barrier() -> Vec<Entry> {
     let (bd, location) = (u128::from(BARRIER_BD), u128::from(BARRIER_LOCATION));
     let mut entries = vec![
         entry("flood", &[bd], "flood_to", &[bd]),
-        entry("source", &[bd, mac(BARRIER), location], "here", &[0, 0]),
+        entry("source", &[bd, mac(BARRIER), location], "here", &[0]),
         entry("destination", &[bd, mac(PROBE)], "probe_reply", &[]),
     ];
     for port in PORTS.map(u128::from) {
-        entries.push(entry("ingress_interface", &[port, BARRIER_VLAN.into()], "access", &[bd, location]));
+        entries.push(entry("ingress_interface", &[port, BARRIER_VLAN.into()], "access", &[bd, location, 0, 0]));
         entries.push(entry("access_tag", &[location + port], "tagged", &[BARRIER_VLAN.into()]));
     }
     entries

@@ -47,7 +47,7 @@ pub(crate) fn tests() -> Vec<Test> {
         names_each_refused_update,
         tells_of_idle_entries,
         counts_the_frames_of_a_host,
-        polices_punts_by_port,
+        polices_punts_by_place,
         lets_another_controller_take_over,
     ];
     tests

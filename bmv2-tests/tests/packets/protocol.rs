@@ -80,7 +80,7 @@ fn refused(outcome: std::result::Result<(), WriteError>) -> Result<Vec<(usize, C
 
 /// The switch says which host was silent for its time, by table and key.
 pub(crate) async fn tells_of_idle_entries(bench: &mut Bench) -> Result<()> {
-    let silent = Entry { idle_seconds: 1, ..entry("source", &[2, mac(NOBODY), 5], "here", &[0, 0]) };
+    let silent = Entry { idle_seconds: 1, ..entry("source", &[2, mac(NOBODY), 5], "here", &[0]) };
     let written = silent.encode(bench.info())?;
     bench.session().write(vec![insert(written.clone())]).await?;
     let notified = bench.event(|event| match event {
@@ -94,7 +94,7 @@ pub(crate) async fn tells_of_idle_entries(bench: &mut Bench) -> Result<()> {
 
 /// A direct counter counts the frames of its host.
 pub(crate) async fn counts_the_frames_of_a_host(bench: &mut Bench) -> Result<()> {
-    let host = entry("source", &[1, mac(A), 2], "here", &[0, 0]).encode(bench.info())?;
+    let host = entry("source", &[1, mac(A), 2], "here", &[0]).encode(bench.info())?;
     let before = packets_of(bench, &host).await?;
     let frames = vec![Input::Frame(2, data(B, A)); 5];
     bench.observe(&[], &frames).await?;
@@ -107,23 +107,29 @@ async fn packets_of(bench: &Bench, host: &TableEntry) -> Result<i64> {
     Ok(found.ok_or("the host has no counter")?.1.packet_count)
 }
 
-/// What is over the budget of a port and reason is counted and does not come; other ports have their own budget.
-pub(crate) async fn polices_punts_by_port(bench: &mut Bench) -> Result<()> {
+/// What is over the budget of a place and reason is counted and does not come; other places have their own budget.
+pub(crate) async fn polices_punts_by_place(bench: &mut Bench) -> Result<()> {
     let meter = bench.info().meter("punt_meter")?.id;
-    // One packet, and no other for so long that it does not matter here. Index: reason LEARN, then the port.
+    let counter = bench.info().counter("policed_punts")?.id;
+    // Reason LEARN, then access interface 2.
+    let cell = LEARN << 13 | 2;
+    // One packet, and no other for so long that it does not matter here.
     let one = MeterConfig { cir: 1, cburst: 1, pir: 1, pburst: 1, eburst: 0 };
-    bench.session().set_meter(meter, LEARN << 9 | 2, Some(one)).await?;
+    bench.session().set_meter(meter, cell, Some(one)).await?;
     let flood = vec![Input::Frame(2, data(B, NOBODY)); 4];
     let outcome = bench.observe(&[], &flood).await?;
+    let policed = bench.session().read_counter(counter).await?;
     let other_port = bench.observe(&[], &[Input::Frame(3, data(A, NOBODY))]).await?;
-    bench.session().set_meter(meter, LEARN << 9 | 2, None).await?;
+    bench.session().set_meter(meter, cell, None).await?;
     let unlimited = bench.observe(&[], &flood).await?;
 
     expect_equal("frames forwarded", &outcome.frames.len(), &4)?;
     expect_equal("punts", &outcome.punts.len(), &1)?;
-    let drops: Vec<_> = outcome.drops.iter().map(|(_, index, packets, _)| (*index, *packets)).collect();
-    expect_equal("drops", &drops, &vec![(LEARN, 3)])?;
-    expect_equal("punts of another port", &other_port.punts.len(), &1)?;
+    let policed = policed.into_iter().map(|(index, data)| (index, data.packet_count));
+    let policed: Vec<_> = policed.filter(|(_, packets)| *packets != 0).collect();
+    expect_equal("policed", &policed, &vec![(cell, 3)])?;
+    expect_equal("drops", &outcome.drops, &Vec::new())?;
+    expect_equal("punts of another place", &other_port.punts.len(), &1)?;
     expect_equal("punts without a limit", &unlimited.punts.len(), &4)
 }
 

@@ -13,8 +13,8 @@ const INFO: &str = include_str!("../../../p4src/build/vtep.p4info.txtpb");
 
 /// Host A at port 2 and host B at port 3, in bridge domain 1. Names are written in every way that is understood.
 const BRIDGE: &str = "
-add ingress_interface ingress_port:2 vlan_id:0 access(bd:1, location:2)
-add pipe.Ingress.source bd:1 mac:0x02000000000a location:2 source.here(watch:0, learn_addresses:0)
+add ingress_interface ingress_port:2 vlan_id:0 access(bd:1, location:2, bindings:0, suppress:0)
+add pipe.Ingress.source bd:1 mac:0x02000000000a location:2 source.here(watch:0)
 add \"destination\" \"bd\":0x1 \"mac\":0x02000000000B \"destination.unicast\"(\"location\":0x3)
 add location_port location:3 port(port:3)
 add access_tag location:3 untagged()
@@ -124,8 +124,8 @@ fn over_p4runtime_it_is_the_same() {
     let rules = || Program::rules(JSON, Some(Arc::new(P4Info::from_text(INFO).expect("a P4Info")))).expect("a program");
     let folder = tempfile::tempdir().expect("a folder");
     let replicated = "
-add ingress_interface ingress_port:2 vlan_id:0 access(bd:1, location:2)
-add source bd:1 mac:0x02000000000a location:2 here(watch:0, learn_addresses:0)
+add ingress_interface ingress_port:2 vlan_id:0 access(bd:1, location:2, bindings:0, suppress:0)
+add source bd:1 mac:0x02000000000a location:2 here(watch:0)
 add flood bd:1 flood_to(group:7)
 add access_tag location:3 untagged()
 add access_tag location:4 tagged(vlan_id:20)

@@ -10,7 +10,7 @@ use crate::counters::DropReason;
 use crate::entry::TABLE_SHAPES;
 use crate::error::{BindError, Mismatch};
 use crate::packet::{self, BoundHeader};
-use crate::punt::{PuntMeter, PuntReason};
+use crate::punt::PuntBudgets;
 
 /// The program's tables, headers, meters and counters as one P4Info numbers them. Everything that is written to that
 /// switch or read from it goes through here.
@@ -20,10 +20,9 @@ pub struct Tables {
     pub(crate) tables: Vec<BoundTable>,
     pub(crate) packet_in: BoundHeader,
     pub(crate) packet_out: BoundHeader,
-    pub(crate) punt_meter: u32,
     pub(crate) drops: u32,
     pub(crate) egress_drops: u32,
-    pub(crate) policed_punts: u32,
+    pub(crate) punt_budgets: PuntBudgets,
 }
 
 /// A table's ids, in the order of its shape.
@@ -50,10 +49,9 @@ impl Tables {
             tables: TABLE_SHAPES.iter().map(|shape| binder.table(shape)).collect(),
             packet_in: binder.header("packet_in", p4info.packet_in(), packet::PACKET_IN),
             packet_out: binder.header("packet_out", p4info.packet_out(), packet::PACKET_OUT),
-            punt_meter: binder.meter("punt_meter", PuntMeter::CELLS),
             drops: binder.counter("drops", DropReason::CELLS),
             egress_drops: binder.counter("egress_drops", DropReason::CELLS),
-            policed_punts: binder.counter("policed_punts", PuntReason::CELLS),
+            punt_budgets: binder.punt_budgets(),
         };
         match binder.mismatches.is_empty() {
             true => Ok(tables),
@@ -165,6 +163,14 @@ impl Binder<'_> {
         let found = header.fields.iter().filter(|field| !field.padding).map(|field| field.name.as_str());
         self.nothing_else(&format!("`{name}`"), shape.iter().map(|field| field.name), found);
         BoundHeader { header: Some(header.clone()), positions }
+    }
+
+    /// A meter and a counter of as many cells. How many is the program's to say.
+    fn punt_budgets(&mut self) -> PuntBudgets {
+        let found = self.p4info.meter("punt_meter").map_or(PuntBudgets::MOST_CELLS, |meter| meter.size);
+        let cells = if PuntBudgets::new(0, 0, found).is_some() { found } else { PuntBudgets::MOST_CELLS };
+        let (meter, counter) = (self.meter("punt_meter", cells), self.counter("policed_punts", cells));
+        PuntBudgets::new(meter, counter, cells).unwrap_or_default()
     }
 
     fn meter(&mut self, name: &str, cells: u64) -> u32 {

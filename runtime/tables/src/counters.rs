@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use vouch_p4runtime::p4::v1::{CounterData, CounterEntry, DirectCounterEntry, Entity, TableEntry, entity};
+use vouch_p4runtime::p4::v1::{CounterData, CounterEntry, DirectCounterEntry, Entity, Index, TableEntry, entity};
 
 use crate::bind::Tables;
 use crate::codec::decode_key;
 use crate::entry::{INGRESS_INTERFACE, SOURCE};
 use crate::error::DecodeError;
-use crate::punt::PuntReason;
+use crate::punt::PuntMeter;
 use crate::tables::{IngressInterfaceKey, SourceKey};
 
 /// Packets and bytes.
@@ -46,21 +46,33 @@ pub enum Counted {
     IngressInterface(IngressInterfaceKey),
     /// Frames dropped.
     Drop(Pipeline, DropReason),
-    /// Copies, and frames for the controller only, that were over the budget of their port and reason.
-    Policed(PuntReason),
+    /// Copies, and frames for the controller only, that were over this budget.
+    Policed(PuntMeter),
 }
 
 impl Tables {
-    /// Reads of every counter: answer with [`Tables::decode_count`].
+    /// Reads of every counter but those of [`Tables::read_policed`], of which there are thousands. What comes back is for
+    /// [`Tables::decode_count`].
     pub fn read_counters(&self) -> Vec<Entity> {
         let direct = [SOURCE, INGRESS_INTERFACE].map(|table| {
             let table_entry = TableEntry { table_id: self.tables[table].id, ..TableEntry::default() };
             let entry = DirectCounterEntry { table_entry: Some(table_entry), data: None };
             entity::Entity::DirectCounterEntry(entry)
         });
-        let indexed = [self.drops, self.egress_drops, self.policed_punts]
+        let indexed = [self.drops, self.egress_drops]
             .map(|counter_id| entity::Entity::CounterEntry(CounterEntry { counter_id, index: None, data: None }));
         direct.into_iter().chain(indexed).map(|entity| Entity { entity: Some(entity) }).collect()
+    }
+
+    /// Reads of what was over these budgets: could an answer have been lost? What comes back is for
+    /// [`Tables::decode_count`], as [`Counted::Policed`].
+    pub fn read_policed(&self, cells: impl IntoIterator<Item = PuntMeter>) -> Vec<Entity> {
+        let read = |cell| {
+            let index = Some(Index { index: self.punt_budgets.index(cell) });
+            let entry = CounterEntry { counter_id: self.punt_budgets.counter, index, data: None };
+            Entity { entity: Some(entity::Entity::CounterEntry(entry)) }
+        };
+        cells.into_iter().map(read).collect()
     }
 
     /// What a switch counted. None for a cell that stands for no reason.
@@ -84,7 +96,7 @@ impl Tables {
                 let counted = match found.counter_id {
                     id if id == self.drops => dropped(Pipeline::Ingress),
                     id if id == self.egress_drops => dropped(Pipeline::Egress),
-                    id if id == self.policed_punts => PuntReason::from_index(index).map(Counted::Policed),
+                    id if id == self.punt_budgets.counter => self.punt_budgets.cell(index).map(Counted::Policed),
                     id => return Err(DecodeError::UnknownId { what: "counter", id }),
                 };
                 let count = found.data.as_ref().map_or(Count::default(), Count::from);
@@ -146,6 +158,7 @@ drop_reasons! {
     25 BackToOrigin "BACK_TO_ORIGIN" "Known unicast to where it came from.",
     26 TunnelToTunnel "TUNNEL_TO_TUNNEL" "Known unicast from tunnel to tunnel without hairpin.",
     27 BadPacketOut "BAD_PACKET_OUT" "From the controller, with an unknown mode.",
+    28 ArpSender "ARP_SENDER" "An ARP that names another sender than its Ethernet source.",
     32 NoEncapsulation "NO_ENCAPSULATION" "To a tunnel without encapsulation.",
     33 NoVni "NO_VNI" "To a tunnel from a bridge domain without VNI.",
     34 NoAccessTag "NO_ACCESS_TAG" "To an access interface without tag rule.",

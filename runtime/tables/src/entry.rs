@@ -138,6 +138,8 @@ entries! {
     INGRESS_INTERFACE IngressInterface(IngressInterfaceKey => IngressInterfaceAction)
     LOCAL_VTEP LocalVtep(LocalVtepKey => LocalVtepAction)
     UNDERLAY_PEER UnderlayPeer(UnderlayPeerKey => UnderlayPeerAction)
+    BINDING_IPV4 BindingIpv4(BindingIpv4Key => BindingIpv4Action)
+    BINDING_IPV6 BindingIpv6(BindingIpv6Key => BindingIpv6Action)
     VNI_TO_BD VniToBd(VniToBdKey => VniToBdAction)
     UNDERLAY_ROUTE UnderlayRoute(UnderlayRouteKey => UnderlayRouteAction)
     SOURCE Source(SourceKey => Aged<SourceAction>)
@@ -245,18 +247,18 @@ impl Tables {
             ..MeterConfig::default()
         });
         entity::Entity::MeterEntry(MeterEntry {
-            meter_id: self.punt_meter,
-            index: cell.map(|cell| Index { index: cell.index() }),
+            meter_id: self.punt_budgets.meter,
+            index: cell.map(|cell| Index { index: self.punt_budgets.index(cell) }),
             config,
             counter_data: None,
         })
     }
 
     fn decode_meter(&self, entry: &MeterEntry) -> Result<Option<(EntryKey, EntryAction)>, DecodeError> {
-        if entry.meter_id != self.punt_meter {
+        if entry.meter_id != self.punt_budgets.meter {
             return Err(DecodeError::UnknownId { what: "meter", id: entry.meter_id });
         }
-        let cell = entry.index.as_ref().and_then(|index| PuntMeter::from_index(index.index));
+        let cell = entry.index.as_ref().and_then(|index| self.punt_budgets.cell(index.index));
         let (Some(cell), Some(config)) = (cell, &entry.config) else { return Ok(None) };
         let number = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
         let rate = MeterRate { rate: number(config.pir), burst: number(config.pburst) };

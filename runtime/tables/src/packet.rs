@@ -20,7 +20,7 @@ pub struct PacketIn {
     pub bd: Bd,
     /// Why it was punted.
     pub reason: PuntReason,
-    /// Where it came in.
+    /// Where it came in; of a frame that the controller sent, where to.
     pub location: LocationId,
     /// Where the table says its source is; None where the table was not asked or does not know.
     pub recorded: Option<LocationId>,
@@ -43,7 +43,26 @@ pub enum PacketOut {
         /// Where it came in.
         location: LocationId,
     },
+    /// As [`Send`](Self::Send), and a copy comes back as [`Sent`](PuntReason::Sent): the switch has taken the question and
+    /// handed it to the port.
+    Ask {
+        /// The frame's bridge domain.
+        bd: Bd,
+        /// An access interface or a tunnel.
+        location: LocationId,
+    },
+    /// Only back, as [`Sent`](PuntReason::Sent), behind all that the switch has punted before.
+    Echo {
+        /// What `packet_in` is to say.
+        bd: Bd,
+    },
 }
+
+/// An echo names no place. `packet_in` must name one, and says this.
+const NOWHERE: LocationId = match LocationId::access(1) {
+    Some(location) => location,
+    None => unreachable!(),
+};
 
 pub(crate) const PACKET_IN: &[ParamShape] = &[
     ParamShape { name: "ingress_port", bits: 16 },
@@ -97,6 +116,8 @@ impl Tables {
         let (mode, bd, location) = match header {
             PacketOut::Send { bd, location } => (0, bd, location),
             PacketOut::Receive { bd, location } => (1, bd, location),
+            PacketOut::Ask { bd, location } => (2, bd, location),
+            PacketOut::Echo { bd } => (3, bd, NOWHERE),
         };
         let bound = &self.packet_out;
         let mut values = vec![None; bound.header.as_ref().map_or(0, |header| header.fields.len())];
@@ -124,7 +145,12 @@ impl Tables {
         match value(0) {
             0 => Ok(PacketOut::Send { bd, location }),
             1 => Ok(PacketOut::Receive { bd, location }),
-            mode => Err(problem(0)(ValueError::Meaningless { value: mode, kind: "a mode (0: send, 1: receive)" })),
+            2 => Ok(PacketOut::Ask { bd, location }),
+            3 => Ok(PacketOut::Echo { bd }),
+            mode => {
+                let kind = "a mode (0: send, 1: receive, 2: ask, 3: echo)";
+                Err(problem(0)(ValueError::Meaningless { value: mode, kind }))
+            }
         }
     }
 }

@@ -1,14 +1,14 @@
-//! Why a frame is punted, and how much of that a port may cause.
+//! Why a frame is punted, and how much of that a place may cause.
 
 use std::fmt;
 
-use crate::types::Port;
+use crate::types::LocationId;
 use crate::value::{Value, ValueError};
 
 /// Why a frame came to the controller. `punt_reason_t` in `p4src/parts/metadata.p4`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PuntReason {
-    /// A host that no table knows, or ARP/ND of one whose addresses are wanted. The frame has been forwarded.
+    /// A host that no table knows. The frame has been forwarded.
     Learn = 1,
     /// A host recorded elsewhere. An announcement (ARP, RARP, ND) has been held; of other frames this is a copy.
     Move = 2,
@@ -16,19 +16,20 @@ pub enum PuntReason {
     ProbeReply = 3,
     /// A frame from the recorded place of a watched host. The frame has been forwarded.
     Alive = 4,
+    /// An announcement of an address that is not known to be its sender's. It has been forwarded, unless the address is
+    /// bound to another host: then it has been held.
+    Binding = 5,
+    /// A question about an address, of a host here where the interface suppresses those, or of a claimant. Held.
+    Request = 6,
+    /// A frame of the controller's own: [`Ask`](crate::PacketOut::Ask) or [`Echo`](crate::PacketOut::Echo). Never over a
+    /// budget.
+    Sent = 7,
 }
 
 impl PuntReason {
     /// Every reason, in the order of the program.
-    pub const ALL: [Self; 4] = [Self::Learn, Self::Move, Self::ProbeReply, Self::Alive];
-
-    /// Cells of the counter `policed_punts`, by reason.
-    pub(crate) const CELLS: u64 = 8;
-
-    /// The reason of a cell.
-    pub(crate) fn from_index(index: i64) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| *reason as i64 == index)
-    }
+    pub const ALL: [Self; 7] =
+        [Self::Learn, Self::Move, Self::ProbeReply, Self::Alive, Self::Binding, Self::Request, Self::Sent];
 }
 
 impl fmt::Display for PuntReason {
@@ -38,6 +39,9 @@ impl fmt::Display for PuntReason {
             Self::Move => "MOVE",
             Self::ProbeReply => "PROBE_REPLY",
             Self::Alive => "ALIVE",
+            Self::Binding => "BINDING",
+            Self::Request => "REQUEST",
+            Self::Sent => "SENT",
         })
     }
 }
@@ -51,41 +55,65 @@ impl Value for PuntReason {
 
     fn from_bits(bits: u64) -> Result<Self, ValueError> {
         let reason = Self::ALL.into_iter().find(|reason| *reason as u64 == bits);
-        reason.ok_or(ValueError::Meaningless { value: bits, kind: "a punt reason (1 to 4)" })
+        reason.ok_or(ValueError::Meaningless { value: bits, kind: "a punt reason (1 to 7)" })
     }
 }
 
-/// One cell of the meter `punt_meter`: each port has its own budget for each reason, so that one port's flood is that
-/// port's alone, and claims do not starve behind unknown hosts.
+/// One cell of the meter `punt_meter` and of the counter `policed_punts`: each place has its own budget for each reason, so
+/// that a flood is its own place's alone, and claims do not starve behind unknown hosts.
+///
+/// [`ProbeReply`](PuntReason::ProbeReply) is the budget of hosts that stand where they are recorded, and of tunnels. What
+/// anybody else sends to the probe address comes out of its place's [`Learn`](PuntReason::Learn) (unknown) or
+/// [`Move`](PuntReason::Move) (recorded elsewhere, or a claimant), or of whatever else it was punted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PuntMeter {
     /// The budget is for this reason,
     pub reason: PuntReason,
-    /// and this port.
-    pub port: Port,
-}
-
-impl PuntMeter {
-    /// 3 bits of reason and 9 of port.
-    pub(crate) const CELLS: u64 = 1 << 12;
-
-    /// The cell's index: reason, then port.
-    pub fn index(self) -> i64 {
-        (self.reason as i64) << 9 | i64::from(self.port.get())
-    }
-
-    /// The cell at an index; None where no frame ever goes.
-    pub fn from_index(index: i64) -> Option<Self> {
-        let bits = u64::try_from(index).ok()?;
-        let reason = PuntReason::from_bits(bits >> 9).ok()?;
-        let port = Port::from_bits(bits & 0x1ff).ok()?;
-        Some(Self { reason, port })
-    }
+    /// and this place.
+    pub location: LocationId,
 }
 
 impl fmt::Display for PuntMeter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "punt_meter reason={} port={}", self.reason, self.port)
+        write!(f, "punt_meter reason={} location={}", self.reason, self.location)
+    }
+}
+
+/// Where a switch has the cells: reason (3 bits), tunnel or access interface (1 bit), low bits of the number. How many those
+/// are is the program's to say: 12 where memory is no limit. Places whose numbers agree in them share their budgets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct PuntBudgets {
+    /// The id of `punt_meter`.
+    pub(crate) meter: u32,
+    /// The id of `policed_punts`.
+    pub(crate) counter: u32,
+    number_bits: u32,
+}
+
+impl PuntBudgets {
+    /// Cells of the program for v1model.
+    pub(crate) const MOST_CELLS: u64 = 1 << 16;
+
+    /// None if no layout has as many cells.
+    pub(crate) fn new(meter: u32, counter: u32, cells: u64) -> Option<Self> {
+        let number_bits = cells.trailing_zeros().checked_sub(4)?;
+        let possible = cells.is_power_of_two() && number_bits >= 4 && cells <= Self::MOST_CELLS;
+        possible.then_some(Self { meter, counter, number_bits })
+    }
+
+    /// The cell's index.
+    pub(crate) fn index(self, cell: PuntMeter) -> i64 {
+        let number = i64::from(cell.location.number()) & ((1 << self.number_bits) - 1);
+        ((cell.reason as i64) << 1 | i64::from(cell.location.is_tunnel())) << self.number_bits | number
+    }
+
+    /// The cell at an index; None where no frame ever goes.
+    pub(crate) fn cell(self, index: i64) -> Option<PuntMeter> {
+        let bits = u64::try_from(index).ok()?;
+        let number = u16::try_from(bits & ((1 << self.number_bits) - 1)).ok()?;
+        let kind = if bits >> self.number_bits & 1 == 0 { LocationId::access } else { LocationId::tunnel };
+        let reason = PuntReason::from_bits(bits >> self.number_bits >> 1).ok()?;
+        Some(PuntMeter { reason, location: kind(number)? })
     }
 }
 
@@ -109,18 +137,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_cell_belongs_to_one_reason_and_port() {
-        let port = Port::new(5).unwrap();
-        assert_eq!(PuntMeter { reason: PuntReason::Learn, port }.index(), 512 + 5);
-        assert_eq!(PuntMeter { reason: PuntReason::Alive, port }.index(), 4 * 512 + 5);
+    fn every_cell_belongs_to_one_reason_and_place() {
+        let budgets = PuntBudgets::new(1, 2, PuntBudgets::MOST_CELLS).unwrap();
+        let (access, tunnel) = (LocationId::access(5).unwrap(), LocationId::tunnel(5).unwrap());
+        assert_eq!(budgets.index(PuntMeter { reason: PuntReason::Learn, location: access }), 0x2005);
+        assert_eq!(budgets.index(PuntMeter { reason: PuntReason::Sent, location: tunnel }), 0xf005);
         let mut cells = 0;
-        for index in 0..PuntMeter::CELLS as i64 {
-            if let Some(cell) = PuntMeter::from_index(index) {
-                assert_eq!(cell.index(), index);
+        for index in 0..PuntBudgets::MOST_CELLS as i64 {
+            if let Some(cell) = budgets.cell(index) {
+                assert_eq!(budgets.index(cell), index);
                 cells += 1;
             }
         }
-        assert_eq!(cells, 4 * 511);
-        assert_eq!(PuntMeter::from_index(-1), None);
+        assert_eq!(cells, 7 * 2 * 4095);
+        assert_eq!(budgets.cell(-1), None);
+    }
+
+    #[test]
+    fn a_smaller_switch_has_fewer_bits_of_the_number() {
+        let budgets = PuntBudgets::new(1, 2, 1 << 15).unwrap();
+        let cell = |number| PuntMeter { reason: PuntReason::Move, location: LocationId::access(number).unwrap() };
+        assert_eq!(budgets.index(cell(5)), 0x2005);
+        assert_eq!(budgets.index(cell(0x805)), budgets.index(cell(5)));
+        assert_eq!(budgets.cell(0x2005), Some(cell(5)));
+        for cells in [0, 128, 3 << 14, 1 << 17] {
+            assert_eq!(PuntBudgets::new(1, 2, cells), None, "{cells} cells");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Between typed values and the `bit<W>` fields of the program.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use vouch_net::{MacAddr, Vni};
 use vouch_p4runtime::p4::v1::FieldMatch;
@@ -39,7 +39,7 @@ pub(crate) trait Value: Copy {
     fn from_bits(bits: u64) -> Result<Self, ValueError>;
 }
 
-/// Reads any byte string, canonical or padded. No field of this program is wider than 64 bits.
+/// Reads any byte string, canonical or padded. Only IPv6 addresses are wider than 64 bits, and they are no [`Value`].
 pub(crate) fn from_bytes(bytes: &[u8], width: u32) -> Result<u64, ValueError> {
     Ok(value::decode(bytes, width.min(64))? as u64)
 }
@@ -94,6 +94,24 @@ impl KeyField for Ipv4Prefix {
             }
             Some(other) => Err(ValueError::MatchKind(kind_name(other))),
             None => Ok(Ipv4Prefix::ALL),
+        }
+    }
+}
+
+/// Too wide for a [`Value`].
+impl KeyField for Ipv6Addr {
+    const BITS: u32 = 128;
+    const KIND: MatchKind = MatchKind::Exact;
+
+    fn to_match(self) -> Option<FieldMatchType> {
+        Some(FieldMatchType::Exact(Exact { value: value::encode(self.to_bits()) }))
+    }
+
+    fn from_match(found: Option<&FieldMatchType>) -> Result<Self, ValueError> {
+        match found {
+            Some(FieldMatchType::Exact(exact)) => Ok(Self::from_bits(value::decode(&exact.value, Self::BITS)?)),
+            Some(other) => Err(ValueError::MatchKind(kind_name(other))),
+            None => Err(ValueError::Missing),
         }
     }
 }

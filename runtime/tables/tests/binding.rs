@@ -66,6 +66,28 @@ fn every_difference_is_told_at_once() {
 }
 
 #[test]
+fn budgets_and_what_was_over_them_have_the_same_cells() {
+    let sizes = |meter: i64, counter: i64| {
+        differences(|info| {
+            info.meters[0].size = meter;
+            let named = |it: &&mut vouch_p4runtime::p4::config::v1::Counter| {
+                it.preamble.as_ref().unwrap().name == "policed_punts"
+            };
+            info.counters.iter_mut().find(named).unwrap().size = counter;
+        })
+    };
+    assert_eq!(sizes(32768, 32768), Vec::<String>::new(), "a switch with less memory");
+    assert_eq!(
+        sizes(32768, 65536)[1..],
+        ["counter `policed_punts`: expected 32768 cells of Both, found 65536 cells of Both"]
+    );
+    assert_eq!(
+        sizes(60000, 65536)[1..],
+        ["meter `punt_meter`: expected 65536 cells of Packets, found 60000 cells of Packets"]
+    );
+}
+
+#[test]
 fn a_match_of_another_kind_is_a_difference() {
     let lines = differences(|info| {
         let field = &mut table(info, "underlay_route").match_fields[0];

@@ -1,13 +1,13 @@
 //! Every kind of entry, to the protocol and back, and as text.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use prost::Message;
 use vouch_net::{MacAddr, Vni};
 use vouch_p4runtime::p4::v1::field_match::FieldMatchType;
-use vouch_p4runtime::p4::v1::{Entity, entity, update};
+use vouch_p4runtime::p4::v1::{CounterData, Entity, entity, update};
 use vouch_tables::*;
 
 fn tables() -> Tables {
@@ -19,6 +19,9 @@ const OURS: MacAddr = MacAddr([2, 0x10, 0, 0, 0, 1]);
 const THEIRS: MacAddr = MacAddr([2, 0x10, 0, 0, 0, 2]);
 const VTEP1: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const VTEP2: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
+
+/// All 128 bits are its own.
+const LONG: Ipv6Addr = Ipv6Addr::new(0xffff, 0, 0, 0, 0, 0, 0, 1);
 
 /// One entry of every table and action, with the text that people see.
 fn every_entry() -> Vec<((EntryKey, EntryAction), &'static str)> {
@@ -32,12 +35,17 @@ fn every_entry() -> Vec<((EntryKey, EntryAction), &'static str)> {
     let source = |location| SourceKey { bd, mac: HOST, location };
     let destination = DestinationKey { bd, mac: HOST };
     let replicas = BTreeSet::from([Replica { location: access, port }, Replica { location: tunnel, port }]);
-    let meter = PuntMeter { reason: PuntReason::Move, port };
+    let meter = PuntMeter { reason: PuntReason::Move, location: access };
     vec![
         (
-            IngressInterfaceKey { ingress_port: port, vlan_id: Tag::Vlan(vlan) }
-                .with(IngressInterfaceAction::Access { bd, location: access }),
-            "ingress_interface ingress_port=300 vlan_id=100: access bd=5 location=access3",
+            IngressInterfaceKey { ingress_port: port, vlan_id: Tag::Vlan(vlan) }.with(IngressInterfaceAction::Access {
+                bd,
+                location: access,
+                bindings: true,
+                suppress: false,
+            }),
+            "ingress_interface ingress_port=300 vlan_id=100: \
+             access bd=5 location=access3 bindings=true suppress=false",
         ),
         (
             IngressInterfaceKey { ingress_port: port, vlan_id: Tag::Untagged }
@@ -52,6 +60,19 @@ fn every_entry() -> Vec<((EntryKey, EntryAction), &'static str)> {
         (
             UnderlayPeerKey { src: VTEP2 }.with(UnderlayPeerAction::FromTunnel { location: tunnel }),
             "underlay_peer src=10.0.0.2: from_tunnel location=tunnel2",
+        ),
+        (
+            BindingIpv4Key { bd, ip: VTEP1 }.with(BindingIpv4Action::Bound { mac: HOST, confirmed: true }),
+            "binding_ipv4 bd=5 ip=10.0.0.1: bound mac=02:00:00:00:00:07 confirmed=true",
+        ),
+        (BindingIpv4Key { bd, ip: VTEP2 }.with(BindingIpv4Action::Shared), "binding_ipv4 bd=5 ip=10.0.0.2: shared"),
+        (
+            BindingIpv6Key { bd, ip: LONG }.with(BindingIpv6Action::Bound { mac: HOST, confirmed: false }),
+            "binding_ipv6 bd=5 ip=ffff::1: bound mac=02:00:00:00:00:07 confirmed=false",
+        ),
+        (
+            BindingIpv6Key { bd, ip: Ipv6Addr::LOCALHOST }.with(BindingIpv6Action::Shared),
+            "binding_ipv6 bd=5 ip=::1: shared",
         ),
         (VniToBdKey { vni: Vni::MAX }.with(VniToBdAction::Bridge { bd }), "vni_to_bd vni=16777215: bridge bd=5"),
         (
@@ -68,12 +89,9 @@ fn every_entry() -> Vec<((EntryKey, EntryAction), &'static str)> {
             "underlay_route dst=0.0.0.0/0: route port=300 src_mac=02:10:00:00:00:01 dst_mac=02:10:00:00:00:02",
         ),
         (
-            source(access).with(Aged::after(
-                SourceAction::Here { watch: true, learn_addresses: false },
-                Duration::from_secs(300),
-            )),
+            source(access).with(Aged::after(SourceAction::Here { watch: true }, Duration::from_secs(300))),
             "source bd=5 mac=02:00:00:00:00:07 location=access3: \
-             here watch=true learn_addresses=false idle_timeout=300s",
+             here watch=true idle_timeout=300s",
         ),
         (
             source(other).with(Aged::never(SourceAction::ClaimPending { forward: true })),
@@ -138,7 +156,7 @@ fn every_entry() -> Vec<((EntryKey, EntryAction), &'static str)> {
         ),
         (
             (EntryKey::PuntMeter(meter), EntryAction::PuntMeter(MeterRate { rate: 100, burst: 20 })),
-            "punt_meter reason=MOVE port=300: rate=100/s burst=20",
+            "punt_meter reason=MOVE location=access3: rate=100/s burst=20",
         ),
     ]
 }
@@ -213,7 +231,7 @@ fn the_default_route_has_an_empty_key() {
 #[test]
 fn meters_are_modified_and_reset_never_inserted() {
     let tables = tables();
-    let key = EntryKey::PuntMeter(PuntMeter { reason: PuntReason::Alive, port: Port::new(1).unwrap() });
+    let key = EntryKey::PuntMeter(PuntMeter { reason: PuntReason::Alive, location: LocationId::tunnel(1).unwrap() });
     let set = tables.update(&Change::Insert(key, EntryAction::PuntMeter(MeterRate { rate: 1, burst: 1 }))).unwrap();
     assert_eq!(set.r#type(), update::Type::Modify);
     let reset = tables.update(&Change::Delete(key)).unwrap();
@@ -284,5 +302,21 @@ fn idle_timeouts_are_whole_milliseconds() {
 fn everything_readable_is_asked_for() {
     let asked = tables().read_all();
     assert_eq!(asked.len(), p4info().tables().count() + 3);
-    assert_eq!(tables().read_counters().len(), 5);
+    assert_eq!(tables().read_counters().len(), 4);
+}
+
+#[test]
+fn what_was_over_a_budget_is_asked_for_by_budget() {
+    let tables = tables();
+    let cells = [(PuntReason::ProbeReply, LocationId::access(3)), (PuntReason::Alive, LocationId::tunnel(0x7fe))]
+        .map(|(reason, location)| PuntMeter { reason, location: location.unwrap() });
+    let asked = tables.read_policed(cells);
+    let answer = |entity: Entity| {
+        let Some(entity::Entity::CounterEntry(mut entry)) = entity.entity else { panic!("not a counter's cell") };
+        entry.data = Some(CounterData { packet_count: 2, byte_count: 120, ..CounterData::default() });
+        tables.decode_count(&Entity { entity: Some(entity::Entity::CounterEntry(entry)) })
+    };
+    let answers: Vec<_> = asked.into_iter().map(answer).collect();
+    let count = Count { packets: 2, bytes: 120 };
+    assert_eq!(answers, cells.map(|cell| Ok(Some((Counted::Policed(cell), count)))));
 }

@@ -37,7 +37,7 @@ fn a_header_that_makes_no_sense_is_an_error() {
     for (values, text) in [
         ([511, 2, 2, 3, 0], "`packet_in`, `ingress_port`: 0x1ff is not a port (0 to 510)"),
         ([7, 0, 2, 3, 0], "`packet_in`, `bd`: 0x0 is not a bridge domain (1 to 16383)"),
-        ([7, 2, 5, 3, 0], "`packet_in`, `reason`: 0x5 is not a punt reason (1 to 4)"),
+        ([7, 2, 8, 3, 0], "`packet_in`, `reason`: 0x8 is not a punt reason (1 to 7)"),
         ([7, 2, 2, 0, 0], "`packet_in`, `location`: 0x0 is not an access interface or a tunnel"),
         ([7, 2, 2, 3, 0xffff], "`packet_in`, `recorded`: 0xffff is not an access interface or a tunnel"),
     ] {
@@ -51,7 +51,12 @@ fn a_frame_for_the_switch_says_what_to_do_with_it() {
     let tables = tables();
     let bd = Bd::new(2).unwrap();
     let location = LocationId::tunnel(1).unwrap();
-    for header in [PacketOut::Send { bd, location }, PacketOut::Receive { bd, location }] {
+    for header in [
+        PacketOut::Send { bd, location },
+        PacketOut::Receive { bd, location },
+        PacketOut::Ask { bd, location },
+        PacketOut::Echo { bd },
+    ] {
         let packet = tables.packet_out(header, vec![1, 2, 3]);
         assert_eq!(packet.payload.as_ref(), [1, 2, 3]);
         assert_eq!(tables.decode_packet_out(&packet), Ok(header));

@@ -15,6 +15,8 @@ mod device;
 #[path = "pipeline/frames.rs"]
 mod frames;
 
+#[path = "pipeline/binding.rs"]
+mod binding;
 #[path = "pipeline/controller.rs"]
 mod controller;
 #[path = "pipeline/decapsulation.rs"]
@@ -25,6 +27,8 @@ mod destination;
 mod encapsulation;
 #[path = "pipeline/interfaces.rs"]
 mod interfaces;
+#[path = "pipeline/request.rs"]
+mod request;
 #[path = "pipeline/source.rs"]
 mod source;
 #[path = "pipeline/transit.rs"]

@@ -108,7 +108,7 @@ impl Core {
         };
         let host = HostKey { vni, mac: sighting.source };
         match (packet.reason, place) {
-            (PuntReason::Learn | PuntReason::Move, Location::Local(port)) => {
+            (PuntReason::Learn | PuntReason::Move | PuntReason::Binding, Location::Local(port)) => {
                 let evidence = evidence(sighting.kind);
                 let addresses: Vec<IpAddr> = sighting.address.into_iter().collect();
                 if let Some(interface) = self.numbering.interface(port) {
@@ -134,9 +134,14 @@ impl Core {
                 self.tell(Event::SeenAtRecordedPort { host, port }, now);
             }
             // Nothing is learned from tunnels; the pipeline punts only probe replies from there.
-            (PuntReason::Learn | PuntReason::Move | PuntReason::Alive, Location::Remote(_)) => {
+            (
+                PuntReason::Learn | PuntReason::Move | PuntReason::Alive | PuntReason::Binding | PuntReason::Request,
+                Location::Remote(_),
+            ) => {
                 self.counters.foreign_frames += 1;
             }
+            // A claimant's questions are lost until the verdict; nothing is sent that comes back.
+            (PuntReason::Request, Location::Local(_)) | (PuntReason::Sent, _) => {}
         }
     }
 

@@ -66,7 +66,7 @@ impl Wanted {
             ports: BTreeMap::new(),
             down: BTreeSet::new(),
         };
-        wanted.punting(config);
+        wanted.punting(config, numbering);
         wanted.ways(config, numbering);
         wanted
     }
@@ -120,8 +120,8 @@ impl Wanted {
         self.ledger.changes_from(actual)
     }
 
-    /// Copies to the controller, and how many of each kind a port may cause.
-    fn punting(&mut self, config: &Config) {
+    /// Copies to the controller, and how many of each kind a place may cause.
+    fn punting(&mut self, config: &Config, numbering: &Numbering) {
         let session = EntryAction::CloneSession(CloneSession::to_cpu(config.switch.cpu_port));
         self.ledger.set(EntryKey::CloneSession(CPU_SESSION), Some(session));
         if let Some(ingress_port) = Port::new(config.switch.cpu_port) {
@@ -129,17 +129,20 @@ impl Wanted {
             self.want(controller.with(IngressInterfaceAction::Controller));
         }
         let Some(vtep) = &config.vtep else { return };
-        let access = vtep.vnis.iter().flat_map(|vni| &vni.access).map(|interface| interface.port);
-        let ports: BTreeSet<_> = access.chain(config.underlay.ports.iter().map(|underlay| underlay.port)).collect();
+        let access = vtep.vnis.iter().flat_map(|vni| &vni.access);
+        let access = access.filter_map(|interface| numbering.access(*interface)).map(Location::Local);
+        let tunnels = vtep.peers.iter().map(|peer| Location::Remote(peer.address));
         let rates = &config.punt_rates;
-        for port in ports.into_iter().filter_map(|port| Port::new(port.get())) {
+        for location in access.chain(tunnels).filter_map(|location| numbering.location_id(location)) {
             for (reason, rate) in [
                 (PuntReason::Learn, rates.learn),
                 (PuntReason::Move, rates.move_),
                 (PuntReason::ProbeReply, rates.probe_reply),
                 (PuntReason::Alive, rates.alive),
+                (PuntReason::Binding, rates.learn),
+                (PuntReason::Request, rates.learn),
             ] {
-                let meter = PuntMeter { reason, port };
+                let meter = PuntMeter { reason, location };
                 self.ledger.set(EntryKey::PuntMeter(meter), Some(EntryAction::PuntMeter(meter_rate(rate))));
             }
         }
@@ -233,9 +236,9 @@ impl Wanted {
             Some(vlan_id) => (Tag::Vlan(vlan_id), AccessTagAction::Tagged { vlan_id }),
         };
         self.ports.insert(location, port);
-        self.want(
-            IngressInterfaceKey { ingress_port: port, vlan_id }.with(IngressInterfaceAction::Access { bd, location }),
-        );
+        // Bindings on: addresses are learned from the copies of what the tables do not know.
+        let action = IngressInterfaceAction::Access { bd, location, bindings: true, suppress: false };
+        self.want(IngressInterfaceKey { ingress_port: port, vlan_id }.with(action));
         self.want(LocationPortKey { location }.with(LocationPortAction::Port { port }));
         self.want(AccessTagKey { location }.with(tag));
         Some((location, port))
@@ -263,7 +266,7 @@ impl Wanted {
             DestinationKey { bd, mac }.with(destination(view, location, pair_group, numbering)),
         ];
         if let Location::Local(_) = view.location {
-            let here = SourceAction::Here { watch: view.watch, learn_addresses: view.learn_addresses };
+            let here = SourceAction::Here { watch: view.watch };
             let here = match self.ageing {
                 Some(ageing) => Aged::after(here, ageing),
                 None => Aged::never(here),

@@ -24,6 +24,11 @@ table! {
             bd: Bd,
             /// The interface's own id: an access interface.
             location: LocationId,
+            /// What its hosts announce is checked against `binding_ipv4` and `binding_ipv6`.
+            bindings: bool,
+            /// What its hosts ask everybody about an address is punted as [`Request`](crate::PuntReason::Request), and not
+            /// flooded.
+            suppress: bool,
         },
         /// Other VTEPs and routers are behind it.
         "underlay" Underlay {

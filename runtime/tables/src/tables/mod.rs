@@ -2,6 +2,8 @@
 
 mod access_tag;
 mod bd_vni;
+mod binding_ipv4;
+mod binding_ipv6;
 mod destination;
 mod encapsulate;
 mod flood;
@@ -16,6 +18,8 @@ mod vni_to_bd;
 
 pub use access_tag::{AccessTagAction, AccessTagKey};
 pub use bd_vni::{BdVniAction, BdVniKey};
+pub use binding_ipv4::{BindingIpv4Action, BindingIpv4Key};
+pub use binding_ipv6::{BindingIpv6Action, BindingIpv6Key};
 pub use destination::{DestinationAction, DestinationKey};
 pub use encapsulate::{EncapsulateAction, EncapsulateKey};
 pub use flood::{FloodAction, FloodKey};

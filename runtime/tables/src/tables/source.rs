@@ -25,10 +25,9 @@ table! {
         "here" Here {
             /// A verification runs: a copy of every frame is punted as [`Alive`](crate::PuntReason::Alive).
             watch: bool,
-            /// Addresses are still unknown: a copy of ARP and ND is punted as [`Learn`](crate::PuntReason::Learn).
-            learn_addresses: bool,
         },
-        /// Claimed here, the verdict outstanding: not punted again, announcements dropped.
+        /// Claimed here, the verdict outstanding: not punted again, announcements dropped. What it asks about others goes to
+        /// the controller, as [`Request`](crate::PuntReason::Request).
         "claim_pending" ClaimPending {
             /// Whether data frames are forwarded meanwhile.
             forward: bool,

@@ -60,7 +60,7 @@ pub(crate) struct Outcome {
     pub(crate) frames: Vec<(u16, Vec<u8>)>,
     pub(crate) punts: Vec<(PacketIn, Vec<u8>)>,
     pub(crate) drops: Vec<(Pipeline, DropReason)>,
-    pub(crate) policed: Vec<PuntReason>,
+    pub(crate) policed: Vec<PuntMeter>,
 }
 
 impl Bench {
@@ -75,7 +75,7 @@ impl Bench {
             [(1, Tag::Untagged, 5), (2, Tag::Vlan(vlan), 5), (3, Tag::Untagged, 5), (4, Tag::Untagged, 6)]
         {
             let location = access(number);
-            bench.insert(interface(number, tag).with(IngressInterfaceAction::Access { bd: bd(domain), location }));
+            bench.insert(interface(number, tag).with(access_interface(domain, location)));
             bench.insert(LocationPortKey { location }.with(LocationPortAction::Port { port: port(number) }));
             bench.insert(AccessTagKey { location }.with(match tag {
                 Tag::Untagged => AccessTagAction::Untagged,
@@ -125,7 +125,7 @@ impl Bench {
         self.insert(RecordedLocationKey { bd: bd(5), mac }.with(recorded));
         self.insert(DestinationKey { bd: bd(5), mac }.with(DestinationAction::Unicast { location }));
         if !location.is_tunnel() {
-            self.at(mac, location, SourceAction::Here { watch: false, learn_addresses: false });
+            self.at(mac, location, SourceAction::Here { watch: false });
         }
         self
     }
@@ -133,6 +133,20 @@ impl Bench {
     /// What the table `source` says of a host at a place.
     pub(crate) fn at(&mut self, mac: MacAddr, location: LocationId, action: SourceAction) {
         self.insert(SourceKey { bd: bd(5), mac, location }.with(Aged::never(action)));
+    }
+
+    /// Checks what the hosts of access interface 1 to 3 announce, or suppresses what they ask everybody.
+    pub(crate) fn configure(&mut self, location: LocationId, bindings: bool, suppress: bool) {
+        let vlan = VlanId::new(20).unwrap();
+        let tag = if location == access(2) { Tag::Vlan(vlan) } else { Tag::Untagged };
+        let key = IngressInterfaceKey { ingress_port: port(location.number()), vlan_id: tag };
+        self.modify(key.with(IngressInterfaceAction::Access { bd: bd(5), location, bindings, suppress }));
+    }
+
+    /// Gives a place a budget of two frames.
+    pub(crate) fn budget(&mut self, reason: PuntReason, location: LocationId) {
+        let rate = MeterRate { rate: 1, burst: 2 };
+        self.insert((EntryKey::PuntMeter(PuntMeter { reason, location }), EntryAction::PuntMeter(rate)));
     }
 
     /// Changes where frames to a host go.
@@ -222,9 +236,16 @@ impl Bench {
         counts
     }
 
-    fn policed(&self) -> Vec<(PuntReason, u64)> {
-        let count = |reason: PuntReason| self.device.counter("policed_punts", reason as i64);
-        PuntReason::ALL.into_iter().map(|reason| (reason, count(reason))).collect()
+    fn policed(&self) -> Vec<(PuntMeter, u64)> {
+        let places = (1..=5).map(access).chain([tunnel(1), tunnel(2)]);
+        let cells = places.flat_map(|location| PuntReason::ALL.map(|reason| PuntMeter { reason, location }));
+        let count = |cell| match self.tables.read_policed([cell]).remove(0).entity {
+            Some(entity::Entity::CounterEntry(entry)) => {
+                (cell, self.device.counter("policed_punts", entry.index.expect("one cell").index))
+            }
+            other => panic!("a counter's cell, not {other:?}"),
+        };
+        cells.map(count).collect()
     }
 }
 
@@ -255,10 +276,10 @@ impl Outcome {
         assert!(self.frames.is_empty() && self.punts.is_empty() && self.policed.is_empty(), "{self:?}");
     }
 
-    /// The controller was to get a copy, and the port had said too much already; nothing else happened.
+    /// The controller was to get it, and the place had said too much already; nothing else happened.
     #[track_caller]
-    pub(crate) fn policed(&self, reason: PuntReason) {
-        assert_eq!(self.policed, [reason], "{self:?}");
+    pub(crate) fn policed(&self, reason: PuntReason, location: LocationId) {
+        assert_eq!(self.policed, [PuntMeter { reason, location }], "{self:?}");
         assert!(self.frames.is_empty() && self.punts.is_empty() && self.drops.is_empty(), "{self:?}");
     }
 
@@ -271,10 +292,38 @@ impl Outcome {
         }
     }
 
+    /// The controller alone got it, for this reason.
+    #[track_caller]
+    pub(crate) fn held(&self, reason: PuntReason) -> (PacketIn, &[u8]) {
+        let (header, frame) = self.punted();
+        assert_eq!(header.reason, reason, "{self:?}");
+        assert!(self.frames.is_empty() && self.drops.is_empty() && self.policed.is_empty(), "{self:?}");
+        (header, frame)
+    }
+
+    /// The controller got a copy, for this reason, and the frame went its way.
+    #[track_caller]
+    pub(crate) fn told(&self, reason: PuntReason) {
+        assert_eq!(self.punted().0.reason, reason, "{self:?}");
+        assert!(!self.frames.is_empty() && self.drops.is_empty() && self.policed.is_empty(), "{self:?}");
+    }
+
+    /// The frame went its way, and the controller heard nothing.
+    #[track_caller]
+    pub(crate) fn passed(&self) {
+        assert!(!self.frames.is_empty(), "{self:?}");
+        assert!(self.punts.is_empty() && self.drops.is_empty() && self.policed.is_empty(), "{self:?}");
+    }
+
     /// The ports that it left by.
     pub(crate) fn ports(&self) -> Vec<u16> {
         self.frames.iter().map(|(port, _)| *port).collect()
     }
+}
+
+/// An access interface that checks no bindings and suppresses nothing.
+pub(crate) fn access_interface(domain: u16, location: LocationId) -> IngressInterfaceAction {
+    IngressInterfaceAction::Access { bd: bd(domain), location, bindings: false, suppress: false }
 }
 
 /// A VXLAN packet to us, as a peer's VTEP sends it.

@@ -61,7 +61,8 @@ fn what_the_controller_gets_wrong_is_a_counted_drop() {
     let frame = data(host(1), PROBE);
     let with_header = |mode: u8, location: u16| [&[mode, 0, 5][..], &location.to_be_bytes(), &[0; 7], &frame].concat();
     assert_eq!(bench.send(CPU_PORT, &with_header(0, 1)).ports(), [1]);
-    bench.send(CPU_PORT, &with_header(2, 1)).dropped(DropReason::BadPacketOut);
+    bench.send(CPU_PORT, &with_header(4, 1)).dropped(DropReason::BadPacketOut);
+    bench.send(CPU_PORT, &with_header(255, 1)).dropped(DropReason::BadPacketOut);
     bench.send(CPU_PORT, &with_header(0, 0)).dropped(DropReason::NoLocationPort);
     bench.send_from_controller(send(access(1)), &tagged(20, &frame)).dropped(DropReason::UnknownInterface);
     bench.send_from_controller(send(access(1)), &tagged(0, &frame)).dropped(DropReason::StackedTag);
@@ -70,6 +71,55 @@ fn what_the_controller_gets_wrong_is_a_counted_drop() {
     bench.send(CPU_PORT, &[0, 0]).dropped(DropReason::Malformed);
     // Without one.
     bench.send(CPU_PORT, &frame).dropped(DropReason::UnknownInterface);
+}
+
+#[test]
+fn a_question_comes_back_as_proof_that_it_left() {
+    // Known there or not: the place is the controller's choice.
+    let mut bench = Bench::new().with_host(host(1), tunnel(2));
+    for reason in PuntReason::ALL {
+        for location in [access(1), access(2), tunnel(1)] {
+            bench.budget(reason, location);
+        }
+    }
+    let probe = arp(host(1), PROBE, ARP, 1, "192.168.0.254".parse().unwrap(), "192.168.0.1".parse().unwrap());
+    // More often than any budget allows.
+    for _ in 0..4 {
+        for location in [access(1), access(2), tunnel(1)] {
+            let outcome = bench.send_from_controller(PacketOut::Ask { bd: bd(5), location }, &probe);
+            let back = PacketIn {
+                ingress_port: port(CPU_PORT),
+                bd: bd(5),
+                reason: PuntReason::Sent,
+                location,
+                recorded: None,
+            };
+            assert_eq!(outcome.punted(), (back, &probe[..]));
+            let sent = bench.send_from_controller(send(location), &probe);
+            assert_eq!((outcome.frames, outcome.drops, outcome.policed), (sent.frames, vec![], vec![]));
+        }
+    }
+}
+
+#[test]
+fn a_question_to_a_place_that_is_not_there_does_not_come_back() {
+    let mut bench = Bench::new();
+    let ask = PacketOut::Ask { bd: bd(5), location: access(77) };
+    bench.send_from_controller(ask, &data(host(1), PROBE)).dropped(DropReason::NoLocationPort);
+}
+
+#[test]
+fn an_echo_comes_back_and_goes_nowhere_else() {
+    let mut bench = Bench::new().with_host(host(1), access(1));
+    bench.budget(PuntReason::Sent, access(1));
+    for frame in [data(host(1), PROBE), announcement(host(1)), ethernet(host(1), PROBE, 0x88b5, b"mark 7")] {
+        for _ in 0..4 {
+            let outcome = bench.send_from_controller(PacketOut::Echo { bd: bd(5) }, &frame);
+            let (header, back) = outcome.held(PuntReason::Sent);
+            assert_eq!((header.bd, header.ingress_port, back), (bd(5), port(CPU_PORT), &frame[..]));
+        }
+    }
+    bench.send_from_controller(PacketOut::Echo { bd: bd(5) }, &[0; 10]).dropped(DropReason::Malformed);
 }
 
 #[test]

@@ -115,7 +115,7 @@ fn a_claimant_uses_both_its_entries() {
         from_observer,
         "from an observer: to the owner"
     );
-    bench.at(host(6), access(2), SourceAction::Here { watch: false, learn_addresses: false });
+    bench.at(host(6), access(2), SourceAction::Here { watch: false });
     let beside = data(host(8), host(6));
     assert_eq!(inner(bench.send(2, &tagged(20, &beside)).sent(10)), beside, "from the claimed place: to the owner");
 }
@@ -128,7 +128,7 @@ fn a_local_claim_never_returns_to_its_own_place() {
     let frame = data(host(1), host(2));
     assert_eq!(bench.send(2, &tagged(20, &frame)).sent(1), frame);
     bench.redirect(host(1), DestinationAction::Claimed { claim_location: access(1), owner_location: access(1) });
-    bench.at(host(5), access(1), SourceAction::Here { watch: false, learn_addresses: false });
+    bench.at(host(5), access(1), SourceAction::Here { watch: false });
     bench.send(1, &data(host(1), host(5))).dropped(DropReason::BackToOrigin);
 }
 

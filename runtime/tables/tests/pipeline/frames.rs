@@ -51,6 +51,26 @@ pub(crate) fn icmpv6(dst: MacAddr, src: MacAddr, message_type: u8) -> Bytes {
     ethernet(dst, src, IPV6, &ipv6(0, 58, &message))
 }
 
+/// Neighbour discovery: 135 solicitation, 136 advertisement.
+pub(crate) fn neighbour_discovery(
+    dst: MacAddr,
+    src: MacAddr,
+    message_type: u8,
+    source: Ipv6Addr,
+    target: Ipv6Addr,
+) -> Bytes {
+    let message = [&[message_type, 0, 0, 0, 0, 0, 0, 0][..], &target.octets()].concat();
+    let mut frame = ethernet(dst, src, IPV6, &ipv6(0, 58, &message));
+    frame[22..38].copy_from_slice(&source.octets());
+    frame
+}
+
+/// The addresses that a solicitation for an address goes to everybody by.
+pub(crate) fn solicited_node(address: Ipv6Addr) -> MacAddr {
+    let [.., a, b, c] = address.octets();
+    MacAddr([0x33, 0x33, 0xff, a, b, c])
+}
+
 /// An IPv4 packet with a right checksum.
 pub(crate) struct Ipv4 {
     pub(crate) tos: u8,

@@ -4,7 +4,7 @@ use vouch_net::MacAddr;
 use vouch_tables::{DropReason, IngressInterfaceKey, Tag};
 
 use crate::bench::{Bench, ROUTER, access, host, port};
-use crate::frames::{ARP, announcement, data, ethernet, tagged};
+use crate::frames::{ARP, announcement, data, ethernet, icmpv6, tagged};
 
 #[test]
 fn a_frame_belongs_to_the_interface_of_its_port_and_vlan() {
@@ -68,6 +68,12 @@ fn what_is_too_short_for_its_own_headers_is_refused() {
     }
     let whole = announcement(host(1));
     for length in 14..whole.len() {
+        bench.send(1, &whole[..length]).dropped(DropReason::Malformed);
+    }
+    assert_eq!(bench.send(1, &whole).drops, []);
+    // Neighbour discovery without its target. (Tofino's parser drops it as well, and need not say why.)
+    let whole = icmpv6(host(2), host(1), 135);
+    for length in whole.len() - 20..whole.len() {
         bench.send(1, &whole[..length]).dropped(DropReason::Malformed);
     }
     assert_eq!(bench.send(1, &whole).drops, []);

@@ -18,10 +18,12 @@ mod bench;
 mod device;
 mod frames;
 
+mod binding;
 mod controller;
 mod decapsulation;
 mod destination;
 mod encapsulation;
 mod interfaces;
+mod request;
 mod source;
 mod transit;

@@ -107,7 +107,13 @@ fn a_pending_claim_is_not_punted_again() {
     let mut bench = Bench::new().with_host(host(1), tunnel(1)).with_host(host(9), tunnel(2));
     bench.at(host(1), access(1), SourceAction::ClaimPending { forward: true });
     for frame in announcements(host(1)) {
-        bench.send(1, &frame).dropped(DropReason::ClaimHeld);
+        let outcome = bench.send(1, &frame);
+        // Its questions: see `request`.
+        if outcome.punts.is_empty() {
+            outcome.dropped(DropReason::ClaimHeld);
+        } else {
+            outcome.held(PuntReason::Request);
+        }
     }
     let frame = data(host(9), host(1));
     assert_eq!(inner(bench.send(1, &frame).sent(11)), frame);
@@ -144,23 +150,12 @@ fn while_a_verification_runs_every_frame_from_the_recorded_place_is_evidence() {
         RecordedLocationKey { bd: bd(5), mac: host(2) }
             .with(RecordedLocationAction::Recorded { location: access(2), forward: true }),
     );
-    bench.at(host(2), access(2), SourceAction::Here { watch: true, learn_addresses: true });
+    bench.at(host(2), access(2), SourceAction::Here { watch: true });
     for frame in announcements(host(2)).into_iter().chain([data(host(9), host(2))]) {
         let outcome = bench.send(2, &tagged(20, &frame));
         assert_eq!(outcome.punted(), (header(PuntReason::Alive, 2, Some(access(2))), &frame[..]));
         assert!(outcome.drops.is_empty() && !outcome.frames.is_empty(), "and the frame goes on: {outcome:?}");
     }
-}
-
-#[test]
-fn wanted_addresses_are_learnt_from_announcements_only() {
-    let mut bench = Bench::new().with_host(host(9), tunnel(1));
-    bench.at(host(1), access(1), SourceAction::Here { watch: false, learn_addresses: true });
-    for frame in announcements(host(1)) {
-        let outcome = bench.send(1, &frame);
-        assert_eq!(outcome.punted(), (header(PuntReason::Learn, 1, Some(access(1))), &frame[..]));
-    }
-    bench.send(1, &data(host(9), host(1))).sent(10);
 }
 
 #[test]
@@ -214,40 +209,104 @@ fn an_answer_to_a_probe_goes_to_the_controller_alone() {
     expect(bench.send(1, &na), header(PuntReason::ProbeReply, 1, Some(access(1))), &na);
 }
 
+/// The same port, another tenant's VLAN.
+fn with_neighbour() -> Bench {
+    let mut bench = Bench::new().with_host(host(2), access(2)).with_host(host(9), tunnel(2));
+    let vlan_id = Tag::Vlan(VlanId::new(30).unwrap());
+    bench.insert(IngressInterfaceKey { ingress_port: port(2), vlan_id }.with(access_interface(6, access(5))));
+    bench
+}
+
 #[test]
 fn a_punt_over_budget_is_dropped_and_counted() {
     let mut bench = Bench::new().with_host(host(1), tunnel(1)).with_host(host(9), tunnel(2));
-    let budget = |reason, number| {
-        let cell = PuntMeter { reason, port: port(number) };
-        (EntryKey::PuntMeter(cell), EntryAction::PuntMeter(MeterRate { rate: 1, burst: 2 }))
-    };
-    bench.insert(budget(PuntReason::Learn, 1));
-    bench.insert(budget(PuntReason::Move, 1));
+    bench.budget(PuntReason::Learn, access(1));
+    bench.budget(PuntReason::Move, access(1));
 
     let unknown = data(host(9), host(7));
     assert_eq!((0..2).map(|_| bench.send(1, &unknown).punts.len()).sum::<usize>(), 2);
     let over = bench.send(1, &unknown);
     assert_eq!((over.ports(), over.punts.len()), (vec![11], 0), "of a copy only the copy is dropped");
-    assert_eq!((over.policed, over.drops), (vec![PuntReason::Learn], vec![]));
+    let budget = PuntMeter { reason: PuntReason::Learn, location: access(1) };
+    assert_eq!((over.policed, over.drops), (vec![budget], vec![]));
 
     assert_eq!(bench.send(1, &announcement(host(1))).punts.len(), 1, "MOVE has a budget of its own");
     assert_eq!(bench.send(1, &announcement(host(1))).punts.len(), 1);
-    bench.send(1, &announcement(host(1))).policed(PuntReason::Move);
-    assert_eq!(bench.send(1, &data(PROBE, host(1))).punts.len(), 1, "and so has PROBE_REPLY,");
-    assert_eq!(bench.send(3, &announcement(host(1))).punts.len(), 1, "and every port");
+    bench.send(1, &announcement(host(1))).policed(PuntReason::Move, access(1));
+    assert_eq!(bench.send(3, &announcement(host(1))).punts.len(), 1, "and so has every place");
 }
 
 #[test]
 fn every_reason_has_its_own_police() {
     let mut bench = Bench::new().with_host(host(9), tunnel(2));
-    bench.at(host(1), access(1), SourceAction::Here { watch: true, learn_addresses: false });
-    for reason in [PuntReason::Alive, PuntReason::ProbeReply] {
-        let cell = PuntMeter { reason, port: port(1) };
-        bench.insert((EntryKey::PuntMeter(cell), EntryAction::PuntMeter(MeterRate { rate: 1, burst: 1 })));
+    bench.configure(access(1), true, true);
+    bench.at(host(1), access(1), SourceAction::Here { watch: true });
+    bench.at(host(3), access(1), SourceAction::Here { watch: false });
+    for reason in PuntReason::ALL {
+        bench.budget(reason, access(1));
     }
-    assert_eq!(bench.send(1, &data(host(9), host(1))).punts.len(), 1);
-    let over = bench.send(1, &data(host(9), host(1)));
-    assert_eq!((over.ports(), over.policed, over.drops), (vec![11], vec![PuntReason::Alive], vec![]));
-    assert_eq!(bench.send(1, &data(PROBE, host(1))).punts.len(), 1);
-    bench.send(1, &data(PROBE, host(1))).policed(PuntReason::ProbeReply);
+    let mine = Ipv4Addr::new(192, 168, 0, 3);
+    let question = arp(vouch_net::MacAddr::BROADCAST, host(3), ARP, 1, mine, Ipv4Addr::new(192, 168, 0, 9));
+    for (frame, reason, forwarded) in [
+        (data(host(9), host(1)), PuntReason::Alive, vec![11]),
+        (data(PROBE, host(1)), PuntReason::ProbeReply, vec![]),
+        (announcement(host(3)), PuntReason::Binding, vec![2, 3, 10, 11]),
+        (question, PuntReason::Request, vec![]),
+    ] {
+        for _ in 0..2 {
+            assert_eq!(bench.send(1, &frame).punted().0.reason, reason);
+        }
+        let over = bench.send(1, &frame);
+        let budget = PuntMeter { reason, location: access(1) };
+        assert_eq!((over.ports(), over.policed, over.drops), (forwarded, vec![budget], vec![]), "{reason}");
+    }
+}
+
+#[test]
+fn a_neighbour_on_the_trunk_uses_up_nobody_elses_budget() {
+    let mut bench = with_neighbour();
+    for reason in PuntReason::ALL {
+        bench.budget(reason, access(2));
+        bench.budget(reason, access(5));
+    }
+    let flood = tagged(30, &data(PROBE, host(7)));
+    bench.send(2, &flood);
+    bench.send(2, &flood);
+    bench.send(2, &flood).policed(PuntReason::Learn, access(5));
+    bench.send(2, &tagged(20, &data(PROBE, host(2)))).held(PuntReason::ProbeReply);
+}
+
+#[test]
+fn only_who_stands_where_it_is_recorded_draws_on_the_budget_of_answers() {
+    let mut bench =
+        Bench::new().with_host(host(1), access(1)).with_host(host(8), tunnel(1)).with_host(host(3), access(3));
+    bench.at(host(8), access(1), SourceAction::ClaimPending { forward: true });
+    for reason in PuntReason::ALL {
+        bench.budget(reason, access(1));
+    }
+    // An unknown host, one that is recorded elsewhere, and a claimant; the latter two share a budget.
+    for (src, heard, reason) in [(7, 2, PuntReason::Learn), (3, 1, PuntReason::Move), (8, 1, PuntReason::Move)] {
+        let answer = data(PROBE, host(src));
+        for _ in 0..heard {
+            assert_eq!(bench.send(1, &answer).held(PuntReason::ProbeReply).0.location, access(1));
+        }
+        if src != 3 {
+            bench.send(1, &answer).policed(reason, access(1));
+        }
+    }
+    bench.send(1, &data(PROBE, host(1))).held(PuntReason::ProbeReply);
+    bench.send(1, &data(PROBE, host(1))).held(PuntReason::ProbeReply);
+    bench.send(1, &data(PROBE, host(1))).policed(PuntReason::ProbeReply, access(1));
+}
+
+#[test]
+fn every_tunnel_has_a_budget_for_its_answers() {
+    let mut bench = Bench::new();
+    bench.budget(PuntReason::ProbeReply, tunnel(1));
+    let answer = data(PROBE, host(8));
+    bench.send_from_peer(1, &answer).held(PuntReason::ProbeReply);
+    bench.send_from_peer(1, &answer).held(PuntReason::ProbeReply);
+    bench.send_from_peer(1, &answer).policed(PuntReason::ProbeReply, tunnel(1));
+    bench.send_from_peer(2, &answer).held(PuntReason::ProbeReply);
+    bench.send(1, &answer).held(PuntReason::ProbeReply);
 }
