@@ -17,7 +17,7 @@
     MirrorId_t mirror_session; \
     bit<8> mirror_kind;
 
-// Entries, as many as fit: build/tofino/FIT.md says with what room to spare.
+// Entries, as many as fit: build/tofino/fit.txt says with what room to spare.
 #define INGRESS_INTERFACES 4096
 #define ACCESS_INTERFACES 4096
 #define LOCATIONS 8192
@@ -29,8 +29,8 @@
 #define BINDINGS_IPV4 102400
 #define BINDINGS_IPV6 16384
 
-// Bits of a place's number that tell its punt budgets from others'. 12 would be 65,536 cells, and a stage holds no more
-// than about 36,000.
+// Bits of a place's number that tell its punt budgets from others'. 12 would be 65,536 cells, each with a map RAM behind its
+// word, and a stage has 48 map RAMs of 1,024.
 #define PLACE_BITS 11
 
 // The model that runs this program on v1model (tna_model/) has its own.

@@ -313,7 +313,7 @@ fn what_was_over_a_budget_is_asked_for_by_budget() {
     let asked = tables.read_policed(cells);
     let answer = |entity: Entity| {
         let Some(entity::Entity::CounterEntry(mut entry)) = entity.entity else { panic!("not a counter's cell") };
-        entry.data = Some(CounterData { packet_count: 2, byte_count: 120, ..CounterData::default() });
+        entry.data = Some(CounterData { packet_count: 2, byte_count: 120 });
         tables.decode_count(&Entity { entity: Some(entity::Entity::CounterEntry(entry)) })
     };
     let answers: Vec<_> = asked.into_iter().map(answer).collect();

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use vouch_net::{MacAddr, Vni};
 use vouch_p4runtime::P4Info;
-use vouch_p4runtime::p4::v1::{self, PacketMetadata, entity};
+use vouch_p4runtime::p4::v1::{self, Index, PacketMetadata, Update, entity};
 use vouch_tables::*;
 
 use crate::device::Device;
@@ -147,6 +147,25 @@ impl Bench {
     pub(crate) fn budget(&mut self, reason: PuntReason, location: LocationId) {
         let rate = MeterRate { rate: 1, burst: 2 };
         self.insert((EntryKey::PuntMeter(PuntMeter { reason, location }), EntryAction::PuntMeter(rate)));
+    }
+
+    /// Gives what has no reason such a budget at a place. No [`PuntMeter`] is that cell, a switch has it all the same.
+    pub(crate) fn budget_of_none(&mut self, location: LocationId) {
+        let cell = |reason| {
+            let rate = EntryAction::PuntMeter(MeterRate { rate: 1, burst: 2 });
+            let change = Change::Insert(EntryKey::PuntMeter(PuntMeter { reason, location }), rate);
+            self.tables.update(&change).expect("key and action of one table")
+        };
+        let index = |update: &Update| match &update.entity.as_ref().expect("an entity").entity {
+            Some(entity::Entity::MeterEntry(entry)) => entry.index.expect("a cell").index,
+            other => panic!("a meter's cell, not {other:?}"),
+        };
+        let (mut learn, next) = (cell(PuntReason::Learn), cell(PuntReason::Move));
+        let none = 2 * index(&learn) - index(&next);
+        if let Some(entity::Entity::MeterEntry(entry)) = &mut learn.entity.as_mut().expect("an entity").entity {
+            entry.index = Some(Index { index: none });
+        }
+        self.device.write(&learn);
     }
 
     /// Changes where frames to a host go.

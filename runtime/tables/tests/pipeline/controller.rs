@@ -80,6 +80,7 @@ fn a_question_comes_back_as_proof_that_it_left() {
     for reason in PuntReason::ALL {
         for location in [access(1), access(2), tunnel(1)] {
             bench.budget(reason, location);
+            bench.budget_of_none(location);
         }
     }
     let probe = arp(host(1), PROBE, ARP, 1, "192.168.0.254".parse().unwrap(), "192.168.0.1".parse().unwrap());
@@ -112,6 +113,7 @@ fn a_question_to_a_place_that_is_not_there_does_not_come_back() {
 fn an_echo_comes_back_and_goes_nowhere_else() {
     let mut bench = Bench::new().with_host(host(1), access(1));
     bench.budget(PuntReason::Sent, access(1));
+    bench.budget_of_none(access(1));
     for frame in [data(host(1), PROBE), announcement(host(1)), ethernet(host(1), PROBE, 0x88b5, b"mark 7")] {
         for _ in 0..4 {
             let outcome = bench.send_from_controller(PacketOut::Echo { bd: bd(5) }, &frame);
