@@ -17,10 +17,14 @@ pub mod frames;
 #[cfg(target_os = "linux")]
 pub mod harness;
 #[cfg(target_os = "linux")]
+pub mod linux;
+#[cfg(target_os = "linux")]
 pub mod namespace;
 #[cfg(target_os = "linux")]
 pub mod process;
 pub mod rig;
+#[cfg(target_os = "linux")]
+pub mod rows;
 pub mod stf;
 pub mod streamed;
 #[cfg(target_os = "linux")]

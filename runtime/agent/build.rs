@@ -4,7 +4,7 @@ use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let descriptors = protox::compile(["vouch/peer/v1/peer.proto"], ["proto"])?;
+    let descriptors = protox::compile(["vouch/peer/v2/peer.proto", "vouch/management/v1/management.proto"], ["proto"])?;
     tonic_prost_build::configure().compile_fds(descriptors)?;
     Ok(())
 }

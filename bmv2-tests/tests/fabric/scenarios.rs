@@ -11,7 +11,7 @@ use vouch_bmv2_tests::harness::{Failure, Test, TestResult};
 use vouch_bmv2_tests::{Processes, SwitchProgram};
 use vouch_lab::scenario::{Scenario, ScenarioReport, VerdictKind};
 use vouch_lab::show::{self, Style, Timeline};
-use vouch_lab::{Fabric, FabricOptions, Topology, Variant, log};
+use vouch_lab::{Fabric, Variant, log};
 use vouch_mobility::{Advertise, During};
 
 const HOLD: Variant = Variant { advertise: Advertise::AfterVerdict, during: During::Hold };
@@ -92,7 +92,7 @@ struct Played {
 
 async fn play(switches: &Processes, name: &str, variant: Variant, verify: bool) -> Result<Played, Failure> {
     let scenario = Scenario::find(name)?;
-    let mut fabric = Fabric::start(switches, Topology::demo(), FabricOptions { variant, verify }).await?;
+    let mut fabric = Fabric::start(switches, scenario.topology(), scenario.options(variant, verify)).await?;
     let report = scenario.play(&mut fabric, variant).await;
     let timeline = Timeline::new(fabric.topology().clone());
     let lines = fabric.log().since(log::Mark::START).into_iter().map(|entry| timeline.line(&entry));

@@ -3,13 +3,14 @@
 //! Events decide nothing. They go through a bounded channel, and an agent never waits for whoever reads it: what does
 //! not fit is dropped and counted.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use vouch_mobility::{Evidence, HostKey, Message, Report, VtepAddr};
 
-use crate::config::AccessInterface;
+use crate::config::{AccessInterface, Port, VlanId};
 
 /// Something that an agent saw or did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +59,9 @@ pub enum AgentEventKind {
         /// Whether it is up.
         up: bool,
     },
-    /// A host was heard where the table does not have it.
+    /// Nobody tells any more whether ports have links: the stream that does has broken, or the switch is gone.
+    PortsUnknown,
+    /// A host was heard where the table does not have it, or with an address that is not known to be its.
     Heard {
         /// The host.
         host: HostKey,
@@ -124,4 +127,50 @@ pub enum Place {
     Interface(AccessInterface),
     /// The tunnel to another VTEP.
     Vtep(VtepAddr),
+}
+
+/// A text that names no place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is no place: give a VTEP by its tunnel address, as `10.0.0.2`, or an access interface, as `2` or `2.100` for VLAN 100 of port 2"
+)]
+pub struct NoPlace(String);
+
+impl FromStr for Place {
+    type Err = NoPlace;
+
+    /// A VTEP's address, `PORT`, or `PORT.VLAN`.
+    fn from_str(text: &str) -> Result<Self, NoPlace> {
+        if let Ok(address) = text.parse::<Ipv4Addr>() {
+            return Ok(Self::Vtep(VtepAddr(address)));
+        }
+        let number = |text: &str| text.parse::<u16>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let interface = match text.split_once('.') {
+            None => number(text).and_then(Port::new).map(|port| AccessInterface { port, vlan: None }),
+            Some((port, vlan)) => number(port).and_then(Port::new).and_then(|port| {
+                let vlan = number(vlan).and_then(VlanId::new)?;
+                Some(AccessInterface { port, vlan: Some(vlan) })
+            }),
+        };
+        interface.map(Self::Interface).ok_or_else(|| NoPlace(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_read_as_operators_write_them() {
+        let interface = |port, vlan: Option<u16>| {
+            let vlan = vlan.map(|vlan| VlanId::new(vlan).expect("in range"));
+            Ok(Place::Interface(AccessInterface { port: Port::new(port).expect("in range"), vlan }))
+        };
+        assert_eq!("10.0.0.2".parse(), Ok(Place::Vtep(VtepAddr([10, 0, 0, 2].into()))));
+        assert_eq!("2".parse(), interface(2, None));
+        assert_eq!("2.100".parse(), interface(2, Some(100)));
+        for wrong in ["", "2.", ".100", "2.4095", "511", "+2", "2.1.1", "vtep2"] {
+            assert_eq!(wrong.parse::<Place>(), Err(NoPlace(wrong.to_owned())));
+        }
+    }
 }

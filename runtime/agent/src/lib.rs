@@ -2,14 +2,20 @@
 //! between the switch and the state machine of `vouch-mobility`).
 //!
 //! [`Config`] is what the YAML said, checked. [`peering`] keeps one authenticated session with each configured peer and
-//! turns it into events. The rest of the agent sees only those two surfaces: past them nothing is re-checked.
+//! turns it into events. The rest of the agent sees only those two surfaces: past them nothing is re-checked. [`management`] takes
+//! orders of an orchestrator or an operator.
 
 pub mod config;
 mod driver;
 mod events;
+pub mod management;
+mod orders;
 pub mod peering;
 
 pub use config::Config;
-pub use driver::{Agent, AgentOptions, AgentStatus, DriverCounters, HostStatus, SwitchSetupError, TaskCounters};
-pub use events::{AgentEvent, AgentEventKind, Place};
-pub use peering::{PeerEvent, Peering, PeeringHandle, PeeringSetup};
+pub use driver::{
+    Agent, AgentOptions, AgentStatus, DriverCounters, HostStatus, SwitchSetupError, TaskCounters, Unheard,
+};
+pub use events::{AgentEvent, AgentEventKind, NoPlace, Place};
+pub use orders::OrderError;
+pub use peering::{PeerEvent, PeerMisbehaved, Peering, PeeringHandle, PeeringSetup};

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use vouch_agent::config::{self, Ageing, Config, LinkStatus, PeerSecurity, PipelineFiles, SwitchKind, TofinoServer};
-use vouch_mobility::{During, Limits, Timers};
+use vouch_agent::config::{
+    self, Ageing, Config, LinkStatus, PeerSecurity, PipelineFiles, ProbeAs, SwitchKind, TofinoServer,
+};
+use vouch_mobility::{Contested, During, Escalation, Limits, Timers, Unproven};
 
 const VALID: &str = "\
 name: vtep1
@@ -17,7 +19,7 @@ switch:
 vnis:
   - vni: 5001
     access: [1, {port: 2, vlan: 100}]
-    probe_addresses: [192.168.1.254]
+    probe_as: {address: 192.168.1.253}
 underlay:
   ports:
     - {port: 9, mac: '02:00:00:00:01:09'}
@@ -113,6 +115,8 @@ fn the_reference_shows_the_defaults() {
     let (long, brief) = (&vtep.vnis[0], &defaults.vnis[0]);
     assert_eq!((long.advertise, long.during_verification), (brief.advertise, brief.during_verification));
     assert_eq!((long.owner_unreachable, long.forward_pending), (brief.owner_unreachable, brief.forward_pending));
+    assert_eq!((long.unproven, long.contested), (brief.unproven, brief.contested));
+    assert_eq!((long.bindings, long.suppress), (brief.bindings, brief.suppress));
     assert!(matches!(&vtep.peering.security, PeerSecurity::Tls { ca, .. } if ca == Path::new("tls/ca.pem")));
     assert_eq!(full.config.underlay.routes[0].next_hops.len(), 2);
 }
@@ -127,13 +131,14 @@ fn the_default_limits_fit_the_tables() {
     assert!(hosts <= size("recorded_location"));
     assert!(hosts + bridge_domains <= size("destination"), "each bridge domain has its probe address there");
     assert!(hosts <= size("source") / 2, "there is as much room for claims");
+    assert!(102_400 <= size("binding_ipv4"), "hosts with one address each have room");
 }
 
 #[test]
 fn what_is_written_is_what_is_meant() {
     let text = format!("{VALID}timers: {{verdict: 1s, probes: [0ms, 500ms]}}\n")
         .replace("plaintext: true", "plaintext: true\n  queue: 100")
-        .replace("[192.168.1.254]", "['fe80::1', 10.1.1.1]\n    during_verification: hold")
+        .replace("{address: 192.168.1.253}", "{ipv6: 'fe80::1', address: 10.1.1.1}\n    during_verification: hold")
         .replace("9559\n", "9559\n  link_status: none\n  election_id: 340282366920938463463374607431768211455\n");
     let config = Config::parse("t.yaml", &text).expect("the text is right").config;
     let vtep = config.vtep.expect("it is a VTEP");
@@ -142,8 +147,8 @@ fn what_is_written_is_what_is_meant() {
     assert_eq!(vtep.timers.verdict_after, Duration::from_secs(1));
     assert_eq!(vtep.peering.queue, 100);
     assert_eq!(vtep.vnis[0].during_verification, During::Hold);
-    assert_eq!(vtep.vnis[0].probe_ipv4.map(|address| address.to_string()), Some("10.1.1.1".into()));
-    assert_eq!(vtep.vnis[0].probe_ipv6.map(|address| address.to_string()), Some("fe80::1".into()));
+    let (ipv4, ipv6) = ("10.1.1.1".parse().ok(), "fe80::1".parse().ok());
+    assert_eq!(vtep.vnis[0].probe_as, ProbeAs::Address { ipv4, ipv6 });
     let access: Vec<_> = vtep.vnis[0].access.iter().map(ToString::to_string).collect();
     assert_eq!(access, ["port 1 untagged", "port 2 VLAN 100"]);
 }
@@ -167,8 +172,8 @@ fn each_mistake_is_told_with_its_place_and_what_would_be_right() {
         "8:33: vnis[0].access[1].vlan: `4095` is wrong; it is a whole number from 1 to 4094",
     );
     one_problem(
-        "[192.168.1.254]",
-        "[192.168.1.254]\n    advertise: at-onc",
+        "{address: 192.168.1.253}",
+        "{address: 192.168.1.253}\n    advertise: at-onc",
         "10:16: vnis[0].advertise: `at-onc` is wrong; it is `after-verdict` or `at-once` (did you mean `at-once`?)",
     );
     one_problem(
@@ -241,8 +246,8 @@ fn parts_that_do_not_fit_each_other_are_told() {
         "20:11: peers[0].name: `vtep1` is the name of this agent; a peer has its own name",
     );
     one_problem(
-        "[192.168.1.254]",
-        "[192.168.1.254]\n  - vni: 5001",
+        "{address: 192.168.1.253}",
+        "{address: 192.168.1.253}\n  - vni: 5001",
         "10:10: vnis[1].vni: VNI 5001 is already at vnis[0].vni (line 7); put its access interfaces into one entry",
     );
     one_problem(
@@ -376,8 +381,8 @@ fn all_mistakes_are_told_at_once_in_the_order_of_the_file() {
 }
 
 #[test]
-fn a_missing_probe_address_is_a_warning() {
-    let text = VALID.replace("    probe_addresses: [192.168.1.254]\n", "");
+fn probes_from_nobody_are_a_warning() {
+    let text = VALID.replace("    probe_as: {address: 192.168.1.253}\n", "");
     let warnings = Config::parse("t.yaml", &text).expect("a warning stops nothing").warnings;
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     assert_eq!((warnings[0].at.line, warnings[0].path.as_str()), (7, "vnis[0]"));
@@ -385,11 +390,124 @@ fn a_missing_probe_address_is_a_warning() {
     assert_eq!((warnings[1].at.line, warnings[1].path.as_str()), (17, "peering.plaintext"));
 }
 
+/// A configuration that would make probing harmful or meaningless is refused with the reason.
 #[test]
-fn a_queue_that_cannot_hold_a_synchronisation_is_a_warning() {
-    let text = VALID.replace("plaintext: true", "plaintext: true\n  queue: 1000");
-    let warnings = Config::parse("t.yaml", &text).expect("a warning stops nothing").warnings;
-    assert!(warnings.iter().any(|warning| warning.path == "peering.queue"), "{warnings:?}");
+fn in_whose_name_hosts_are_asked_is_checked() {
+    let one = |instead: &str, expected: &str| one_problem("{address: 192.168.1.253}", instead, expected);
+    one(
+        "{gateway: {ip: 192.168.1.254}}",
+        "9:25: vnis[0].probe_as.gateway.mac: the field is missing; it is the MAC address of the gateway, which goes with its IP: with another MAC each question would take the host's gateway away",
+    );
+    one(
+        "{gateway: {mac: '02:00:00:00:00:fe'}}",
+        "9:25: vnis[0].probe_as.gateway.ip: the field is missing; it is the IPv4 address of the gateway",
+    );
+    let forms = "it is one of `{gateway: {ip: 192.168.1.254, mac: \"02:00:00:00:00:fe\"}}` with the gateway's own pair, or `{address: 192.168.1.253}` with an address of the hosts' subnet that nobody has";
+    one("{}", &format!("9:15: vnis[0].probe_as: it is not said in whose name hosts are asked; {forms}"));
+    one(
+        "{address: 192.168.1.253, gateway: {ip: 192.168.1.254, mac: '02:00:00:00:00:fe'}}",
+        &format!("9:49: vnis[0].probe_as: it is not said in whose name hosts are asked; {forms}"),
+    );
+    one(
+        "{gateway: {ip: 192.168.1.254, mac: '02:76:0a:00:00:01'}}",
+        "9:50: vnis[0].probe_as.gateway.mac: 02:76:0a:00:00:01 is the probe MAC of this VTEP; it is the gateway's own MAC address",
+    );
+    let nobody = "the address that hosts are asked from is one of their subnet that nobody has";
+    one(
+        "{address: 192.168.2.253}\n    subnets: [192.168.1.0/24, 'fd00::/64']",
+        "9:25: vnis[0].probe_as.address: 192.168.2.253 is in none of the VNI's `subnets`: hosts would not answer it; take an address of the hosts' own subnet, or correct `subnets`",
+    );
+    one(
+        "{gateway: {ip: 192.168.2.254, mac: '02:00:00:00:00:fe'}}\n    subnets: [192.168.1.0/24]",
+        "9:30: vnis[0].probe_as.gateway.ip: 192.168.2.254 is in none of the VNI's `subnets`: hosts would not answer it; take an address of the hosts' own subnet, or correct `subnets`",
+    );
+    one(
+        "{address: 192.168.1.255}\n    subnets: [192.168.1.0/24]",
+        &format!("9:25: vnis[0].probe_as.address: 192.168.1.255 is the broadcast address of its subnet; {nobody}"),
+    );
+    one(
+        "{address: 192.168.1.0}\n    subnets: [192.168.1.0/24]",
+        &format!("9:25: vnis[0].probe_as.address: 192.168.1.0 is the network address of its subnet; {nobody}"),
+    );
+    one(
+        "{address: 192.168.1.253}\n    bindings: {shared: [192.168.1.252/30]}",
+        &format!("9:25: vnis[0].probe_as.address: 192.168.1.253 is among the addresses that hosts share; {nobody}"),
+    );
+    one(
+        "{address: 10.0.0.2}",
+        "9:25: vnis[0].probe_as.address: 10.0.0.2 is a VTEP's address (peers[0].address, line 21); hosts are asked from an address of their subnet that nobody has",
+    );
+    one(
+        "{address: 0.0.0.0}",
+        "9:25: vnis[0].probe_as.address: `0.0.0.0` is wrong; it is the IPv4 address of one machine, as `192.168.1.253`",
+    );
+    // What is right.
+    for right in [
+        "{address: 192.168.1.253}\n    subnets: [192.168.1.0/24]",
+        "{ipv6: 'fd00::fd'}\n    subnets: ['fd00::/64']",
+        "{ipv6: 'fe80::fd'}\n    subnets: ['fd00::/64']",
+        "{address: 10.9.0.1}\n    subnets: [10.9.0.0/31]",
+        "{address: 10.9.0.1}\n    subnets: ['fd00::/64']",
+        "{gateway: {ip: 192.168.1.254, mac: '02:00:00:00:00:fe', ipv6: 'fe80::1'}}\n    subnets: [192.168.1.0/24]",
+    ] {
+        let text = VALID.replace("{address: 192.168.1.253}", right);
+        let checked = Config::parse("t.yaml", &text).unwrap_or_else(|errors| panic!("{right}: {errors}"));
+        assert_eq!(checked.warnings.len(), 1, "{right}: {:?}", checked.warnings);
+    }
+}
+
+#[test]
+fn what_took_gateways_away_says_what_replaced_it() {
+    one_problem(
+        "    probe_as: {address: 192.168.1.253}",
+        "    probe_addresses: [192.168.1.254]",
+        "9:22: vnis[0].probe_addresses: this field is no more: an address with our probe MAC takes the address away from whoever has it, as the gateway; use `probe_as`: `{gateway: {ip: 192.168.1.254, mac: \"02:00:00:00:00:fe\"}}` with the gateway's own pair, or `{address: 192.168.1.253}` with an address of the hosts' subnet that nobody has",
+    );
+}
+
+#[test]
+fn choices_about_evidence_are_read_and_checked() {
+    let text = format!("{VALID}timers: {{escalation: 20ms, confirm_every: 10s, confirm_max_age: 11s}}\n")
+        .replace("{address: 192.168.1.253}", "{address: 192.168.1.253}\n    unproven: refuse\n    contested: settled\n    bindings: {shared: [10.1.0.0/16, 10.2.0.1, 'fd00::1']}\n    suppress: true")
+        .replace("peers:\n", "management: {socket: run/a.sock}\npeers:\n");
+    let config = Config::parse("configs/t.yaml", &text).expect("the text is right").config;
+    assert_eq!(config.management.as_deref(), Some(Path::new("configs/run/a.sock")));
+    let vtep = config.vtep.expect("it is a VTEP");
+    assert_eq!(vtep.timers.escalate, Escalation::After(Duration::from_millis(20)));
+    let vni = &vtep.vnis[0];
+    assert_eq!(
+        (vni.unproven, vni.contested, vni.bindings, vni.suppress),
+        (Unproven::Refuse, Contested::Settled, true, true)
+    );
+    let shared: Vec<_> = vni.shared.iter().map(|prefix| (prefix.address.to_string(), prefix.bits)).collect();
+    assert_eq!(shared, [("10.1.0.0".into(), 16), ("10.2.0.1".into(), 32), ("fd00::1".into(), 128)]);
+    let auto = format!("{VALID}timers: {{escalation: auto}}\n")
+        .replace("{address: 192.168.1.253}", "{address: 192.168.1.253}\n    bindings: off");
+    let vtep = Config::parse("t.yaml", &auto).expect("the text is right").config.vtep.expect("it is a VTEP");
+    assert_eq!((vtep.timers.escalate, vtep.vnis[0].bindings), (Timers::default().escalate, false));
+
+    let timers = |timers: &str| problems(&format!("{VALID}timers: {timers}\n"));
+    assert_eq!(
+        timers("{confirm_every: 60s, confirm_max_age: 50s}"),
+        "t.yaml:23:47: timers.confirm_max_age: no address would ever be known to be answered for: it would be too old before it is confirmed again; `confirm_max_age` is longer than `confirm_every`"
+    );
+    assert_eq!(
+        timers("{escalation: soon}"),
+        "t.yaml:23:22: timers.escalation: `soon` is wrong; it is `auto`, or a number with the unit `us`, `ms`, `s`, `min` or `h`, as `300ms`, at most a day"
+    );
+    assert!(timers("{escalation: 300ms}").contains("the escalation would come after the verdict"));
+    assert!(timers("{verdict: 40ms, probes: [0ms]}").contains("the escalation would come after the verdict"));
+    assert!(timers("{unproven_retry: 31s}").contains("the longest wait is shorter than the first"));
+    one_problem(
+        "{address: 192.168.1.253}",
+        "{address: 192.168.1.253}\n    bindings: off\n    suppress: true",
+        "11:15: vnis[0].suppress: there is nothing to answer from: `bindings` is off; leave `bindings` on, or set `suppress: false`",
+    );
+    one_problem(
+        "{address: 192.168.1.253}",
+        "{address: 192.168.1.253}\n    bindings: {shared: [10.0.0.1/24]}",
+        "10:25: vnis[0].bindings.shared[0]: `10.0.0.1/24` has bits beyond its length; it is `10.0.0.0/24`",
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::error::LabError;
-use crate::fabric::{Fabric, FabricOptions, Variant};
+use crate::fabric::{Fabric, Variant};
 use crate::log::{Entry, Log, Mark};
 use crate::scenario::{self, Outcome, Scenario, ScenarioReport};
 use crate::show::{self, Line, Style, Timeline};
@@ -135,7 +135,7 @@ async fn play(
     target: &dyn Target,
     show: &mut Show<'_>,
 ) -> Result<ScenarioReport, LabError> {
-    let mut fabric = Fabric::start(target, Topology::demo(), FabricOptions { variant, verify }).await?;
+    let mut fabric = Fabric::start(target, scenario.topology(), scenario.options(variant, verify)).await?;
     let (log, timeline) = (fabric.log().clone(), Timeline::new(fabric.topology().clone()));
     let mut told = Told { scenario: scenario.name, log: log.clone(), mark: log.mark(), last: None };
     let mut telling = tokio::time::interval(TELL_EVERY);

@@ -60,6 +60,9 @@ pub enum LabError {
         /// What was still missing.
         missing: Vec<String>,
     },
+    /// A switch of this target cannot be treated like this.
+    #[error("this target cannot {0}")]
+    NotHere(&'static str),
     /// There is no scenario of that name.
     #[error("there is no scenario `{name}`; there are: {known}", known = known.join(", "))]
     NoSuchScenario {

@@ -65,6 +65,11 @@ impl Expectations {
         self.push(name.into(), expected.to_owned(), measured.into(), held, false);
     }
 
+    /// Add those of another part.
+    pub fn append(&mut self, mut other: Self) {
+        self.0.append(&mut other.0);
+    }
+
     /// Whether every expectation held. Without any there is nothing to hold on to: a scenario that checks nothing fails.
     pub fn all_held(&self) -> bool {
         !self.0.is_empty() && self.0.iter().all(|expectation| expectation.held)

@@ -25,6 +25,8 @@ use vouch_p4runtime::p4::v1::{
 pub enum Reach {
     /// A port of the switch itself.
     Port(u16),
+    /// A VLAN of a port of the switch itself.
+    Vlan(u16, u16),
     /// The tunnel to the VTEP of this address.
     Tunnel(Ipv4Addr),
     /// A location that the switch's own tables do not explain.
@@ -35,6 +37,7 @@ impl fmt::Display for Reach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reach::Port(port) => write!(f, "port {port}"),
+            Reach::Vlan(port, vlan) => write!(f, "port {port} VLAN {vlan}"),
             Reach::Tunnel(vtep) => write!(f, "tunnel to {vtep}"),
             Reach::Unknown(location) => write!(f, "location {location}"),
         }
@@ -230,7 +233,12 @@ fn host_table(entries: &[Named]) -> HostTable {
 
     let mut reaches = BTreeMap::new();
     for entry in of(INTERFACES).filter(|entry| entry.action == "access") {
-        reaches.insert(value(&entry.parameters, "location"), Reach::Port(value(&entry.key, "ingress_port") as u16));
+        let port = value(&entry.key, "ingress_port") as u16;
+        let reach = match value(&entry.key, "vlan_id") as u16 {
+            0 => Reach::Port(port),
+            vlan => Reach::Vlan(port, vlan),
+        };
+        reaches.insert(value(&entry.parameters, "location"), reach);
     }
     for entry in of(TUNNELS) {
         let vtep = Ipv4Addr::from(value(&entry.parameters, "dst_ip") as u32);
@@ -308,6 +316,15 @@ mod tests {
         assert!(tunnel.is_at(&Reach::Tunnel(Ipv4Addr::new(192, 0, 2, 2))));
         assert!(!tunnel.is_at(&Reach::Port(2)));
         assert_eq!(only_host(&switch(9)).recorded, Some(Reach::Unknown(9)));
+    }
+
+    #[test]
+    fn a_vlan_of_a_trunk_is_another_place_than_the_port() {
+        let mut entries = switch(7);
+        entries[1].key.insert("vlan_id".to_owned(), 100);
+        let host = only_host(&entries);
+        assert!(host.is_at(&Reach::Vlan(2, 100)) && !host.is_at(&Reach::Port(2)));
+        assert_eq!(host.to_string(), "port 2 VLAN 100");
     }
 
     #[test]

@@ -2,33 +2,48 @@
 //!
 //! A topology knows nothing of how its switches are brought up; a [`Target`](crate::target::Target) does that.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde::Serialize;
 use vouch_net::{MacAddr, Vni};
 
-use crate::host::HostSpec;
+use crate::host::{Habits, HostSpec};
 
-/// A port of a switch.
+/// A port of a switch, or a VLAN of one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct PortRef {
     /// The switch.
     pub switch: String,
     /// Its port.
     pub port: u16,
+    /// One VLAN of the port, which then is a trunk; `None` for what is untagged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<u16>,
 }
 
 impl PortRef {
     /// Name a port.
     pub fn new(switch: &str, port: u16) -> Self {
-        Self { switch: switch.to_owned(), port }
+        Self { switch: switch.to_owned(), port, vlan: None }
+    }
+
+    /// Name a VLAN of a port.
+    pub fn on_trunk(switch: &str, port: u16, vlan: u16) -> Self {
+        Self { vlan: Some(vlan), ..Self::new(switch, port) }
+    }
+
+    /// The port as a whole, which is where a cable is.
+    pub fn cable(&self) -> Self {
+        Self { vlan: None, ..self.clone() }
     }
 }
 
 impl fmt::Display for PortRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} port {}", self.switch, self.port)
+        write!(f, "{} port {}", self.switch, self.port)?;
+        self.vlan.map_or(Ok(()), |vlan| write!(f, " VLAN {vlan}"))
     }
 }
 
@@ -61,6 +76,8 @@ pub struct Guest {
     pub vni: Vni,
     /// Its first seat.
     pub seat: PortRef,
+    /// How it behaves.
+    pub habits: Habits,
 }
 
 /// A fabric on paper.
@@ -92,7 +109,7 @@ impl Topology {
     /// At each VTEP, port 1 leads to the spine; ports 2 to 5 are in VNI 5001 and ports 6 and 7 in VNI 5002.
     pub fn demo() -> Self {
         let mut topology = Self { switches: Vec::new(), cables: Vec::new(), seats: Vec::new(), guests: Vec::new() };
-        let [red, blue] = DEMO_VNIS.map(|vni| Vni::new(vni).expect("the demo's VNIs have 24 bits"));
+        let [red, blue] = demo_vnis();
         for number in 1..=3_u8 {
             let name = format!("vtep{number}");
             let address = Ipv4Addr::new(192, 0, 2, number);
@@ -114,9 +131,52 @@ impl Topology {
             ("red3", 3, red, "vtep3", 2),
             ("blue3", 3, blue, "vtep3", 6),
         ] {
-            topology.guests.push(Guest { host: host(name, number), vni, seat: PortRef::new(switch, port) });
+            let (host, seat) = (host(name, number), PortRef::new(switch, port));
+            topology.guests.push(Guest { host, vni, seat, habits: Habits::default() });
         }
         topology
+    }
+
+    /// The same with one more seat, in VNI 5001.
+    pub fn with_seat(mut self, at: PortRef) -> Self {
+        let [red, _] = demo_vnis();
+        self.seats.push(Seat { at, vni: red });
+        self
+    }
+
+    /// The same with one more host in VNI 5001, whose number is the last byte of its addresses. A seat that does not exist is
+    /// added.
+    pub fn with_guest(self, name: &str, number: u8, seat: PortRef, habits: Habits) -> Self {
+        let [red, _] = demo_vnis();
+        self.with_guest_in(red, name, number, seat, habits)
+    }
+
+    /// The same with one more host in another VNI.
+    pub fn with_guest_in(mut self, vni: Vni, name: &str, number: u8, seat: PortRef, habits: Habits) -> Self {
+        if self.vni_of(&seat).is_none() {
+            self.seats.push(Seat { at: seat.clone(), vni });
+        }
+        self.guests.push(Guest { host: host(name, number), vni, seat, habits });
+        self
+    }
+
+    /// What of it is made of cables: VLANs of one port are one seat.
+    pub fn cabling(&self) -> Self {
+        let mut cabling = self.clone();
+        let mut seen = BTreeSet::new();
+        cabling.seats.retain_mut(|seat| {
+            seat.at = seat.at.cable();
+            seen.insert(seat.at.clone())
+        });
+        for guest in &mut cabling.guests {
+            guest.seat = guest.seat.cable();
+        }
+        cabling
+    }
+
+    /// The VLANs of a port; none where it is not a trunk.
+    pub fn vlans(&self, cable: &PortRef) -> Vec<u16> {
+        self.seats.iter().filter(|seat| seat.at.cable() == *cable).filter_map(|seat| seat.at.vlan).collect()
     }
 
     /// The switches that are VTEPs, with their tunnel addresses.
@@ -137,6 +197,13 @@ impl Topology {
     /// The VNI of a seat.
     pub fn vni_of(&self, seat: &PortRef) -> Option<Vni> {
         self.seats.iter().find(|candidate| candidate.at == *seat).map(|seat| seat.vni)
+    }
+
+    /// The MAC address that the agent of a VTEP sends its probes from: `02:76` and the tunnel address.
+    pub fn probe_mac(&self, switch: &str) -> Option<MacAddr> {
+        let (_, address) = self.vteps().find(|(candidate, _)| candidate.name == switch)?;
+        let [a, b, c, d] = address.octets();
+        Some(MacAddr([0x02, 0x76, a, b, c, d]))
     }
 
     /// The MAC address of a switch's underlay port.
@@ -171,6 +238,11 @@ impl Topology {
     }
 }
 
+/// [`DEMO_VNIS`] as VNIs.
+pub(crate) fn demo_vnis() -> [Vni; 2] {
+    DEMO_VNIS.map(|vni| Vni::new(vni).expect("the demo's VNIs have 24 bits"))
+}
+
 /// A host of the demo: its number is the last byte of its addresses.
 fn host(name: &str, number: u8) -> HostSpec {
     HostSpec {
@@ -183,8 +255,6 @@ fn host(name: &str, number: u8) -> HostSpec {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     #[test]
@@ -203,6 +273,19 @@ mod tests {
         let (red, blue) = (topology.guest("red1").unwrap(), topology.guest("blue1").unwrap());
         assert_eq!((red.host.mac, red.host.ipv4), (blue.host.mac, blue.host.ipv4));
         assert_ne!(red.vni, blue.vni);
+    }
+
+    #[test]
+    fn vlans_of_a_port_share_its_cable() {
+        let topology = Topology::demo()
+            .with_guest("left", 7, PortRef::on_trunk("vtep1", 8, 100), Habits::default())
+            .with_guest("right", 8, PortRef::on_trunk("vtep1", 8, 200), Habits::default());
+        let cable = PortRef::new("vtep1", 8);
+        assert_eq!(topology.vlans(&cable), [100, 200]);
+        assert!(topology.vlans(&PortRef::new("vtep1", 2)).is_empty());
+        assert_eq!(topology.seats.len(), Topology::demo().seats.len() + 2);
+        assert_eq!(topology.cabling().seats.len(), Topology::demo().seats.len() + 1);
+        assert_eq!(topology.guests[8].seat.to_string(), "vtep1 port 8 VLAN 100");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use vouch_lab::{Announcement, Host, HostSpec, Traffic};
+use vouch_lab::{Announcement, Answers, Crowd, Habits, Host, HostSpec, Traffic};
 use vouch_net::MacAddr;
 use vouch_switch_server::port::Receive;
 use vouch_switch_server::{Endpoint, Frames, LinkConfig, Port, PortCounters, PortStatus, SendError, link};
@@ -41,10 +41,10 @@ async fn hosts_answer_arp_neighbour_solicitations_and_pings() {
 #[tokio::test(start_paused = true)]
 async fn a_silent_host_does_not_answer_arp() {
     let (left, right, _) = pair(LinkConfig::default());
-    right.set_silent(true).await.unwrap();
+    right.set_answers(Answers::Never).await.unwrap();
     let answer = left.ping(right.spec().ipv4.into(), Duration::from_secs(1)).await.unwrap();
     assert_eq!(answer, None);
-    right.set_silent(false).await.unwrap();
+    right.set_answers(Answers::AtOnce).await.unwrap();
     assert!(left.ping(right.spec().ipv4.into(), PATIENCE).await.unwrap().is_some());
 }
 
@@ -201,4 +201,109 @@ async fn a_host_that_is_plugged_in_does_not_see_what_waited_in_the_wire() {
     // The first frame the host sends here is its own request, not an answer to the stale one.
     let (_, frame) = tokio::join!(vm.ping(to, Duration::from_millis(50)), far.recv());
     assert_eq!(frame.unwrap()[20..22], [0, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_host_answers_late() {
+    let (left, right, _) = pair(LinkConfig::default());
+    right.set_answers(Answers::After(Duration::from_millis(120))).await.unwrap();
+    let start = tokio::time::Instant::now();
+    assert!(left.ping(right.spec().ipv4.into(), PATIENCE).await.unwrap().is_some());
+    assert!(start.elapsed() >= Duration::from_millis(120));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_has_the_addresses_that_it_was_given_last() {
+    let (left, right, _) = pair(LinkConfig::default());
+    let (ipv4, ipv6) = (Ipv4Addr::new(10, 0, 0, 77), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0x77));
+    right.readdress(ipv4, ipv6).await.unwrap();
+    assert_eq!(right.address(), IpAddr::from(ipv4));
+    assert_eq!(left.ping(right.spec().ipv4.into(), Duration::from_secs(1)).await.unwrap(), None);
+    assert!(left.ping(ipv4.into(), PATIENCE).await.unwrap().is_some());
+    assert!(left.ping(ipv6.into(), PATIENCE).await.unwrap().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_without_ipv4_has_only_ipv6() {
+    let (near, far) = link(LinkConfig::default());
+    let traffic = Traffic::default();
+    let left = Host::start(spec("left", 1), Arc::new(near), traffic.clone());
+    let habits = Habits { ipv6_only: true, ..Habits::default() };
+    let right = Host::start_with(spec("right", 2), habits, Arc::new(far), traffic);
+    assert_eq!(left.ping(right.spec().ipv4.into(), Duration::from_secs(1)).await.unwrap(), None);
+    assert!(left.ping(right.address(), PATIENCE).await.unwrap().is_some());
+    let stream = left.stream(&right, 1_000).await.unwrap();
+    assert!(stream.ledger().sends(50, PATIENCE).await);
+    assert_eq!(stream.finish().await.unwrap().lost, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_host_takes_in_later_what_waits_and_one_that_was_off_does_not() {
+    let (left, right, _) = pair(LinkConfig::default());
+    left.ping(right.spec().ipv4.into(), PATIENCE).await.unwrap().expect("the cable is good");
+    for (off, arrives) in [(false, true), (true, false)] {
+        let stream = left.stream(&right, 1_000).await.unwrap();
+        if off {
+            right.power_off().await.unwrap();
+        } else {
+            right.pause().await.unwrap();
+        }
+        let before = stream.ledger().sent_so_far();
+        assert!(stream.ledger().sends(50, PATIENCE).await);
+        let after = stream.ledger().sent_so_far();
+        assert_eq!(stream.ledger().report_of(before..after).delivered, 0);
+        right.resume().await.unwrap();
+        let ledger = stream.finish().await.unwrap();
+        assert_eq!(ledger.lost == 0, arrives, "{ledger:?}");
+    }
+    // It has forgotten everything, and works.
+    assert!(right.ping(left.spec().ipv4.into(), PATIENCE).await.unwrap().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_neighbour_that_is_known_need_not_answer() {
+    let (left, right, _) = pair(LinkConfig::default());
+    right.set_answers(Answers::Never).await.unwrap();
+    left.know(right.spec()).await.unwrap();
+    let stream = left.stream(&right, 1_000).await.unwrap();
+    assert!(stream.ledger().sends(50, PATIENCE).await);
+    assert_eq!(stream.finish().await.unwrap().lost, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_comes_at_its_rate_and_begins_at_once() {
+    let (near, far) = link(LinkConfig::default());
+    let host = Host::start(spec("left", 1), Arc::new(near), Traffic::default());
+    let start = tokio::time::Instant::now();
+    host.flood(vec![7; 60], 10).await.unwrap();
+    for count in 0..5_u32 {
+        assert_eq!(far.recv().await, Some(vec![7; 60]));
+        let due = count * Duration::from_millis(100);
+        assert!((due..due + Duration::from_millis(10)).contains(&start.elapsed()), "{:?}", start.elapsed());
+    }
+    host.stop_flood().await.unwrap();
+    assert_eq!(far.try_recv(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_of_a_crowd_answers_and_takes_in_what_is_meant_for_it() {
+    let (near, far) = link(LinkConfig::default());
+    let traffic = Traffic::default();
+    let sender = Host::start(spec("left", 1), Arc::new(near), traffic.clone());
+    let crowd = Crowd::start("crowd", 300, Arc::new(far), traffic);
+    let stream = sender.stream_to_crowd(&crowd, 1_000).await.unwrap();
+    assert!(stream.ledger().sends(600, PATIENCE).await);
+    assert_eq!(stream.finish().await.unwrap().lost, 0);
+
+    let (new, new_far) = link(LinkConfig::default());
+    let (new_far, old) = (new_far, crowd.transfer(Arc::new(new)).await.unwrap());
+    crowd.announce(vec![299]).await.unwrap();
+    let heard = new_far.recv().await.unwrap();
+    assert_eq!(heard[6..12], [2, 1, 0, 0, 1, 43]);
+    let (mac, ipv4) = crowd.members()[7];
+    let asked = HostSpec { name: "member".to_owned(), mac, ipv4, ..spec("member", 7) };
+    new_far.send(Announcement::ArpRequest { target: asked.ipv4 }.frame(&spec("left", 1))).unwrap();
+    let answer = new_far.recv().await.unwrap();
+    assert_eq!((&answer[6..12], &answer[28..32]), (&mac.octets()[..], &ipv4.octets()[..]));
+    drop(old);
 }

@@ -120,6 +120,43 @@ async fn ten_moves_back_and_forth_all_win() {
     assert_eq!(verdicts(&report), [VerdictKind::Moved; 10]);
 }
 
+/// What is played with hosts that can lose.
+const WORLDS: [&str; 11] = [
+    "restarted",
+    "readdressed",
+    "ipv6-only",
+    "shared-trunk",
+    "address-theft",
+    "mute",
+    "late-answer",
+    "reboot",
+    "stunned",
+    "early",
+    "announced",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hosts_that_are_there_keep_their_traffic() {
+    for name in WORLDS {
+        behaves(name, ESCALATE).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_hosts_move_at_once_and_none_stays_behind() {
+    behaves("mass", ESCALATE).await;
+}
+
+/// If nobody can lose in them, the scenarios prove nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_verification_hosts_that_are_there_lose() {
+    for name in WORLDS {
+        let report = play(name, ESCALATE, false).await;
+        let lost: u64 = report.outcome.streams.iter().map(|stream| stream.lost).sum();
+        assert!(!report.held && lost > 0, "{name}: {:#?}", report.outcome.streams);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn switches_with_a_tofino_do_the_same() {
     for server in [TofinoServer::Stratum, TofinoServer::Sde] {

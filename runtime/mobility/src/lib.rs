@@ -4,26 +4,42 @@
 //! clock, spawns nothing and depends on nothing that does; a driver carries its decisions out:
 //!
 //! ```text
-//!   switch ──▶ Heard, ProbeAnswered, SeenAtRecordedPort, PortDown, Idle ─┐              ┌─▶ Install ───────────▶ switch
-//!   peers  ──▶ PeerUp, PeerDown, Message ────────────────────────────────┼─▶ Mobility ──┼─▶ Probe, Release, Drop ▶ switch
-//!   clock  ──▶ handle_timeout(now) at next_deadline() ───────────────────┘              ├─▶ Send ──────────────▶ peers
-//!                                                                                       └─▶ Report ────────────▶ operator
+//!   switch ──▶ Heard, Requested, ProbeAnswered, SeenAtRecordedPort,  ─┐              ┌─▶ Install, Bind ─────────────▶ switch
+//!              Asked, Checked, PortDown, Idle, Restored               ├─▶ Mobility ──┼─▶ Probe, Check, Release,
+//!   peers  ──▶ PeerUp, PeerDown, Message ─────────────────────────────┤              │   Answer, Drop ─────────────▶ switch
+//!   people ──▶ MoveExpected, Settle ──────────────────────────────────┤              ├─▶ Send, poll_sync(peer) ────▶ peers
+//!   clock  ──▶ handle_timeout(now) at next_deadline() ────────────────┘              └─▶ Report ───────────────────▶ operator
 //! ```
 //!
 //! # The story of one claim
 //!
 //! A host owned by VTEP A is heard on a port of VTEP C, whose table says "tunnel to A". C does not believe it: it records the port *beside*
 //! its entry, and sends A an [`Advertisement`] with the migration attribute. A asks the host, out of exactly the port it has on record. Any
-//! sign of life there and A replies [`Verdict::Stayed`], with a sequence that outranks the claim; silence, and A re-points its own entry
-//! at C and replies [`Verdict::Moved`]. C drops the second entry or makes it the first. Observers hear of it after the verdict, or at
-//! once with the possibility of a withdrawal, as configured per VNI.
+//! sign of life there and A replies [`Verdict::Stayed`], with a sequence that outranks the claim. Silence of a host that was going to answer, and A
+//! re-points its own entry at C and replies [`Verdict::Moved`]. Silence that proves nothing, or an answer at both places, and A replies
+//! [`Verdict::Open`]: the claim waits for evidence, and the host's traffic goes to both places. C drops the second entry or makes it the first.
+//! Observers hear of it after the verdict, or at once with the possibility of a withdrawal, as configured per VNI.
+//!
+//! # In which order to read it
+//!
+//! Each layer uses those before it, and none of them those after it:
+//!
+//! | layer | what it has |
+//! |---|---|
+//! | `words` | names, time, sequences, what can be chosen |
+//! | `inout` | what goes in and what comes out: events, messages, actions, views, reports |
+//! | `knowledge` | what is known of a host, and what it takes to believe something else: addresses, questions, proofs |
+//! | `roles` | what a VTEP is to one host: a transition function for each role, over its own state |
+//! | `machine` | the dispatcher: which role answers which fact, and who has to be told what came of it |
 //!
 //! # Rules of the house
 //!
-//! - An entry changes its location only by a value that a finished verification (or one of the documented other proofs) has produced.
-//! - Each state's answer to each event is written out; no `_` hides a forgotten pair.
+//! - An entry changes its location only by a proof, and each way to a proof names its evidence. *Silence* is one only where an answer was to be
+//!   expected: its type can be made of nothing else.
+//! - Each role's answer to each fact is written out; no `_` hides a forgotten pair.
+//! - A role reads the world and writes to a list of decisions; nothing that it could change is handed to it but what is known of the host.
 //! - What the switch and the peers are told are levels: a [`HostView`] is all the switch is to know of a host, a [`Sync`] all a VTEP owns.
-//! - Every wait ends, every buffer is bounded, everything refused is counted.
+//! - Every wait ends, every buffer is bounded, everything refused is counted, and what can be remembered of it is tried again.
 //!
 //! # Behaviours by number
 //!
@@ -51,6 +67,12 @@
 //! | B7 | After a move a frame at the old port opens a new check. |
 //! | B8 | After a move the old VTEP passes traffic on; a claimant passes on what comes early; nothing loops. |
 //! | B9 | If the owner cannot be reached, the claimant asks through the tunnel, and then the configuration decides. |
+//! | B10 | An address passes from one host to another only on proof that the first has given it up. |
+//! | B11 | Requests are answered from verified bindings only. |
+//! | B12 | A place that the host has only just come to does not outweigh the place where it was for long: both receive until one falls silent. |
+//! | B13 | What was damped, or refused for want of room, is tried again by itself. |
+//! | B14 | Of several places that claim a silent host, the one that answers has it, whichever came first. |
+//! | B15 | A move that was announced is believed as soon as an answer at the old place is overdue. |
 //!
 //! # Driving it
 //!
@@ -62,8 +84,10 @@
 //!     mobility.handle(event, now);
 //!     while let Some(action) = mobility.poll_action() {
 //!         match action {
-//!             Action::Install { .. } => { /* write the difference to the switch */ }
-//!             Action::Probe(_) | Action::Release { .. } | Action::Drop { .. } => { /* packet-out */ }
+//!             Action::Install { .. } | Action::Bind { .. } => { /* write the difference to the switch */ }
+//!             Action::Probe(_) => { /* packet-out; tell when the switch has confirmed it */ }
+//!             Action::Check { .. } => { /* find out whether all has been heard, and tell */ }
+//!             Action::Release { .. } | Action::Answer { .. } | Action::Drop { .. } => { /* packet-out, or nothing */ }
 //!             Action::Send { .. } => { /* to the peer's session */ }
 //!             Action::Report(_) => { /* log */ }
 //!         }
@@ -72,43 +96,26 @@
 //! }
 //! ```
 
-mod action;
-mod addresses;
-mod asking;
-mod claim;
-mod claimant;
-mod config;
-mod context;
-mod counters;
-mod damping;
-mod entry;
-mod event;
-mod gate;
-mod host;
-mod ids;
-mod index;
-mod level;
-mod message;
-mod mobility;
-mod observer;
-mod outcome;
-mod owner;
-mod report;
-mod routes;
-mod sequence;
-mod time;
-mod verdict;
-mod verification;
-mod view;
+mod inout;
+mod knowledge;
+mod machine;
+mod roles;
+mod words;
 
-pub use action::{Action, Probe};
-pub use config::{Advertise, Config, During, Limits, MacPrefix, Timers, UnreachableOwner, VniConfig};
-pub use counters::Counters;
-pub use event::{Event, Evidence, Heard};
-pub use ids::{AccessId, ClaimId, FrameId, HostKey, Location, VtepAddr};
-pub use message::{Advertisement, Message, Migration, Reply, Sync, Verdict, Withdrawal};
-pub use mobility::{HostInfo, Mobility, Phase};
-pub use report::{Because, Report};
-pub use sequence::Sequence;
-pub use time::Instant;
-pub use view::{ClaimView, Destination, HostView};
+pub use inout::action::{Action, Probe};
+pub use inout::counters::Counters;
+pub use inout::event::{Event, Evidence, Heard};
+pub use inout::message::{
+    AddressClaim, AddressReply, Advertisement, Binding, Expect, Message, Migration, Open, Reply, Standing, Sync,
+    Verdict, Withdrawal,
+};
+pub use inout::report::{Because, Full, Report, WhyUnproven};
+pub use inout::view::{BindingView, ClaimView, Destination, HostView};
+pub use machine::mobility::{HostInfo, Mobility, Phase};
+pub use words::config::{
+    Advertise, Config, Contested, During, Escalation, IpPrefix, Limits, MacPrefix, Timers, Unproven, UnreachableOwner,
+    VniConfig,
+};
+pub use words::ids::{AccessId, ClaimId, FrameId, HostKey, Incarnation, Location, QuestionId, VtepAddr};
+pub use words::sequence::Sequence;
+pub use words::time::Instant;

@@ -12,7 +12,8 @@
 //!
 //! **Slow consumers.** The event queue is bounded. Near its end packet-ins are dropped, and counted in
 //! [`Session::dropped_packets`]; every other event waits for room, and while it waits nothing more is read from the
-//! switch, which gRPC's flow control passes on to it. Requests and answers do not pass through the queue.
+//! switch, which gRPC's flow control passes on to it. Requests and answers do not pass through the queue. Packets that
+//! anybody can cause in any number may be kept apart, with a queue for each source: see [`Crowd`].
 //!
 //! **End.** The session ends when all handles or the [`EventReceiver`] are dropped.
 //!
@@ -24,6 +25,7 @@
 mod backoff;
 mod config;
 mod connection;
+mod crowd;
 mod error;
 mod events;
 mod packets;
@@ -39,6 +41,7 @@ mod write;
 
 pub use backoff::BackoffConfig;
 pub use config::{ConfigError, SessionConfig, Timeouts, TlsConfig};
+pub use crowd::{Crowd, CrowdLimits, PacketClass, PacketSorter};
 pub use error::RpcError;
 pub use events::{DisconnectReason, Event, EventReceiver};
 pub use pipeline::{Pipeline, PushOutcome};

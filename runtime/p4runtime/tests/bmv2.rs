@@ -314,7 +314,11 @@ impl Bmv2 {
     }
 
     fn config(&self, election_id: u128) -> SessionConfig {
-        let quick = BackoffConfig { first: Duration::from_millis(10), longest: Duration::from_millis(100) };
+        let quick = BackoffConfig {
+            first: Duration::from_millis(10),
+            longest: Duration::from_millis(100),
+            ..BackoffConfig::default()
+        };
         SessionConfig { backoff: quick, ..SessionConfig::new(self.address.to_string(), 7, election_id) }
     }
 }

@@ -6,7 +6,7 @@ use fake::{FakeSwitch, election_id, next, soon};
 use tonic::{Code, Status};
 use vouch_p4runtime::{
     Event, Session, SessionConfig,
-    client::{DisconnectReason, Reader, RpcError, Standing},
+    client::{CrowdLimits, DisconnectReason, PacketClass, PacketSorter, Reader, RpcError, Standing},
     p4::v1::{
         DigestList, Entity, IdleTimeoutNotification, PacketIn, PacketMetadata, ReadResponse, StreamError, TableEntry,
         stream_message_request::Update as Sent, stream_message_response::Update as Message,
@@ -204,6 +204,33 @@ async fn a_slow_consumer_loses_packets_only_and_they_are_counted() {
     assert_eq!(next(&mut events).await, Event::Backup { primary: Some(MINE + 1) });
     assert!(received > 0 && dropped > 0);
     assert_eq!(received + dropped, SENT);
+}
+
+#[tokio::test]
+async fn a_crowd_neither_delays_nor_displaces_what_decides() {
+    const SENT: u32 = 1000;
+    let mut switch = FakeSwitch::start().await;
+    let payload = |packet: &PacketIn| packet.payload.first().copied().unwrap_or_default();
+    let config = SessionConfig {
+        event_queue: 64,
+        sort: Some(PacketSorter::new(move |packet| match payload(packet) {
+            0 => PacketClass::Event,
+            source => PacketClass::Crowd(source.into()),
+        })),
+        crowd: CrowdLimits { each: 100, ..CrowdLimits::default() },
+        ..switch.config()
+    };
+    let (session, mut events, controller) = switch.primary(config).await;
+    let packet = |first: u8| PacketIn { payload: vec![first].into(), ..PacketIn::default() };
+    for _ in 0..SENT {
+        controller.send(Message::Packet(packet(1))).await;
+    }
+    controller.send(Message::Packet(packet(2))).await;
+    controller.send(Message::Packet(packet(0))).await;
+    assert_eq!(next(&mut events).await, Event::PacketIn(packet(0)), "before all that was sent before");
+    let crowd = events.crowd();
+    assert_eq!((session.dropped_packets(), crowd.dropped(1), crowd.dropped(2)), (0, 900, 0));
+    assert_eq!([crowd.next().await, crowd.next().await], [Some((1, packet(1))), Some((2, packet(2)))]);
 }
 
 #[tokio::test]

@@ -5,9 +5,12 @@ mod run;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
+use vouch_agent::Place;
+use vouch_agent::management::Client;
 use vouch_lab::demo::{self, DemoOptions};
 use vouch_lab::target::TofinoServer;
 
@@ -46,6 +49,30 @@ enum Command {
         /// The YAML files, one for each switch
         #[arg(required = true, value_name = "CONFIG")]
         configs: Vec<PathBuf>,
+    },
+    /// Tell an agent that a host is about to move
+    ///
+    /// Until then a claim at the announced place is believed as soon as the host is silent at the old one, and any other
+    /// claim needs proof. Nobody has to announce anything: it makes a live migration quicker, and safe against whoever
+    /// claims the machine while it is paused. configs/libvirt has a hook for libvirt that does it.
+    ///
+    /// The exit status is 0 if the agent has taken it, and 1 if not.
+    ExpectMove {
+        /// The Unix socket of the agent at the destination, or of any other that has the VNI (`management.socket`)
+        #[arg(long, value_name = "PATH")]
+        socket: PathBuf,
+        /// The VNI
+        #[arg(long, value_name = "VNI")]
+        vni: u32,
+        /// The MAC address of the host
+        #[arg(long, value_name = "MAC")]
+        mac: String,
+        /// Where it is going: a VTEP by its tunnel address, or an access interface of the agent's own switch
+        #[arg(long, value_name = "VTEP|PORT[.VLAN]")]
+        to: Place,
+        /// For how long that is to be believed
+        #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
+        within: Duration,
     },
     /// Play attacks and moves on a fabric in this process, and measure what becomes of the traffic
     ///
@@ -109,6 +136,19 @@ fn main() -> ExitCode {
                 DemoOptions { scenarios, json, captures: pcap, verify: !no_verify, color, tofino: target.tofino() };
             in_runtime(play(options))
         }
+        Command::ExpectMove { socket, vni, mac, to, within } => in_runtime(async move {
+            let told = match Client::connect(&socket).await {
+                Ok(mut agent) => agent.expect_move_of(vni, &mac, to, within).await,
+                Err(error) => Err(error),
+            };
+            match told {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("{error}");
+                    ExitCode::FAILURE
+                }
+            }
+        }),
         Command::Check { configs } => {
             let (report, status) = vouch_agent::config::check(&configs);
             // Whoever closed our output has seen enough; the status still tells.
@@ -116,6 +156,11 @@ fn main() -> ExitCode {
             ExitCode::from(status)
         }
     }
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    let wrong = || "a number with the unit `us`, `ms`, `s`, `min` or `h`, as `30s`".to_owned();
+    vouch_agent::config::time(text).ok_or_else(wrong)
 }
 
 async fn play(options: DemoOptions) -> ExitCode {

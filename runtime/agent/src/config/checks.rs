@@ -1,10 +1,11 @@
 //! Whether the parts of a configuration fit each other.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use vouch_net::Vni;
+use vouch_net::{MacAddr, Vni};
 
 use super::document::{duplicates, endpoint};
+use super::probe_as;
 use super::reader::{At, Field, Reader};
 use super::tree::{Node, Value};
 use super::types::{AccessInterface, Ipv4Prefix, Port};
@@ -25,6 +26,12 @@ pub(super) struct Facts {
     pub(super) endpoints: Vec<At<String>>,
     /// Whether peers use TLS; unknown if `peering` is missing.
     pub(super) peer_tls: Option<bool>,
+    /// Our probe MAC, configured or not.
+    pub(super) probe_mac: Option<MacAddr>,
+    /// Addresses that nobody is to have.
+    pub(super) probe_addresses: Vec<At<IpAddr>>,
+    pub(super) gateway_macs: Vec<At<MacAddr>>,
+    pub(super) reserved_macs: Vec<At<MacAddr>>,
 }
 
 impl Facts {
@@ -44,6 +51,7 @@ pub(super) fn check(reader: &mut Reader, facts: &Facts) {
     duplicates(reader, &facts.peer_addresses, "", "the addresses of peers differ");
     ports(reader, facts);
     peers(reader, facts);
+    probe_as::check_together(reader, facts, facts.probe_mac);
 }
 
 fn ports(reader: &mut Reader, facts: &Facts) {

@@ -13,10 +13,22 @@ use super::tree::{Node, Value};
 use super::types::{Config, VtepConfig};
 use super::{peers, switch, tuning, underlay, vnis};
 
-const SECTIONS: [&str; 11] =
-    ["name", "vtep", "switch", "vnis", "underlay", "peers", "peering", "timers", "limits", "punt_rates", "quarantine"];
+const SECTIONS: [&str; 12] = [
+    "name",
+    "vtep",
+    "switch",
+    "vnis",
+    "underlay",
+    "peers",
+    "peering",
+    "timers",
+    "limits",
+    "punt_rates",
+    "quarantine",
+    "management",
+];
 /// The sections that only a VTEP has.
-const VTEP_SECTIONS: [&str; 6] = ["vnis", "peers", "peering", "timers", "limits", "quarantine"];
+const VTEP_SECTIONS: [&str; 7] = ["vnis", "peers", "peering", "timers", "limits", "quarantine", "management"];
 
 /// What a file says, and what remains to be looked at outside of it.
 pub(super) struct Document {
@@ -49,6 +61,11 @@ impl Files {
         };
         self.found.push(field.at(path.clone()));
         path
+    }
+
+    /// The file that a field names and that we make.
+    pub(super) fn ours(&self, reader: &mut Reader, field: &Field<'_>) -> Option<PathBuf> {
+        reader.text(field, "the path of a file, relative to this one").map(|text| self.base.join(text))
     }
 
     /// The file that a field names which must be there.
@@ -101,7 +118,7 @@ fn sections(reader: &mut Reader, root: &Field<'_>, files: &mut Files, facts: &mu
                 "a transit switch needs `underlay` ports, a VTEP needs `vtep`",
             );
         }
-        return Config { name: name.unwrap_or_default(), switch, underlay, punt_rates, vtep: None };
+        return Config { name: name.unwrap_or_default(), switch, underlay, punt_rates, management: None, vtep: None };
     };
 
     let (address, probe_mac) = identity(reader, &vtep, facts);
@@ -115,15 +132,6 @@ fn sections(reader: &mut Reader, root: &Field<'_>, files: &mut Files, facts: &mu
     let quarantine = tuning::quarantine(reader, section("quarantine"));
     let needed = !peers.is_empty();
     let peering = peers::peering(reader, root, section("peering"), needed, files, facts);
-    if peering.queue <= limits.method.hosts {
-        let at = section("peering").unwrap_or_else(|| root.clone());
-        reader.warn(
-            at.node.at,
-            "peering.queue",
-            format!("{} messages are fewer than the {} hosts of `limits.hosts`", peering.queue, limits.method.hosts),
-            "a whole synchronisation must fit: raise `queue`, or lower `hosts`",
-        );
-    }
     let vtep = VtepConfig {
         address,
         probe_mac,
@@ -137,7 +145,8 @@ fn sections(reader: &mut Reader, root: &Field<'_>, files: &mut Files, facts: &mu
         quarantine,
         verify: true,
     };
-    Config { name: name.unwrap_or_default(), switch, underlay, punt_rates, vtep: Some(vtep) }
+    let management = section("management").and_then(|field| tuning::management(reader, &field, files));
+    Config { name: name.unwrap_or_default(), switch, underlay, punt_rates, management, vtep: Some(vtep) }
 }
 
 /// A name that can stand in a certificate: a DNS name.
@@ -166,7 +175,9 @@ fn identity(reader: &mut Reader, field: &Field<'_>, facts: &mut Facts) -> (VtepA
     facts.me = address.clone();
     let Some(address) = address.map(|address| VtepAddr(address.value)) else { return nobody };
     let probe_mac = optional(field, fields, "probe_mac").and_then(|field| underlay::host_mac(reader, &field));
-    (address, probe_mac.unwrap_or_else(|| default_probe_mac(address)))
+    let probe_mac = probe_mac.unwrap_or_else(|| default_probe_mac(address));
+    facts.probe_mac = Some(probe_mac);
+    (address, probe_mac)
 }
 
 /// A locally administered address that no other VTEP has: a probe sent through a tunnel must be answered to this switch.

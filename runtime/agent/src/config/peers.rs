@@ -56,8 +56,8 @@ pub(super) fn peering(
         heartbeat: Duration::from_secs(1),
         dead_after: Duration::from_secs(3),
         reconnect: Duration::from_millis(100),
-        reconnect_max: Duration::from_secs(5),
-        queue: 327_680,
+        reconnect_max: Duration::from_secs(1),
+        queue: 65_536,
         max_message: 1 << 20,
     };
     let Some(field) = field else {

@@ -225,33 +225,43 @@ impl Reader {
 
     /// A span of time from `min` to a day: a number and its unit.
     pub(super) fn duration(&mut self, field: &Field<'_>, min: Duration) -> Option<Duration> {
-        const WHAT: &str = "a number with the unit `us`, `ms`, `s`, `min` or `h`, as `300ms`, at most a day";
-        let text = self.text(field, WHAT)?;
-        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, unit) = text.split_at(digits);
-        let micros = match unit.trim_start() {
-            "us" => Some(1),
-            "ms" => Some(1_000),
-            "s" => Some(1_000_000),
-            "min" => Some(60_000_000),
-            "h" => Some(3_600_000_000),
-            _ => None,
-        };
-        let duration = number
-            .parse::<u64>()
-            .ok()
-            .zip(micros)
-            .and_then(|(number, micros)| number.checked_mul(micros))
-            .map(Duration::from_micros)
-            .filter(|duration| *duration <= Duration::from_secs(86_400));
+        self.span(field, min, SPAN)
+    }
+
+    /// The same, where a word may stand in its place. The caller has looked for that.
+    pub(super) fn duration_or(&mut self, field: &Field<'_>, min: Duration, word: &str) -> Option<Duration> {
+        self.span(field, min, &format!("`{word}`, or {SPAN}"))
+    }
+
+    fn span(&mut self, field: &Field<'_>, min: Duration, what: &str) -> Option<Duration> {
+        let text = self.text(field, what)?;
+        let duration = time(text);
         match duration {
-            None => self.bad(field, text, WHAT),
+            None => self.bad(field, text, what),
             Some(duration) if duration < min => self.bad(field, text, &format!("at least {min:?}")),
             Some(_) => {}
         }
         duration.filter(|duration| *duration >= min)
     }
 }
+
+/// A span of time as it is written: a number and its unit, at most a day.
+pub fn time(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let micros = match unit.trim_start() {
+        "us" => 1,
+        "ms" => 1_000,
+        "s" => 1_000_000,
+        "min" => 60_000_000,
+        "h" => 3_600_000_000,
+        _ => return None,
+    };
+    let duration = Duration::from_micros(number.parse::<u64>().ok()?.checked_mul(micros)?);
+    (duration <= Duration::from_secs(86_400)).then_some(duration)
+}
+
+const SPAN: &str = "a number with the unit `us`, `ms`, `s`, `min` or `h`, as `300ms`, at most a day";
 
 /// The field, if it is there.
 pub(super) fn optional<'n>(of: &Field<'n>, fields: Fields<'n>, name: &str) -> Option<Field<'n>> {

@@ -1,9 +1,11 @@
-//! `timers`, `limits`, `punt_rates`, `quarantine`: all optional, and right as they are for most.
+//! `timers`, `limits`, `punt_rates`, `quarantine`, `management`: all optional, and right as they are for most.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use vouch_mobility::{Limits, Timers};
+use vouch_mobility::{Escalation, Limits, Timers};
 
+use super::document::Files;
 use super::reader::{Field, Reader, optional};
 use super::types::{PuntRate, PuntRates, Quarantine};
 
@@ -29,6 +31,12 @@ pub(super) fn timers(reader: &mut Reader, field: Option<Field<'_>>) -> AllTimers
         "hairpin",
         "claim_retry",
         "claim_give_up",
+        "damped_question",
+        "unproven_retry",
+        "unproven_retry_max",
+        "confirm_every",
+        "confirm_max_age",
+        "probation",
         "host_ageing",
     ];
     let Some(fields) = reader.map(&field, &known) else { return timers };
@@ -50,7 +58,6 @@ pub(super) fn timers(reader: &mut Reader, field: Option<Field<'_>>) -> AllTimers
     }
     let ms = Duration::from_millis;
     for (name, min, value) in [
-        ("escalation", Duration::ZERO, &mut method.escalate_after),
         ("verdict", ms(1), &mut method.verdict_after),
         ("refusal_memory", ms(1), &mut method.refusal_memory),
         ("refusal_memory_max", ms(1), &mut method.refusal_memory_max),
@@ -59,9 +66,23 @@ pub(super) fn timers(reader: &mut Reader, field: Option<Field<'_>>) -> AllTimers
         ("hairpin", Duration::ZERO, &mut method.hairpin),
         ("claim_retry", ms(1), &mut method.claim_retry),
         ("claim_give_up", ms(1), &mut method.claim_give_up),
+        ("damped_question", ms(1), &mut method.damped_question),
+        ("unproven_retry", ms(10), &mut method.unproven_retry),
+        ("unproven_retry_max", ms(10), &mut method.unproven_retry_max),
+        ("confirm_every", ms(100), &mut method.confirm_every),
+        ("confirm_max_age", ms(100), &mut method.confirm_max_age),
+        ("probation", Duration::ZERO, &mut method.probation),
         ("host_ageing", ms(1_000), host_ageing),
     ] {
         *value = get(name).and_then(|field| reader.duration(&field, min)).unwrap_or(*value);
+    }
+    if let Some(field) = get("escalation")
+        && field.node.text() != Some("auto")
+    {
+        // What is said is said in both forms, should it be neither.
+        if let Some(after) = reader.duration_or(&field, Duration::ZERO, "auto") {
+            method.escalate = Escalation::After(after);
+        }
     }
     if let Some(number) = get("attack_refusals").and_then(|field| reader.number(&field, 1, 1_000)) {
         method.attack_refusals = number;
@@ -84,7 +105,7 @@ pub(super) fn timers(reader: &mut Reader, field: Option<Field<'_>>) -> AllTimers
         ["escalation", "verdict"],
         "the escalation would come after the verdict",
         "`escalation` is earlier than `verdict`",
-        method.escalate_after < method.verdict_after,
+        method.escalate.longest() < method.verdict_after,
     );
     order(
         ["refusal_memory_max", "refusal_memory"],
@@ -98,6 +119,18 @@ pub(super) fn timers(reader: &mut Reader, field: Option<Field<'_>>) -> AllTimers
         "`claim_give_up` is later than `claim_retry`",
         method.claim_give_up > method.claim_retry,
     );
+    order(
+        ["unproven_retry_max", "unproven_retry"],
+        "the longest wait is shorter than the first",
+        "`unproven_retry_max` is at least `unproven_retry`",
+        method.unproven_retry_max >= method.unproven_retry,
+    );
+    order(
+        ["confirm_max_age", "confirm_every"],
+        "no address would ever be known to be answered for: it would be too old before it is confirmed again",
+        "`confirm_max_age` is longer than `confirm_every`",
+        method.confirm_max_age > method.confirm_every,
+    );
     timers
 }
 
@@ -108,11 +141,20 @@ pub(super) struct AllLimits {
 }
 
 pub(super) fn limits(reader: &mut Reader, field: Option<Field<'_>>) -> AllLimits {
-    let mut limits = AllLimits { method: Limits::default(), held_frames: 4_096 };
+    let mut limits = AllLimits { method: Limits::default(), held_frames: 32_768 };
     let AllLimits { method, held_frames } = &mut limits;
     let Some(field) = field else { return limits };
-    let known =
-        ["hosts", "hosts_per_port", "claims_per_port", "refusals_per_port", "addresses_per_host", "held_frames"];
+    let known = [
+        "hosts",
+        "hosts_per_port",
+        "claims_per_port",
+        "refusals_per_port",
+        "addresses_per_host",
+        "bindings_per_port",
+        "requests_per_claim",
+        "confirmations_per_second",
+        "held_frames",
+    ];
     let Some(fields) = reader.map(&field, &known) else { return limits };
     for (name, max, value) in [
         ("hosts", 1 << 20, &mut method.hosts),
@@ -120,9 +162,14 @@ pub(super) fn limits(reader: &mut Reader, field: Option<Field<'_>>) -> AllLimits
         ("claims_per_port", 1 << 20, &mut method.claims_per_port),
         ("refusals_per_port", 1 << 20, &mut method.refusals_per_port),
         ("addresses_per_host", 256, &mut method.addresses_per_host),
-        ("held_frames", 1 << 16, held_frames),
+        ("bindings_per_port", 1 << 20, &mut method.bindings_per_port),
+        ("requests_per_claim", 1 << 10, &mut method.requests_per_claim),
+        ("held_frames", 1 << 20, held_frames),
     ] {
         *value = optional(&field, fields, name).and_then(|field| reader.number(&field, 1, max)).unwrap_or(*value);
+    }
+    if let Some(rate) = optional(&field, fields, "confirmations_per_second") {
+        method.confirmations_per_second = reader.number(&rate, 1, 1_000_000).unwrap_or(method.confirmations_per_second);
     }
     limits
 }
@@ -130,10 +177,13 @@ pub(super) fn limits(reader: &mut Reader, field: Option<Field<'_>>) -> AllLimits
 pub(super) fn punt_rates(reader: &mut Reader, field: Option<Field<'_>>) -> PuntRates {
     let mut rates = PuntRates::default();
     let Some(field) = field else { return rates };
-    let Some(fields) = reader.map(&field, &["learn", "move", "probe_reply", "alive"]) else { return rates };
+    let known = ["learn", "move", "binding", "request", "probe_reply", "alive"];
+    let Some(fields) = reader.map(&field, &known) else { return rates };
     for (name, rate) in [
         ("learn", &mut rates.learn),
         ("move", &mut rates.move_),
+        ("binding", &mut rates.binding),
+        ("request", &mut rates.request),
         ("probe_reply", &mut rates.probe_reply),
         ("alive", &mut rates.alive),
     ] {
@@ -168,4 +218,11 @@ pub(super) fn quarantine(reader: &mut Reader, field: Option<Field<'_>>) -> Quara
         quarantine.duration = duration;
     }
     quarantine
+}
+
+/// Where the management service listens.
+pub(super) fn management(reader: &mut Reader, field: &Field<'_>, files: &Files) -> Option<PathBuf> {
+    let fields = reader.map(field, &["socket"])?;
+    let socket = reader.required(field, fields, "socket", "the path of a Unix socket, as `/run/vouch/vtep1.sock`")?;
+    files.ours(reader, &socket)
 }

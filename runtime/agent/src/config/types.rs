@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use vouch_mobility::{Advertise, During, Limits, MacPrefix, Timers, UnreachableOwner, VtepAddr};
+use vouch_mobility::{
+    Advertise, Contested, During, IpPrefix, Limits, MacPrefix, Timers, Unproven, UnreachableOwner, VtepAddr,
+};
 use vouch_net::{MacAddr, Vni};
 
 use super::switch::SwitchConfig;
@@ -19,8 +21,10 @@ pub struct Config {
     pub switch: SwitchConfig,
     /// The routed network below the tunnels.
     pub underlay: UnderlayConfig,
-    /// How many packets per second of each kind one port may send to the agent.
+    /// How many packets per second of each kind one access interface, or one tunnel, may send to the agent.
     pub punt_rates: PuntRates,
+    /// The Unix socket of the management service; `None`: there is no such service.
+    pub management: Option<PathBuf>,
     /// Present on a VTEP; absent on a switch that only routes the underlay (a spine).
     pub vtep: Option<VtepConfig>,
 }
@@ -44,7 +48,7 @@ pub struct VtepConfig {
     pub host_ageing: Duration,
     /// The bounds on state.
     pub limits: Limits,
-    /// How many frames may be held for a verdict at a time.
+    /// How many frames may be held for a verdict at a time; one access interface may have half of them.
     pub held_frames: usize,
     /// What a port that keeps claiming what is not its own gets.
     pub quarantine: Quarantine,
@@ -59,10 +63,10 @@ pub struct VniConfig {
     pub vni: Vni,
     /// Where its hosts are attached, by ascending port and VLAN. Empty on a VTEP that only observes.
     pub access: Vec<AccessInterface>,
-    /// The sender address of ARP probes; `None` falls back to 0.0.0.0, which some hosts answer wrongly.
-    pub probe_ipv4: Option<Ipv4Addr>,
-    /// The source address of neighbour solicitations; `None` falls back to the link-local address of the probe MAC.
-    pub probe_ipv6: Option<Ipv6Addr>,
+    /// The addresses of its hosts, as far as that is said. Only what is configured is checked against them.
+    pub subnets: Vec<IpPrefix>,
+    /// In whose name its hosts are asked.
+    pub probe_as: ProbeAs,
     /// When the observers are told.
     pub advertise: Advertise,
     /// Where the host's traffic goes meanwhile.
@@ -73,8 +77,62 @@ pub struct VniConfig {
     pub trusted_moves: Vec<MacPrefix>,
     /// What to do if neither the owner nor the host through the tunnel can be asked.
     pub owner_unreachable: UnreachableOwner,
+    /// What becomes of a claim that nothing proves or refutes.
+    pub unproven: Unproven,
+    /// What becomes of a host that answers at two places.
+    pub contested: Contested,
+    /// Whether addresses are bound to hosts and checked.
+    pub bindings: bool,
+    /// The addresses that any host may use.
+    pub shared: Vec<IpPrefix>,
+    /// Whether requests for verified addresses are answered here, in place of being flooded.
+    pub suppress: bool,
     /// Whether a claimed host's data frames are forwarded from the claimed port before the verdict, or dropped.
     pub forward_pending: bool,
+}
+
+/// Who the sender of a probe is (rule 1: a probe teaches its target nothing wrong).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProbeAs {
+    /// ARP comes from 0.0.0.0, neighbour solicitations from the link-local address of the probe MAC. Some hosts do not
+    /// answer the first, some take it for a conflict.
+    #[default]
+    Nobody,
+    /// The gateway, by its own pair of addresses, which is true. Answers go to the gateway, and are caught on their way.
+    Gateway {
+        /// Its IPv4 address.
+        ip: Ipv4Addr,
+        /// Its MAC address.
+        mac: MacAddr,
+        /// Its IPv6 address; `None` falls back to the link-local address of the probe MAC, with that.
+        ipv6: Option<Ipv6Addr>,
+    },
+    /// Addresses that nobody has, with our probe MAC.
+    Address {
+        /// For ARP; `None` falls back to 0.0.0.0.
+        ipv4: Option<Ipv4Addr>,
+        /// For neighbour discovery; `None` falls back to the link-local address of the probe MAC.
+        ipv6: Option<Ipv6Addr>,
+    },
+}
+
+impl ProbeAs {
+    /// Whether this is an address that nobody must have.
+    pub fn reserves(&self, address: IpAddr) -> bool {
+        match (self, address) {
+            (Self::Address { ipv4, .. }, IpAddr::V4(address)) => *ipv4 == Some(address),
+            (Self::Address { ipv6, .. }, IpAddr::V6(address)) => *ipv6 == Some(address),
+            (Self::Nobody | Self::Gateway { .. }, IpAddr::V4(_) | IpAddr::V6(_)) => false,
+        }
+    }
+
+    /// Whether ARP probes have no sender address.
+    pub fn arp_from_nobody(&self) -> bool {
+        match self {
+            Self::Nobody | Self::Address { ipv4: None, .. } => true,
+            Self::Gateway { .. } | Self::Address { ipv4: Some(_), .. } => false,
+        }
+    }
 }
 
 /// A switch port, as the switch knows it: 9 bits in the pipeline. Which of them there are depends on the switch.
@@ -302,36 +360,35 @@ pub struct PuntRate {
     pub burst: u32,
 }
 
-/// What one port may send to the agent, by kind: no kind can starve another.
+/// What one access interface may send to the agent, by kind: no kind can starve another, and no tenant of a trunk another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PuntRates {
-    /// Frames of hosts nobody knows, and ARP of known ones when addresses are learned.
+    /// Frames of hosts nobody knows.
     pub learn: PuntRate,
     /// Frames of hosts that are recorded elsewhere.
     pub move_: PuntRate,
-    /// Answers to probes.
+    /// Announcements of addresses that are not known to be their sender's.
+    pub binding: PuntRate,
+    /// Requests that are answered or held here.
+    pub request: PuntRate,
+    /// Answers to probes; also what one tunnel may send.
     pub probe_reply: PuntRate,
     /// Frames of hosts under verification, from their recorded port.
     pub alive: PuntRate,
 }
 
 impl Default for PuntRates {
+    /// Bursts of a server's worth of hosts, 10,000, that announce themselves or are asked all at once; rates that one core
+    /// takes from several interfaces.
     fn default() -> Self {
+        const BURST: u32 = 16_384;
         Self {
-            learn: PuntRate { rate: 2_000, burst: 500 },
-            move_: PuntRate { rate: 2_000, burst: 500 },
-            probe_reply: PuntRate { rate: 4_000, burst: 1_000 },
-            alive: PuntRate { rate: 1_000, burst: 200 },
-        }
-    }
-}
-
-impl VniConfig {
-    /// The sender address of a probe for `target`, if one of its family is configured.
-    pub fn probe_address(&self, target: IpAddr) -> Option<IpAddr> {
-        match target {
-            IpAddr::V4(_) => self.probe_ipv4.map(IpAddr::V4),
-            IpAddr::V6(_) => self.probe_ipv6.map(IpAddr::V6),
+            learn: PuntRate { rate: 2_000, burst: BURST },
+            move_: PuntRate { rate: 2_000, burst: BURST },
+            binding: PuntRate { rate: 2_000, burst: BURST },
+            request: PuntRate { rate: 1_000, burst: 4_096 },
+            probe_reply: PuntRate { rate: 4_000, burst: BURST },
+            alive: PuntRate { rate: 4_000, burst: BURST },
         }
     }
 }

@@ -1,28 +1,35 @@
 //! `vnis`: the layer-2 networks.
 
-use std::net::IpAddr;
-
-use vouch_mobility::{Advertise, During, MacPrefix, UnreachableOwner};
+use vouch_mobility::{Advertise, Contested, During, IpPrefix, MacPrefix, Unproven, UnreachableOwner};
 use vouch_net::{MacAddr, Vni};
 
 use super::checks::Facts;
 use super::ports::port_number;
 use super::reader::{At, Field, Reader, optional};
 use super::tree::Value;
-use super::types::{AccessInterface, VlanId, VniConfig};
+use super::types::{AccessInterface, ProbeAs, VlanId, VniConfig};
 use super::underlay::host_mac;
+use super::{prefix, probe_as};
 
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 14] = [
     "vni",
     "access",
-    "probe_addresses",
+    "subnets",
+    "probe_as",
     "advertise",
     "during_verification",
     "reserved_macs",
     "trusted_moves",
     "owner_unreachable",
     "claimant_data",
+    "unproven",
+    "contested",
+    "bindings",
+    "suppress",
 ];
+
+/// Gone, but known: it says what replaced it.
+const FORMER: &str = "probe_addresses";
 
 pub(super) fn read(reader: &mut Reader, field: Option<Field<'_>>, facts: &mut Facts) -> Vec<VniConfig> {
     let Some(field) = field else { return Vec::new() };
@@ -33,7 +40,8 @@ pub(super) fn read(reader: &mut Reader, field: Option<Field<'_>>, facts: &mut Fa
 }
 
 fn vni(reader: &mut Reader, field: &Field<'_>, facts: &mut Facts) -> Option<VniConfig> {
-    let fields = reader.map(field, &FIELDS)?;
+    let known: Vec<_> = FIELDS.into_iter().chain([FORMER]).collect();
+    let fields = reader.map(field, &known)?;
     let get = |name: &str| optional(field, fields, name);
     let items = |reader: &mut Reader, name: &str, what: &str| {
         get(name).map(|list| reader.list(&list, what)).unwrap_or_default()
@@ -46,29 +54,21 @@ fn vni(reader: &mut Reader, field: &Field<'_>, facts: &mut Facts) -> Option<VniC
         access.extend(interface(reader, &item));
     }
     facts.access.extend(access.iter().cloned());
-    let (mut probe_ipv4, mut probe_ipv6) = (None, None);
-    for item in items(reader, "probe_addresses", "at most one IPv4 and one IPv6 address") {
-        let address = probe_address(reader, &item);
-        let twice = match address {
-            Some(IpAddr::V4(address)) => probe_ipv4.replace(address).is_some(),
-            Some(IpAddr::V6(address)) => probe_ipv6.replace(address).is_some(),
-            None => false,
-        };
-        if twice {
-            reader.error(
-                item.node.at,
-                &item.path,
-                "there is one of this family already",
-                "at most one IPv4 and one IPv6 address",
-            );
-        }
+    if let Some(former) = get(FORMER) {
+        probe_as::refuse_probe_addresses(reader, &former);
     }
-    if probe_ipv4.is_none() && !access.is_empty() {
+    let subnets = get("subnets").map(|field| prefix::list(reader, &field)).unwrap_or_default();
+    let (bindings, shared) = get("bindings").map_or((true, Vec::new()), |field| bindings(reader, &field));
+    let probe_as = match get("probe_as") {
+        Some(field) => probe_as::read(reader, &field, &subnets, &shared, facts),
+        None => ProbeAs::Nobody,
+    };
+    if get("probe_as").is_none() && get(FORMER).is_none() && !access.is_empty() {
         reader.warn(
             field.node.at,
             &field.path,
-            "no IPv4 address in `probe_addresses`: ARP probes will come from 0.0.0.0, which some systems answer wrongly or not at all",
-            "best is an address of the hosts' subnet that no host has, as the gateway's",
+            "no `probe_as`: ARP probes will come from 0.0.0.0, which some systems answer wrongly or not at all",
+            "give the gateway's own pair of IP and MAC, or an address of the hosts' subnet that nobody has",
         );
     }
     let advertise = get("advertise").and_then(|field| {
@@ -81,8 +81,28 @@ fn vni(reader: &mut Reader, field: &Field<'_>, facts: &mut Facts) -> Option<VniC
         reader.choice(&field, &[("accept", UnreachableOwner::Accept), ("hold", UnreachableOwner::Hold)])
     });
     let forward = get("claimant_data").and_then(|field| reader.choice(&field, &[("forward", true), ("drop", false)]));
-    let reserved_macs =
-        items(reader, "reserved_macs", "MAC addresses").iter().filter_map(|item| host_mac(reader, item)).collect();
+    let unproven = get("unproven").and_then(|field| {
+        reader.choice(&field, &[("wait", Unproven::Wait), ("move", Unproven::Move), ("refuse", Unproven::Refuse)])
+    });
+    let contested = get("contested").and_then(|field| {
+        let known = [("both", Contested::Both), ("settled", Contested::Settled), ("newcomer", Contested::Newcomer)];
+        reader.choice(&field, &known)
+    });
+    let suppress = get("suppress").and_then(|field| reader.choice(&field, &[("true", true), ("false", false)]));
+    if let (Some(true), false, Some(field)) = (suppress, bindings, get("suppress")) {
+        reader.error(
+            field.node.at,
+            &field.path,
+            "there is nothing to answer from: `bindings` is off",
+            "leave `bindings` on, or set `suppress: false`",
+        );
+    }
+    let reserved: Vec<_> = items(reader, "reserved_macs", "MAC addresses")
+        .iter()
+        .filter_map(|item| host_mac(reader, item).map(|mac| item.at(mac)))
+        .collect();
+    let reserved_macs = reserved.iter().map(|mac| mac.value).collect();
+    facts.reserved_macs.extend(reserved);
     let trusted_moves =
         items(reader, "trusted_moves", "MAC prefixes").iter().filter_map(|item| mac_prefix(reader, item)).collect();
 
@@ -92,15 +112,30 @@ fn vni(reader: &mut Reader, field: &Field<'_>, facts: &mut Facts) -> Option<VniC
     Some(VniConfig {
         vni: number?.value,
         access,
-        probe_ipv4,
-        probe_ipv6,
+        subnets,
+        probe_as,
         advertise: advertise.unwrap_or(defaults.advertise),
         during_verification: during.unwrap_or(defaults.during),
         reserved_macs,
         trusted_moves,
         owner_unreachable: unreachable.unwrap_or(defaults.unreachable_owner),
+        unproven: unproven.unwrap_or(defaults.unproven),
+        contested: contested.unwrap_or(defaults.contested),
+        bindings,
+        shared,
+        suppress: suppress.unwrap_or(defaults.suppress),
         forward_pending: forward.unwrap_or(defaults.forward_pending),
     })
+}
+
+/// `on`, `off`, or on with what several hosts may share.
+fn bindings(reader: &mut Reader, field: &Field<'_>) -> (bool, Vec<IpPrefix>) {
+    if let Value::Scalar(_) = field.node.value {
+        return (reader.choice(field, &[("on", true), ("off", false)]).unwrap_or(true), Vec::new());
+    }
+    let Some(fields) = reader.map(field, &["shared"]) else { return (true, Vec::new()) };
+    let shared = optional(field, fields, "shared").map(|list| prefix::list(reader, &list));
+    (true, shared.unwrap_or_default())
 }
 
 /// A VNI.
@@ -121,20 +156,6 @@ fn interface(reader: &mut Reader, field: &Field<'_>) -> Option<At<AccessInterfac
         None => None,
     };
     Some(field.at(AccessInterface { port: port.value, vlan }))
-}
-
-fn probe_address(reader: &mut Reader, field: &Field<'_>) -> Option<IpAddr> {
-    const WHAT: &str = "an IPv4 or IPv6 address of one machine in the hosts' subnet";
-    let address: IpAddr = reader.parsed(field, WHAT)?;
-    let unfit = address.is_unspecified()
-        || address.is_multicast()
-        || address.is_loopback()
-        || address == IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
-    if unfit {
-        reader.bad(field, &address.to_string(), WHAT);
-        return None;
-    }
-    Some(address)
 }
 
 /// An address, or all that begin with the same bits.

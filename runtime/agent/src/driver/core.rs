@@ -5,25 +5,50 @@
 //! sent it ([`super::frames`]) and tells the machine → the machine answers with a view of the host (→ [`super::wanted`]) and
 //! a message to the owner (→ [`Output::Send`]) → the owner's reply arrives in [`Core::peer`] → another view, and the
 //! frame is released (→ [`Output::PacketOut`]) or dropped.
+//!
+//! The story of one question, as the owner sees it: [`Action::Probe`] → a frame for each address, numbered
+//! ([`super::questions`]) → the switch hands their copies back, and the machine hears that they were asked → the host answers,
+//! or the machine wants to know whether it would have been heard: [`Action::Check`] (→ [`super::checks`]).
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `core` | what happened, and what is to be done |
+//! | `core/punts` | frames that the switch hands over |
+//! | `core/asking` | questions, checks and answers |
+//! | `core/reporting` | what the operator hears |
+//! | `core/restore` | what the switch had when the driver started |
+//! | `core/machine` | the machine's part of the configuration |
 
-use std::collections::{BTreeMap, VecDeque};
-use std::net::IpAddr;
+mod asking;
+mod machine;
+mod punts;
+mod reporting;
+mod restore;
 
-use vouch_mobility::{
-    self as mobility, Action, Event, Evidence, FrameId, Heard, HostKey, Instant, Location, Mobility, Probe, Report,
-};
-use vouch_tables::{
-    EntryAction, EntryKey, IngressInterfaceAction, IngressInterfaceKey, LocationId, PacketIn, PacketOut, PuntReason,
-    RecordedLocationAction, SourceKey, Tag, UnderlayPeerAction, VniToBdAction,
-};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
-use super::frames::{self, ProbeSource, SightingKind};
+use vouch_mobility::{self as mobility, Action, Event, HostKey, Incarnation, Instant, Location, Mobility, VtepAddr};
+use vouch_tables::{EntryAction, EntryKey, LocationId, PacketOut, SourceKey};
+
+use self::machine::mobility_config;
+use self::reporting::Said;
+use self::restore::prior_numbering;
+use super::checks::{Checks, Hearing};
 use super::held::{HeldFrame, HeldFrames};
 use super::numbering::Numbering;
-use super::wanted::Wanted;
-use crate::config::{AccessInterface, Config, Port, VlanId, VtepConfig, default_probe_mac};
+use super::pace::Pace;
+use super::questions::Questions;
+use super::sometimes::Sometimes;
+use super::wanted::{BindingRoom, Wanted};
+use crate::config::{Config, ProbeAs};
 use crate::events::{AgentEventKind, Place};
-use crate::peering::PeerEvent;
+use crate::peering::{PeerEvent, SessionId};
+
+pub use self::reporting::DriverCounters;
+
+/// Something that others may cause in any number is said this often.
+const SAY_EVERY: Duration = Duration::from_secs(60);
 
 /// Something to do that is no table write. What was wanted of the tables before it has to be written before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,28 +60,32 @@ pub(crate) enum Output {
         /// The frame, without VLAN tag, not encapsulated.
         frame: Vec<u8>,
     },
-    /// Tell a peer.
+    /// Tell a peer, in this session and no other.
     Send {
         /// Whom.
-        to: mobility::VtepAddr,
+        to: VtepAddr,
+        /// In which session.
+        session: SessionId,
         /// What.
         message: mobility::Message,
     },
 }
 
-/// What was refused, and how often.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct DriverCounters {
-    /// Punted frames that make no sense.
-    pub malformed_frames: u64,
-    /// Punted frames from a bridge domain or place that is not configured (any more).
-    pub foreign_frames: u64,
-    /// Frames of claims that could not be held because too many were.
-    pub frames_not_held: u64,
-    /// Frames of claims that were released after the verdict.
-    pub frames_released: u64,
-    /// Frames of claims that were dropped after the verdict.
-    pub frames_dropped: u64,
+/// Whether a port has a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Link {
+    Up,
+    Down,
+}
+
+/// What a driver is made with, beside its configuration.
+pub(crate) struct Given {
+    /// Which life of the agent it is.
+    pub(crate) incarnation: Incarnation,
+    /// What the switch has room for.
+    pub(crate) room: BindingRoom,
+    /// What became of the stream from the switch.
+    pub(crate) hearing: Box<dyn Hearing>,
 }
 
 /// See the module.
@@ -66,25 +95,47 @@ pub(crate) struct Core {
     machine: Mobility,
     wanted: Wanted,
     held: HeldFrames,
+    pace: Pace,
+    questions: Questions,
+    checks: Checks,
+    /// The sessions with peers that are up, as far as the machine has heard.
+    sessions: BTreeMap<VtepAddr, SessionId>,
+    /// Those of them whose lists have not been said to the end.
+    listing: BTreeSet<VtepAddr>,
     outputs: VecDeque<Output>,
+    /// Frames that wait for no write.
+    at_once: VecDeque<(PacketOut, Vec<u8>)>,
     events: VecDeque<AgentEventKind>,
     counters: DriverCounters,
+    said: Sometimes<Said>,
 }
 
 impl Core {
-    /// The driver of a switch that has `actual` in its tables: numbers and hosts found there are kept.
+    /// The driver of a switch that has `actual` in its tables: numbers, hosts and bindings found there are kept.
     ///
     /// Returns it with the number of hosts kept.
-    pub(crate) fn new(config: Config, actual: &BTreeMap<EntryKey, EntryAction>, now: Instant) -> (Self, usize) {
+    pub(crate) fn new(
+        config: Config,
+        given: Given,
+        actual: &BTreeMap<EntryKey, EntryAction>,
+        now: Instant,
+    ) -> (Self, usize) {
         let prior = prior_numbering(actual);
         let numbering = Numbering::assign(&config, &prior);
         let mut core = Self {
-            machine: Mobility::new(mobility_config(&config)),
-            wanted: Wanted::new(&config, &numbering),
+            machine: Mobility::new(mobility_config(&config, &numbering, given.incarnation)),
+            wanted: Wanted::new(&config, &numbering, given.room),
             held: HeldFrames::new(config.vtep.as_ref().map_or(0, |vtep| vtep.held_frames)),
+            pace: Pace::default(),
+            questions: Questions::default(),
+            checks: Checks::new(given.hearing),
+            sessions: BTreeMap::new(),
+            listing: BTreeSet::new(),
             outputs: VecDeque::new(),
+            at_once: VecDeque::new(),
             events: VecDeque::new(),
             counters: DriverCounters::default(),
+            said: Sometimes::new(SAY_EVERY),
             config,
             numbering,
         };
@@ -92,68 +143,19 @@ impl Core {
         (core, restored)
     }
 
-    /// A frame that the switch hands over.
-    pub(crate) fn packet_in(&mut self, packet: PacketIn, frame: &[u8], now: Instant) {
-        let Some((vni, place)) = self.origin(&packet) else {
-            self.counters.foreign_frames += 1;
-            return;
-        };
-        let sighting = match frames::sighting(frame) {
-            Ok(sighting) => sighting,
-            Err(error) => {
-                self.counters.malformed_frames += 1;
-                tracing::debug!(agent = self.config.name, %error, location = %packet.location, "punted frame dropped");
-                return;
-            }
-        };
-        let host = HostKey { vni, mac: sighting.source };
-        match (packet.reason, place) {
-            (PuntReason::Learn | PuntReason::Move | PuntReason::Binding, Location::Local(port)) => {
-                let evidence = evidence(sighting.kind);
-                let addresses: Vec<IpAddr> = sighting.address.into_iter().collect();
-                if let Some(interface) = self.numbering.interface(port) {
-                    let addresses = addresses.clone();
-                    self.events.push_back(AgentEventKind::Heard { host, interface, evidence, addresses });
-                }
-                let frame = self.hold(packet, evidence, frame);
-                self.tell(Event::Heard(Heard { host, port, evidence, addresses, frame }), now);
-            }
-            (PuntReason::ProbeReply, from) => match (sighting.address, from) {
-                (Some(address), _) => {
-                    self.events.push_back(AgentEventKind::Answered { host, from: self.place(from), address });
-                    self.tell(Event::ProbeAnswered { host, from, address }, now);
-                }
-                // A frame to the probe address that answers nothing is still a sign of life.
-                (None, Location::Local(port)) => self.tell(Event::SeenAtRecordedPort { host, port }, now),
-                (None, Location::Remote(_)) => {}
-            },
-            (PuntReason::Alive, Location::Local(port)) => {
-                if let Some(interface) = self.numbering.interface(port) {
-                    self.events.push_back(AgentEventKind::SeenAlive { host, interface });
-                }
-                self.tell(Event::SeenAtRecordedPort { host, port }, now);
-            }
-            // Nothing is learned from tunnels; the pipeline punts only probe replies from there.
-            (
-                PuntReason::Learn | PuntReason::Move | PuntReason::Alive | PuntReason::Binding | PuntReason::Request,
-                Location::Remote(_),
-            ) => {
-                self.counters.foreign_frames += 1;
-            }
-            // A claimant's questions are lost until the verdict; nothing is sent that comes back.
-            (PuntReason::Request, Location::Local(_)) | (PuntReason::Sent, _) => {}
-        }
-    }
-
-    /// The switch says that it has not seen a host for the ageing time.
+    /// The switch says that it has not seen a host for the ageing time, where it is recorded.
     pub(crate) fn idle(&mut self, key: &SourceKey, now: Instant) {
-        if let Some(vni) = self.numbering.vni(key.bd) {
-            self.tell(Event::Idle { host: HostKey { vni, mac: key.mac } }, now);
+        let Some(vni) = self.numbering.vni(key.bd) else { return };
+        let host = HostKey { vni, mac: key.mac };
+        let recorded = self.machine.view(&host).and_then(|view| self.numbering.location_id(view.location));
+        if recorded == Some(key.location) {
+            self.tell(Event::Idle { host }, now);
         }
     }
 
     /// A port's link came up or went down.
-    pub(crate) fn port(&mut self, port: u16, up: bool, now: Instant) {
+    pub(crate) fn port(&mut self, port: u16, link: Link, now: Instant) {
+        let up = link == Link::Up;
         self.events.push_back(AgentEventKind::Port { port, up });
         self.wanted.set_underlay_port(port, up, &self.config, &self.numbering);
         for port in self.numbering.on_port(port) {
@@ -162,19 +164,51 @@ impl Core {
         }
     }
 
+    /// Nobody tells any more whether ports have links. Where the underlay's packets go stays as it is: there, what was last
+    /// heard is better than nothing, and decides about nobody's host.
+    pub(crate) fn ports_unknown(&mut self, now: Instant) {
+        self.events.push_back(AgentEventKind::PortsUnknown);
+        for port in self.numbering.all_access() {
+            self.tell(Event::PortUnknown { port }, now);
+        }
+    }
+
+    /// The switch is another one, or is not ours any more: what was on its way is lost, and what was asked proves nothing.
+    pub(crate) fn lost_touch(&mut self, now: Instant) {
+        self.pace.clear();
+        self.questions.forget();
+        self.checks.lost_touch();
+        self.conclude(now);
+    }
+
     /// Something from a peer.
     pub(crate) fn peer(&mut self, event: PeerEvent, now: Instant) {
         match event {
-            PeerEvent::Up { vtep } => {
+            PeerEvent::Up { vtep, session, incarnation: _, probe_mac } => {
                 self.events.push_back(AgentEventKind::PeerUp { peer: vtep });
-                self.tell(Event::PeerUp { peer: vtep }, now);
+                self.sessions.insert(vtep, session);
+                if self.config.vtep.as_ref().is_some_and(|vtep| vtep.probe_mac == probe_mac) {
+                    tracing::error!(
+                        agent = self.config.name,
+                        peer = %vtep,
+                        mac = %probe_mac,
+                        "the peer has our probe MAC: answers to questions that are asked through tunnels go astray; each VTEP needs its own `vtep.probe_mac`"
+                    );
+                }
+                self.tell(Event::PeerUp { peer: vtep, probe_mac: Some(probe_mac) }, now);
+                self.listing.insert(vtep);
             }
             PeerEvent::Down { vtep, reason } => {
                 self.events.push_back(AgentEventKind::PeerDown { peer: vtep, reason: reason.to_string() });
+                self.sessions.remove(&vtep);
+                self.listing.remove(&vtep);
                 self.tell(Event::PeerDown { peer: vtep }, now);
             }
             PeerEvent::Message { vtep, message } => {
                 self.events.push_back(AgentEventKind::Received { from: vtep, message: message.clone() });
+                if message == mobility::Message::Sync(mobility::Sync::Again) {
+                    self.listing.insert(vtep);
+                }
                 self.tell(Event::Message { from: vtep, message }, now);
             }
             // Logged and counted where it happened.
@@ -182,15 +216,55 @@ impl Core {
         }
     }
 
+    /// The sessions whose lists have not been said to the end.
+    pub(crate) fn listing(&self) -> Vec<(VtepAddr, SessionId)> {
+        self.listing.iter().filter_map(|peer| Some((*peer, *self.sessions.get(peer)?))).collect()
+    }
+
+    /// Says the next part of the lists to a peer, as much as it has room for.
+    pub(crate) fn list(&mut self, peer: VtepAddr, room: usize) {
+        let Some(session) = self.sessions.get(&peer).copied() else { return };
+        for _ in 0..room {
+            match self.machine.poll_sync(peer) {
+                Some(message) => self.outputs.push_back(Output::Send { to: peer, session, message }),
+                None => {
+                    self.listing.remove(&peer);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Somebody who knows says that a host is about to move.
+    pub(crate) fn expect_move(&mut self, host: HostKey, to: Location, within: Duration, now: Instant) {
+        self.tell(Event::MoveExpected { host, to, until: now + within }, now);
+    }
+
+    /// An operator says where a host belongs.
+    pub(crate) fn settle(&mut self, host: HostKey, keep: Location, now: Instant) {
+        self.tell(Event::Settle { host, keep }, now);
+    }
+
+    /// The location that the operator means; `None` if there is none such.
+    pub(crate) fn location(&self, place: Place) -> Option<Location> {
+        let location = match place {
+            Place::Interface(interface) => Location::Local(self.numbering.access(interface)?),
+            Place::Vtep(vtep) => Location::Remote(vtep),
+        };
+        self.numbering.location_id(location).map(|_| location)
+    }
+
     /// Does what is due.
     pub(crate) fn timeout(&mut self, now: Instant) {
+        self.conclude(now);
         self.machine.handle_timeout(now);
-        self.carry_out();
+        self.carry_out(now);
+        self.ask(now);
     }
 
     /// When [`Self::timeout`] is to be called next.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.machine.next_deadline()
+        self.machine.next_deadline().into_iter().chain(self.checks.deadline()).min()
     }
 
     /// The wanted tables.
@@ -203,6 +277,11 @@ impl Core {
         self.outputs.pop_front()
     }
 
+    /// The next frame that the switch is to send, whatever else waits.
+    pub(crate) fn poll_at_once(&mut self) -> Option<(PacketOut, Vec<u8>)> {
+        self.at_once.pop_front()
+    }
+
     /// The next thing to tell whoever watches.
     pub(crate) fn poll_event(&mut self) -> Option<AgentEventKind> {
         self.events.pop_front()
@@ -211,11 +290,6 @@ impl Core {
     /// The state machine, for inspection.
     pub(crate) fn machine(&self) -> &Mobility {
         &self.machine
-    }
-
-    /// What was refused, and how often.
-    pub(crate) fn counters(&self) -> DriverCounters {
-        self.counters
     }
 
     /// The operator's name for a location.
@@ -228,219 +302,75 @@ impl Core {
         }
     }
 
-    fn tell(&mut self, event: Event, now: Instant) {
-        self.machine.handle(event, now);
-        self.carry_out();
+    /// What the switch means by a place.
+    pub(crate) fn location_of(&self, place: LocationId) -> Option<Location> {
+        self.numbering.location(place)
     }
 
-    fn carry_out(&mut self) {
+    /// The operator's name for a place as the switch calls it.
+    pub(crate) fn name_of(&self, place: LocationId) -> Option<Place> {
+        self.location_of(place).map(|location| self.place(location))
+    }
+
+    /// The host that an entry is about.
+    pub(crate) fn host_of(&self, key: &EntryKey) -> Option<HostKey> {
+        let (bd, mac) = match key {
+            EntryKey::Source(key) => (key.bd, key.mac),
+            EntryKey::RecordedLocation(key) => (key.bd, key.mac),
+            EntryKey::Destination(key) => (key.bd, key.mac),
+            _ => return None,
+        };
+        self.numbering.vni(bd).map(|vni| HostKey { vni, mac })
+    }
+
+    fn tell(&mut self, event: Event, now: Instant) {
+        self.machine.handle(event, now);
+        self.carry_out(now);
+    }
+
+    fn carry_out(&mut self, now: Instant) {
         while let Some(action) = self.machine.poll_action() {
             match action {
                 Action::Install { host, view } => self.wanted.set_host(host, view.as_ref(), &self.numbering),
-                Action::Probe(probe) => self.probe(&probe),
-                Action::Send { to, message } => self.outputs.push_back(Output::Send { to, message }),
+                Action::Bind { vni, address, binding } => self.bind(vni, address, binding, now),
+                Action::Probe(probe) => self.probe(probe, now),
+                Action::Check { question, host, via } => self.check(host, question, via, now),
+                Action::Send { to, message } => self.send(to, message),
                 Action::Release { frame } => {
                     if let Some(held) = self.held.take(frame) {
                         self.counters.frames_released += 1;
-                        let HeldFrame { bd, location, frame } = held;
-                        self.outputs
-                            .push_back(Output::PacketOut { header: PacketOut::Receive { bd, location }, frame });
+                        self.release(held);
                     }
                 }
+                Action::Answer { frame, target, mac } => self.answer(frame, target, mac),
                 Action::Drop { frame } => {
                     if self.held.take(frame).is_some() {
                         self.counters.frames_dropped += 1;
                     }
                 }
-                Action::Report(report) => self.report(report),
+                Action::Report(report) => self.report(report, now),
             }
         }
     }
 
-    fn probe(&mut self, probe: &Probe) {
-        let Some(vtep) = &self.config.vtep else { return };
-        let vni = vtep.vnis.iter().find(|vni| vni.vni == probe.host.vni);
-        let (Some(vni), Some(bd), Some(location)) =
-            (vni, self.numbering.bd(probe.host.vni), self.numbering.location_id(probe.via))
-        else {
-            return;
-        };
-        let source = ProbeSource { mac: vtep.probe_mac, ipv4: vni.probe_ipv4, ipv6: vni.probe_ipv6 };
-        for target in &probe.targets {
-            let frame = frames::probe(&source, probe.host.mac, *target);
-            self.outputs.push_back(Output::PacketOut { header: PacketOut::Send { bd, location }, frame });
-        }
-        let via = self.place(probe.via);
-        self.events.push_back(AgentEventKind::Asked { host: probe.host, via, targets: probe.targets.clone() });
-    }
-
-    fn report(&mut self, report: Report) {
-        match &report {
-            Report::Attack { .. }
-            | Report::Duplicate { .. }
-            | Report::SequenceExhausted { .. }
-            | Report::PortFull { .. } => {
-                tracing::warn!(agent = self.config.name, ?report);
-            }
-            Report::Learned { .. }
-            | Report::ClaimRaised { .. }
-            | Report::VerificationStarted { .. }
-            | Report::Stayed { .. }
-            | Report::Moved { .. }
-            | Report::Removed { .. }
-            | Report::HeardAtOldPort { .. }
-            | Report::OwnerUnreachable { .. } => tracing::debug!(agent = self.config.name, ?report),
-        }
-        self.events.push_back(AgentEventKind::Report(report));
-    }
-
-    /// The VNI and the place that a punted frame came from.
-    fn origin(&self, packet: &PacketIn) -> Option<(vouch_net::Vni, Location)> {
-        let (vni, place) = (self.numbering.vni(packet.bd)?, self.numbering.location(packet.location)?);
-        self.belongs(place, vni).then_some((vni, place))
-    }
-
-    /// Whether hosts of the VNI can be there at all.
-    fn belongs(&self, place: Location, vni: vouch_net::Vni) -> bool {
-        let Some(vni) = self.config.vtep.iter().flat_map(|vtep| &vtep.vnis).find(|config| config.vni == vni) else {
-            return false;
-        };
-        match place {
-            Location::Local(access) => {
-                self.numbering.interface(access).is_some_and(|interface| vni.access.contains(&interface))
-            }
-            Location::Remote(_) => true,
+    fn send(&mut self, to: VtepAddr, message: mobility::Message) {
+        match self.sessions.get(&to) {
+            Some(session) => self.outputs.push_back(Output::Send { to, session: *session, message }),
+            // Made good by the lists of the next session.
+            None => self.counters.messages_without_session += 1,
         }
     }
 
-    /// Whether the address is a host's: the present configuration may reserve what an earlier one did not.
-    fn may_be_host(&self, host: HostKey) -> bool {
-        let vni = self.machine.config().vnis.get(&host.vni);
-        host.mac.is_host() && vni.is_some_and(|vni| !vni.reserved.contains(&host.mac))
+    /// Lets a frame go on its way, as if it had just come in.
+    fn release(&mut self, held: HeldFrame) {
+        let HeldFrame { bd, location, frame } = held;
+        self.outputs.push_back(Output::PacketOut { header: PacketOut::Receive { bd, location }, frame });
     }
 
-    /// Keeps the frame if the switch did not forward it: announcements of a claim are handed over, not copied.
-    fn hold(&mut self, packet: PacketIn, evidence: Evidence, frame: &[u8]) -> Option<FrameId> {
-        let announcement = match evidence {
-            Evidence::Arp | Evidence::Rarp | Evidence::Neighbour | Evidence::Dad => true,
-            Evidence::Data => false,
-        };
-        if packet.reason != PuntReason::Move || !announcement {
-            return None;
-        }
-        let held = self.held.keep(HeldFrame { bd: packet.bd, location: packet.location, frame: frame.to_vec() });
-        if held.is_none() {
-            self.counters.frames_not_held += 1;
-        }
-        held
-    }
-
-    /// Tells the machine of the hosts that the switch knows.
-    fn restore(&mut self, actual: &BTreeMap<EntryKey, EntryAction>, prior: &Numbering, now: Instant) -> usize {
-        let mut restored = 0;
-        for (key, value) in actual {
-            let (EntryKey::RecordedLocation(key), EntryAction::RecordedLocation(action)) = (key, value) else {
-                continue;
-            };
-            let RecordedLocationAction::Recorded { location, .. } = *action;
-            // By the switch's own numbers, which may be another configuration's; what that one had and ours has not
-            // is forgotten.
-            let Some(vni) = prior.vni(key.bd).filter(|vni| self.numbering.bd(*vni).is_some()) else { continue };
-            let Some(location) = translate(location, prior, &self.numbering) else { continue };
-            let host = HostKey { vni, mac: key.mac };
-            if !self.may_be_host(host) || !self.belongs(location, vni) {
-                continue;
-            }
-            restored += 1;
-            self.tell(Event::Restored { host, location, addresses: Vec::new() }, now);
-        }
-        restored
-    }
-}
-
-fn evidence(kind: SightingKind) -> Evidence {
-    match kind {
-        SightingKind::Arp => Evidence::Arp,
-        SightingKind::Rarp => Evidence::Rarp,
-        SightingKind::NeighborDiscovery => Evidence::Neighbour,
-        SightingKind::DuplicateAddressDetection => Evidence::Dad,
-        SightingKind::Data => Evidence::Data,
-    }
-}
-
-/// The meaning of a location of the prior numbering in the present one.
-fn translate(location: LocationId, prior: &Numbering, present: &Numbering) -> Option<Location> {
-    match prior.location(location)? {
-        Location::Local(access) => present.access(prior.interface(access)?).map(Location::Local),
-        Location::Remote(vtep) => present.location_id(Location::Remote(vtep)).map(|_| Location::Remote(vtep)),
-    }
-}
-
-/// The numbering that the switch's fixed entries show.
-fn prior_numbering(actual: &BTreeMap<EntryKey, EntryAction>) -> Numbering {
-    let (mut bds, mut interfaces, mut tunnels) = (Vec::new(), Vec::new(), Vec::new());
-    for (key, action) in actual {
-        match (key, action) {
-            (EntryKey::VniToBd(key), EntryAction::VniToBd(VniToBdAction::Bridge { bd })) => {
-                bds.push((key.vni, *bd));
-            }
-            (
-                EntryKey::IngressInterface(key),
-                EntryAction::IngressInterface(IngressInterfaceAction::Access { location, .. }),
-            ) => {
-                if let Some(interface) = interface(key) {
-                    interfaces.push((interface, location.number()));
-                }
-            }
-            (EntryKey::UnderlayPeer(key), EntryAction::UnderlayPeer(UnderlayPeerAction::FromTunnel { location })) => {
-                tunnels.push((mobility::VtepAddr(key.src), location.number()))
-            }
-            _ => {}
-        }
-    }
-    Numbering::read_back(bds, interfaces, tunnels)
-}
-
-fn interface(key: &IngressInterfaceKey) -> Option<AccessInterface> {
-    let port = Port::new(key.ingress_port.get())?;
-    let vlan = match key.vlan_id {
-        Tag::Untagged => None,
-        Tag::Vlan(vlan) => Some(VlanId::new(vlan.get())?),
-    };
-    Some(AccessInterface { port, vlan })
-}
-
-/// The machine's part of the configuration. A switch that is no VTEP gets a machine without VNIs, which ignores all.
-fn mobility_config(config: &Config) -> mobility::Config {
-    let Some(vtep) = &config.vtep else {
-        return mobility::Config::new(mobility::VtepAddr(std::net::Ipv4Addr::UNSPECIFIED));
-    };
-    mobility::Config {
-        me: vtep.address,
-        vnis: vtep.vnis.iter().map(|vni| (vni.vni, vni_config(vtep, vni))).collect(),
-        timers: vtep.timers.clone(),
-        limits: vtep.limits.clone(),
-        verify: vtep.verify,
-    }
-}
-
-fn vni_config(vtep: &VtepConfig, vni: &crate::config::VniConfig) -> mobility::VniConfig {
-    mobility::VniConfig {
-        peers: vtep.peers.iter().filter(|peer| peer.has_vni(vni.vni)).map(|peer| peer.address).collect(),
-        advertise: vni.advertise,
-        during: vni.during_verification,
-        unreachable_owner: vni.owner_unreachable,
-        // No host may pass for a VTEP: answers to probes would go to it.
-        reserved: vni
-            .reserved_macs
-            .iter()
-            .copied()
-            .chain([vtep.probe_mac])
-            .chain(vtep.peers.iter().map(|peer| default_probe_mac(peer.address)))
-            .collect(),
-        trusted_moves: vni.trusted_moves.clone(),
-        forward_pending: vni.forward_pending,
-        quarantine: vtep.quarantine.enabled.then_some(vtep.quarantine.duration),
+    /// In whose name the hosts of a VNI are asked.
+    fn probe_as(&self, vni: vouch_net::Vni) -> Option<ProbeAs> {
+        let vtep = self.config.vtep.as_ref()?;
+        vtep.vnis.iter().find(|config| config.vni == vni).map(|vni| vni.probe_as)
     }
 }
 

@@ -30,6 +30,16 @@ impl Ledger {
         }
     }
 
+    /// What is wanted for `key`.
+    pub(crate) fn wanted(&self, key: &EntryKey) -> Option<&EntryAction> {
+        self.wanted.get(key)
+    }
+
+    /// The switch has nothing for `key`, although it was to have something: it has refused that.
+    pub(crate) fn is_absent(&mut self, key: EntryKey) {
+        self.unwritten.insert(key, None);
+    }
+
     /// How many entries are wanted.
     pub(crate) fn len(&self) -> usize {
         self.wanted.len()

@@ -4,34 +4,51 @@
 //! |---|---|
 //! | `task` | waits, feeds, flushes: the only part that acts |
 //! | `core` | facts in, decisions out, without I/O |
+//! | `pace`, `questions`, `checks` | when a question is asked, whether it was, and whether an answer would have been heard |
 //! | `wanted`, `ledger`, `numbering` | what the switch is to have, and what of it is not written yet |
-//! | `switch`, `ports`, `ageing` | bringing the switch to a known level, doing work on it, its link state, its idle hosts |
-//! | `frames`, `held` | reading punted frames, making probes, keeping frames that wait for a verdict |
+//! | `outbox`, `doubts` | what peers are told, never before it is so |
+//! | `switch`, `ports`, `ageing`, `policed` | bringing the switch to a known level, doing work on it, its link state, its idle hosts, what it dropped |
+//! | `hearing` | what of its stream is heard first |
+//! | `frames`, `held` | reading punted frames, making ours, keeping those that wait |
+//! | `sometimes` | lines for the log that others can cause in any number |
 
 mod ageing;
+mod checks;
 mod core;
+mod doubts;
 mod frames;
+mod hearing;
 mod held;
 mod ledger;
 mod numbering;
+mod outbox;
+mod pace;
+mod policed;
 mod ports;
+mod questions;
+mod sometimes;
 mod status;
 mod switch;
 mod task;
 mod wanted;
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use vouch_mobility::{HostKey, Incarnation};
 use vouch_p4runtime::client::Session;
 
 use self::switch::{Program, session_config};
 use self::task::{Command, Parts, Task};
 use crate::config::Config;
-use crate::events::AgentEvent;
+use crate::events::{AgentEvent, Place};
+use crate::management;
+use crate::orders::{OrderError, Orders, What};
 
 pub use self::core::DriverCounters;
-pub use self::status::{AgentStatus, HostStatus, TaskCounters};
+pub use self::status::{AgentStatus, HostStatus, TaskCounters, Unheard};
 pub use self::switch::SwitchSetupError;
 
 /// What can be chosen when an agent is started, beside its configuration.
@@ -46,6 +63,7 @@ pub struct AgentOptions {
 pub struct Agent {
     name: String,
     commands: mpsc::Sender<Command>,
+    orders: Orders,
     stop: CancellationToken,
     _stop_on_drop: DropGuard,
     task: JoinHandle<()>,
@@ -59,14 +77,29 @@ impl Agent {
         let program = Program::load(&config.switch)?;
         fit_hosts(&mut config, &program);
         let (session, events) = Session::connect(session_config(&config, &program)?)?;
-        warn_of_unset_probe_addresses(&config);
+        warn_of_probes_from_nobody(&config);
         let (commands, receiver) = mpsc::channel(16);
+        let (orders, ordered) = Orders::channel();
         let stop = CancellationToken::new();
+        if let Some(path) = &config.management {
+            management::serve(path, orders.clone(), stop.clone())
+                .map_err(|error| SwitchSetupError::Management { path: path.clone(), error })?;
+        }
         let name = config.name.clone();
-        let parts =
-            Parts { config, program, session, events, watcher: options.events, commands: receiver, stop: stop.clone() };
+        let incarnation = incarnation();
+        let parts = Parts {
+            config,
+            incarnation,
+            program,
+            session,
+            events,
+            watcher: options.events,
+            commands: receiver,
+            orders: ordered,
+            stop: stop.clone(),
+        };
         let task = tokio::spawn(Task::new(parts).run());
-        Ok(Self { name, commands, _stop_on_drop: stop.clone().drop_guard(), stop, task })
+        Ok(Self { name, commands, orders, _stop_on_drop: stop.clone().drop_guard(), stop, task })
     }
 
     /// Its configured name.
@@ -81,11 +114,27 @@ impl Agent {
         answer.await.ok()
     }
 
+    /// Says that a host is about to move, and for how long that is to be believed (B15).
+    pub async fn expect_move(&self, host: HostKey, to: Place, within: Duration) -> Result<(), OrderError> {
+        self.orders.give(What::ExpectMove { host, to, within }).await
+    }
+
+    /// Says where a host belongs that answers at two places (B12).
+    pub async fn settle(&self, host: HostKey, keep: Place) -> Result<(), OrderError> {
+        self.orders.give(What::Settle { host, keep }).await
+    }
+
     /// Stops it and waits until it has stopped. The switch keeps its tables, and traffic goes on.
     pub async fn shutdown(self) -> Result<(), JoinError> {
         self.stop.cancel();
         self.task.await
     }
+}
+
+/// Which life of the agent it is: the time, so that it is higher in each later one as long as nobody sets the clock back.
+fn incarnation() -> Incarnation {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Incarnation(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Whoever floods addresses must meet our limit before the switch has to refuse entries of others, and a Tofino's tables
@@ -100,13 +149,13 @@ fn fit_hosts(config: &mut Config, program: &Program) {
 }
 
 /// A probe from 0.0.0.0 is misunderstood by some hosts: Windows takes it for a conflict, some systems do not answer it.
-fn warn_of_unset_probe_addresses(config: &Config) {
+fn warn_of_probes_from_nobody(config: &Config) {
     let vnis = config.vtep.iter().flat_map(|vtep| &vtep.vnis);
-    for vni in vnis.filter(|vni| vni.probe_ipv4.is_none()) {
+    for vni in vnis.filter(|vni| vni.probe_as.arp_from_nobody() && !vni.access.is_empty()) {
         tracing::warn!(
             agent = config.name,
             vni = vni.vni.get(),
-            "no probe address: ARP probes have sender 0.0.0.0, which some hosts take for a conflict or do not answer"
+            "no `probe_as` for IPv4: ARP probes have sender 0.0.0.0, which some hosts take for a conflict or do not answer"
         );
     }
 }

@@ -68,6 +68,11 @@ impl Numbering {
         self.interfaces.key(access.0)
     }
 
+    /// All access interfaces.
+    pub(crate) fn all_access(&self) -> Vec<AccessId> {
+        self.interfaces.keys.keys().copied().map(AccessId).collect()
+    }
+
     /// The access interfaces on a port.
     pub(crate) fn on_port(&self, port: u16) -> Vec<AccessId> {
         let on_port =

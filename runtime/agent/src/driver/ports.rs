@@ -2,7 +2,7 @@
 //!
 //! P4Runtime has no word for "this port lost its link", and that is evidence: whoever was behind it is gone (B2).
 //! It comes by gNMI, where the switch offers that; on one that does not (BMv2) every verdict about a dead port waits for
-//! its timeout, and the log says so once.
+//! its timeout, and the log says so once. What was said in a stream that has broken is not known any more.
 
 use std::future::{Future, pending};
 use std::pin::Pin;
@@ -11,10 +11,25 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use vouch_p4runtime::client::{PortEvent, PortStream, RpcError, Session};
 
+use super::core::Link;
 use crate::config::LinkStatus;
 
 /// The wait before a broken subscription is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// What is heard of ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PortNews {
+    /// Of one.
+    Link {
+        /// Which.
+        port: u16,
+        /// What it has.
+        link: Link,
+    },
+    /// Nothing is known any more of any.
+    Unknown,
+}
 
 /// A subscription that is kept up.
 pub(crate) struct PortFeed {
@@ -51,8 +66,16 @@ impl PortFeed {
         }
     }
 
-    /// The next port and whether its link is up. Cancel-safe: what was begun goes on with the next call.
-    pub(crate) async fn next(&mut self, session: &Session) -> (u16, bool) {
+    /// The switch is gone, and with it what is known of its ports.
+    pub(crate) fn stop(&mut self) {
+        match self.state {
+            State::Off => {}
+            State::Waiting(_) | State::Subscribing(_) | State::Following(_) | State::Idle => self.state = State::Idle,
+        }
+    }
+
+    /// The next news. Cancel-safe: what was begun goes on with the next call.
+    pub(crate) async fn next(&mut self, session: &Session) -> PortNews {
         loop {
             match &mut self.state {
                 State::Off | State::Idle => pending().await,
@@ -67,12 +90,18 @@ impl PortFeed {
                 },
                 State::Following(stream) => match stream.next().await {
                     Some(Ok(PortEvent::State { port, up })) => match port.parse() {
-                        Ok(port) => return (port, up),
+                        Ok(port) => return PortNews::Link { port, link: if up { Link::Up } else { Link::Down } },
                         Err(_) => tracing::debug!(port, "the state of a port without a number"),
                     },
                     Some(Ok(PortEvent::Synced)) => {}
-                    Some(Err(error)) => self.broken(Some(error)),
-                    None => self.broken(None),
+                    Some(Err(error)) => {
+                        self.broken(Some(error));
+                        return PortNews::Unknown;
+                    }
+                    None => {
+                        self.broken(None);
+                        return PortNews::Unknown;
+                    }
                 },
             }
         }

@@ -1,10 +1,11 @@
 //! What an agent says of itself when asked.
 
-use std::net::IpAddr;
+use std::collections::BTreeMap;
 
-use vouch_mobility::{HostKey, HostView, Phase, Sequence};
+use vouch_mobility::{Binding, HostKey, HostView, Phase, Sequence};
 
 use super::core::{Core, DriverCounters};
+use super::hearing::place_of;
 use crate::events::Place;
 use crate::peering::PeeringCounters;
 
@@ -23,6 +24,8 @@ pub struct AgentStatus {
     pub driver: DriverCounters,
     /// What was lost around the driver.
     pub task: TaskCounters,
+    /// Places of which not everything was heard.
+    pub unheard: Vec<Unheard>,
     /// What happened with the peers; `None` before the peering started.
     pub peering: Option<PeeringCounters>,
 }
@@ -32,16 +35,27 @@ pub struct AgentStatus {
 pub struct HostStatus {
     /// The host.
     pub host: HostKey,
-    /// Where it is recorded.
-    pub place: Place,
+    /// Where it is recorded; `None`: behind this VTEP, but it is not known where (after a restart).
+    pub place: Option<Place>,
     /// The sequence of that.
     pub sequence: Sequence,
     /// Its addresses.
-    pub addresses: Vec<IpAddr>,
+    pub bindings: Vec<Binding>,
     /// What is going on with it.
     pub phase: Phase,
     /// What the switch is to know of it.
     pub view: Option<HostView>,
+}
+
+/// A place of which not everything was heard that it sent to the controller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unheard {
+    /// Which.
+    pub place: Place,
+    /// What the switch dropped because it was over the place's budget, as last read.
+    pub policed: u64,
+    /// What came faster than it could be handled here.
+    pub dropped: u64,
 }
 
 /// What was lost around the driver.
@@ -57,8 +71,10 @@ pub struct TaskCounters {
     pub packets_dropped: u64,
     /// Packet-outs that the switch refused.
     pub packets_refused: u64,
-    /// Messages dropped because there was no session with the peer.
+    /// Messages dropped because their session was over, or their writes failed.
     pub messages_dropped: u64,
+    /// Messages not sent because the switch has refused entries of the host that they are about.
+    pub messages_in_doubt: u64,
     /// Events that whoever watches was too slow for.
     pub events_dropped: u64,
 }
@@ -68,6 +84,7 @@ impl AgentStatus {
         ready: bool,
         core: Option<&mut Core>,
         task: TaskCounters,
+        crowd: &BTreeMap<u32, u64>,
         peering: Option<PeeringCounters>,
     ) -> Self {
         let Some(core) = core else {
@@ -78,6 +95,7 @@ impl AgentStatus {
                 mobility: vouch_mobility::Counters::default(),
                 driver: DriverCounters::default(),
                 task,
+                unheard: Vec::new(),
                 peering,
             };
         };
@@ -85,10 +103,10 @@ impl AgentStatus {
         let machine = core.machine();
         let hosts = machine.hosts().map(|info| HostStatus {
             host: info.host,
-            place: core.place(info.location),
+            place: info.location.map(|location| core.place(location)),
             sequence: info.sequence,
             view: machine.view(&info.host).cloned(),
-            addresses: info.addresses,
+            bindings: info.bindings,
             phase: info.phase,
         });
         Self {
@@ -98,7 +116,22 @@ impl AgentStatus {
             mobility: machine.counters(),
             driver: core.counters(),
             task,
+            unheard: unheard(core, crowd),
             peering,
         }
     }
+}
+
+fn unheard(core: &Core, crowd: &BTreeMap<u32, u64>) -> Vec<Unheard> {
+    let mut places: BTreeMap<_, (u64, u64)> = BTreeMap::new();
+    for (location, policed) in core.policed_at() {
+        places.entry(location).or_default().0 += policed;
+    }
+    for (source, dropped) in crowd {
+        if let Some(location) = place_of(*source).and_then(|place| core.location_of(place)) {
+            places.entry(location).or_default().1 += dropped;
+        }
+    }
+    let unheard = |(location, (policed, dropped))| Unheard { place: core.place(location), policed, dropped };
+    places.into_iter().map(unheard).collect()
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use vouch_p4runtime::P4Info;
 use vouch_p4runtime::client::{
@@ -15,7 +16,14 @@ use vouch_p4runtime::p4::v1::{Entity, PacketOut, Update};
 use vouch_p4runtime::tofino::{TofinoProgram, TofinoProgramError};
 use vouch_tables::{Change, EntryAction, EntryKey, Tables};
 
+use super::hearing;
+use super::wanted::BindingRoom;
 use crate::config::{Ageing, Config, PipelineFiles, SwitchConfig, SwitchKind, TofinoServer};
+
+/// How many packets that decide, and other events, may wait: the answers and confirmations of 10,000 questions at once.
+const EVENTS: usize = 1 << 16;
+/// How long a request may take. A batch of writes takes milliseconds; whoever does not answer for so long is not there.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The pipeline, and the names in it.
 #[derive(Debug, Clone)]
@@ -59,6 +67,14 @@ pub enum SwitchSetupError {
         /// What it lacks.
         error: vouch_tables::BindError,
     },
+    /// The management service cannot listen on its socket.
+    #[error("cannot listen for management on {}: {error}", path.display())]
+    Management {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
     /// The switch's address or TLS settings cannot be used.
     #[error("switch: {0}")]
     Session(#[from] client::ConfigError),
@@ -83,6 +99,13 @@ impl Program {
 }
 
 impl Program {
+    /// How many bindings the tables have room for.
+    pub(crate) fn room_for_bindings(&self) -> BindingRoom {
+        let size = |table| self.pipeline.p4info().table(table).map_or(0, |table| table.size);
+        let room = |table| usize::try_from(size(table)).unwrap_or(usize::MAX);
+        BindingRoom { ipv4: room("binding_ipv4"), ipv6: room("binding_ipv6") }
+    }
+
     /// How many hosts the tables have room for, with a probe address in each of `vnis` networks, and as many claims as
     /// hosts.
     pub(crate) fn room_for_hosts(&self, vnis: usize) -> usize {
@@ -128,6 +151,9 @@ pub(crate) fn session_config(config: &Config, program: &Program) -> Result<Sessi
     session.role = switch.role.clone();
     session.server = server_traits(switch);
     session.p4info = Some(program.pipeline.p4info().clone());
+    session.sort = Some(hearing::sorter(program.tables.clone()));
+    session.event_queue = EVENTS;
+    session.timeouts.request = PATIENCE;
     if let Some(tls) = &switch.tls {
         let text = |path: &PathBuf| read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let identity = match &tls.identity {
@@ -182,17 +208,28 @@ pub(crate) async fn synchronise(session: Session, program: Program) -> Result<Fo
 pub(crate) struct Work {
     /// Written first, in this order.
     pub(crate) updates: Vec<Update>,
+    /// What each of them is about, as far as that is ours.
+    pub(crate) keys: Vec<Option<EntryKey>>,
     /// Then sent.
     pub(crate) packets: Vec<PacketOut>,
 }
 
 impl Work {
+    /// Removes what is not ours.
+    pub(crate) fn delete(&mut self, entity: Entity) {
+        self.updates.push(client::delete(entity));
+        self.keys.push(None);
+    }
+
     /// Adds the changes; one that cannot be expressed is a mistake in this program and is left out with an error in the
     /// log, the rest of the switch must not suffer for it.
     pub(crate) fn write(&mut self, tables: &Tables, changes: &[Change]) {
         for change in changes {
             match tables.update(change) {
-                Ok(update) => self.updates.push(update),
+                Ok(update) => {
+                    self.updates.push(update);
+                    self.keys.push(Some(*change.key()));
+                }
                 Err(error) => tracing::error!(%error, "an entry and an action that do not belong together"),
             }
         }

@@ -1,42 +1,61 @@
 //! The driver's task: wait → feed → flush.
 //!
 //! It waits for the switch, the peers, the clock and the operator, feeds what it hears to [`Core`], and flushes what
-//! comes out. One round of [`Work`] is on its way to the switch at a time; what is decided meanwhile goes with the next
+//! comes out. One round of work ([`Round`]) is on its way to the switch at a time; what is decided meanwhile goes with the next
 //! round as its net difference, so a slow switch gets fewer and larger writes. Messages to peers wait for the writes that
-//! were decided before them: a peer must not act on a table that is not there yet.
+//! were decided before them, and do not follow those that failed: a peer must not act on a table that is not there.
 //!
 //! The switch is, as seen from here, [`Away`](Switch::Away), [`Synchronising`](Switch::Synchronising) or
 //! [`Ready`](Switch::Ready). Whenever its tables may not be what was written (a reconnection, a failed write) it is
 //! synchronised: read back, compared with the wanted level, and given the difference. An entry that the switch refuses
 //! holds up no other: work goes on, and the switch is read back after a while.
 //!
-//! While the switch is not ours nothing can be asked of a host, and silence means nothing. The state machine's time stands
-//! still for so long.
+//! While the switch is not ours nothing can be asked of a host, and silence means nothing: the state machine's time stands
+//! still for so long. And we speak for nobody: there are no sessions with peers until the switch is ready (again).
+//!
+//! What decides about hosts is heard first: answers, confirmations, peers, and the clock. What strangers cause comes last.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `task` | what there is, and waiting for anything |
+//! | `task/switching` | the switch comes, goes, and takes or refuses what is written |
+//! | `task/outgoing` | rounds of work, messages, events |
+//! | `task/orders` | what the operator asks and says |
 
+mod orders;
 mod outgoing;
+mod switching;
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::{Instant as Clock, sleep_until};
 use tokio_util::sync::CancellationToken;
-use vouch_mobility::Instant;
-use vouch_p4runtime::client::{Event, EventReceiver, RpcError, Session, WriteError};
+use vouch_mobility::{Incarnation, Instant};
+use vouch_p4runtime::client::{Crowd, Event, EventReceiver, RpcError, Session, WriteError};
 use vouch_p4runtime::p4::v1;
-use vouch_tables::Change;
+use vouch_tables::{Change, EntryKey};
 
 use super::ageing::{Activity, CounterFeed, Counts};
-use super::core::{Core, Output};
-use super::ports::PortFeed;
-use super::status::{AgentStatus, TaskCounters};
-use super::switch::{Found, Program, Work, synchronise};
+use super::core::Core;
+use super::doubts::Doubts;
+use super::hearing::{Stream, place_of};
+use super::outbox::Outbox;
+use super::policed::{Policed, PolicedFeed};
+use super::ports::{PortFeed, PortNews};
+use super::sometimes::Sometimes;
+use super::status::TaskCounters;
+use super::switch::{Found, Program};
 use crate::config::Config;
-use crate::events::{AgentEvent, AgentEventKind};
+use crate::events::AgentEvent;
+use crate::orders::Order;
 use crate::peering::{PeerEvent, Peering, PeeringHandle, PeeringSetup};
+
+pub(crate) use self::orders::Command;
 
 /// The first wait before the switch is synchronised again after it refused something, doubled up to [`RETRY_MAX`].
 const RETRY: Duration = Duration::from_millis(250);
@@ -49,25 +68,32 @@ const PEERING_RETRY: Duration = Duration::from_secs(1);
 /// before it (an answer beats a timeout); but a flood of news must not put deadlines off for ever.
 const LATE: Duration = Duration::from_millis(20);
 
-type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+/// A switch that has not finished a round of work for so long, and says nothing at all meanwhile, has stalled.
+const STALL: Duration = Duration::from_secs(2);
 
-/// What the operator may ask.
-pub(crate) enum Command {
-    /// How are things?
-    Status(oneshot::Sender<AgentStatus>),
-}
+/// How many punts of strangers are handled before anything else is looked at again.
+const PUNTS: usize = 32;
+
+type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// See the module.
 pub(crate) struct Task {
     name: Arc<str>,
     config: Config,
+    incarnation: Incarnation,
     program: Program,
     session: Session,
     events: EventReceiver,
+    crowd: Crowd,
     switch: Switch,
     retry: Duration,
     /// When to read a switch back that is ready but has refused something.
     read_back: Option<Clock>,
+    /// When the switch was last heard.
+    heard: Clock,
+    /// When it was last asked for a sign of life, in vain so far.
+    pulse: Option<Clock>,
+    stalled: bool,
     /// There from the first synchronisation on, when it is known which hosts the switch has.
     core: Option<Core>,
     peers: Option<Peers>,
@@ -76,14 +102,24 @@ pub(crate) struct Task {
     ports: PortFeed,
     counters_of_hosts: CounterFeed,
     activity: Activity,
-    waiting: VecDeque<Output>,
+    policed: PolicedFeed,
+    /// What is being read for checks.
+    finding: Option<Finding>,
+    outbox: Outbox,
+    doubts: Doubts,
     watcher: Option<mpsc::Sender<AgentEvent>>,
     commands: mpsc::Receiver<Command>,
+    orders: mpsc::Receiver<Order>,
     stop: CancellationToken,
     /// The state machine's time began then, later by all that it stood still.
     epoch: Clock,
     /// Since when it stands still.
     paused: Option<Clock>,
+    said: Sometimes<u32>,
+    /// How many dropped punts of a place are known.
+    dropped: BTreeMap<u32, u64>,
+    /// Whether the switch has not been ready since it was away.
+    fresh: bool,
     counters: TaskCounters,
 }
 
@@ -99,9 +135,12 @@ enum Switch {
 
 /// Work on its way to the switch.
 struct Round {
-    work: Pending<Result<(), WriteError>>,
+    work: Pending<Result<Policed, WriteError>>,
+    began: Clock,
+    /// What each update is about, in their order.
+    keys: Vec<Option<EntryKey>>,
     /// Sent to peers once it is done.
-    messages: Vec<Output>,
+    messages: Vec<super::core::Output>,
     /// Told once it is done.
     then: AfterRound,
 }
@@ -119,54 +158,79 @@ struct Peers {
     events: mpsc::Receiver<PeerEvent>,
 }
 
+/// A read for checks.
+struct Finding {
+    mark: u64,
+    counts: Pending<Result<Policed, RpcError>>,
+}
+
 /// What woke the task.
 enum Wake {
     Stop,
     Switch(Option<Event>),
+    Crowd(Option<(u32, v1::PacketIn)>),
     Found(Result<Found, RpcError>),
-    Worked(Result<(), WriteError>),
+    Worked(Result<Policed, WriteError>),
     Peer(Option<PeerEvent>),
-    Port { port: u16, up: bool },
+    Room,
+    Port(PortNews),
     Counted(Counts),
+    Policed(Policed),
+    FoundOut { mark: u64, counts: Option<Policed> },
     Command(Option<Command>),
+    Order(Order),
     Timeout,
 }
 
 /// What a task is made of.
 pub(crate) struct Parts {
     pub(crate) config: Config,
+    pub(crate) incarnation: Incarnation,
     pub(crate) program: Program,
     pub(crate) session: Session,
     pub(crate) events: EventReceiver,
     pub(crate) watcher: Option<mpsc::Sender<AgentEvent>>,
     pub(crate) commands: mpsc::Receiver<Command>,
+    pub(crate) orders: mpsc::Receiver<Order>,
     pub(crate) stop: CancellationToken,
 }
 
 impl Task {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, program, session, events, watcher, commands, stop } = parts;
+        let Parts { config, incarnation, program, session, events, watcher, commands, orders, stop } = parts;
         Self {
             name: config.name.as_str().into(),
             ports: PortFeed::new(config.switch.link_status),
             counters_of_hosts: CounterFeed::new(&config),
             activity: Activity::new(config.vtep.as_ref().map_or(Duration::MAX, |vtep| vtep.host_ageing)),
+            policed: PolicedFeed::new(),
+            finding: None,
+            outbox: Outbox::new(config.vtep.as_ref().map_or(0, |vtep| vtep.peering.queue)),
+            doubts: Doubts::default(),
             config,
+            incarnation,
             program,
             session,
+            crowd: events.crowd(),
             events,
             switch: Switch::Away { retry: None },
             retry: RETRY,
             read_back: None,
+            heard: Clock::now(),
+            pulse: None,
+            stalled: false,
             core: None,
             peers: None,
             peering_due: None,
-            waiting: VecDeque::new(),
             watcher,
             commands,
+            orders,
             stop,
             epoch: Clock::now(),
             paused: None,
+            said: Sometimes::new(Duration::from_secs(60)),
+            dropped: BTreeMap::new(),
+            fresh: true,
             counters: TaskCounters::default(),
         }
     }
@@ -178,19 +242,26 @@ impl Task {
                 Wake::Stop => break,
                 Wake::Switch(None) => break,
                 Wake::Switch(Some(event)) => self.on_switch(event),
+                Wake::Crowd(None) => break,
+                Wake::Crowd(Some(packet)) => self.on_crowd(packet),
                 Wake::Found(Ok(found)) => self.on_found(found),
                 Wake::Found(Err(error)) => self.on_sync_failure(&error),
                 Wake::Worked(result) => self.on_worked(result).await,
-                Wake::Peer(Some(event)) => self.feed(|core, now| core.peer(event, now)),
+                Wake::Peer(Some(event)) => self.on_peer(event),
                 // The peering has ended; that it did is logged there.
                 Wake::Peer(None) => self.peers = None,
-                Wake::Port { port, up } => self.feed(|core, now| core.port(port, up, now)),
+                Wake::Room => {}
+                Wake::Port(PortNews::Link { port, link }) => self.feed(|core, now| core.port(port, link, now)),
+                Wake::Port(PortNews::Unknown) => self.feed(Core::ports_unknown),
                 Wake::Counted(counts) => self.on_counted(counts),
-                Wake::Command(Some(Command::Status(reply))) => {
-                    // Whoever asked may have gone.
-                    let _ = reply.send(self.status());
+                Wake::Policed(counts) => self.feed(|core, now| core.policed(counts, now)),
+                Wake::FoundOut { mark, counts } => {
+                    self.finding = None;
+                    self.feed(|core, now| core.found_out(mark, counts, now));
                 }
+                Wake::Command(Some(command)) => self.on_command(command),
                 Wake::Command(None) => break,
+                Wake::Order(order) => self.on_order(order),
                 Wake::Timeout => self.on_timeout().await,
             }
             if self.deadline().is_some_and(|deadline| deadline + LATE < Clock::now()) {
@@ -206,28 +277,54 @@ impl Task {
     /// Waits for anything. Cancel-safe in all branches: what was not returned is still where it was.
     async fn wait(&mut self) -> Wake {
         let deadline = self.deadline();
-        let Self { events, switch, peers, ports, counters_of_hosts, commands, stop, session, program, .. } = self;
+        let Self {
+            events,
+            crowd,
+            switch,
+            peers,
+            ports,
+            counters_of_hosts,
+            policed,
+            finding,
+            core,
+            commands,
+            orders,
+            stop,
+            session,
+            program,
+            ..
+        } = self;
+        let handle = peers.as_ref().map(|peers| peers.handle.clone());
         tokio::select! {
             biased;
             () = stop.cancelled() => Wake::Stop,
             wake = switch.progress() => wake,
             event = events.recv() => Wake::Switch(event),
             event = next_peer_event(peers) => Wake::Peer(event),
-            (port, up) = ports.next(session) => Wake::Port { port, up },
-            counts = counters_of_hosts.next(session, program) => Wake::Counted(counts),
+            wake = found_out(finding) => wake,
+            news = ports.next(session) => Wake::Port(news),
             command = commands.recv() => Wake::Command(command),
+            // None is left when the agent is dropped, which ends the task in any case.
+            Some(order) = orders.recv() => Wake::Order(order),
             () = sleep_to(deadline) => Wake::Timeout,
+            () = more_room(handle) => Wake::Room,
+            counts = counters_of_hosts.next(session, program) => Wake::Counted(counts),
+            counts = policed.next(session, program) => Wake::Policed(counts),
+            // Before it is known which hosts the switch has they wait: an announcement is not made twice.
+            packet = crowd.next(), if core.is_some() => Wake::Crowd(packet),
         }
     }
 
-    /// The earliest of the state machine's deadline, the next try at the switch, and the next at the peering.
+    /// The earliest of the state machine's deadline, the next try at the switch, the next at the peering, and the time at which
+    /// a switch that says nothing has stalled.
     fn deadline(&self) -> Option<Clock> {
         let due = self.core.as_ref().filter(|_| self.paused.is_none()).and_then(Core::deadline);
         let due = due.map(|due| self.epoch + Duration::from_micros(due.as_micros()));
-        let retry = match self.switch {
-            Switch::Away { retry } => retry,
+        let retry = match &self.switch {
+            Switch::Away { retry } => *retry,
             Switch::Ready { working: None } => self.read_back,
-            Switch::Synchronising(_) | Switch::Ready { working: Some(_) } => None,
+            Switch::Ready { working: Some(round) } => self.stall_due(round),
+            Switch::Synchronising(_) => None,
         };
         due.into_iter().chain(retry).chain(self.peering_due).min()
     }
@@ -235,6 +332,13 @@ impl Task {
     fn now(&self) -> Instant {
         let elapsed = self.paused.unwrap_or_else(Clock::now) - self.epoch;
         Instant::from_micros(u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// Hosts cannot be asked.
+    fn pause(&mut self) {
+        self.paused.get_or_insert_with(Clock::now);
+        self.finding = None;
+        self.feed(Core::lost_touch);
     }
 
     /// Hosts can be asked (again).
@@ -245,6 +349,8 @@ impl Task {
     }
 
     fn on_switch(&mut self, event: Event) {
+        self.heard = Clock::now();
+        self.pulse = None;
         match event {
             Event::Connected { api_version } => {
                 tracing::debug!(agent = %self.name, api_version, "connected to the switch");
@@ -284,6 +390,42 @@ impl Task {
         }
     }
 
+    /// Punts of strangers: some, and then whatever decides is looked at again.
+    fn on_crowd(&mut self, (source, packet): (u32, v1::PacketIn)) {
+        self.heard = Clock::now();
+        self.pulse = None;
+        self.on_packet(&packet);
+        self.say_dropped(source);
+        for _ in 1..PUNTS {
+            let Some((_, packet)) = self.crowd.take() else { break };
+            self.on_packet(&packet);
+        }
+    }
+
+    /// What was dropped since it came faster than it could be handled: said by its right name, and not too often.
+    fn say_dropped(&mut self, source: u32) {
+        let dropped = self.crowd.dropped(source);
+        if dropped == 0 || self.dropped.insert(source, dropped) == Some(dropped) {
+            return;
+        }
+        let now = self.now();
+        let place = place_of(source).and_then(|place| self.core.as_ref()?.name_of(place));
+        if self.said.say(source, now).is_some() {
+            tracing::warn!(
+                agent = %self.name, ?place, dropped,
+                "punts of this place came faster than they could be handled, and were dropped"
+            );
+        }
+    }
+
+    fn on_peer(&mut self, event: PeerEvent) {
+        if let PeerEvent::Down { vtep, .. } = &event {
+            self.outbox.over(*vtep);
+            self.doubts.over(*vtep);
+        }
+        self.feed(|core, now| core.peer(event, now));
+    }
+
     fn on_counted(&mut self, counts: Counts) {
         for key in self.activity.observe(counts, self.now()) {
             self.feed(|core, now| core.idle(&key, now));
@@ -300,130 +442,29 @@ impl Task {
         }
     }
 
-    /// Reads the switch back.
-    fn synchronise(&mut self) {
-        self.read_back = None;
-        self.switch = Switch::Synchronising(Box::pin(synchronise(self.session.clone(), self.program.clone())));
-    }
-
-    fn on_found(&mut self, found: Found) {
-        let now = self.now();
-        let mut work = Work::default();
-        for (entity, reason) in found.meaningless {
-            tracing::warn!(agent = %self.name, reason, "an entry in our tables that is not ours: deleted");
-            work.updates.push(vouch_p4runtime::client::delete(entity));
-        }
-        let mut hosts_restored = 0;
-        let core = match &mut self.core {
-            Some(core) => core,
-            none => {
-                let (core, restored) = Core::new(self.config.clone(), &found.entries, now);
-                hosts_restored = restored;
-                none.insert(core)
-            }
-        };
-        let changes = core.wanted().changes_from(found.entries);
-        work.write(&self.program.tables, &changes);
-        let entries_written = work.updates.len();
-        let then =
-            AfterRound::Synchronised { program_installed: found.program_installed, hosts_restored, entries_written };
-        let work = Box::pin(work.carry_out(self.session.clone()));
-        self.send_packets();
-        let messages = std::mem::take(&mut self.waiting).into();
-        self.switch = Switch::Ready { working: Some(Round { work, messages, then }) };
-    }
-
-    fn on_sync_failure(&mut self, error: &RpcError) {
-        if !error.is_connection() {
-            tracing::error!(agent = %self.name, %error, "the switch cannot be used; trying again in {} ms", self.retry.as_millis());
-        }
-        self.retry_later();
-    }
-
-    async fn on_worked(&mut self, result: Result<(), WriteError>) {
-        let Switch::Ready { working } = &mut self.switch else { return };
-        let Some(round) = working.take() else { return };
-        self.send(round.messages);
-        match result {
-            Ok(()) => self.resume(),
-            Err(error @ WriteError::Updates { .. }) => {
-                self.resume();
-                self.counters.failed_writes += 1;
-                if self.read_back.is_none() {
-                    tracing::warn!(agent = %self.name, %error, "the switch will be read back in {} ms", self.retry.as_millis());
-                    self.read_back = Some(self.next_retry());
-                }
-                return;
-            }
-            Err(error @ WriteError::Rpc { .. }) => {
-                self.counters.failed_writes += 1;
-                tracing::warn!(agent = %self.name, %error, "the switch will be read back in {} ms", self.retry.as_millis());
-                self.retry_later();
-                return;
-            }
-        }
-        match round.then {
-            AfterRound::Written(changes) => {
-                // Words are for whoever watches; most agents run unwatched, and a round may have thousands of changes.
-                if self.watcher.is_some() {
-                    let changes = changes.iter().map(ToString::to_string).collect();
-                    self.tell(AgentEventKind::Written { changes });
-                }
-            }
-            AfterRound::Synchronised { program_installed, hosts_restored, entries_written } => {
-                self.retry = RETRY;
-                tracing::info!(agent = %self.name, program_installed, hosts_restored, entries_written, "the switch is ready");
-                self.tell(AgentEventKind::SwitchReady { program_installed, hosts_restored, entries_written });
-                self.ports.restart();
-                self.counters_of_hosts.restart();
-                self.start_peering().await;
-            }
-        }
-    }
-
-    fn retry_later(&mut self) {
-        self.send_waiting();
-        self.switch = Switch::Away { retry: Some(self.next_retry()) };
-    }
-
-    fn next_retry(&mut self) -> Clock {
-        let due = Clock::now() + self.retry;
-        self.retry = (self.retry * 2).min(RETRY_MAX);
-        due
-    }
-
-    fn lost(&mut self, reason: String) {
-        if !matches!(self.switch, Switch::Away { retry: None }) {
-            tracing::warn!(agent = %self.name, reason, "the switch is not ours any more");
-            self.tell(AgentEventKind::SwitchLost { reason });
-        } else {
-            tracing::info!(agent = %self.name, reason, "waiting for the switch");
-        }
-        self.send_waiting();
-        self.switch = Switch::Away { retry: None };
-        self.read_back = None;
-        self.counters_of_hosts.stop();
-        self.paused.get_or_insert_with(Clock::now);
-    }
-
     async fn on_timeout(&mut self) {
         if self.peering_due.is_some_and(|due| due <= Clock::now()) {
             self.start_peering().await;
         }
-        if let Switch::Away { retry: Some(retry) } = self.switch
-            && retry <= Clock::now()
-        {
-            self.synchronise();
+        match &self.switch {
+            Switch::Away { retry: Some(retry) } if *retry <= Clock::now() => self.synchronise(),
+            Switch::Ready { working: Some(round) } if self.stall_due(round).is_some_and(|due| due <= Clock::now()) => {
+                self.on_quiet_switch();
+            }
+            Switch::Away { .. } | Switch::Ready { .. } | Switch::Synchronising(_) => {}
         }
-        self.feed(Core::timeout);
+        if self.paused.is_none() {
+            self.feed(Core::timeout);
+        }
     }
 
     /// Peers come after the switch: what they say is about hosts, and which hosts the switch has must be known first.
     async fn start_peering(&mut self) {
-        if self.peers.is_some() {
+        if let Some(peers) = &self.peers {
+            peers.handle.set_open(true);
             return;
         }
-        let Some(setup) = PeeringSetup::of(&self.config) else { return };
+        let Some(setup) = PeeringSetup::of(&self.config, self.incarnation) else { return };
         match Peering::start(setup).await {
             Ok((handle, events)) => {
                 self.peers = Some(Peers { handle, events });
@@ -437,6 +478,14 @@ impl Task {
         }
     }
 
+    /// Who is not in charge of its switch speaks for nobody.
+    fn be_silent(&mut self) {
+        if let Some(peers) = &self.peers {
+            peers.handle.set_open(false);
+        }
+        self.peering_due = None;
+    }
+
     fn feed(&mut self, tell: impl FnOnce(&mut Core, Instant)) {
         let now = self.now();
         if let Some(core) = &mut self.core {
@@ -444,11 +493,8 @@ impl Task {
         }
     }
 
-    fn status(&mut self) -> AgentStatus {
-        let ready = matches!(self.switch, Switch::Ready { .. }) && self.read_back.is_none() && self.core.is_some();
-        let mut counters = self.counters;
-        counters.packet_ins_dropped = self.session.dropped_packets();
-        AgentStatus::new(ready, self.core.as_mut(), counters, self.peers.as_ref().map(|peers| peers.handle.counters()))
+    fn hearing(&self) -> Box<Stream> {
+        Box::new(Stream { session: self.session.clone(), crowd: self.crowd.clone() })
     }
 }
 
@@ -466,6 +512,24 @@ impl Switch {
 async fn next_peer_event(peers: &mut Option<Peers>) -> Option<PeerEvent> {
     match peers {
         Some(peers) => peers.events.recv().await,
+        None => pending().await,
+    }
+}
+
+async fn more_room(peers: Option<PeeringHandle>) {
+    match peers {
+        Some(peers) => peers.more_room().await,
+        None => pending().await,
+    }
+}
+
+async fn found_out(finding: &mut Option<Finding>) -> Wake {
+    match finding {
+        Some(Finding { mark, counts }) => {
+            let mark = *mark;
+            let counts = counts.await.inspect_err(|error| tracing::debug!(%error, "the counters cannot be read")).ok();
+            Wake::FoundOut { mark, counts }
+        }
         None => pending().await,
     }
 }

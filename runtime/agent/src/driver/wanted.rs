@@ -6,16 +6,21 @@
 //! |---|---|---|---|
 //! | local | the access interface | `here` at it | `unicast` to it, or `both` |
 //! | remote | the tunnel | | `unicast`, `unicast_hairpin`, `both` or `claimed` |
-//! | each claim | | `claim_pending` or `quarantined` at its interface | |
+//! | each claim | | `claim_pending`, `here` (shared) or `quarantined` at its interface | |
 //!
-//! `both` names a group of the two places, in either role: the owner's own interface and the claimant (a tunnel, or an interface of its own),
-//! or, at a claimant, the owner's tunnel and the claimed interface.
+//! `both` names a group of the places, in either role: the owner's own interface and the claimants (tunnels, or interfaces of its own),
+//! or, at a claimant, the owner's tunnel and the claimed interface. A binding becomes an entry of `binding_ipv4` or `binding_ipv6`
+//! (`p4src/parts/binding.p4`).
+
+mod bindings;
+mod groups;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::time::Duration;
 
-use vouch_mobility::{ClaimView, Destination, HostKey, HostView, Location};
-use vouch_net::MacAddr;
+use vouch_mobility::{BindingView, ClaimView, Destination, HostKey, HostView, Location};
+use vouch_net::{MacAddr, Vni};
 use vouch_tables::{
     AccessTagAction, AccessTagKey, Aged, Bd, BdVniAction, BdVniKey, CPU_SESSION, Change, CloneSession,
     DestinationAction, DestinationKey, Dscp, EncapsulateAction, EncapsulateKey, EntryAction, EntryKey, FloodAction,
@@ -25,16 +30,21 @@ use vouch_tables::{
     UnderlayRouteAction, UnderlayRouteKey, VlanId, VniToBdAction, VniToBdKey,
 };
 
+use self::bindings::{Bindings, Writes};
+use self::groups::{Groups, Places};
 use super::ledger::Ledger;
 use super::numbering::Numbering;
-use crate::config::{AccessInterface, Ageing, Config, NextHop, PuntRate, Route, VtepConfig};
+use crate::config::{AccessInterface, Ageing, Config, NextHop, PuntRate, Route, VniConfig, VtepConfig};
+
+pub(crate) use self::bindings::BindingRoom;
 
 /// The wanted state of one switch.
 #[derive(Debug)]
 pub(crate) struct Wanted {
     ledger: Ledger,
     hosts: HashMap<HostKey, HostItems>,
-    pairs: Pairs,
+    groups: Groups,
+    bindings: Bindings,
     /// The idle timeout of hosts' entries, where the switch is to notify of it.
     ageing: Option<Duration>,
     forward_pending: BTreeMap<Bd, bool>,
@@ -48,16 +58,17 @@ pub(crate) struct Wanted {
 #[derive(Debug, Default)]
 struct HostItems {
     entries: Vec<EntryKey>,
-    pair: Option<(LocationId, LocationId)>,
+    places: Option<Places>,
 }
 
 impl Wanted {
     /// The fixed part, with no host.
-    pub(crate) fn new(config: &Config, numbering: &Numbering) -> Self {
+    pub(crate) fn new(config: &Config, numbering: &Numbering, room: BindingRoom) -> Self {
         let mut wanted = Self {
             ledger: Ledger::default(),
             hosts: HashMap::new(),
-            pairs: Pairs::default(),
+            groups: Groups::default(),
+            bindings: Bindings::new(room),
             ageing: match (config.switch.ageing, &config.vtep) {
                 (Ageing::Notifications, Some(vtep)) => Some(vtep.host_ageing),
                 (Ageing::Counters, _) | (_, None) => None,
@@ -66,8 +77,10 @@ impl Wanted {
             ports: BTreeMap::new(),
             down: BTreeSet::new(),
         };
-        wanted.punting(config, numbering);
+        wanted.controller(config);
         wanted.ways(config, numbering);
+        wanted.budgets(config);
+        wanted.shared_addresses(config, numbering);
         wanted
     }
 
@@ -85,9 +98,9 @@ impl Wanted {
         let before = self.hosts.remove(&host).unwrap_or_default();
         let mut after = HostItems::default();
         if let (Some(view), Some(bd)) = (view, numbering.bd(host.vni)) {
-            let pair = pair_of(view, numbering);
-            let group = pair.and_then(|pair| self.take_pair(pair));
-            after.pair = pair.filter(|_| group.is_some());
+            let places = places_of(view, numbering);
+            let group = places.as_ref().and_then(|places| self.take_group(places));
+            after.places = places.filter(|_| group.is_some());
             let entries = self.host_entries(bd, host, view, group, numbering);
             after.entries = entries.iter().map(|(key, _)| *key).collect();
             for (key, action) in entries {
@@ -97,12 +110,44 @@ impl Wanted {
         for key in before.entries.iter().filter(|key| !after.entries.contains(key)) {
             self.ledger.set(*key, None);
         }
-        if let Some(group) = before.pair.and_then(|pair| self.pairs.release(pair)) {
+        if let Some(group) = before.places.and_then(|places| self.groups.release(&places)) {
             self.ledger.set(EntryKey::MulticastGroup(group), None);
         }
         if !after.entries.is_empty() {
             self.hosts.insert(host, after);
         }
+    }
+
+    /// Wants the address to be whose `binding` says; `None`: the switch does not know whose it is.
+    pub(crate) fn set_binding(
+        &mut self,
+        vni: Vni,
+        address: IpAddr,
+        binding: Option<BindingView>,
+        numbering: &Numbering,
+    ) {
+        let Some(bd) = numbering.bd(vni) else { return };
+        let writes = self.bindings.set(bd, address, binding.map(|it| (it.mac, it.confirmed)));
+        self.write(writes);
+    }
+
+    /// The switch has no room for these bindings. They are written as soon as others go.
+    pub(crate) fn bindings_refused(&mut self, keys: &[EntryKey]) {
+        for key in keys {
+            let writes = self.bindings.refused(*key, self.ledger.wanted(key).cloned());
+            self.write(writes);
+            self.ledger.is_absent(*key);
+        }
+    }
+
+    /// How many bindings are not written for want of room.
+    pub(crate) fn bindings_beyond(&self) -> usize {
+        self.bindings.beyond()
+    }
+
+    /// The places that have budgets, and so may be heard from.
+    pub(crate) fn places(&self) -> impl Iterator<Item = LocationId> {
+        self.ports.keys().copied()
     }
 
     /// How many values are wanted.
@@ -120,31 +165,54 @@ impl Wanted {
         self.ledger.changes_from(actual)
     }
 
-    /// Copies to the controller, and how many of each kind a place may cause.
-    fn punting(&mut self, config: &Config, numbering: &Numbering) {
+    /// The way to the controller, and from it.
+    fn controller(&mut self, config: &Config) {
         let session = EntryAction::CloneSession(CloneSession::to_cpu(config.switch.cpu_port));
         self.ledger.set(EntryKey::CloneSession(CPU_SESSION), Some(session));
         if let Some(ingress_port) = Port::new(config.switch.cpu_port) {
             let controller = IngressInterfaceKey { ingress_port, vlan_id: Tag::Untagged };
             self.want(controller.with(IngressInterfaceAction::Controller));
         }
-        let Some(vtep) = &config.vtep else { return };
-        let access = vtep.vnis.iter().flat_map(|vni| &vni.access);
-        let access = access.filter_map(|interface| numbering.access(*interface)).map(Location::Local);
-        let tunnels = vtep.peers.iter().map(|peer| Location::Remote(peer.address));
+    }
+
+    /// How many copies of each kind a place may cause.
+    fn budgets(&mut self, config: &Config) {
         let rates = &config.punt_rates;
-        for location in access.chain(tunnels).filter_map(|location| numbering.location_id(location)) {
-            for (reason, rate) in [
-                (PuntReason::Learn, rates.learn),
-                (PuntReason::Move, rates.move_),
-                (PuntReason::ProbeReply, rates.probe_reply),
-                (PuntReason::Alive, rates.alive),
-                (PuntReason::Binding, rates.learn),
-                (PuntReason::Request, rates.learn),
-            ] {
-                let meter = PuntMeter { reason, location };
-                self.ledger.set(EntryKey::PuntMeter(meter), Some(EntryAction::PuntMeter(meter_rate(rate))));
+        let access = [
+            (PuntReason::Learn, rates.learn),
+            (PuntReason::Move, rates.move_),
+            (PuntReason::Binding, rates.binding),
+            (PuntReason::Request, rates.request),
+            (PuntReason::ProbeReply, rates.probe_reply),
+            (PuntReason::Alive, rates.alive),
+        ];
+        let tunnel = [(PuntReason::ProbeReply, rates.probe_reply)];
+        for location in self.ports.keys() {
+            let budgets = if location.is_tunnel() { &tunnel[..] } else { &access[..] };
+            for (reason, rate) in budgets {
+                let meter = EntryKey::PuntMeter(PuntMeter { reason: *reason, location: *location });
+                self.ledger.set(meter, Some(EntryAction::PuntMeter(meter_rate(*rate))));
             }
+        }
+    }
+
+    /// Single addresses that any host may have. Of longer prefixes no address is ever bound, so that they need no entries.
+    fn shared_addresses(&mut self, config: &Config, numbering: &Numbering) {
+        let vnis = config.vtep.iter().flat_map(|vtep| &vtep.vnis).filter(|vni| vni.bindings);
+        for vni in vnis {
+            let Some(bd) = numbering.bd(vni.vni) else { continue };
+            for prefix in &vni.shared {
+                if prefix.bits == if prefix.address.is_ipv4() { 32 } else { 128 } {
+                    let writes = self.bindings.share(bd, prefix.address);
+                    self.write(writes);
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, writes: Writes) {
+        for (key, action) in writes {
+            self.ledger.set(key, action);
         }
     }
 
@@ -155,8 +223,8 @@ impl Wanted {
             self.tunnels(config, vtep, numbering);
             self.bridge_domains(vtep, numbering);
         }
-        for (pair, group) in self.pairs.all() {
-            self.pair_group(pair, group);
+        for (places, group) in self.groups.all() {
+            self.fill_group(&places, group);
         }
     }
 
@@ -213,7 +281,7 @@ impl Wanted {
 
             let mut replicas = BTreeSet::new();
             for interface in &vni.access {
-                if let Some((location, port)) = self.access(bd, *interface, numbering) {
+                if let Some((location, port)) = self.access(bd, vni, *interface, numbering) {
                     replicas.insert(Replica { port, location });
                 }
             }
@@ -228,7 +296,13 @@ impl Wanted {
         }
     }
 
-    fn access(&mut self, bd: Bd, interface: AccessInterface, numbering: &Numbering) -> Option<(LocationId, Port)> {
+    fn access(
+        &mut self,
+        bd: Bd,
+        vni: &VniConfig,
+        interface: AccessInterface,
+        numbering: &Numbering,
+    ) -> Option<(LocationId, Port)> {
         let location = numbering.location_id(Location::Local(numbering.access(interface)?))?;
         let port = Port::new(interface.port.get())?;
         let (vlan_id, tag) = match interface.vlan.and_then(|vlan| VlanId::new(vlan.get())) {
@@ -236,9 +310,9 @@ impl Wanted {
             Some(vlan_id) => (Tag::Vlan(vlan_id), AccessTagAction::Tagged { vlan_id }),
         };
         self.ports.insert(location, port);
-        // Bindings on: addresses are learned from the copies of what the tables do not know.
-        let action = IngressInterfaceAction::Access { bd, location, bindings: true, suppress: false };
-        self.want(IngressInterfaceKey { ingress_port: port, vlan_id }.with(action));
+        let VniConfig { bindings, suppress, .. } = *vni;
+        let access = IngressInterfaceAction::Access { bd, location, bindings, suppress };
+        self.want(IngressInterfaceKey { ingress_port: port, vlan_id }.with(access));
         self.want(LocationPortKey { location }.with(LocationPortAction::Port { port }));
         self.want(AccessTagKey { location }.with(tag));
         Some((location, port))
@@ -254,7 +328,7 @@ impl Wanted {
         bd: Bd,
         host: HostKey,
         view: &HostView,
-        pair_group: Option<Group>,
+        group: Option<Group>,
         numbering: &Numbering,
     ) -> Vec<(EntryKey, EntryAction)> {
         let mac = host.mac;
@@ -263,7 +337,7 @@ impl Wanted {
         let forward = self.forward_pending.get(&bd).copied().unwrap_or(true);
         let mut entries = vec![
             RecordedLocationKey { bd, mac }.with(RecordedLocationAction::Recorded { location, forward }),
-            DestinationKey { bd, mac }.with(destination(view, location, pair_group, numbering)),
+            DestinationKey { bd, mac }.with(destination(view, location, group, numbering)),
         ];
         if let Location::Local(_) = view.location {
             let here = SourceAction::Here { watch: view.watch };
@@ -277,6 +351,7 @@ impl Wanted {
             let Some(location) = numbering.location_id(Location::Local(*access)) else { continue };
             let action = match *claim {
                 ClaimView::Pending { forward } => SourceAction::ClaimPending { forward },
+                ClaimView::Shared => SourceAction::Here { watch: true },
                 ClaimView::Quarantined => SourceAction::Quarantined,
             };
             entries.push(SourceKey { bd, mac, location }.with(Aged::never(action)));
@@ -284,16 +359,16 @@ impl Wanted {
         entries
     }
 
-    /// The group of two places. Without a free group the host's frames go where they go in `hold`.
-    fn take_pair(&mut self, pair: (LocationId, LocationId)) -> Option<Group> {
-        let group = self.pairs.take(pair)?;
-        self.pair_group(pair, group);
+    /// The group of places. Without a free group the host's frames go where they go in `hold`.
+    fn take_group(&mut self, places: &Places) -> Option<Group> {
+        let group = self.groups.take(places)?;
+        self.fill_group(places, group);
         Some(group)
     }
 
-    fn pair_group(&mut self, pair: (LocationId, LocationId), group: Group) {
-        let replica = |location| Some(Replica { port: *self.ports.get(&location)?, location });
-        let replicas = [pair.0, pair.1].into_iter().filter_map(replica).collect();
+    fn fill_group(&mut self, places: &Places, group: Group) {
+        let replica = |location: &LocationId| Some(Replica { port: *self.ports.get(location)?, location: *location });
+        let replicas = places.iter().filter_map(replica).collect();
         self.ledger.set(EntryKey::MulticastGroup(group), Some(EntryAction::MulticastGroup(replicas)));
     }
 
@@ -314,13 +389,13 @@ impl Wanted {
 fn destination(
     view: &HostView,
     location: LocationId,
-    pair_group: Option<Group>,
+    group: Option<Group>,
     numbering: &Numbering,
 ) -> DestinationAction {
     match view.destination {
         Destination::Recorded => DestinationAction::Unicast { location },
         Destination::Hairpin => DestinationAction::UnicastHairpin { location },
-        Destination::Both { with } => match (pair_group, view.location, with) {
+        Destination::Both { with, and: _ } => match (group, view.location, with) {
             (Some(group), _, _) => DestinationAction::Both { group },
             (None, owner @ Location::Remote(_), claimed @ Location::Local(_)) => {
                 claimed_from(claimed, owner, location, numbering)
@@ -340,54 +415,16 @@ fn claimed_from(claimed: Location, owner: Location, recorded: LocationId, number
     }
 }
 
-/// The two places that get a host's frames, in ascending order.
-fn pair_of(view: &HostView, numbering: &Numbering) -> Option<(LocationId, LocationId)> {
-    let Destination::Both { with } = view.destination else { return None };
-    let (a, b) = (numbering.location_id(view.location)?, numbering.location_id(with)?);
-    (a != b).then(|| (a.min(b), a.max(b)))
+/// The places that get a host's frames, where there are several.
+fn places_of(view: &HostView, numbering: &Numbering) -> Option<Places> {
+    let Destination::Both { with, and } = view.destination else { return None };
+    let places: BTreeSet<LocationId> =
+        [view.location, with].into_iter().chain(and).filter_map(|place| numbering.location_id(place)).collect();
+    (places.len() > 1).then(|| places.into_iter().collect())
 }
 
 fn meter_rate(rate: PuntRate) -> MeterRate {
     MeterRate { rate: rate.rate, burst: rate.burst }
-}
-
-/// Groups for pairs of places: one a pair, shared by all hosts that need it.
-#[derive(Debug, Default)]
-struct Pairs {
-    groups: BTreeMap<(LocationId, LocationId), (u16, usize)>,
-    numbers: BTreeSet<u16>,
-}
-
-impl Pairs {
-    /// All pairs that some host uses, with their groups.
-    fn all(&self) -> Vec<((LocationId, LocationId), Group)> {
-        self.groups.iter().filter_map(|(pair, (number, _))| Some((*pair, Group::pair(*number)?))).collect()
-    }
-
-    /// One more host uses the pair.
-    fn take(&mut self, pair: (LocationId, LocationId)) -> Option<Group> {
-        if let Some((number, hosts)) = self.groups.get_mut(&pair) {
-            *hosts += 1;
-            return Group::pair(*number);
-        }
-        let number = (0..Group::PAIRS).find(|number| !self.numbers.contains(number))?;
-        self.numbers.insert(number);
-        self.groups.insert(pair, (number, 1));
-        Group::pair(number)
-    }
-
-    /// One host fewer uses the pair. The group, if none does any more.
-    fn release(&mut self, pair: (LocationId, LocationId)) -> Option<Group> {
-        let (number, hosts) = self.groups.get_mut(&pair)?;
-        *hosts -= 1;
-        if *hosts > 0 {
-            return None;
-        }
-        let number = *number;
-        self.groups.remove(&pair);
-        self.numbers.remove(&number);
-        Group::pair(number)
-    }
 }
 
 #[cfg(test)]
@@ -403,8 +440,8 @@ mod tests {
         let (here, tunnel) = (Location::Local(AccessId(1)), Location::Remote(vtep));
         let id = |location| numbering.location_id(location).expect("numbered");
         let [owner, claimant] = [(here, tunnel), (tunnel, here)].map(|(location, with)| {
-            let destination = Destination::Both { with };
-            let view = HostView { location, watch: false, learn_addresses: false, destination, claims: Vec::new() };
+            let destination = Destination::Both { with, and: None };
+            let view = HostView { location, watch: false, destination, claims: Vec::new() };
             super::destination(&view, id(location), None, &numbering)
         });
         assert_eq!(owner, DestinationAction::Unicast { location: id(here) });

@@ -5,9 +5,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use vouch_mobility::{Message, VtepAddr};
+use vouch_mobility::{Incarnation, Message, VtepAddr};
+use vouch_net::MacAddr;
 
+use super::misbehaviour::PeerMisbehaved;
 use crate::config::{Config, PeerConfig, PeeringConfig};
+
+/// The version of the peer protocol; both sides must speak the same.
+pub const VERSION: u32 = 2;
 
 /// Who we are, who the others are, and how we talk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +21,10 @@ pub struct PeeringSetup {
     pub name: String,
     /// Our tunnel address.
     pub address: VtepAddr,
+    /// Which life of this agent it is.
+    pub incarnation: Incarnation,
+    /// The source of our probes.
+    pub probe_mac: MacAddr,
     /// The only agents that get a session.
     pub peers: Vec<PeerConfig>,
     /// Where to listen, what to prove, how long to wait, how much to keep.
@@ -24,23 +33,35 @@ pub struct PeeringSetup {
 
 impl PeeringSetup {
     /// The part of a configuration that concerns peers; `None` for a switch that is no VTEP.
-    pub fn of(config: &Config) -> Option<Self> {
+    pub fn of(config: &Config, incarnation: Incarnation) -> Option<Self> {
         config.vtep.as_ref().map(|vtep| Self {
             name: config.name.clone(),
             address: vtep.address,
+            incarnation,
+            probe_mac: vtep.probe_mac,
             peers: vtep.peers.clone(),
             config: vtep.peering.clone(),
         })
     }
 }
 
+/// One session with a peer. What is said in one is never said in another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
 /// What happened at a peer. Per peer, `Up` and `Down` alternate, and messages come only in between.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PeerEvent {
-    /// A session began: send it the full state.
+    /// A session began: the peer is to hear the whole lists.
     Up {
         /// With whom.
         vtep: VtepAddr,
+        /// Which session.
+        session: SessionId,
+        /// Which life of the peer's agent it is.
+        incarnation: Incarnation,
+        /// The source of the peer's probes.
+        probe_mac: MacAddr,
     },
     /// The session ended; another one is being sought.
     Down {
@@ -69,8 +90,12 @@ pub enum DownReason {
     Silent,
     /// The peer took its messages so slowly that too many were waiting.
     TooSlow,
-    /// The peer sent something that is no message, or one that is too large.
-    Malformed(String),
+    /// The peer did what no agent of ours does.
+    Misbehaved(PeerMisbehaved),
+    /// We are not in charge of our switch, and so speak for nobody.
+    NotInCharge,
+    /// Our switch has not taken what was about to be announced.
+    Unwritten,
     /// The peer opened a newer session, as it does after a restart.
     Replaced,
     /// The peering is being shut down.
@@ -83,7 +108,9 @@ impl fmt::Display for DownReason {
             Self::Closed(why) => write!(f, "closed: {why}"),
             Self::Silent => f.write_str("nothing heard for too long"),
             Self::TooSlow => f.write_str("the peer is too slow: its queue is full"),
-            Self::Malformed(what) => write!(f, "malformed: {what}"),
+            Self::Misbehaved(how) => write!(f, "the peer misbehaved: {how}"),
+            Self::NotInCharge => f.write_str("not in charge of the switch"),
+            Self::Unwritten => f.write_str("the switch has not taken what was to be announced"),
             Self::Replaced => f.write_str("replaced by a newer session"),
             Self::Shutdown => f.write_str("shutting down"),
         }
@@ -136,6 +163,8 @@ pub enum RefusalReason {
     Hello(String),
     /// The peer refused us, and said why.
     ByPeer(String),
+    /// We are not in charge of our switch, and so speak for nobody.
+    NotInCharge,
 }
 
 impl fmt::Display for RefusalReason {
@@ -149,10 +178,11 @@ impl fmt::Display for RefusalReason {
             Self::Address { name, announced, configured } => {
                 write!(f, "`{name}` announces VTEP address {announced}, but {configured} is configured for it")
             }
-            Self::Version(version) => write!(f, "it speaks protocol version {version}, this agent {}", super::VERSION),
+            Self::Version(version) => write!(f, "it speaks protocol version {version}, this agent {VERSION}"),
             Self::Direction(name) => write!(f, "`{name}` dialled, but the VTEP with the lower address does that"),
             Self::Hello(why) => write!(f, "no proper hello: {why}"),
             Self::ByPeer(why) => write!(f, "refused by the peer: {why}"),
+            Self::NotInCharge => f.write_str("not in charge of the switch"),
         }
     }
 }
@@ -229,12 +259,16 @@ pub struct PeeringCounters {
     pub refused: u64,
     /// Attempts to reach a peer that nobody answered.
     pub unreachable: u64,
-    /// Sessions closed because of something that is no message.
-    pub malformed: u64,
+    /// Sessions closed because the peer did what no agent of ours does.
+    pub misbehaved: u64,
     /// Sessions closed because the peer was too slow.
     pub too_slow: u64,
     /// Sessions closed because the peer was silent.
     pub silent: u64,
+    /// Sessions closed because we were not in charge of our switch.
+    pub not_in_charge: u64,
+    /// Sessions closed because our switch had not taken what was to be announced.
+    pub unwritten: u64,
     /// Messages sent.
     pub sent: u64,
     /// Messages received.

@@ -15,10 +15,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Endpoint;
 
 use super::api::{PeeringError, RefusalReason};
+use super::causes::causes;
 use super::identity::TlsFiles;
-use super::listen::FRAMES_IN_FLIGHT;
 use super::proto::peering_client::PeeringClient;
-use super::session::{self, Ended, Wire};
+use super::session::{self, Ended, FRAMES_IN_FLIGHT, Wire};
 use super::shared::{Peer, Shared};
 
 /// Where a peer is, and what it must prove.
@@ -43,6 +43,10 @@ pub(super) async fn dial(shared: Arc<Shared>, peer: Arc<Peer>, endpoint: Endpoin
     let config = &shared.setup.config;
     let mut wait = config.reconnect;
     loop {
+        tokio::select! {
+            () = shared.shutdown.cancelled() => return,
+            () = shared.opened() => {}
+        }
         let attempt = tokio::select! {
             () = shared.shutdown.cancelled() => return,
             attempt = attempt(&shared, &peer, &endpoint) => attempt,
@@ -105,18 +109,6 @@ fn failure(error: &(dyn Error + 'static)) -> Failure {
         }
     }
     Failure::Unreachable(causes(error))
-}
-
-/// The error and what caused it, in one line.
-pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// Between half and all of the wait, so that agents that lost the same peer do not all return at once.

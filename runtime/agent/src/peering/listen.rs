@@ -23,13 +23,11 @@ use super::api::RefusalReason;
 use super::identity::{Caller, names};
 use super::proto::Frame;
 use super::proto::peering_server::{Peering, PeeringServer};
-use super::session::{self, Wire};
+use super::session::{self, FRAMES_IN_FLIGHT, Wire};
 use super::shared::Shared;
 
 /// Connections beyond what the peers need, for those that are being refused.
 const SPARE_CONNECTIONS: usize = 32;
-/// How many frames wait between a session and its connection.
-pub(super) const FRAMES_IN_FLIGHT: usize = 4;
 
 /// Serves until shutdown.
 pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener, tls: Option<TlsAcceptor>) {

@@ -5,14 +5,21 @@
 //!
 //! The story of a session: connect (`dial`) or be called (`listen`) → both say hello → [`PeerEvent::Up`] → messages both ways,
 //! heartbeats when there are none → [`PeerEvent::Down`], all in `session`. A session delivers in order or ends. What a
-//! session could not deliver is made good by the full state that both sides send after the next `Up`, so nothing here is
-//! ever stored for a peer that is away.
+//! session could not deliver is made good by the lists that both sides send after the next `Up`, so nothing here is
+//! ever stored for a peer that is away. The lists are made as the session takes them ([`PeeringHandle::room`]), so a queue
+//! need not hold one. While an agent is not in charge of its switch it has no sessions ([`PeeringHandle::set_open`]).
+//!
+//! To be read in this order, in which no module imports a later one: `misbehaviour`, `proto`, `codec` (what is said);
+//! `api`, `shared` (what there is); `identity`, `session` (who it is, and the session proper); `dial`, `listen` (how it comes
+//! about).
 
 mod api;
+mod causes;
 mod codec;
 mod dial;
 mod identity;
 mod listen;
+mod misbehaviour;
 mod proto;
 mod session;
 mod shared;
@@ -27,13 +34,14 @@ use tokio::sync::mpsc;
 use tokio_util::sync::DropGuard;
 use vouch_mobility::{Message, VtepAddr};
 
-pub use api::{DownReason, PeerEvent, PeeringCounters, PeeringError, PeeringSetup, Refusal, RefusalReason, SendError};
+pub use api::{
+    DownReason, PeerEvent, PeeringCounters, PeeringError, PeeringSetup, Refusal, RefusalReason, SendError, SessionId,
+    VERSION,
+};
+pub use misbehaviour::PeerMisbehaved;
 
 use identity::TlsFiles;
 use shared::Shared;
-
-/// The version of the peer protocol; both sides must speak the same.
-pub const VERSION: u32 = 1;
 
 /// How many events may wait to be read. When they are full, the peers are slowed down.
 const EVENTS: usize = 4096;
@@ -81,9 +89,31 @@ pub struct PeeringHandle {
 }
 
 impl PeeringHandle {
-    /// Queues a message for a peer, never waiting. What is refused is counted, and made good by the next session's full state.
-    pub fn send(&self, to: VtepAddr, message: Message) -> Result<(), SendError> {
-        self.shared.send(to, message)
+    /// Queues a message for a session, never waiting. What is refused is counted, and made good by the next session's lists.
+    pub fn send(&self, to: VtepAddr, session: SessionId, message: Message) -> Result<(), SendError> {
+        self.shared.send(to, session, message)
+    }
+
+    /// How many messages a session has room for; none, if it is over.
+    pub fn room(&self, peer: VtepAddr, session: SessionId) -> usize {
+        self.shared.peers.get(&peer).map_or(0, |peer| peer.room(session))
+    }
+
+    /// Until some session has taken messages out of its queue since the last time. Cancelling it loses nothing.
+    pub async fn more_room(&self) {
+        self.shared.room.notified().await;
+    }
+
+    /// Ends a session, if it is still up, because something that it should have been told is not so.
+    pub fn reset(&self, peer: VtepAddr, session: SessionId) {
+        if let Some(peer) = self.shared.peers.get(&peer) {
+            peer.end_session(session, DownReason::Unwritten);
+        }
+    }
+
+    /// Whether there may be sessions. Those there are end when there may not; afterwards peers are called and welcome again.
+    pub fn set_open(&self, open: bool) {
+        self.shared.set_open(open);
     }
 
     /// How often what happened.

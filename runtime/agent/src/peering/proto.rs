@@ -1,4 +1,4 @@
-//! The generated form of `proto/vouch/peer/v1/peer.proto`, where each part is explained.
+//! The generated form of `proto/vouch/peer/v2/peer.proto`, where each part is explained.
 #![allow(missing_docs, unreachable_pub, clippy::all)]
 
-tonic::include_proto!("vouch.peer.v1");
+tonic::include_proto!("vouch.peer.v2");

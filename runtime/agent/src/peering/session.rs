@@ -4,22 +4,29 @@ use std::net::Ipv4Addr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Status, Streaming};
-use vouch_mobility::Message;
+use vouch_mobility::{Incarnation, Message};
+use vouch_net::MacAddr;
 
-use super::api::{DownReason, PeerEvent, RefusalReason};
-use super::dial::causes;
+use super::api::{DownReason, PeerEvent, RefusalReason, VERSION};
+use super::causes::{causes, printable};
+use super::codec;
 use super::identity::Caller;
+use super::misbehaviour::PeerMisbehaved;
 use super::proto::{self, Frame, frame::Content};
 use super::shared::{Peer, Shared};
-use super::{VERSION, codec};
 
 /// How many bytes of messages go into one frame. Far below the smallest limit that can be configured.
 const FRAME_BYTES: usize = 32 * 1024;
+/// How many frames wait between a session and its connection.
+pub(super) const FRAMES_IN_FLIGHT: usize = 4;
+/// How long a peer has to hear why its session ends.
+const FAREWELL: Duration = Duration::from_millis(100);
 /// How many messages are taken from the queue at a time.
 const BATCH: usize = 256;
 
@@ -37,6 +44,14 @@ pub(super) struct Wire {
     pub(super) outbound: mpsc::Sender<Frame>,
 }
 
+/// What the other side says of itself.
+struct Hello {
+    name: String,
+    address: Ipv4Addr,
+    incarnation: Incarnation,
+    probe_mac: MacAddr,
+}
+
 /// The side that listens: hears who is there, and answers only whom it knows.
 pub(super) async fn accepted(shared: Arc<Shared>, caller: Caller, mut wire: Wire) {
     let peer = tokio::select! {
@@ -44,7 +59,7 @@ pub(super) async fn accepted(shared: Arc<Shared>, caller: Caller, mut wire: Wire
         peer = welcome(&shared, &caller, &mut wire) => peer,
     };
     match peer {
-        Ok(peer) => run(&shared, &peer, wire).await,
+        Ok((peer, hello)) => run(&shared, &peer, &hello, wire).await,
         Err(reason) => {
             goodbye(&wire.outbound, &reason.to_string());
             shared.refuse(&caller.from, reason);
@@ -56,11 +71,11 @@ pub(super) async fn accepted(shared: Arc<Shared>, caller: Caller, mut wire: Wire
 pub(super) async fn dialled(shared: &Arc<Shared>, peer: &Arc<Peer>, mut wire: Wire) -> Ended {
     let answer = tokio::select! {
         () = shared.shutdown.cancelled() => return Ended::WasUp,
-        hello = hello(shared, &mut wire.inbound) => hello.and_then(|hello| expect(&hello, peer)),
+        hello = hello(shared, &mut wire.inbound) => hello.and_then(|hello| expect(&hello, peer).map(|()| hello)),
     };
     match answer {
-        Ok(()) => {
-            run(shared, peer, wire).await;
+        Ok(hello) => {
+            run(shared, peer, &hello, wire).await;
             Ended::WasUp
         }
         Err(reason) => {
@@ -70,7 +85,7 @@ pub(super) async fn dialled(shared: &Arc<Shared>, peer: &Arc<Peer>, mut wire: Wi
     }
 }
 
-async fn welcome(shared: &Shared, caller: &Caller, wire: &mut Wire) -> Result<Arc<Peer>, RefusalReason> {
+async fn welcome(shared: &Shared, caller: &Caller, wire: &mut Wire) -> Result<(Arc<Peer>, Hello), RefusalReason> {
     let hello = hello(shared, &mut wire.inbound).await?;
     let peer = shared.peers.values().find(|peer| peer.config.name == hello.name);
     let peer = peer.ok_or_else(|| RefusalReason::UnknownPeer(hello.name.escape_debug().to_string()))?;
@@ -83,14 +98,18 @@ async fn welcome(shared: &Shared, caller: &Caller, wire: &mut Wire) -> Result<Ar
     if peer.config.address > shared.setup.address {
         return Err(RefusalReason::Direction(hello.name));
     }
+    // Whoever is about to be in charge of its switch need not be called twice; but the peer waits only for so long.
+    if timeout(shared.setup.config.dead_after / 2, shared.opened()).await.is_err() {
+        return Err(RefusalReason::NotInCharge);
+    }
     if wire.outbound.send(shared.hello()).await.is_err() {
         return Err(RefusalReason::Hello("the connection is gone".to_owned()));
     }
-    Ok(peer.clone())
+    Ok((peer.clone(), hello))
 }
 
 /// The first thing the other side says, which is who it is.
-async fn hello(shared: &Shared, inbound: &mut Streaming<Frame>) -> Result<proto::Hello, RefusalReason> {
+async fn hello(shared: &Shared, inbound: &mut Streaming<Frame>) -> Result<Hello, RefusalReason> {
     let frame = match timeout(shared.setup.config.dead_after, inbound.message()).await {
         Ok(Ok(frame)) => frame,
         Ok(Err(status)) => return Err(RefusalReason::Hello(status.message().to_owned())),
@@ -106,22 +125,27 @@ async fn hello(shared: &Shared, inbound: &mut Streaming<Frame>) -> Result<proto:
     if hello.version != VERSION {
         return Err(RefusalReason::Version(hello.version));
     }
-    Ok(hello)
+    let probe_mac = codec::mac(&hello.probe_mac);
+    Ok(Hello {
+        name: hello.name,
+        address: Ipv4Addr::from_bits(hello.vtep_address),
+        incarnation: Incarnation(hello.incarnation),
+        probe_mac: probe_mac.map_err(|error| RefusalReason::Hello(format!("its probe MAC is {error}")))?,
+    })
 }
 
 /// Whether the other side says that it is this peer.
-fn expect(hello: &proto::Hello, peer: &Peer) -> Result<(), RefusalReason> {
+fn expect(hello: &Hello, peer: &Peer) -> Result<(), RefusalReason> {
     if hello.name != peer.config.name {
         return Err(RefusalReason::Name {
             announced: printable(&hello.name),
             certified: vec![peer.config.name.clone()],
         });
     }
-    let announced = Ipv4Addr::from_bits(hello.vtep_address);
-    if announced != peer.config.address.0 {
+    if hello.address != peer.config.address.0 {
         return Err(RefusalReason::Address {
             name: peer.config.name.clone(),
-            announced: announced.to_string(),
+            announced: hello.address.to_string(),
             configured: peer.config.address,
         });
     }
@@ -129,7 +153,7 @@ fn expect(hello: &proto::Hello, peer: &Peer) -> Result<(), RefusalReason> {
 }
 
 /// The session proper, once both sides know each other.
-async fn run(shared: &Arc<Shared>, peer: &Arc<Peer>, wire: Wire) {
+async fn run(shared: &Arc<Shared>, peer: &Arc<Peer>, hello: &Hello, wire: Wire) {
     let vtep = peer.config.address;
     let number = peer.supersede();
     let _turn = tokio::select! {
@@ -141,27 +165,37 @@ async fn run(shared: &Arc<Shared>, peer: &Arc<Peer>, wire: Wire) {
     if !peer.install(number, outbox, end) {
         return;
     }
+    if !shared.is_open() {
+        // Closed since hello was said, and before there was a session to end.
+        peer.end(DownReason::NotInCharge);
+    }
     shared.counters.sessions.fetch_add(1, Ordering::Relaxed);
     tracing::info!(peer = peer.config.name, %vtep, "session up");
 
     let Wire { inbound, outbound } = wire;
-    let reason = if shared.events.send(PeerEvent::Up { vtep }).await.is_err() {
-        DownReason::Shutdown
+    let up = PeerEvent::Up { vtep, session: number, incarnation: hello.incarnation, probe_mac: hello.probe_mac };
+    // Reading and writing do not wait for each other: two sides that wait for each other's reading would never end.
+    let mut read = pin!(read(shared, peer, inbound));
+    let (reason, ours) = if shared.events.send(up).await.is_err() {
+        (DownReason::Shutdown, false)
     } else {
-        // Reading and writing do not wait for each other: two sides that wait for each other's reading would never end.
-        let read = pin!(read(shared, peer, inbound));
         let write = pin!(write(shared, queue, &outbound));
         tokio::select! {
-            () = shared.shutdown.cancelled() => DownReason::Shutdown,
+            () = shared.shutdown.cancelled() => (DownReason::Shutdown, false),
             // The sender is dropped only by `remove` below, or after it has sent.
-            reason = ended.recv() => reason.unwrap_or(DownReason::Replaced),
-            reason = read => reason,
-            reason = write => reason,
+            reason = ended.recv() => (reason.unwrap_or(DownReason::Replaced), true),
+            reason = &mut read => (reason, false),
+            reason = write => (reason, false),
         }
     };
 
     peer.remove();
     goodbye(&outbound, &reason.to_string());
+    drop(outbound);
+    if ours {
+        // Whoever dials closes the connection with its stream, and the peer would not hear why.
+        let _ = timeout(FAREWELL, read).await;
+    }
     shared.counters.down(&reason);
     tracing::info!(peer = peer.config.name, %vtep, %reason, "session down");
     let down = PeerEvent::Down { vtep, reason };
@@ -187,13 +221,13 @@ async fn read(shared: &Shared, peer: &Peer, mut inbound: Streaming<Frame>) -> Do
             Some(Content::Batch(batch)) => batch.messages,
             Some(Content::Heartbeat(proto::Heartbeat {})) => continue,
             Some(Content::Goodbye(goodbye)) => return DownReason::Closed(printable(&goodbye.reason)),
-            Some(Content::Hello(_)) => return DownReason::Malformed("a second hello".to_owned()),
-            None => return DownReason::Malformed("a frame of unknown kind".to_owned()),
+            Some(Content::Hello(_)) => return DownReason::Misbehaved(PeerMisbehaved::SecondHello),
+            None => return DownReason::Misbehaved(PeerMisbehaved::UnknownFrame),
         };
         for message in messages {
             let message = match codec::decode(message) {
                 Ok(message) => message,
-                Err(what) => return DownReason::Malformed(what),
+                Err(how) => return DownReason::Misbehaved(how),
             };
             shared.counters.received.fetch_add(1, Ordering::Relaxed);
             if shared.events.send(PeerEvent::Message { vtep, message }).await.is_err() {
@@ -206,9 +240,9 @@ async fn read(shared: &Shared, peer: &Peer, mut inbound: Streaming<Frame>) -> Do
 /// What a failed read means. Failures of the connection have a cause; what cannot be decoded has none.
 fn broken(status: &Status) -> DownReason {
     let cause = std::error::Error::source(status).is_some();
+    let unreadable = || DownReason::Misbehaved(PeerMisbehaved::Unreadable(status.message().to_owned()));
     match status.code() {
-        Code::OutOfRange | Code::ResourceExhausted if !cause => DownReason::Malformed(status.message().to_owned()),
-        Code::Internal | Code::Unimplemented if !cause => DownReason::Malformed(status.message().to_owned()),
+        Code::OutOfRange | Code::ResourceExhausted | Code::Internal | Code::Unimplemented if !cause => unreadable(),
         _ => DownReason::Closed(causes(status)),
     }
 }
@@ -232,6 +266,7 @@ async fn write(shared: &Shared, mut queue: mpsc::Receiver<Message>, outbound: &m
             // The queue was taken away with the reason to end, which `run` is about to see.
             return std::future::pending().await;
         }
+        shared.room.notify_one();
         for frame in frames(&mut batch) {
             let messages = match &frame.content {
                 Some(Content::Batch(batch)) => batch.messages.len() as u64,
@@ -268,9 +303,4 @@ fn frames(messages: &mut Vec<Message>) -> Vec<Frame> {
 fn goodbye(outbound: &mpsc::Sender<Frame>, reason: &str) {
     let content = Content::Goodbye(proto::Goodbye { reason: reason.to_owned() });
     let _ = outbound.try_send(Frame { content: Some(content) });
-}
-
-/// Foreign text, fit for a log.
-fn printable(text: &str) -> String {
-    text.chars().take(200).collect::<String>().escape_debug().to_string()
 }

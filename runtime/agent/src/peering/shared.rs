@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vouch_mobility::{Message, VtepAddr};
 
-use super::api::{DownReason, PeerEvent, PeeringCounters, PeeringSetup, Refusal, RefusalReason, SendError};
-use super::{VERSION, proto};
+use super::api::{
+    DownReason, PeerEvent, PeeringCounters, PeeringSetup, Refusal, RefusalReason, SendError, SessionId, VERSION,
+};
+use super::proto;
 use crate::config::PeerConfig;
 
 pub(super) struct Shared {
@@ -20,6 +22,9 @@ pub(super) struct Shared {
     pub(super) shutdown: CancellationToken,
     pub(super) tasks: TaskTracker,
     pub(super) counters: Counters,
+    /// Some session has taken messages out of its queue.
+    pub(super) room: Notify,
+    open: watch::Sender<bool>,
 }
 
 impl Shared {
@@ -32,6 +37,8 @@ impl Shared {
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
             counters: Counters::default(),
+            room: Notify::new(),
+            open: watch::Sender::new(true),
         }
     }
 
@@ -41,8 +48,28 @@ impl Shared {
             version: VERSION,
             name: self.setup.name.clone(),
             vtep_address: self.setup.address.0.to_bits(),
+            incarnation: self.setup.incarnation.0,
+            probe_mac: self.setup.probe_mac.octets().to_vec(),
         };
         proto::Frame { content: Some(proto::frame::Content::Hello(hello)) }
+    }
+
+    /// Whether there may be sessions.
+    pub(super) fn set_open(&self, open: bool) {
+        self.open.send_if_modified(|now| std::mem::replace(now, open) != open);
+        if !open {
+            self.peers.values().for_each(|peer| peer.end(DownReason::NotInCharge));
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        *self.open.borrow()
+    }
+
+    /// Until there may be sessions.
+    pub(super) async fn opened(&self) {
+        // The sender is in `self`.
+        let _ = self.open.subscribe().wait_for(|open| *open).await;
     }
 
     /// Counts, logs and reports. Whoever is refused a thousand times a second must not fill the log nor the events.
@@ -57,9 +84,9 @@ impl Shared {
     }
 
     /// Hands a message to the peer's session.
-    pub(super) fn send(&self, to: VtepAddr, message: Message) -> Result<(), SendError> {
+    pub(super) fn send(&self, to: VtepAddr, session: SessionId, message: Message) -> Result<(), SendError> {
         let result = match self.peers.get(&to) {
-            Some(peer) => peer.send(message),
+            Some(peer) => peer.send(session, message),
             None => Err(SendError::Unknown),
         };
         if result.is_err() {
@@ -85,6 +112,7 @@ struct Slot {
 }
 
 struct Session {
+    number: SessionId,
     outbox: mpsc::Sender<Message>,
     /// Takes the reason to end; has room for the first one.
     end: mpsc::Sender<DownReason>,
@@ -101,19 +129,24 @@ impl Peer {
     }
 
     /// A newer session comes: the one that is up ends. The number says which session is the newest.
-    pub(super) fn supersede(&self) -> u64 {
+    pub(super) fn supersede(&self) -> SessionId {
         let mut slot = self.slot();
         slot.begun += 1;
         slot.end(DownReason::Replaced);
-        slot.begun
+        SessionId(slot.begun)
     }
 
     /// Whether no newer session came meanwhile; if so, messages go to `outbox` from now on.
-    pub(super) fn install(&self, number: u64, outbox: mpsc::Sender<Message>, end: mpsc::Sender<DownReason>) -> bool {
+    pub(super) fn install(
+        &self,
+        number: SessionId,
+        outbox: mpsc::Sender<Message>,
+        end: mpsc::Sender<DownReason>,
+    ) -> bool {
         let mut slot = self.slot();
-        let newest = slot.begun == number;
+        let newest = SessionId(slot.begun) == number;
         if newest {
-            slot.session = Some(Session { outbox, end });
+            slot.session = Some(Session { number, outbox, end });
         }
         newest
     }
@@ -123,9 +156,30 @@ impl Peer {
         self.slot().session = None;
     }
 
-    fn send(&self, message: Message) -> Result<(), SendError> {
+    /// Ends the session that is up.
+    pub(super) fn end(&self, reason: DownReason) {
+        self.slot().end(reason);
+    }
+
+    /// Ends that session, if it is the one that is up.
+    pub(super) fn end_session(&self, session: SessionId, reason: DownReason) {
         let mut slot = self.slot();
-        let Some(session) = &slot.session else { return Err(SendError::NotConnected) };
+        if slot.session.as_ref().is_some_and(|up| up.number == session) {
+            slot.end(reason);
+        }
+    }
+
+    /// How many messages the session has room for; none, if it is over.
+    pub(super) fn room(&self, session: SessionId) -> usize {
+        let slot = self.slot();
+        slot.session.as_ref().filter(|up| up.number == session).map_or(0, |up| up.outbox.capacity())
+    }
+
+    fn send(&self, number: SessionId, message: Message) -> Result<(), SendError> {
+        let mut slot = self.slot();
+        // What was meant for the session before has no place in this one.
+        let session = slot.session.as_ref().filter(|session| session.number == number);
+        let Some(session) = session else { return Err(SendError::NotConnected) };
         match session.outbox.try_send(message) {
             Ok(()) => Ok(()),
             Err(mpsc::error::TrySendError::Full(_)) => {
@@ -152,9 +206,11 @@ pub(super) struct Counters {
     pub(super) sessions: AtomicU64,
     pub(super) refused: AtomicU64,
     pub(super) unreachable: AtomicU64,
-    pub(super) malformed: AtomicU64,
+    pub(super) misbehaved: AtomicU64,
     pub(super) too_slow: AtomicU64,
     pub(super) silent: AtomicU64,
+    pub(super) not_in_charge: AtomicU64,
+    pub(super) unwritten: AtomicU64,
     pub(super) sent: AtomicU64,
     pub(super) received: AtomicU64,
     pub(super) dropped: AtomicU64,
@@ -166,7 +222,9 @@ impl Counters {
         let counter = match reason {
             DownReason::Silent => &self.silent,
             DownReason::TooSlow => &self.too_slow,
-            DownReason::Malformed(_) => &self.malformed,
+            DownReason::Misbehaved(_) => &self.misbehaved,
+            DownReason::NotInCharge => &self.not_in_charge,
+            DownReason::Unwritten => &self.unwritten,
             DownReason::Closed(_) | DownReason::Replaced | DownReason::Shutdown => return,
         };
         counter.fetch_add(1, Ordering::Relaxed);
@@ -178,9 +236,11 @@ impl Counters {
             sessions: read(&self.sessions),
             refused: read(&self.refused),
             unreachable: read(&self.unreachable),
-            malformed: read(&self.malformed),
+            misbehaved: read(&self.misbehaved),
             too_slow: read(&self.too_slow),
             silent: read(&self.silent),
+            not_in_charge: read(&self.not_in_charge),
+            unwritten: read(&self.unwritten),
             sent: read(&self.sent),
             received: read(&self.received),
             dropped: read(&self.dropped),

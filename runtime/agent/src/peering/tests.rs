@@ -1,5 +1,6 @@
 //! Peers over loopback: honest ones, mistaken ones, and ones that only pretend.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
-use vouch_mobility::{Advertisement, HostKey, Message, Sequence, Sync, VtepAddr};
+use vouch_mobility::{Advertisement, Binding, HostKey, Incarnation, Message, Sequence, Sync, VtepAddr};
 use vouch_net::{MacAddr, Vni};
 
 use super::proto::frame::Content;
@@ -71,6 +72,8 @@ fn setup(name: &str, address: VtepAddr, security: PeerSecurity, peers: &[(&str, 
     PeeringSetup {
         name: name.to_owned(),
         address,
+        incarnation: Incarnation(7),
+        probe_mac: probe_mac(address),
         peers,
         config: PeeringConfig {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
@@ -85,18 +88,23 @@ fn setup(name: &str, address: VtepAddr, security: PeerSecurity, peers: &[(&str, 
     }
 }
 
+fn probe_mac(address: VtepAddr) -> MacAddr {
+    MacAddr([2, 0x76, 10, 0, 0, address.0.octets()[3]])
+}
+
 /// The endpoint of a peer that dials us, and so is never dialled.
 const NEVER: &str = "http://127.0.0.1:1";
 
 struct Agent {
     handle: PeeringHandle,
     events: mpsc::Receiver<PeerEvent>,
+    sessions: BTreeMap<VtepAddr, SessionId>,
 }
 
 impl Agent {
     async fn start(setup: PeeringSetup) -> Self {
         let (handle, events) = Peering::start(setup).await.expect("the peering starts");
-        Self { handle, events }
+        Self { handle, events, sessions: BTreeMap::new() }
     }
 
     fn url(&self, scheme: &str) -> String {
@@ -110,7 +118,18 @@ impl Agent {
     }
 
     async fn up(&mut self, vtep: VtepAddr) {
-        assert_eq!(self.next().await, PeerEvent::Up { vtep });
+        match self.next().await {
+            PeerEvent::Up { vtep: who, session, incarnation: Incarnation(7), probe_mac: mac } => {
+                assert_eq!((who, mac), (vtep, probe_mac(vtep)));
+                self.sessions.insert(vtep, session);
+            }
+            other => panic!("expected {vtep} to come up, but: {other:?}"),
+        }
+    }
+
+    /// In the session that was last heard to come up.
+    fn send(&self, to: VtepAddr, message: Message) -> Result<(), SendError> {
+        self.handle.send(to, self.sessions.get(&to).copied().unwrap_or(SessionId(0)), message)
     }
 
     async fn down(&mut self, vtep: VtepAddr) -> DownReason {
@@ -135,7 +154,7 @@ impl Agent {
 fn advertisement(number: u32) -> Message {
     Message::Advertisement(Advertisement {
         host: HostKey { vni: Vni::new(5001).expect("24 bits"), mac: MacAddr([2, 0, 0, 0, 0, 1]) },
-        addresses: vec![Ipv4Addr::new(192, 168, 1, 1).into()],
+        bindings: vec![Binding { address: Ipv4Addr::new(192, 168, 1, 1).into(), confirmed: true }],
         sequence: Sequence(number),
         migration: None,
     })
@@ -167,6 +186,19 @@ impl Rogue {
         self.out.send(Frame { content }).await.expect("the stream is open");
     }
 
+    /// The next messages that come.
+    async fn messages(&mut self) -> Vec<Message> {
+        loop {
+            match self.inbound.message().await.expect("the stream goes on").and_then(|frame| frame.content) {
+                Some(Content::Batch(batch)) => {
+                    return batch.messages.into_iter().map(|it| codec::decode(it).expect("well-formed")).collect();
+                }
+                Some(Content::Hello(_) | Content::Heartbeat(_)) => {}
+                other => panic!("not {other:?}"),
+            }
+        }
+    }
+
     /// Reads to the end; the reason that the other side gave.
     async fn goodbye(mut self) -> String {
         loop {
@@ -180,7 +212,13 @@ impl Rogue {
 }
 
 fn hello(name: &str, address: VtepAddr) -> Content {
-    Content::Hello(proto::Hello { version: VERSION, name: name.to_owned(), vtep_address: address.0.to_bits() })
+    Content::Hello(proto::Hello {
+        version: VERSION,
+        name: name.to_owned(),
+        vtep_address: address.0.to_bits(),
+        incarnation: 7,
+        probe_mac: probe_mac(address).octets().to_vec(),
+    })
 }
 
 /// B without TLS, with A (a rogue, to be connected) and C as peers, and C with a session.
@@ -205,7 +243,7 @@ async fn under_attack() -> (Agent, Agent) {
 
 /// The session between B and C has survived.
 async fn unharmed(b: &mut Agent, c: &mut Agent) {
-    c.handle.send(B, advertisement(77)).expect("a session");
+    c.send(B, advertisement(77)).expect("a session");
     b.hears(C, advertisement(77)).await;
 }
 
@@ -215,10 +253,10 @@ async fn two_peers_exchange_messages_in_order_under_mutual_tls() {
     let (mut a, mut b) = pair(authority.identity("a", &authority), authority.identity("b", &authority), "https").await;
     a.up(B).await;
     b.up(A).await;
-    a.handle.send(B, Message::Sync(Sync::Start)).expect("a session");
+    a.send(B, Message::Sync(Sync::Start)).expect("a session");
     for number in 0..500 {
-        a.handle.send(B, advertisement(number)).expect("room");
-        b.handle.send(A, advertisement(number)).expect("room");
+        a.send(B, advertisement(number)).expect("room");
+        b.send(A, advertisement(number)).expect("room");
     }
     b.hears(A, Message::Sync(Sync::Start)).await;
     for number in 0..500 {
@@ -226,7 +264,7 @@ async fn two_peers_exchange_messages_in_order_under_mutual_tls() {
         a.hears(B, advertisement(number)).await;
     }
     assert_eq!((b.handle.counters().received, b.handle.counters().refused), (501, 0));
-    assert_eq!(a.handle.send(C, advertisement(0)), Err(SendError::Unknown));
+    assert_eq!(a.send(C, advertisement(0)), Err(SendError::Unknown));
     assert_eq!(a.handle.counters().dropped, 1);
 }
 
@@ -314,12 +352,22 @@ async fn plaintext_against_tls_is_refused_on_the_side_that_has_tls() {
 #[tokio::test]
 async fn strangers_and_wrong_hellos_are_refused_with_the_reason() {
     let (mut b, mut c) = under_attack().await;
-    let old = Content::Hello(proto::Hello { version: 7, name: "a".to_owned(), vtep_address: A.0.to_bits() });
+    let with = |version, probe_mac: &[u8]| {
+        Content::Hello(proto::Hello {
+            version,
+            name: "a".to_owned(),
+            vtep_address: A.0.to_bits(),
+            incarnation: 0,
+            probe_mac: probe_mac.to_vec(),
+        })
+    };
     let cases = [
         (hello("stranger", A), "`stranger` is not a configured peer"),
         (hello("c", C), "`c` dialled, but the VTEP with the lower address does that"),
         (hello("a", C), "`a` announces VTEP address 10.0.0.3, but 10.0.0.1 is configured for it"),
-        (old, "it speaks protocol version 7, this agent 1"),
+        (with(1, &[]), "it speaks protocol version 1, this agent 2"),
+        (with(2, &[2; 5]), "no proper hello: its probe MAC is a MAC address of 5 bytes"),
+        (with(2, &[0xff; 6]), "no proper hello: its probe MAC is ff:ff:ff:ff:ff:ff, which is no host's address"),
         (Content::Heartbeat(proto::Heartbeat {}), "no proper hello: it began with something else"),
     ];
     for (first, expected) in cases {
@@ -327,7 +375,7 @@ async fn strangers_and_wrong_hellos_are_refused_with_the_reason() {
         assert_eq!(b.refused().await.to_string(), expected);
         assert_eq!(rogue.goodbye().await, expected);
     }
-    assert_eq!(b.handle.counters().refused, 5);
+    assert_eq!(b.handle.counters().refused, 7);
     unharmed(&mut b, &mut c).await;
 }
 
@@ -338,12 +386,12 @@ async fn what_is_no_message_closes_its_session_and_no_other() {
     let host = Some(proto::Host { vni: 5001, mac: vec![1; 7] });
     let withdrawal = proto::Withdrawal { host, sequence: 0, moved_to: None };
     let cases = [
-        (None, "malformed: a frame of unknown kind"),
-        (Some(hello("a", A)), "malformed: a second hello"),
-        (batch(proto::Message { kind: None }), "malformed: a message of unknown kind"),
+        (None, "the peer misbehaved: a frame of unknown kind"),
+        (Some(hello("a", A)), "the peer misbehaved: a second hello"),
+        (batch(proto::Message { kind: None }), "the peer misbehaved: a message of unknown kind"),
         (
             batch(proto::Message { kind: Some(proto::message::Kind::Withdrawal(withdrawal)) }),
-            "malformed: a MAC address of 7 bytes",
+            "the peer misbehaved: a MAC address of 7 bytes",
         ),
     ];
     for (number, (content, expected)) in (1..).zip(cases) {
@@ -352,7 +400,7 @@ async fn what_is_no_message_closes_its_session_and_no_other() {
         rogue.say(content).await;
         assert_eq!(b.down(A).await.to_string(), expected);
         assert_eq!(rogue.goodbye().await, expected);
-        assert_eq!(b.handle.counters().malformed, number);
+        assert_eq!(b.handle.counters().misbehaved, number);
     }
     unharmed(&mut b, &mut c).await;
 }
@@ -363,8 +411,10 @@ async fn an_oversized_frame_closes_its_session_and_no_other() {
     let rogue = Rogue::connect(&b, hello("a", A)).await;
     b.up(A).await;
     rogue.say(Some(Content::Goodbye(proto::Goodbye { reason: "x".repeat(100_000) }))).await;
-    assert!(matches!(b.down(A).await, DownReason::Malformed(why) if why.contains("too large")));
-    assert_eq!(b.handle.counters().malformed, 1);
+    assert!(
+        matches!(b.down(A).await, DownReason::Misbehaved(PeerMisbehaved::Unreadable(why)) if why.contains("too large"))
+    );
+    assert_eq!(b.handle.counters().misbehaved, 1);
     unharmed(&mut b, &mut c).await;
 }
 
@@ -387,7 +437,7 @@ async fn a_peer_that_does_not_read_is_disconnected_before_its_queue_grows() {
     b.up(A).await;
     let mut sent = 0;
     let error = loop {
-        match b.handle.send(A, advertisement(sent)) {
+        match b.send(A, advertisement(sent)) {
             Ok(()) => sent += 1,
             Err(error) => break error,
         }
@@ -399,13 +449,86 @@ async fn a_peer_that_does_not_read_is_disconnected_before_its_queue_grows() {
     };
     assert_eq!(error, SendError::TooSlow);
     assert_eq!(b.down(A).await, DownReason::TooSlow);
-    assert_eq!(b.handle.send(A, advertisement(0)), Err(SendError::NotConnected));
+    assert_eq!(b.send(A, advertisement(0)), Err(SendError::NotConnected));
     assert_eq!((b.handle.counters().too_slow, b.handle.counters().dropped), (1, 2));
     unharmed(&mut b, &mut c).await;
     drop(slow);
     // Afterwards the peer is welcome again.
     let _again = Rogue::connect(&b, hello("a", A)).await;
     b.up(A).await;
+}
+
+/// Messages that were decided before a session began are not for it.
+#[tokio::test]
+async fn what_was_meant_for_one_session_is_not_said_in_the_next() {
+    let (mut b, _c) = under_attack().await;
+    let _first = Rogue::connect(&b, hello("a", A)).await;
+    b.up(A).await;
+    let first = b.sessions[&A];
+    let mut second = Rogue::connect(&b, hello("a", A)).await;
+    assert_eq!(b.down(A).await, DownReason::Replaced);
+    assert_eq!(b.handle.send(A, first, advertisement(1)), Err(SendError::NotConnected));
+    b.up(A).await;
+    assert_eq!(b.handle.send(A, first, advertisement(2)), Err(SendError::NotConnected));
+    b.handle.reset(A, first);
+    b.send(A, advertisement(3)).expect("the second session is up");
+    assert_eq!(second.messages().await, [advertisement(3)]);
+}
+
+#[tokio::test]
+async fn an_agent_that_is_not_in_charge_has_no_sessions_and_gets_them_back() {
+    let b = setup("b", B, PeerSecurity::Plaintext, &[("a", A, NEVER)]);
+    let mut b = Agent::start(b).await;
+    let mut a = Agent::start(setup("a", A, PeerSecurity::Plaintext, &[("b", B, &b.url("http"))])).await;
+    a.up(B).await;
+    b.up(A).await;
+    // The side that is called.
+    b.handle.set_open(false);
+    assert_eq!(b.down(A).await, DownReason::NotInCharge);
+    assert_eq!(a.down(B).await, DownReason::Closed("not in charge of the switch".to_owned()));
+    assert_eq!(b.send(A, advertisement(0)), Err(SendError::NotConnected));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(a.events.try_recv().is_err() && b.events.try_recv().is_err(), "nothing comes of calling it");
+    b.handle.set_open(true);
+    a.up(B).await;
+    b.up(A).await;
+    // The side that calls.
+    a.handle.set_open(false);
+    assert_eq!(a.down(B).await, DownReason::NotInCharge);
+    assert_eq!(b.down(A).await, DownReason::Closed("not in charge of the switch".to_owned()));
+    a.handle.set_open(true);
+    a.up(B).await;
+    b.up(A).await;
+    a.send(B, advertisement(1)).expect("a session");
+    b.hears(A, advertisement(1)).await;
+    assert_eq!((a.handle.counters().not_in_charge, b.handle.counters().not_in_charge), (1, 1));
+}
+
+#[tokio::test]
+async fn who_waits_too_long_for_a_peer_in_charge_is_told_why() {
+    let mut b = setup("b", B, PeerSecurity::Plaintext, &[("a", A, NEVER)]);
+    b.config.dead_after = Duration::from_millis(200);
+    let mut b = Agent::start(b).await;
+    b.handle.set_open(false);
+    let early = Rogue::connect(&b, hello("a", A)).await;
+    assert_eq!(b.refused().await, RefusalReason::NotInCharge);
+    assert_eq!(early.goodbye().await, "not in charge of the switch");
+}
+
+#[tokio::test]
+async fn a_session_that_takes_messages_says_that_it_has_room() {
+    let (mut b, _c) = under_attack().await;
+    let mut a = Rogue::connect(&b, hello("a", A)).await;
+    b.up(A).await;
+    let (handle, session) = (b.handle.clone(), b.sessions[&A]);
+    assert_eq!((handle.room(A, session), handle.room(A, SessionId(99)), handle.room(B, session)), (1_000, 0, 0));
+    b.send(A, advertisement(1)).expect("room");
+    tokio::time::timeout(Duration::from_secs(30), handle.more_room()).await.expect("the session takes it");
+    assert_eq!(a.messages().await, [advertisement(1)]);
+    assert_eq!(handle.room(A, session), 1_000);
+    b.handle.reset(A, session);
+    assert_eq!(b.down(A).await, DownReason::Unwritten);
+    assert_eq!(handle.room(A, session), 0);
 }
 
 #[tokio::test]
@@ -445,12 +568,12 @@ async fn a_restarted_peer_is_found_again() {
     config.config.listen = b.handle.local_address().expect("it listens");
     b.handle.shutdown().await;
     assert_eq!(a.down(B).await, DownReason::Closed("shutting down".to_owned()));
-    assert_eq!(a.handle.send(B, advertisement(0)), Err(SendError::NotConnected));
+    assert_eq!(a.send(B, advertisement(0)), Err(SendError::NotConnected));
 
     let mut b = Agent::start(config).await;
     a.up(B).await;
     b.up(A).await;
-    a.handle.send(B, advertisement(1)).expect("a session");
+    a.send(B, advertisement(1)).expect("a session");
     b.hears(A, advertisement(1)).await;
 }
 

@@ -12,6 +12,7 @@ use vouch_switch_server::{Builder, Endpoint, LinkConfig, ServerHandle, link};
 use crate::kind::Kind;
 
 const CONFIG: &str = include_str!("../../../../configs/demo/vtep1.yaml");
+const CONFIG_OF_PEER: &str = include_str!("../../../../configs/demo/vtep2.yaml");
 pub(crate) const HOST: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 pub(crate) const NEIGHBOR: MacAddr = MacAddr([2, 0, 0, 0, 0, 2]);
 
@@ -58,13 +59,35 @@ pub(crate) fn config(kind: Kind, switch: SocketAddr) -> Config {
     Config::parse("vtep1.yaml", &text).expect("the demo's configuration is valid").config
 }
 
+/// VTEP 1 and VTEP 2, each at a switch of its own, which find each other.
+pub(crate) fn configs_of_two(kind: Kind, switches: [SocketAddr; 2]) -> [Config; 2] {
+    let peers = [(); 3].map(|()| free_address().to_string());
+    [(CONFIG, "vtep1.yaml", "127.0.0.1:9559"), (CONFIG_OF_PEER, "vtep2.yaml", "127.0.0.1:9560")]
+        .into_iter()
+        .zip(switches)
+        .map(|((text, name, target), switch)| {
+            assert!(text.contains(target), "{text}");
+            let text = text
+                .replace("  kind: bmv2\n", &kind.yaml())
+                .replace("device_id: 2", "device_id: 1")
+                .replace(target, &switch.to_string())
+                .replace("127.0.0.1:7001", &peers[0])
+                .replace("127.0.0.1:7002", &peers[1])
+                .replace("127.0.0.1:7003", &peers[2]);
+            Config::parse(name, &text).expect("the demo's configuration is valid").config
+        })
+        .collect::<Vec<_>>()
+        .try_into()
+        .expect("two")
+}
+
 pub(crate) struct Watched {
     pub(crate) agent: Agent,
     pub(crate) events: mpsc::Receiver<AgentEvent>,
 }
 
 pub(crate) fn start(config: Config) -> Watched {
-    let (sender, events) = mpsc::channel(4096);
+    let (sender, events) = mpsc::channel(1 << 17);
     let agent = Agent::start(config, AgentOptions { events: Some(sender) }).expect("the pipeline is the program's");
     Watched { agent, events }
 }
@@ -94,6 +117,23 @@ impl Watched {
         .await
     }
 
+    pub(crate) async fn lost(&mut self) {
+        self.until(|kind| matches!(kind, AgentEventKind::SwitchLost { .. }).then_some(())).await;
+    }
+
+    pub(crate) async fn peer_up(&mut self) {
+        self.until(|kind| matches!(kind, AgentEventKind::PeerUp { .. }).then_some(())).await;
+    }
+
+    /// Why the session with the peer ended.
+    pub(crate) async fn peer_down(&mut self) -> String {
+        self.until(|kind| match kind {
+            AgentEventKind::PeerDown { reason, .. } => Some(reason.clone()),
+            _ => None,
+        })
+        .await
+    }
+
     pub(crate) async fn learned(&mut self, mac: MacAddr) {
         let is = |report: &Report| matches!(report, Report::Learned { host, .. } if host.mac == mac);
         self.until(|kind| match kind {
@@ -108,6 +148,16 @@ impl Watched {
             _ => None,
         })
         .await;
+    }
+
+    /// Until it knows the host, whoever has it.
+    pub(crate) async fn knows(&self, mac: MacAddr) {
+        let known = async {
+            while !self.status().await.hosts.iter().any(|host| host.host.mac == mac) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, known).await.expect("it hears of the host");
     }
 
     pub(crate) async fn status(&self) -> AgentStatus {

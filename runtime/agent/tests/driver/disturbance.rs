@@ -20,6 +20,8 @@ on_each_kind! {
     silence_while_nobody_could_be_asked_is_no_verdict,
     an_entry_that_the_switch_refuses_holds_up_no_other_and_is_tried_again,
     a_peering_whose_address_is_still_taken_starts_once_it_is_free,
+    an_agent_that_is_not_in_charge_of_its_switch_is_silent_towards_its_peers,
+    a_host_whose_entries_the_switch_refused_is_announced_once_it_has_taken_them,
 }
 
 const FOREIGNER: MacAddr = MacAddr([2, 0, 0, 0, 0, 0x66]);
@@ -62,10 +64,6 @@ impl Rival {
     }
 }
 
-async fn lost(agent: &mut Watched) {
-    agent.until(|kind| matches!(kind, AgentEventKind::SwitchLost { .. }).then_some(())).await;
-}
-
 async fn an_agent_that_was_replaced_takes_over_again_and_undoes_what_is_not_wanted(kind: Kind) {
     let address = free_address();
     let bench = switch(kind, address).await;
@@ -76,7 +74,7 @@ async fn an_agent_that_was_replaced_takes_over_again_and_undoes_what_is_not_want
     let entries = agent.status().await.entries;
 
     let rival = Rival::connect(kind, address).await;
-    lost(&mut agent).await;
+    agent.lost().await;
     assert!(!agent.status().await.ready);
     let hosts = rival.read(HOST).await;
     assert_eq!(hosts.len(), 3, "who has the switch changes nothing in it");
@@ -113,6 +111,8 @@ async fn silence_while_nobody_could_be_asked_is_no_verdict(kind: Kind) {
     let vtep = config.vtep.as_mut().expect("the demo's is a VTEP");
     vtep.timers.probes = vec![Duration::ZERO, Duration::from_secs(2)];
     vtep.timers.verdict_after = verdict_after;
+    // The agent has only just started: the host's place has yet to earn its trust.
+    vtep.timers.probation = Duration::ZERO;
     let mut agent = start(config);
     agent.ready().await;
     bench.cables[0].send(arp(HOST, [192, 168, 1, 1])).expect("the link is up");
@@ -126,20 +126,26 @@ async fn silence_while_nobody_could_be_asked_is_no_verdict(kind: Kind) {
         })
         .await;
     let rival = Rival::connect(kind, address).await;
-    lost(&mut agent).await;
+    agent.lost().await;
     // No synchronisation: it is the time itself in which a verdict would be given.
     tokio::time::sleep(verdict_after).await;
     drop(rival);
     agent.ready().await;
-    bench.cables[0].send(arp(HOST, [192, 168, 1, 1])).expect("the link is up");
-    let stayed = agent
-        .until(|kind| match kind {
-            AgentEventKind::Report(Report::Stayed { .. }) => Some(true),
-            AgentEventKind::Report(Report::Moved { .. }) => Some(false),
-            _ => None,
-        })
-        .await;
-    assert!(stayed, "the host had no chance to answer");
+    let talking = async {
+        loop {
+            bench.cables[0].send(data(HOST, NEIGHBOR, 1)).expect("the link is up");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let stayed = agent.until(|kind| match kind {
+        AgentEventKind::Report(Report::Stayed { .. }) => Some(true),
+        AgentEventKind::Report(Report::Moved { .. }) => Some(false),
+        _ => None,
+    });
+    tokio::select! {
+        stayed = stayed => assert!(stayed, "the host had no chance to answer"),
+        () = talking => unreachable!("it talks for ever"),
+    }
     agent.stop().await;
     bench.server.shutdown().await;
 }
@@ -188,4 +194,83 @@ async fn a_peering_whose_address_is_still_taken_starts_once_it_is_free(kind: Kin
     }
     agent.stop().await;
     bench.server.shutdown().await;
+}
+
+/// Whoever lost its switch to another controller speaks for nobody: its hosts may be anywhere by now.
+async fn an_agent_that_is_not_in_charge_of_its_switch_is_silent_towards_its_peers(kind: Kind) {
+    let addresses = [free_address(), free_address()];
+    let (one, two) = (switch(kind, addresses[0]).await, switch(kind, addresses[1]).await);
+    let [mut first, mut second] = configs_of_two(kind, addresses).map(start);
+    first.ready().await;
+    second.ready().await;
+    first.peer_up().await;
+    second.peer_up().await;
+    one.cables[0].send(arp(HOST, [192, 168, 1, 1])).expect("the link is up");
+    first.learned(HOST).await;
+    second.knows(HOST).await;
+
+    let rival = Rival::connect(kind, addresses[0]).await;
+    first.lost().await;
+    assert_eq!(second.peer_down().await, "closed: not in charge of the switch");
+    // No synchronisation: it is the time in which it would call again.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(second.status().await.peering.map(|counters| counters.sessions), Some(1));
+    // What it knew is not forgotten meanwhile.
+    second.knows(HOST).await;
+
+    drop(rival);
+    first.ready().await;
+    second.peer_up().await;
+    second.knows(HOST).await;
+    first.stop().await;
+    second.stop().await;
+    one.server.shutdown().await;
+    two.server.shutdown().await;
+}
+
+/// Messages never follow writes that failed: a peer would send a host's traffic to where nobody knows it.
+async fn a_host_whose_entries_the_switch_refused_is_announced_once_it_has_taken_them(kind: Kind) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let addresses = [free_address(), free_address()];
+    // Room for the probe address of both VNIs, and one host.
+    let (builder, pipeline) = kind.small(directory.path(), 3);
+    let one = switch_of(kind, builder, addresses[0]).await;
+    let two = switch(kind, addresses[1]).await;
+    let [mut small, large] = configs_of_two(kind, addresses);
+    small.switch.pipeline = pipeline.or(small.switch.pipeline);
+    small.vtep.as_mut().expect("the demo's is a VTEP").host_ageing = Duration::from_secs(2);
+    let (mut first, mut second) = (start(small), start(large));
+    first.ready().await;
+    second.ready().await;
+    first.peer_up().await;
+    second.peer_up().await;
+    one.cables[0].send(arp(HOST, [192, 168, 1, 1])).expect("the link is up");
+    first.learned(HOST).await;
+    second.knows(HOST).await;
+
+    one.cables[1].send(arp(NEIGHBOR, [192, 168, 1, 2])).expect("the link is up");
+    while first.status().await.task.messages_in_doubt == 0 {
+        tokio::task::yield_now().await;
+    }
+    let told = |status: &vouch_agent::AgentStatus| status.hosts.iter().any(|host| host.host.mac == NEIGHBOR);
+    assert!(told(&first.status().await) && !told(&second.status().await));
+    // The one grows old while the other talks; then there is room.
+    let talking = async {
+        loop {
+            one.cables[1].send(data(NEIGHBOR, MacAddr::BROADCAST, 1)).expect("the link is up");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::select! {
+        () = second.knows(NEIGHBOR) => {}
+        () = talking => unreachable!("it talks for ever"),
+    }
+    assert!(
+        first.status().await.peering.is_some_and(|counters| counters.unwritten >= 1),
+        "by the lists of a new session"
+    );
+    first.stop().await;
+    second.stop().await;
+    one.server.shutdown().await;
+    two.server.shutdown().await;
 }

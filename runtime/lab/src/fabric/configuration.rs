@@ -7,14 +7,19 @@ use std::net::SocketAddr;
 use vouch_mobility::{Advertise, During};
 use vouch_net::Vni;
 
-use super::Variant;
+use super::FabricOptions;
 use super::certificates::IdentityFiles;
-use crate::topology::{PROBE_IPV4, PROBE_IPV6, SwitchSpec, Topology};
+use crate::topology::{PROBE_IPV4, PROBE_IPV6, PortRef, SwitchSpec, Topology};
+
+/// How often a host is asked for an address, so that it is known to answer, and how quickly.
+const CONFIRM_EVERY: &str = "1s";
+/// How long that lets an answer be expected.
+const CONFIRM_MAX_AGE: &str = "4s";
 
 /// What a switch's configuration needs beyond the topology.
 pub(super) struct Surroundings<'a> {
     pub(super) topology: &'a Topology,
-    pub(super) variant: Variant,
+    pub(super) options: FabricOptions,
     /// Where the agent of each VTEP listens for its peers.
     pub(super) listen: &'a BTreeMap<String, SocketAddr>,
     /// Further fields of `switch`, from the target.
@@ -32,6 +37,9 @@ pub(super) fn yaml(around: &Surroundings<'_>, switch: &SwitchSpec, control: &str
     if let Some(address) = switch.vtep {
         let _ = writeln!(text, "vtep:\n  address: {address}");
         vnis(&mut text, around, switch);
+        // A scenario lasts for seconds, not for minutes.
+        let _ = writeln!(text, "timers:\n  confirm_every: {CONFIRM_EVERY}\n  confirm_max_age: {CONFIRM_MAX_AGE}");
+        let _ = writeln!(text, "  probation: {}ms", around.options.probation.as_millis());
         peers(&mut text, around, switch, identity);
     }
     text
@@ -55,11 +63,18 @@ fn vnis(text: &mut String, around: &Surroundings<'_>, switch: &SwitchSpec) {
     let vnis: BTreeSet<Vni> = seats().map(|seat| seat.vni).collect();
     let _ = writeln!(text, "vnis:");
     for vni in vnis {
-        let ports: Vec<String> = seats().filter(|seat| seat.vni == vni).map(|seat| seat.at.port.to_string()).collect();
+        let ports: Vec<String> = seats().filter(|seat| seat.vni == vni).map(|seat| access(&seat.at)).collect();
         let _ = writeln!(text, "  - vni: {vni}\n    access: [{}]", ports.join(", "));
-        let _ = writeln!(text, "    probe_addresses: [\"{PROBE_IPV4}\", \"{PROBE_IPV6}\"]");
-        let _ = writeln!(text, "    advertise: {}", advertise(around.variant.advertise));
-        let _ = writeln!(text, "    during_verification: {}", during(around.variant.during));
+        let _ = writeln!(text, "    probe_as: {{ address: \"{PROBE_IPV4}\", ipv6: \"{PROBE_IPV6}\" }}");
+        let _ = writeln!(text, "    advertise: {}", advertise(around.options.variant.advertise));
+        let _ = writeln!(text, "    during_verification: {}", during(around.options.variant.during));
+    }
+}
+
+fn access(at: &PortRef) -> String {
+    match at.vlan {
+        None => at.port.to_string(),
+        Some(vlan) => format!("{{port: {}, vlan: {vlan}}}", at.port),
     }
 }
 
@@ -97,8 +112,10 @@ pub(crate) fn during(choice: During) -> &'static str {
 #[cfg(test)]
 mod tests {
     use vouch_agent::Config;
+    use vouch_agent::config::ProbeAs;
 
     use super::*;
+    use crate::fabric::Variant;
 
     fn parsed(switch: &SwitchSpec, variant: Variant) -> Config {
         let topology = Topology::demo();
@@ -107,7 +124,8 @@ mod tests {
             .enumerate()
             .map(|(index, (switch, _))| (switch.name.clone(), SocketAddr::from(([127, 0, 0, 1], 7000 + index as u16))))
             .collect();
-        let around = Surroundings { topology: &topology, variant, listen: &listen, switch_fields: "" };
+        let options = FabricOptions { variant, ..FabricOptions::default() };
+        let around = Surroundings { topology: &topology, options, listen: &listen, switch_fields: "" };
         let identity = IdentityFiles { ca: "/ca.pem".into(), cert: "/a \"b\".pem".into(), key: "/key".into() };
         let text = yaml(&around, switch, "http://127.0.0.1:9559", &identity);
         match Config::parse("generated.yaml", &text) {
@@ -125,7 +143,8 @@ mod tests {
             assert_eq!(config.underlay.ports.len(), if switch.vtep.is_some() { 1 } else { 3 });
             if let Some(vtep) = config.vtep {
                 assert_eq!((vtep.vnis.len(), vtep.peers.len()), (2, 2));
-                assert_eq!(vtep.vnis[0].probe_ipv4, Some(PROBE_IPV4));
+                let probe_as = ProbeAs::Address { ipv4: Some(PROBE_IPV4), ipv6: Some(PROBE_IPV6) };
+                assert_eq!(vtep.vnis[0].probe_as, probe_as);
             }
         }
     }

@@ -3,6 +3,7 @@
 //! Everything is the real thing: the agents' configurations are YAML text that goes through the agents' own reader, they control
 //! their switches over P4Runtime, and they meet over mutual TLS on the loopback interface.
 
+mod agents;
 mod certificates;
 pub(crate) mod configuration;
 mod settle;
@@ -13,23 +14,22 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tempfile::TempDir;
-use tokio::sync::mpsc;
-use vouch_agent::{Agent, AgentOptions, Config};
-use vouch_mobility::{Advertise, During, HostKey};
+use tokio::task::JoinSet;
+use vouch_agent::{Config, Place};
+use vouch_mobility::{Advertise, During, HostKey, VtepAddr};
+use vouch_switch_server::Frame;
 
 use crate::error::LabError;
-use crate::host::{Host, Wire};
+use crate::host::{Host, Wire, trunk};
 use crate::log::Log;
 use crate::tables::{HostEntry, HostTable, Reach, ReadError, TableReader};
-use crate::target::{Plant, Target};
+use crate::target::{Plant, Stalled, Target};
 use crate::topology::{Guest, PortRef, Topology};
 use crate::traffic::Traffic;
 
+use agents::Agents;
 use certificates::Authority;
 use configuration::Surroundings;
-
-/// Events of one agent that may wait for the log.
-const EVENT_QUEUE: usize = 4096;
 
 /// The choices of a fabric's VNIs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,11 +69,18 @@ pub struct FabricOptions {
     pub variant: Variant,
     /// `false`: the agents trust every announcement.
     pub verify: bool,
+    /// How long a host must have been somewhere until the place is trusted.
+    pub probation: Duration,
 }
+
+/// [`FabricOptions::probation`] that is over before a scenario begins: a fabric that has been up for long.
+pub const SEASONED: Duration = Duration::from_millis(500);
+/// [`FabricOptions::probation`] that lasts for longer than any scenario.
+pub const FRESH: Duration = Duration::from_secs(60);
 
 impl Default for FabricOptions {
     fn default() -> Self {
-        Self { variant: Variant::default(), verify: true }
+        Self { variant: Variant::default(), verify: true, probation: SEASONED }
     }
 }
 
@@ -82,12 +89,14 @@ pub struct Fabric {
     topology: Topology,
     stream_rate: u32,
     plant: Box<dyn Plant>,
-    agents: Vec<Agent>,
+    agents: Agents,
     hosts: BTreeMap<String, Host>,
     /// Where each host sits now.
     places: BTreeMap<String, PortRef>,
     /// The cables at the seats where nobody sits.
     free: BTreeMap<PortRef, Wire>,
+    /// What splits the trunks.
+    trunks: JoinSet<()>,
     readers: BTreeMap<String, TableReader>,
     traffic: Traffic,
     log: Log,
@@ -98,19 +107,21 @@ pub struct Fabric {
 impl Fabric {
     /// Bring a fabric up, and wait until every VTEP knows every host.
     pub async fn start(target: &dyn Target, topology: Topology, options: FabricOptions) -> Result<Self, LabError> {
-        let plant = target.build(&topology).await?;
+        let plant = target.build(&topology.cabling()).await?;
         let directory = tempfile::Builder::new().prefix("vouch-lab-").tempdir()?;
+        let log = Log::default();
         let mut fabric = Self {
             topology,
             stream_rate: target.stream_rate(),
             plant,
-            agents: Vec::new(),
+            agents: Agents::new(log.clone()),
             hosts: BTreeMap::new(),
             places: BTreeMap::new(),
             free: BTreeMap::new(),
+            trunks: JoinSet::new(),
             readers: BTreeMap::new(),
             traffic: Traffic::default(),
-            log: Log::default(),
+            log,
             _directory: directory,
         };
         let result = fabric.bring_up(target, options).await;
@@ -125,16 +136,16 @@ impl Fabric {
 
     async fn bring_up(&mut self, target: &dyn Target, options: FabricOptions) -> Result<(), LabError> {
         let switch_fields = target.switch_fields(self._directory.path())?;
-        self.start_agents(options, &switch_fields)?;
+        self.start_agents(options, &switch_fields).await?;
         self.start_hosts()?;
         self.settle().await
     }
 
-    fn start_agents(&mut self, options: FabricOptions, switch_fields: &str) -> Result<(), LabError> {
+    async fn start_agents(&mut self, options: FabricOptions, switch_fields: &str) -> Result<(), LabError> {
         let authority = Authority::create(self._directory.path())?;
         let listen = free_addresses(self.topology.vteps().map(|(switch, _)| switch.name.clone()))?;
         let topology = self.topology.clone();
-        let around = Surroundings { topology: &topology, variant: options.variant, listen: &listen, switch_fields };
+        let around = Surroundings { topology: &topology, options, listen: &listen, switch_fields };
         for switch in &topology.switches {
             let refused = |error: String| LabError::Agent { switch: switch.name.clone(), error };
             let control = self.plant.control(&switch.name).ok_or_else(|| refused("it has no switch".to_owned()))?;
@@ -147,10 +158,7 @@ impl Fabric {
             if let Some(vtep) = &mut config.vtep {
                 vtep.verify = options.verify;
             }
-            let (events, receiver) = mpsc::channel(EVENT_QUEUE);
-            tokio::spawn(self.log.clone().follow(receiver));
-            let options = AgentOptions { events: Some(events) };
-            self.agents.push(Agent::start(config, options).map_err(|error| refused(error.to_string()))?);
+            self.agents.start(config).await?;
             let reader = TableReader::new(&control, switch.device_id).map_err(|error| refused(error.to_string()))?;
             self.readers.insert(switch.name.clone(), reader);
         }
@@ -158,13 +166,20 @@ impl Fabric {
     }
 
     fn start_hosts(&mut self) -> Result<(), LabError> {
-        for seat in &self.topology.seats {
-            let wire = self.plant.take_wire(&seat.at).ok_or_else(|| LabError::NoSuchSeat(seat.at.clone()))?;
-            self.free.insert(seat.at.clone(), wire);
+        for cable in self.topology.cabling().seats.into_iter().map(|seat| seat.at) {
+            let wire = self.plant.take_wire(&cable).ok_or_else(|| LabError::NoSuchSeat(cable.clone()))?;
+            let vlans = self.topology.vlans(&cable);
+            if vlans.is_empty() {
+                self.free.insert(cable, wire);
+                continue;
+            }
+            for (vlan, wire) in trunk::split(&wire, &vlans, &mut self.trunks) {
+                self.free.insert(PortRef { vlan: Some(vlan), ..cable.clone() }, wire);
+            }
         }
         for guest in &self.topology.guests {
             let wire = self.free.remove(&guest.seat).ok_or_else(|| LabError::NoSuchSeat(guest.seat.clone()))?;
-            let host = Host::start(guest.host.clone(), wire, self.traffic.clone());
+            let host = Host::start_with(guest.host.clone(), guest.habits, wire, self.traffic.clone());
             self.places.insert(guest.host.name.clone(), guest.seat.clone());
             self.hosts.insert(guest.host.name.clone(), host);
         }
@@ -231,10 +246,63 @@ impl Fabric {
         Ok(())
     }
 
+    /// Move a host to a free seat, without a word, as the end of a migration does. What waits in its old seat is lost.
+    pub async fn transfer(&mut self, name: &str, seat: &PortRef) -> Result<(), LabError> {
+        let wire = self.take_seat(seat)?;
+        let old = self.host(name)?.transfer(wire).await?;
+        if let (Some(place), Some(wire)) = (self.places.insert(name.to_owned(), seat.clone()), old) {
+            self.free.insert(place, wire);
+        }
+        Ok(())
+    }
+
+    /// The wire of a free seat, for something that is no host of the topology.
+    pub fn take_seat(&mut self, seat: &PortRef) -> Result<Wire, LabError> {
+        self.free.remove(seat).ok_or_else(|| LabError::NoSuchSeat(seat.clone()))
+    }
+
+    /// Send a frame from a free seat, as a hypervisor does for a guest that is not there yet.
+    pub fn send_from(&self, seat: &PortRef, frame: &Frame) -> Result<(), LabError> {
+        let wire = self.free.get(seat).ok_or_else(|| LabError::NoSuchSeat(seat.clone()))?;
+        wire.send(frame).map_err(std::io::Error::other)?;
+        wire.flush();
+        Ok(())
+    }
+
     /// Pull the cable out of a switch port, or put it back.
     pub async fn set_link(&self, seat: &PortRef, up: bool) -> Result<(), LabError> {
         self.log.note(format!("the link of {seat} goes {}", if up { "up" } else { "down" }));
-        self.plant.set_link(seat, up).await
+        self.plant.set_link(&seat.cable(), up).await
+    }
+
+    /// Kill the agent of a switch, whatever it is doing. The switch goes on by itself.
+    pub async fn kill_agent(&self, switch: &str) -> Result<(), LabError> {
+        self.agents.kill(switch).await
+    }
+
+    /// Start the agent of a switch again and wait until it controls the switch, at most `patience`; whether it does.
+    pub async fn start_agent(&self, switch: &str, patience: Duration) -> Result<bool, LabError> {
+        self.agents.start_again(switch, patience).await
+    }
+
+    /// Tell the agent of the VTEP where a host is that it is about to move to another VTEP.
+    pub async fn expect_move(&self, name: &str, to: &str, within: Duration) -> Result<(), LabError> {
+        let vtep = self.topology.vteps().find(|(switch, _)| switch.name == to).map(|(_, address)| VtepAddr(address));
+        let vtep = vtep.ok_or_else(|| LabError::NoSuchSeat(PortRef::new(to, 0)))?;
+        self.log.note(format!("somebody tells the fabric that {name} will move to {to}"));
+        self.agents.expect_move(&self.place(name)?.switch, self.key(name)?, Place::Vtep(vtep), within).await
+    }
+
+    /// Stop a switch where it is, as by SIGSTOP, until the value is dropped.
+    pub async fn stall_switch(&self, switch: &str) -> Result<Stalled, LabError> {
+        self.log.note(format!("the switch {switch} stands still"));
+        self.plant.stall(switch).await
+    }
+
+    /// Kill a switch and start it again.
+    pub async fn restart_switch(&self, switch: &str) -> Result<(), LabError> {
+        self.log.note(format!("the switch {switch} is killed and started"));
+        self.plant.restart(switch).await
     }
 
     /// What every VTEP's switch has about hosts.
@@ -259,7 +327,7 @@ impl Fabric {
     /// How `switch` reaches a host that sits at `place`.
     pub fn reach(&self, switch: &str, place: &PortRef) -> Option<Reach> {
         if place.switch == switch {
-            return Some(Reach::Port(place.port));
+            return Some(place.vlan.map_or(Reach::Port(place.port), |vlan| Reach::Vlan(place.port, vlan)));
         }
         let other = self.topology.switches.iter().find(|candidate| candidate.name == place.switch)?;
         other.vtep.map(Reach::Tunnel)
@@ -289,12 +357,10 @@ impl Fabric {
     }
 
     /// Stop everything and wait until it has stopped.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(mut self) {
         drop(self.hosts);
-        for agent in self.agents {
-            // An agent that panicked has been reported by the panic hook.
-            let _ = agent.shutdown().await;
-        }
+        self.trunks.shutdown().await;
+        self.agents.shutdown().await;
         self.plant.shutdown().await;
     }
 }

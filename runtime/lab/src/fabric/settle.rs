@@ -8,11 +8,13 @@ use vouch_agent::AgentEventKind;
 
 use super::Fabric;
 use crate::error::LabError;
-use crate::host::Announcement;
+use crate::host::{Answers, Introduction};
 use crate::log::{Entry, Mark};
 
 /// How long a fabric may take to settle, on a machine with better things to do.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long hosts may take to be asked for the first time.
+const ACQUAINTANCE: Duration = Duration::from_secs(4);
 /// How often a host that nobody has learned yet announces itself again: a punt may have been policed away.
 const ANNOUNCE_AGAIN: Duration = Duration::from_millis(500);
 
@@ -21,7 +23,38 @@ impl Fabric {
     pub(super) async fn settle(&self) -> Result<(), LabError> {
         let deadline = Instant::now() + PATIENCE;
         self.agents_ready(deadline).await?;
-        self.hosts_known(deadline).await
+        self.hosts_known(deadline).await?;
+        self.hosts_asked().await
+    }
+
+    /// Wait until each host that answers has been asked once, so that it is known how quickly it does. Agents that trust
+    /// everybody ask nobody.
+    async fn hosts_asked(&self) -> Result<(), LabError> {
+        let deadline = Instant::now() + ACQUAINTANCE;
+        for guest in self.topology.guests.iter().filter(|guest| guest.habits.answers != Answers::Never) {
+            self.answered(&guest.host.name, Mark::START, deadline - Instant::now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Wait until a host is asked by its VTEP after `mark`, at most `patience`; whether it is.
+    pub async fn asked(&self, name: &str, mark: Mark, patience: Duration) -> Result<bool, LabError> {
+        let (key, owner) = (self.key(name)?, &self.place(name)?.switch);
+        let asked = self.log.wait(mark, patience, |event| match event.kind {
+            AgentEventKind::Asked { host, .. } if host == key && *event.agent == **owner => Some(()),
+            _ => None,
+        });
+        Ok(asked.await.is_some())
+    }
+
+    /// Wait until a host has answered a question of its VTEP's after `mark`, at most `patience`; whether it has.
+    pub async fn answered(&self, name: &str, mark: Mark, patience: Duration) -> Result<bool, LabError> {
+        let (key, owner) = (self.key(name)?, &self.place(name)?.switch);
+        let answered = self.log.wait(mark, patience, |event| match event.kind {
+            AgentEventKind::Answered { host, .. } if host == key && *event.agent == **owner => Some(()),
+            _ => None,
+        });
+        Ok(answered.await.is_some())
     }
 
     async fn agents_ready(&self, deadline: Instant) -> Result<(), LabError> {
@@ -90,13 +123,21 @@ impl Fabric {
             if Instant::now() >= announce_at {
                 announce_at = Instant::now() + ANNOUNCE_AGAIN;
                 for name in unknown.keys() {
-                    let ways = [Announcement::GratuitousRequest, Announcement::UnsolicitedAdvertisement];
-                    self.host(name)?.announce(&ways).await?;
+                    self.introduce(name).await?;
                 }
             }
             // Something is written, or it is time to announce again: both lead to another look.
             let _ = tokio::time::timeout_at(announce_at.min(deadline), written.changed()).await;
         }
+    }
+
+    async fn introduce(&self, name: &str) -> Result<(), LabError> {
+        let host = self.host(name)?;
+        match self.guest(name)?.habits.introduction() {
+            Introduction::Announcements(announcements) => host.announce(announcements).await?,
+            Introduction::Greeting => host.greet().await?,
+        }
+        Ok(())
     }
 
     /// The hosts that some VTEP does not have where they are.

@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
-    EthernetAddress, EthernetFrame, EthernetProtocol, EthernetRepr, Icmpv6Packet, Icmpv6Repr, IpProtocol, Ipv6Packet,
-    Ipv6Repr, NdiscNeighborFlags, NdiscRepr, RawHardwareAddress,
+    EthernetAddress, EthernetFrame, EthernetProtocol, EthernetRepr, Icmpv6Packet, Icmpv6Repr, IpProtocol, Ipv4Packet,
+    Ipv4Repr, Ipv6Packet, Ipv6Repr, NdiscNeighborFlags, NdiscRepr, RawHardwareAddress,
 };
 use vouch_net::MacAddr;
 use vouch_switch_server::Frame;
@@ -18,6 +18,7 @@ const RARP: u16 = 0x8035;
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
 const ETHERNET: usize = 14;
+const IPV6_HEADER: usize = 40;
 const UDP_PROTOCOL: u8 = 17;
 const ICMPV6_PROTOCOL: u8 = 58;
 const NEIGHBOR_SOLICITATION: u8 = 135;
@@ -113,6 +114,16 @@ pub(crate) fn unsolicited_advertisement(mac: MacAddr, address: Ipv6Addr) -> Fram
     discovery((mac, address), (MacAddr([0x33, 0x33, 0, 0, 0, 1]), all_nodes), message)
 }
 
+/// The answer to a neighbour solicitation: that `target` is at `mac`, to whoever asked (RFC 4861 7.2.4).
+pub(crate) fn solicited_advertisement(mac: MacAddr, target: Ipv6Addr, to: (MacAddr, Ipv6Addr)) -> Frame {
+    let message = NdiscRepr::NeighborAdvert {
+        flags: NdiscNeighborFlags::SOLICITED | NdiscNeighborFlags::OVERRIDE,
+        target_addr: target,
+        lladdr: Some(RawHardwareAddress::from(EthernetAddress(mac.octets()))),
+    };
+    discovery((mac, target), to, message)
+}
+
 /// A multicast neighbour solicitation for `target`.
 pub(crate) fn neighbor_solicitation(mac: MacAddr, address: Ipv6Addr, target: Ipv6Addr) -> Frame {
     let message = NdiscRepr::NeighborSolicit {
@@ -149,12 +160,41 @@ fn discovery(from: (MacAddr, Ipv6Addr), to: (MacAddr, Ipv6Addr), message: NdiscR
     frame
 }
 
-/// The first request for a neighbour's MAC address, whichever family the address is of.
-pub(crate) fn resolve(mac: MacAddr, ipv4: Ipv4Addr, ipv6: Ipv6Addr, target: IpAddr) -> Frame {
-    match target {
-        IpAddr::V4(target) => arp_request(mac, ipv4, target),
-        IpAddr::V6(target) => neighbor_solicitation(mac, ipv6, target),
+/// A request for `target`'s MAC address from the first of `addresses` that is of its family; `None` where none is.
+pub(crate) fn resolve(mac: MacAddr, addresses: &[IpAddr], target: IpAddr) -> Option<Frame> {
+    addresses.iter().find_map(|address| match (address, target) {
+        (IpAddr::V4(address), IpAddr::V4(target)) => Some(arp_request(mac, *address, target)),
+        (IpAddr::V6(address), IpAddr::V6(target)) => Some(neighbor_solicitation(mac, *address, target)),
+        _ => None,
+    })
+}
+
+/// The answer of somebody who says that all of `addresses` are at `mac`, if the frame asks for one of them, or asks `mac` for
+/// any address at all.
+pub(crate) fn answer(frame: &[u8], mac: MacAddr, addresses: &[IpAddr]) -> Option<Frame> {
+    let to_us = destination(frame) == Some(mac);
+    let asks = |target: IpAddr| to_us || addresses.contains(&target);
+    if let Some(Arp { operation: Operation::Request, sender, target }) = Arp::parse(frame) {
+        return asks(target.1.into()).then(|| arp_reply(mac, target.1, sender));
     }
+    let (from, target) = solicitation(frame)?;
+    asks(target.into()).then(|| solicited_advertisement(mac, target, from))
+}
+
+/// A UDP packet over IPv4 as a stack would send it, with every checksum but the optional one.
+pub(crate) fn datagram(from: (MacAddr, Ipv4Addr), to: (MacAddr, Ipv4Addr), port: u16, payload: &[u8]) -> Frame {
+    let (header, udp) = (20, 8 + payload.len());
+    let mut packet = vec![0; header + udp];
+    let mut ip = Ipv4Packet::new_unchecked(&mut packet[..]);
+    let header =
+        Ipv4Repr { src_addr: from.1, dst_addr: to.1, next_header: IpProtocol::Udp, payload_len: udp, hop_limit: 64 };
+    header.emit(&mut ip, &ChecksumCapabilities::default());
+    let body = ip.payload_mut();
+    for (at, value) in [(0, port), (2, port), (4, udp as u16)] {
+        body[at..at + 2].copy_from_slice(&value.to_be_bytes());
+    }
+    body[8..].copy_from_slice(payload);
+    [&to.0.octets()[..], &from.0.octets(), &IPV4.to_be_bytes(), &packet].concat()
 }
 
 /// The destination MAC of a frame; `None` where the frame is shorter than a header.
@@ -166,22 +206,30 @@ pub(crate) fn destination(frame: &[u8]) -> Option<MacAddr> {
 pub(crate) fn is_solicitation(frame: &[u8]) -> bool {
     match ethertype(frame) {
         Some(ARP) => Arp::parse(frame).is_some_and(|arp| arp.operation == Operation::Request),
-        Some(IPV6) => {
-            frame.get(ETHERNET + 6) == Some(&ICMPV6_PROTOCOL)
-                && frame.get(ETHERNET + 40) == Some(&NEIGHBOR_SOLICITATION)
-        }
+        Some(IPV6) => solicitation(frame).is_some(),
         _ => false,
     }
 }
 
-/// The UDP payload of an untagged, unfragmented IPv4 frame. Checksums are the stack's business.
+/// Who sends a neighbour solicitation, and for which address; `None` for every other frame.
+fn solicitation(frame: &[u8]) -> Option<((MacAddr, Ipv6Addr), Ipv6Addr)> {
+    let solicits = ethertype(frame)? == IPV6
+        && frame.get(ETHERNET + 6) == Some(&ICMPV6_PROTOCOL)
+        && frame.get(ETHERNET + IPV6_HEADER) == Some(&NEIGHBOR_SOLICITATION);
+    let from = (mac_at(frame, 6)?, ipv6_at(frame, ETHERNET + 8)?);
+    // RFC 4861 4.3: type, code, checksum and four reserved bytes come before the target.
+    solicits.then_some((from, ipv6_at(frame, ETHERNET + IPV6_HEADER + 8)?))
+}
+
+/// The UDP payload of an untagged, unfragmented IP frame. Checksums are the stack's business.
 pub(crate) fn udp_payload(frame: &[u8]) -> Option<&[u8]> {
-    if ethertype(frame)? != IPV4 {
-        return None;
-    }
     let packet = frame.get(ETHERNET..)?;
-    let header = usize::from(packet.first()? & 0x0f) * 4;
-    if header < 20 || *packet.get(9)? != UDP_PROTOCOL {
+    let (header, protocol) = match ethertype(frame)? {
+        IPV4 => (usize::from(packet.first()? & 0x0f) * 4, *packet.get(9)?),
+        IPV6 => (IPV6_HEADER, *packet.get(6)?),
+        _ => return None,
+    };
+    if header < 20 || protocol != UDP_PROTOCOL {
         return None;
     }
     let udp = packet.get(header..)?;
@@ -195,6 +243,10 @@ fn ethertype(frame: &[u8]) -> Option<u16> {
 
 fn mac_at(bytes: &[u8], at: usize) -> Option<MacAddr> {
     MacAddr::try_from(bytes.get(at..at + 6)?).ok()
+}
+
+fn ipv6_at(bytes: &[u8], at: usize) -> Option<Ipv6Addr> {
+    <[u8; 16]>::try_from(bytes.get(at..at + 16)?).ok().map(Ipv6Addr::from)
 }
 
 fn ipv4_at(bytes: &[u8], at: usize) -> Option<Ipv4Addr> {
@@ -231,6 +283,31 @@ mod tests {
         assert!(!is_solicitation(&unsolicited_advertisement(MAC, address)));
         assert!(is_solicitation(&arp_request(MAC, IP, IP)));
         assert!(!is_solicitation(&gratuitous_reply(MAC, IP)));
+    }
+
+    #[test]
+    fn an_impostor_answers_for_its_victims_addresses_and_for_whatever_the_victim_is_asked() {
+        let (other, asker) = (MacAddr([2, 0, 0, 0, 0, 9]), Ipv4Addr::new(10, 0, 0, 9));
+        let reply = answer(&arp_request(other, asker, IP), MAC, &[IP.into()]).unwrap();
+        let arp = Arp::parse(&reply).unwrap();
+        assert_eq!((arp.operation, arp.sender, arp.target), (Operation::Reply, (MAC, IP), (other, asker)));
+        let elsewhere = Ipv4Addr::new(10, 0, 0, 7);
+        assert_eq!(answer(&arp_request(other, asker, elsewhere), MAC, &[IP.into()]), None);
+        let mut unicast = arp_request(other, asker, elsewhere);
+        unicast[..6].copy_from_slice(&MAC.octets());
+        assert!(answer(&unicast, MAC, &[IP.into()]).is_some());
+
+        let address = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1);
+        let asked = neighbor_solicitation(other, Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 9), address);
+        let reply = answer(&asked, MAC, &[address.into()]).unwrap();
+        assert_eq!((destination(&reply), mac_at(&reply, 6)), (Some(other), Some(MAC)));
+        assert_eq!(answer(&reply, MAC, &[address.into()]), None);
+    }
+
+    #[test]
+    fn a_datagram_carries_its_payload() {
+        let frame = datagram((MAC, IP), (MacAddr([2, 0, 0, 0, 0, 9]), Ipv4Addr::new(10, 0, 0, 9)), 4000, b"hello");
+        assert_eq!(udp_payload(&frame), Some(&b"hello"[..]));
     }
 
     #[test]

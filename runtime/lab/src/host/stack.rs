@@ -14,9 +14,8 @@ use smoltcp::time::Instant;
 use smoltcp::wire::{
     EthernetAddress, Icmpv4Packet, Icmpv4Repr, Icmpv6Packet, Icmpv6Repr, IpAddress, IpCidr, IpEndpoint,
 };
+use vouch_net::MacAddr;
 use vouch_switch_server::Frame;
-
-use super::HostSpec;
 
 /// The UDP port every host sends from and listens on.
 pub(crate) const UDP_PORT: u16 = 4000;
@@ -44,22 +43,21 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
-    pub(crate) fn new(host: &HostSpec) -> Self {
+    pub(crate) fn new(mac: MacAddr, addresses: &[IpAddr]) -> Self {
         let mut card = Card::default();
-        let mut config = Config::new(EthernetAddress(host.mac.octets()).into());
-        config.random_seed = u64::from(u32::from(host.ipv4));
+        let mut config = Config::new(EthernetAddress(mac.octets()).into());
+        config.random_seed = mac.octets().iter().fold(0, |seed, octet| seed << 8 | u64::from(*octet));
         let mut interface = Interface::new(config, &mut card, Instant::ZERO);
-        interface.update_ip_addrs(|addresses| {
-            for cidr in [IpCidr::new(host.ipv4.into(), 24), IpCidr::new(host.ipv6.into(), 64)] {
-                addresses.push(cidr).expect("an interface has room for two addresses");
-            }
-        });
+        set_addresses(&mut interface, addresses);
         let mut sockets = SocketSet::new(Vec::new());
-        let mut echo = icmp::Socket::new(echo_buffer(), echo_buffer());
-        echo.bind(icmp::Endpoint::Ident(ECHO_IDENTIFIER)).expect("the socket is new and the identifier given");
         let mut datagrams = udp::Socket::new(udp_buffer(), udp_buffer());
         datagrams.bind(UDP_PORT).expect("the socket is new and the port is not zero");
-        Self { card, interface, echo: sockets.add(echo), udp: sockets.add(datagrams), sockets }
+        Self { card, interface, echo: sockets.add(echo_socket()), udp: sockets.add(datagrams), sockets }
+    }
+
+    /// Have these addresses and no others. Neighbours are forgotten, as when an interface is set up anew.
+    pub(crate) fn set_addresses(&mut self, addresses: &[IpAddr]) {
+        set_addresses(&mut self.interface, addresses);
     }
 
     /// Put a frame into the card's receive queue.
@@ -81,6 +79,12 @@ impl Stack {
     /// What the card wants on the wire.
     pub(crate) fn transmitted(&mut self) -> impl Iterator<Item = Frame> + '_ {
         self.card.transmitted.drain(..)
+    }
+
+    /// Throw away the echo requests that still wait for a neighbour, and with it hold up those to others.
+    pub(crate) fn drop_echoes(&mut self) {
+        self.sockets.remove(self.echo);
+        self.echo = self.sockets.add(echo_socket());
     }
 
     /// Queue an echo request. Refused where the socket is full.
@@ -142,8 +146,24 @@ impl Stack {
     }
 }
 
+fn set_addresses(interface: &mut Interface, addresses: &[IpAddr]) {
+    interface.update_ip_addrs(|list| {
+        list.clear();
+        for address in addresses {
+            let length = if address.is_ipv4() { 24 } else { 64 };
+            list.push(IpCidr::new((*address).into(), length)).expect("an interface has room for two addresses");
+        }
+    });
+}
+
 fn instant(since_start: Duration) -> Instant {
     Instant::from_micros(i64::try_from(since_start.as_micros()).unwrap_or(i64::MAX))
+}
+
+fn echo_socket() -> icmp::Socket<'static> {
+    let mut socket = icmp::Socket::new(echo_buffer(), echo_buffer());
+    socket.bind(icmp::Endpoint::Ident(ECHO_IDENTIFIER)).expect("the socket is new and the identifier given");
+    socket
 }
 
 fn echo_buffer() -> icmp::PacketBuffer<'static> {

@@ -1,18 +1,19 @@
 //! The task of a host: wait for a frame, a command or a time; let the stack work; put its frames on the wire.
 
+use std::collections::VecDeque;
 use std::future::pending;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use vouch_net::MacAddr;
-use vouch_switch_server::Frames;
+use vouch_switch_server::{Frame, Frames};
 
-use super::frames::{self, Arp, Operation};
+use super::frames;
 use super::stack::{Stack, UDP_PORT};
-use super::{Announcement, Command, HostSpec, Wire};
+use super::{Announcement, Answers, Command, Habits, HostSpec, Power, Receiver, Wire};
 use crate::traffic::{Ledger, Payload, Traffic};
 
 /// Frames taken from a wire at once.
@@ -26,16 +27,26 @@ const BURST: u64 = 64;
 const PING_RETRY: Duration = Duration::from_millis(100);
 
 /// One host at work. Ends when its handle is gone.
-pub(super) async fn run(spec: Arc<HostSpec>, wire: Wire, traffic: Traffic, mut commands: mpsc::Receiver<Command>) {
+pub(super) async fn run(
+    spec: HostSpec,
+    habits: Habits,
+    wire: Wire,
+    traffic: Traffic,
+    mut commands: mpsc::Receiver<Command>,
+) {
     let mut host = Task {
-        stack: Stack::new(&spec),
+        stack: Stack::new(spec.mac, &habits.addresses(&spec)),
         spec,
+        habits,
         traffic,
         started: Instant::now(),
         wire: Some(wire),
         old_wire: None,
-        silent: false,
+        power: Power::On,
+        answers: habits.answers,
+        late: VecDeque::new(),
         answer_for: None,
+        flood: None,
         pings: Vec::new(),
         next_sequence: 0,
         streams: Vec::new(),
@@ -49,23 +60,25 @@ pub(super) async fn run(spec: Arc<HostSpec>, wire: Wire, traffic: Traffic, mut c
                 Some(command) => host.command(command),
                 None => return,
             },
-            open = receive(&host.wire, &mut batch) => if !open { host.wire = None },
-            open = receive(&host.old_wire, &mut old_batch) => if !open { host.old_wire = None },
+            open = receive(&host.wire, host.power, &mut batch) => if !open { host.wire = None },
+            open = receive(&host.old_wire, host.power, &mut old_batch) => if !open { host.old_wire = None },
             () = sleep_until(wake) => {}
         }
-        batch.iter().for_each(|frame| host.frame(frame));
+        if host.power == Power::On {
+            batch.iter().for_each(|frame| host.frame(frame));
+            old_batch.iter().for_each(|frame| host.late_frame(frame));
+            host.work(Instant::now());
+        }
         batch.clear();
-        old_batch.iter().for_each(|frame| host.late_frame(frame));
         old_batch.clear();
-        host.work(Instant::now());
     }
 }
 
 /// Wait for frames; false when the wire is gone for good. Loses no frame when it is dropped.
-async fn receive(wire: &Option<Wire>, batch: &mut Frames) -> bool {
-    match wire {
-        Some(wire) => wire.receive(batch, BATCH).await.is_ok(),
-        None => pending().await,
+async fn receive(wire: &Option<Wire>, power: Power, batch: &mut Frames) -> bool {
+    match (wire, power) {
+        (Some(wire), Power::On | Power::Off) => wire.receive(batch, BATCH).await.is_ok(),
+        (None, _) | (_, Power::Paused) => pending().await,
     }
 }
 
@@ -78,14 +91,20 @@ async fn sleep_until(wake: Option<Instant>) {
 
 struct Task {
     stack: Stack,
-    spec: Arc<HostSpec>,
+    /// With the addresses it has now.
+    spec: HostSpec,
+    habits: Habits,
     traffic: Traffic,
     started: Instant,
     wire: Option<Wire>,
     /// The wire the host has moved away from, while frames from it are still taken in.
     old_wire: Option<Wire>,
-    silent: bool,
-    answer_for: Option<(MacAddr, Ipv4Addr)>,
+    power: Power,
+    answers: Answers,
+    /// Requests that will be answered, and when.
+    late: VecDeque<(Instant, Frame)>,
+    answer_for: Option<(MacAddr, Vec<IpAddr>)>,
+    flood: Option<Flood>,
     pings: Vec<Ping>,
     next_sequence: u16,
     streams: Vec<Sender>,
@@ -102,7 +121,17 @@ struct Ping {
 
 struct Sender {
     ledger: Arc<Ledger>,
-    to: SocketAddr,
+    to: Receiver,
+    pace: Pace,
+}
+
+struct Flood {
+    frame: Frame,
+    pace: Pace,
+}
+
+/// When what is sent at a rate is due.
+struct Pace {
     rate: u32,
     /// When the schedule began; later than the true start by what was forgone.
     origin: Instant,
@@ -110,14 +139,42 @@ struct Sender {
     tick: Instant,
 }
 
+impl Pace {
+    fn new(rate: u32, now: Instant) -> Self {
+        Self { rate, origin: now, sent: 0, tick: now }
+    }
+
+    /// How many are due now. What is late beyond a burst is forgone.
+    fn due(&mut self, now: Instant) -> u64 {
+        if now < self.tick {
+            return 0;
+        }
+        self.tick = now + TICK;
+        let due = ((now - self.origin).as_micros() * u128::from(self.rate) / 1_000_000) as u64;
+        // A tick's worth may be more than a burst.
+        let late = due.saturating_sub(self.sent + BURST.max(u64::from(self.rate) / 250));
+        if late > 0 {
+            self.origin += Duration::from_micros(late * 1_000_000 / u64::from(self.rate.max(1)));
+        }
+        let count = due - late - self.sent;
+        self.sent += count;
+        count
+    }
+}
+
 impl Task {
     fn next_wake(&mut self) -> Option<Instant> {
+        if self.power != Power::On {
+            return None;
+        }
         let now = Instant::now();
         let stack = self.stack.poll_delay(now - self.started).map(|delay| now + delay);
         let pings = self.pings.iter().map(|ping| ping.retry.min(ping.deadline));
-        let streams = self.streams.iter().map(|stream| stream.tick);
+        let streams = self.streams.iter().map(|stream| stream.pace.tick);
+        let flood = self.flood.iter().map(|flood| flood.pace.tick);
         let announcements = self.announcements.iter().map(|(at, _)| *at);
-        pings.chain(streams).chain(announcements).chain(stack).min()
+        let late = self.late.front().map(|(at, _)| *at);
+        pings.chain(streams).chain(flood).chain(announcements).chain(late).chain(stack).min()
     }
 
     fn command(&mut self, command: Command) {
@@ -142,19 +199,44 @@ impl Task {
                 }
             }
             Command::StartStream { ledger, to, rate } => {
-                let to = (to, UDP_PORT).into();
-                self.streams.push(Sender { ledger, to, rate, origin: now, sent: 0, tick: now });
+                self.streams.push(Sender { ledger, to, pace: Pace::new(rate, now) });
             }
             Command::StopStream { id, done } => {
                 self.streams.retain(|stream| stream.ledger.id() != id);
                 let _ = done.send(());
             }
-            Command::Silent { silent, done } => {
-                self.silent = silent;
+            Command::Answer { answers, done } => {
+                self.answers = answers;
                 let _ = done.send(());
             }
             Command::AnswerFor { victim, done } => {
                 self.answer_for = victim;
+                let _ = done.send(());
+            }
+            Command::Neighbour { mac, address, done } => {
+                let us = (self.spec.mac, self.spec.ipv4);
+                self.stack.receive(frames::arp_reply(mac, address, us));
+                let _ = done.send(());
+            }
+            Command::Readdress { ipv4, ipv6, done } => {
+                self.spec.ipv4 = ipv4;
+                self.spec.ipv6 = ipv6;
+                self.stack.set_addresses(&self.habits.addresses(&self.spec));
+                let _ = done.send(());
+            }
+            Command::Flood { flood, done } => {
+                self.flood = flood.map(|(frame, rate)| Flood { frame, pace: Pace::new(rate, now) });
+                // The first at once, however low the rate.
+                if let Some(flood) = &mut self.flood {
+                    flood.pace.origin -= Duration::from_secs(1) / flood.pace.rate.max(1);
+                }
+                let _ = done.send(());
+            }
+            Command::Power { power, done } => {
+                if power == Power::Off {
+                    self.forget();
+                }
+                self.power = power;
                 let _ = done.send(());
             }
             Command::Unplug { wire } => {
@@ -179,15 +261,34 @@ impl Task {
     /// A frame from the host's wire.
     fn frame(&mut self, frame: &[u8]) {
         self.traffic.seen_on_wire(&self.spec.name, self.spec.mac, frame);
-        if let Some((mac, address)) = self.answer_for
-            && let Some(Arp { operation: Operation::Request, sender, target }) = Arp::parse(frame)
-            && target.1 == address
+        if let Some((mac, addresses)) = &self.answer_for
+            && let Some(answer) = frames::answer(frame, *mac, addresses)
         {
-            self.transmit(&frames::arp_reply(mac, address, sender));
+            self.transmit(&answer);
         }
-        if !(self.silent && frames::is_solicitation(frame)) {
-            self.stack.receive(frame.to_vec());
+        match self.answers {
+            Answers::Never if frames::is_solicitation(frame) => {}
+            Answers::After(delay) if frames::is_solicitation(frame) => {
+                self.late.push_back((Instant::now() + delay, frame.to_vec()));
+            }
+            Answers::AtOnce | Answers::After(_) | Answers::Never => self.stack.receive(frame.to_vec()),
         }
+    }
+
+    /// As after a reboot.
+    fn forget(&mut self) {
+        self.stack = Stack::new(self.spec.mac, &self.habits.addresses(&self.spec));
+        self.late.clear();
+        self.streams.clear();
+        self.announcements.clear();
+        self.flood = None;
+        for ping in &mut self.pings {
+            if let Some(answered) = ping.answered.take() {
+                // As for any other command.
+                let _ = answered.send(None);
+            }
+        }
+        self.pings.clear();
     }
 
     /// A frame from the wire the host has left: data is taken in, nothing is answered.
@@ -200,7 +301,13 @@ impl Task {
 
     fn work(&mut self, now: Instant) {
         self.announce(now);
+        while self.late.front().is_some_and(|(at, _)| *at <= now) {
+            if let Some((_, frame)) = self.late.pop_front() {
+                self.stack.receive(frame);
+            }
+        }
         self.send_streams(now);
+        self.send_flood(now);
         self.send_pings(now);
         self.stack.poll(now - self.started);
         while let Some(datagram) = self.stack.receive_datagram() {
@@ -227,23 +334,30 @@ impl Task {
 
     fn send_streams(&mut self, now: Instant) {
         for stream in &mut self.streams {
-            if now < stream.tick {
-                continue;
-            }
-            stream.tick = now + TICK;
-            let elapsed = now - stream.origin;
-            let due = (elapsed.as_micros() * u128::from(stream.rate) / 1_000_000) as u64;
-            let late = due.saturating_sub(stream.sent + BURST);
-            if late > 0 {
-                stream.origin += Duration::from_micros(late * 1_000_000 / u64::from(stream.rate.max(1)));
-            }
-            while stream.sent < due - late {
-                let sent_us = elapsed.as_micros() as u64;
+            let sent_us = (now - stream.pace.origin).as_micros() as u64;
+            for _ in 0..stream.pace.due(now) {
                 let Some(sequence) = stream.ledger.send(now) else { break };
                 let payload = Payload::Stream { stream: stream.ledger.id(), sequence }.bytes(sent_us);
-                // A full socket loses the packet here, and the ledger shows it.
-                self.stack.send_datagram(stream.to, &payload);
-                stream.sent += 1;
+                match &stream.to {
+                    Receiver::Address(address) => {
+                        // A full socket loses the packet here, and the ledger shows it.
+                        self.stack.send_datagram((*address, UDP_PORT).into(), &payload);
+                    }
+                    Receiver::Crowd(members) => {
+                        let member = members.get(sequence as usize % members.len().max(1));
+                        if let (Some(member), Some(wire)) = (member, &self.wire) {
+                            send(wire, &frames::datagram((self.spec.mac, self.spec.ipv4), *member, UDP_PORT, &payload));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn send_flood(&mut self, now: Instant) {
+        if let (Some(flood), Some(wire)) = (&mut self.flood, &self.wire) {
+            for _ in 0..flood.pace.due(now) {
+                send(wire, &flood.frame);
             }
         }
     }
@@ -262,7 +376,9 @@ impl Task {
             if self.stack.send_echo(to, sequence) {
                 ping.sent.push((sequence, now));
             }
-            self.transmit(&frames::resolve(self.spec.mac, self.spec.ipv4, self.spec.ipv6, to));
+            if let Some(request) = frames::resolve(self.spec.mac, &self.habits.addresses(&self.spec), to) {
+                self.transmit(&request);
+            }
         }
     }
 
@@ -282,7 +398,11 @@ impl Task {
                 let _ = answered.send(None);
             }
         }
+        let waiting = self.pings.len();
         self.pings.retain(|ping| ping.answered.is_some());
+        if self.pings.is_empty() && waiting > 0 {
+            self.stack.drop_echoes();
+        }
     }
 
     fn transmit(&self, frame: &[u8]) {
@@ -301,7 +421,7 @@ fn send(wire: &Wire, frame: &[u8]) {
 }
 
 /// Throw away what waits in a wire.
-fn empty(wire: &Wire) {
+pub(super) fn empty(wire: &Wire) {
     let mut stale = Frames::new();
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     // Bounded: a wire's queue is, and one that is filled faster than this is not empty in any sense.

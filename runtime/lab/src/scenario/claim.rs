@@ -19,6 +19,10 @@ pub enum VerdictKind {
     Stayed,
     /// The host is where it was claimed to be.
     Moved,
+    /// Nothing proves either; it may be in both places.
+    Unproven,
+    /// It answers in both places.
+    Contested,
 }
 
 impl std::fmt::Display for VerdictKind {
@@ -26,6 +30,8 @@ impl std::fmt::Display for VerdictKind {
         f.write_str(match self {
             VerdictKind::Stayed => "stayed",
             VerdictKind::Moved => "moved",
+            VerdictKind::Unproven => "unproven",
+            VerdictKind::Contested => "contested",
         })
     }
 }
@@ -113,6 +119,33 @@ impl Claim {
         let ms = at.saturating_duration_since(heard).as_secs_f64() * 1e3;
         let (host, claimed_by) = (self.host.clone(), self.claimed_by.clone());
         Some(Verdict { host, claimed_by, verdict, because, ms: (ms * 100.0).round() / 100.0 })
+    }
+
+    /// What has come of the claim so far, as the first VTEP that says so sees it: where nothing proves anything there is no
+    /// verdict to wait for.
+    pub(super) fn standing(&self, fabric: &Fabric) -> Option<Verdict> {
+        let (mut heard, mut last) = (None, None);
+        for entry in fabric.log().since(self.since) {
+            let crate::log::Entry::Agent(event) = entry else { continue };
+            let kind = match event.kind {
+                AgentEventKind::Heard { host, .. } if host == self.key && heard.is_none() => {
+                    heard = Some(event.at);
+                    continue;
+                }
+                AgentEventKind::Report(Report::Stayed { host, .. }) if host == self.key => VerdictKind::Stayed,
+                AgentEventKind::Report(Report::Moved { host, .. }) if host == self.key => VerdictKind::Moved,
+                AgentEventKind::Report(Report::Unproven { host, .. }) if host == self.key => VerdictKind::Unproven,
+                AgentEventKind::Report(Report::Contested { host, .. }) if host == self.key => VerdictKind::Contested,
+                _ => continue,
+            };
+            if last.is_none_or(|(_, known)| known != kind) {
+                last = Some((event.at, kind));
+            }
+        }
+        let (at, verdict) = last?;
+        let ms = heard.map_or(0.0, |heard| at.saturating_duration_since(heard).as_secs_f64() * 1e3);
+        let (host, claimed_by) = (self.host.clone(), self.claimed_by.clone());
+        Some(Verdict { host, claimed_by, verdict, because: None, ms: (ms * 100.0).round() / 100.0 })
     }
 
     /// When the claimant heard the frame that it took the claim up for: the last one before the claim was raised.

@@ -4,7 +4,7 @@ use vouch_agent::AgentEventKind;
 use vouch_mobility::Report;
 
 use super::claim::{Claim, VerdictKind, expect_verdict};
-use super::{LEAD, Outcome, PATIENCE, acquaint, expect_private, expect_reachable, moves};
+use super::{LEAD, MOVE_MS, Outcome, PATIENCE, acquaint, expect_private, expect_reachable, moves};
 use crate::error::LabError;
 use crate::fabric::Fabric;
 use crate::topology::PortRef;
@@ -12,8 +12,6 @@ use crate::topology::PortRef;
 const HOST: &str = "red1";
 const SENDER: &str = "red3";
 const MOVES: usize = 10;
-/// The interruption that one move may cost, in milliseconds.
-const LIMIT_MS: f64 = 70.0;
 
 pub(super) async fn play(fabric: &mut Fabric) -> Result<Outcome, LabError> {
     let mut outcome = Outcome::default();
@@ -41,7 +39,7 @@ pub(super) async fn play(fabric: &mut Fabric) -> Result<Outcome, LabError> {
     stream.ledger().sends(LEAD, PATIENCE).await;
     let report = stream.finish().await?;
     expect_private(fabric, &mut outcome.expectations, &report);
-    moves::expect_interruption(&mut outcome.expectations, LIMIT_MS, &report);
+    moves::expect_interruption(&mut outcome.expectations, MOVE_MS, &report);
     outcome.streams.push(report);
     let attacks = fabric.log().count(start, |_, kind| matches!(kind, AgentEventKind::Report(Report::Attack { .. })));
     outcome.expectations.equal("attacks reported", 0, attacks);

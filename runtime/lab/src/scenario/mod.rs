@@ -3,11 +3,17 @@
 //! A scenario sees a [`Fabric`] and nothing of what it is made of, so that each is written once and plays on every target. It
 //! states its expectations while it plays; one that does not hold ends nothing, so that all of them are reported.
 
+mod absent;
+mod attack;
 mod claim;
 mod flap;
+mod known;
 mod learn;
+mod mass;
+mod migrations;
 mod moves;
 mod spoof;
+mod theft;
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +22,7 @@ use vouch_mobility::{Advertise, During};
 
 use crate::error::LabError;
 use crate::expect::Expectations;
-use crate::fabric::{Fabric, FabricOptions, Variant};
+use crate::fabric::{FRESH, Fabric, FabricOptions, SEASONED, Variant};
 use crate::target::{BoxFuture, Target};
 use crate::topology::Topology;
 use crate::traffic::StreamReport;
@@ -25,6 +31,9 @@ pub use claim::{Verdict, VerdictKind};
 
 /// The least rate that counts, as a share of the rate that was to be.
 const MIN_RATE: f64 = 0.8;
+/// How long the traffic of a host that answers may be interrupted by its own move, where traffic goes to both places once an
+/// answer is overdue; milliseconds.
+const MOVE_MS: f64 = 15.0;
 /// Packets sent before and after what a scenario does.
 const LEAD: u64 = 300;
 /// How long anything that must happen may take.
@@ -39,6 +48,10 @@ pub struct Scenario {
     pub about: &'static str,
     /// The configurations it plays in.
     pub variants: &'static [Variant],
+    /// The fabric that it plays on.
+    world: fn() -> Topology,
+    /// How long a place must have had a host until it is trusted.
+    probation: Duration,
     play: for<'a> fn(&'a mut Fabric, Variant) -> BoxFuture<'a, Result<Outcome, LabError>>,
 }
 
@@ -77,68 +90,193 @@ const AT_ONCE: Variant = Variant { advertise: Advertise::AtOnce, during: During:
 const AT_ONCE_BOTH: Variant = Variant { advertise: Advertise::AtOnce, during: During::Both };
 
 /// All scenarios, in the order in which the demo plays them.
-pub const ALL: [Scenario; 10] = [
+pub const ALL: [Scenario; 22] = [
     Scenario {
         name: "learn",
         about: "everybody reaches everybody in the VNI, nobody across VNIs",
         variants: &[ESCALATE],
+        world: Topology::demo,
+        probation: SEASONED,
         play: |fabric, _| Box::pin(learn::play(fabric)),
     },
     Scenario {
         name: "spoof",
         about: "forged ARP and RARP behind another VTEP while a stream runs to the victim",
         variants: &[ESCALATE],
+        world: Topology::demo,
+        probation: SEASONED,
         play: |fabric, _| Box::pin(spoof::remote(fabric)),
     },
     Scenario {
         name: "move",
         about: "a host really moves to another VTEP during a stream",
         variants: &[HOLD, ESCALATE, BOTH],
+        world: Topology::demo,
+        probation: SEASONED,
         play: |fabric, variant| Box::pin(moves::remote(fabric, variant)),
     },
     Scenario {
         name: "spoof-at-once",
         about: "a forged ARP that observers believe at once, until it is withdrawn",
         variants: &[AT_ONCE],
+        world: Topology::demo,
+        probation: SEASONED,
         play: |fabric, _| Box::pin(spoof::at_once(fabric)),
     },
     Scenario {
         name: "move-at-once",
         about: "a real move that observers believe at once",
         variants: &[AT_ONCE_HOLD, AT_ONCE, AT_ONCE_BOTH],
+        world: Topology::demo,
+        probation: SEASONED,
         play: |fabric, variant| Box::pin(moves::remote(fabric, variant)),
     },
     Scenario {
         name: "port-spoof",
         about: "a forged ARP on another port of the victim's own switch",
         variants: &[ESCALATE],
+        world: Topology::demo,
+        probation: SEASONED,
         play: |fabric, _| Box::pin(spoof::local(fabric)),
     },
     Scenario {
         name: "port-move",
         about: "a host really moves to another port of its switch",
         variants: &[ESCALATE],
+        world: Topology::demo,
+        probation: SEASONED,
         play: |fabric, variant| Box::pin(moves::local(fabric, variant)),
     },
     Scenario {
         name: "silent",
         about: "a forged ARP against a host that ignores ARP but sends data",
         variants: &[ESCALATE],
+        world: Topology::demo,
+        probation: SEASONED,
         play: |fabric, _| Box::pin(spoof::silent(fabric)),
     },
     Scenario {
         name: "link-down",
         about: "a host moves after its link went down: the verdict needs no waiting",
         variants: &[ESCALATE],
+        world: Topology::demo,
+        probation: SEASONED,
         play: |fabric, _| Box::pin(moves::link_down(fabric)),
     },
     Scenario {
         name: "flap",
         about: "ten real moves back and forth",
         variants: &[ESCALATE],
+        world: Topology::demo,
+        probation: SEASONED,
         play: |fabric, _| Box::pin(flap::play(fabric)),
     },
+    Scenario {
+        name: "restarted",
+        about: "the agents that know a quiet host are killed and started, then it is claimed",
+        variants: &[ESCALATE],
+        world: known::with_insider,
+        probation: SEASONED,
+        play: |fabric, _| Box::pin(known::restarted(fabric)),
+    },
+    Scenario {
+        name: "readdressed",
+        about: "a host has other addresses than it was first known by, then it is claimed",
+        variants: &[ESCALATE],
+        world: Topology::demo,
+        probation: SEASONED,
+        play: |fabric, _| Box::pin(known::readdressed(fabric)),
+    },
+    Scenario {
+        name: "ipv6-only",
+        about: "a host that has only a temporary IPv6 address is claimed, by IPv4 too",
+        variants: &[ESCALATE],
+        world: known::with_ipv6_only,
+        probation: SEASONED,
+        play: |fabric, _| Box::pin(known::ipv6_only(fabric)),
+    },
+    Scenario {
+        name: "shared-trunk",
+        about: "hosts are claimed while another VLAN of their port sends false answers",
+        variants: &[ESCALATE],
+        world: known::with_trunk,
+        probation: SEASONED,
+        play: |fabric, _| Box::pin(known::shared_trunk(fabric)),
+    },
+    Scenario {
+        name: "address-theft",
+        about: "plain ARP poisoning: the own MAC address with the victim's IP addresses",
+        variants: &[ESCALATE],
+        world: known::with_insider,
+        probation: SEASONED,
+        play: |fabric, _| Box::pin(theft::play(fabric)),
+    },
+    Scenario {
+        name: "mute",
+        about: "a host that never answers is claimed, then really moves",
+        variants: &[ESCALATE],
+        world: absent::with_mute,
+        probation: SEASONED,
+        play: |fabric, _| Box::pin(absent::mute(fabric)),
+    },
+    Scenario {
+        name: "late-answer",
+        about: "a host that answers late is claimed",
+        variants: &[ESCALATE],
+        world: Topology::demo,
+        probation: SEASONED,
+        play: |fabric, _| Box::pin(known::late_answer(fabric)),
+    },
+    Scenario {
+        name: "reboot",
+        about: "a host is silent for 3 s, claimed by somebody who answers for it, and back",
+        variants: &[ESCALATE],
+        world: Topology::demo,
+        probation: FRESH,
+        play: |fabric, _| Box::pin(absent::reboot(fabric)),
+    },
+    Scenario {
+        name: "stunned",
+        about: "guests are claimed while a live migration has paused them",
+        variants: &[ESCALATE],
+        world: migrations::with_guests,
+        probation: FRESH,
+        play: |fabric, _| Box::pin(migrations::stunned(fabric)),
+    },
+    Scenario {
+        name: "early",
+        about: "a destination announces a guest several times before it is there",
+        variants: &[ESCALATE],
+        world: Topology::demo,
+        probation: SEASONED,
+        play: |fabric, _| Box::pin(migrations::early(fabric)),
+    },
+    Scenario {
+        name: "mass",
+        about: "1,000 hosts of one port move at once, one ARP each",
+        variants: &[ESCALATE],
+        world: mass::with_seats,
+        probation: SEASONED,
+        play: |fabric, _| Box::pin(mass::play(fabric)),
+    },
+    Scenario {
+        name: "announced",
+        about: "a move is announced beforehand; somebody else claims the guest",
+        variants: &[ESCALATE],
+        world: known::with_insider,
+        probation: SEASONED,
+        play: |fabric, _| Box::pin(migrations::announced(fabric)),
+    },
 ];
+
+impl Outcome {
+    /// What came of one more part.
+    fn append(&mut self, other: Self) {
+        self.verdicts.extend(other.verdicts);
+        self.streams.extend(other.streams);
+        self.expectations.append(other.expectations);
+    }
+}
 
 impl Scenario {
     /// The scenario of that name.
@@ -149,7 +287,17 @@ impl Scenario {
         })
     }
 
-    /// Play on a fabric that runs in this variant.
+    /// The fabric on paper that it plays on.
+    pub fn topology(&self) -> Topology {
+        (self.world)()
+    }
+
+    /// How the fabric is to be, in one of the configurations.
+    pub fn options(&self, variant: Variant, verify: bool) -> FabricOptions {
+        FabricOptions { variant, verify, probation: self.probation }
+    }
+
+    /// Play on a fabric of its [`Self::topology`] and [`Self::options`].
     pub async fn play(&self, fabric: &mut Fabric, variant: Variant) -> Result<ScenarioReport, LabError> {
         let start = Instant::now();
         let outcome = (self.play)(fabric, variant).await?;
@@ -162,9 +310,9 @@ impl Scenario {
         })
     }
 
-    /// Bring up a demo fabric on a target, play on it in one variant, and take it down again.
+    /// Bring up its fabric on a target, play on it in one variant, and take it down again.
     pub async fn run(&self, target: &dyn Target, variant: Variant, verify: bool) -> Result<ScenarioReport, LabError> {
-        let mut fabric = Fabric::start(target, Topology::demo(), FabricOptions { variant, verify }).await?;
+        let mut fabric = Fabric::start(target, self.topology(), self.options(variant, verify)).await?;
         let report = self.play(&mut fabric, variant).await;
         fabric.shutdown().await;
         report
@@ -173,8 +321,8 @@ impl Scenario {
 
 /// Make two hosts know each other's addresses, so that a stream can begin.
 async fn acquaint(fabric: &Fabric, from: &str, to: &str) -> Result<bool, LabError> {
-    let address = fabric.guest(to)?.host.ipv4;
-    Ok(fabric.host(from)?.ping(address.into(), PATIENCE).await?.is_some())
+    let address = fabric.host(to)?.address();
+    Ok(fabric.host(from)?.ping(address, PATIENCE).await?.is_some())
 }
 
 /// Expect that `host` can be reached by each of the others.
@@ -197,8 +345,8 @@ async fn expect_reachable(
     Ok(())
 }
 
-/// Expect that a stream was fast enough to mean something and that nothing of it reached somebody else.
-fn expect_private(fabric: &Fabric, expectations: &mut Expectations, report: &StreamReport) {
+/// Expect that a stream was fast enough to mean something and that nothing of it reached anybody in the host's place.
+fn expect_rightful(fabric: &Fabric, expectations: &mut Expectations, report: &StreamReport) {
     let name = format!("{} to {}", report.from, report.to);
     expectations.at_least(
         format!("{name}: rate"),
@@ -209,7 +357,20 @@ fn expect_private(fabric: &Fabric, expectations: &mut Expectations, report: &Str
     expectations.equal(format!("{name}: misdelivered"), 0, report.misdelivered);
 }
 
-/// Expect that of such a stream nothing is lost either.
+/// Expect that nobody else saw anything of such a stream either.
+fn expect_private(fabric: &Fabric, expectations: &mut Expectations, report: &StreamReport) {
+    expect_rightful(fabric, expectations, report);
+    // An answer that a busy machine gives late is one that copies are made for.
+    expectations.equal_in_time(format!("{} to {}: copies", report.from, report.to), 0, report.copies);
+}
+
+/// Expect that the host got everything, whoever else did.
+fn expect_kept(fabric: &Fabric, expectations: &mut Expectations, report: &StreamReport) {
+    expect_rightful(fabric, expectations, report);
+    expectations.equal(format!("{} to {}: lost", report.from, report.to), 0, report.lost);
+}
+
+/// Expect that the host got everything and nobody else anything.
 fn expect_untouched(fabric: &Fabric, expectations: &mut Expectations, report: &StreamReport) {
     expect_private(fabric, expectations, report);
     expectations.equal(format!("{} to {}: lost", report.from, report.to), 0, report.lost);

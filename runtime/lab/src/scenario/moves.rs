@@ -6,7 +6,7 @@ use vouch_agent::AgentEventKind;
 use vouch_mobility::{During, HostKey};
 
 use super::claim::{Claim, VerdictKind, expect_verdict};
-use super::{LEAD, Outcome, PATIENCE, acquaint, expect_private, expect_reachable};
+use super::{LEAD, MOVE_MS, Outcome, PATIENCE, acquaint, expect_private, expect_reachable};
 use crate::error::LabError;
 use crate::expect::Expectations;
 use crate::fabric::{Fabric, Variant};
@@ -117,17 +117,27 @@ pub(super) async fn expect_placed(
     expectations: &mut Expectations,
     seat: &PortRef,
 ) -> Result<(), LabError> {
-    let wrong = fabric.until_placed(HOST, seat, PATIENCE).await?;
+    expect_placed_at(fabric, expectations, HOST, seat).await
+}
+
+/// Expect that every VTEP finds this host at its new place.
+pub(super) async fn expect_placed_at(
+    fabric: &Fabric,
+    expectations: &mut Expectations,
+    host: &str,
+    seat: &PortRef,
+) -> Result<(), LabError> {
+    let wrong = fabric.until_placed(host, seat, PATIENCE).await?;
     let measured = if wrong.is_empty() { "yes".to_owned() } else { wrong.join("; ") };
-    expectations.judge(format!("every VTEP has {HOST} at {seat}"), "yes", measured, wrong.is_empty());
+    expectations.judge(format!("every VTEP has {host} at {seat}"), "yes", measured, wrong.is_empty());
     Ok(())
 }
 
-/// How long a verification may interrupt: what the configuration says, and 20 ms for everything else.
+/// How long a verification may interrupt: with `hold` what the configuration says, and 20 ms for everything else.
 fn expect_brief(expectations: &mut Expectations, variant: Variant, report: &StreamReport) {
     let limit = match variant.during {
         During::Hold => 320.0,
-        During::Escalate => 70.0,
+        During::Escalate => MOVE_MS,
         During::Both => return expectations.equal_in_time("lost", 0, report.lost),
     };
     expect_interruption(expectations, limit, report);

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use super::Style;
 use crate::scenario::{ScenarioReport, Verdict, VerdictKind};
+use crate::traffic::StreamReport;
 
-const HEADINGS: [&str; 11] = [
+const HEADINGS: [&str; 12] = [
     "scenario",
     "during",
     "verdict",
@@ -14,6 +15,7 @@ const HEADINGS: [&str; 11] = [
     "delivered",
     "lost",
     "misdelivered",
+    "copies",
     "interruption",
     "longest gap",
     "expectations",
@@ -21,7 +23,7 @@ const HEADINGS: [&str; 11] = [
 
 /// The table of all results.
 pub fn results(reports: &[ScenarioReport], style: Style) -> String {
-    let rows: Vec<[String; 11]> = reports.iter().map(row).collect();
+    let rows: Vec<[String; 12]> = reports.iter().map(row).collect();
     let mut widths = HEADINGS.map(|heading| heading.chars().count());
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -44,24 +46,32 @@ pub fn results(reports: &[ScenarioReport], style: Style) -> String {
     text
 }
 
-fn row(report: &ScenarioReport) -> [String; 11] {
+fn row(report: &ScenarioReport) -> [String; 12] {
     let outcome = &report.outcome;
     let expectations = &outcome.expectations;
     let held = expectations.len() - expectations.failed().count();
-    let stream = outcome.streams.first();
-    let number =
-        |pick: fn(&crate::traffic::StreamReport) -> u64| stream.map_or("-".to_owned(), |it| pick(it).to_string());
+    // Of all streams together: what one of them lost must not hide behind another that lost nothing.
+    let streams = &outcome.streams;
+    let total = |pick: fn(&StreamReport) -> u64| match streams.is_empty() {
+        true => "-".to_owned(),
+        false => streams.iter().map(pick).sum::<u64>().to_string(),
+    };
+    let longest = |pick: fn(&StreamReport) -> f64| match streams.is_empty() {
+        true => "-".to_owned(),
+        false => format!("{:.1} ms", streams.iter().map(pick).fold(0.0, f64::max)),
+    };
     [
         report.scenario.to_owned(),
         report.variant.to_string(),
         verdicts(&outcome.verdicts),
         times(&outcome.verdicts),
-        number(|stream| stream.sent),
-        number(|stream| stream.delivered),
-        number(|stream| stream.lost),
-        number(|stream| stream.misdelivered),
-        stream.map_or("-".to_owned(), |stream| format!("{:.1} ms", stream.longest_loss_ms)),
-        stream.map_or("-".to_owned(), |stream| format!("{:.1} ms", stream.longest_gap_ms)),
+        total(|stream| stream.sent),
+        total(|stream| stream.delivered),
+        total(|stream| stream.lost),
+        total(|stream| stream.misdelivered),
+        total(|stream| stream.copies),
+        longest(|stream| stream.longest_loss_ms),
+        longest(|stream| stream.longest_gap_ms),
         if report.held { format!("{held} ok") } else { format!("{held} of {} ok", expectations.len()) },
     ]
 }
@@ -69,7 +79,7 @@ fn row(report: &ScenarioReport) -> [String; 11] {
 /// `stayed`, `moved x10`, `stayed x3, moved`.
 fn verdicts(verdicts: &[Verdict]) -> String {
     let mut text = String::new();
-    for kind in [VerdictKind::Stayed, VerdictKind::Moved] {
+    for kind in [VerdictKind::Stayed, VerdictKind::Moved, VerdictKind::Unproven, VerdictKind::Contested] {
         let count = verdicts.iter().filter(|verdict| verdict.verdict == kind).count();
         if count == 0 {
             continue;
@@ -96,7 +106,7 @@ fn times(verdicts: &[Verdict]) -> String {
     }
 }
 
-fn line(cells: &[String; 11], widths: &[usize; 11]) -> String {
+fn line(cells: &[String; 12], widths: &[usize; 12]) -> String {
     let mut line = String::new();
     for (index, (cell, width)) in cells.iter().zip(widths).enumerate() {
         // Words stand left, numbers right.

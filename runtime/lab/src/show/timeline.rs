@@ -1,16 +1,24 @@
 //! The timeline: each entry of a fabric's log as one line, in the words of the topology.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use serde::Serialize;
 use vouch_agent::{AgentEvent, AgentEventKind, Place};
-use vouch_mobility::{Because, Evidence, HostKey, Location, Message, Migration, Report, Verdict as Ruling, VtepAddr};
+use vouch_mobility::{
+    Because, Evidence, Full, HostKey, Location, Message, Migration, Open, Report, Verdict as Ruling, VtepAddr,
+    WhyUnproven,
+};
 
 use super::Style;
 use crate::log::Entry;
-use crate::topology::Topology;
+use crate::topology::{Guest, Topology};
+
+/// More changes than these are not told one by one.
+const MANY: usize = 12;
 
 /// What kind of thing a line tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -49,18 +57,23 @@ pub struct Line {
     pub kind: LineKind,
     /// What it was.
     pub text: String,
+    /// It is about one of a crowd, or a question that is asked out of routine.
+    #[serde(skip)]
+    pub routine: bool,
 }
 
 /// Puts a fabric's log into words.
 pub struct Timeline {
     topology: Topology,
     start: Instant,
+    /// The hosts whose place is in question. Whoever is asked without that is asked out of routine.
+    doubted: Mutex<BTreeSet<HostKey>>,
 }
 
 impl Timeline {
     /// A timeline that begins now.
     pub fn new(topology: Topology) -> Self {
-        Self { topology, start: Instant::now() }
+        Self { topology, start: Instant::now(), doubted: Mutex::default() }
     }
 
     /// One entry of the log as a line.
@@ -69,13 +82,31 @@ impl Timeline {
         let ms = (ms * 100.0).round() / 100.0;
         match entry {
             Entry::Lab { text, .. } => {
-                Line { ms, who: "scenario".to_owned(), kind: LineKind::Scenario, text: text.clone() }
+                let who = "scenario".to_owned();
+                Line { ms, who, kind: LineKind::Scenario, text: text.clone(), routine: false }
             }
             Entry::Agent(event) => {
                 let (kind, text) = self.event(event);
-                Line { ms, who: event.agent.to_string(), kind, text }
+                let routine = subject(&event.kind).is_some_and(|host| self.is_routine(host, &event.kind));
+                Line { ms, who: event.agent.to_string(), kind, text, routine }
             }
         }
+    }
+
+    /// Whether nobody need be told of this, which happened to `host`.
+    fn is_routine(&self, host: HostKey, kind: &AgentEventKind) -> bool {
+        let mut doubted = self.doubted.lock().unwrap_or_else(PoisonError::into_inner);
+        match kind {
+            AgentEventKind::Report(Report::ClaimRaised { .. } | Report::VerificationStarted { .. }) => {
+                doubted.insert(host);
+            }
+            AgentEventKind::Report(Report::Stayed { .. } | Report::Moved { .. } | Report::Settled { .. }) => {
+                doubted.remove(&host);
+            }
+            _ => {}
+        }
+        let asked = matches!(kind, AgentEventKind::Asked { .. } | AgentEventKind::Answered { .. });
+        self.guest(host).is_none() || asked && !doubted.contains(&host)
     }
 
     fn event(&self, event: &AgentEvent) -> (LineKind, String) {
@@ -90,6 +121,9 @@ impl Timeline {
             }
             AgentEventKind::Port { port, up } => {
                 (LineKind::Session, format!("port {port} went {}", if *up { "up" } else { "down" }))
+            }
+            AgentEventKind::PortsUnknown => {
+                (LineKind::Session, "does not know any more which ports have links".to_owned())
             }
             AgentEventKind::Heard { host, interface, evidence, .. } => {
                 (LineKind::Heard, format!("heard {} on {interface} ({})", self.host(*host), evidence_word(*evidence)))
@@ -112,6 +146,9 @@ impl Timeline {
                 (LineKind::Received, format!("from {}: {}", self.vtep(*from), self.message(message)))
             }
             AgentEventKind::Written { changes } if changes.is_empty() => (LineKind::Written, String::new()),
+            AgentEventKind::Written { changes } if changes.len() > MANY => {
+                (LineKind::Written, format!("writes {} changes", changes.len()))
+            }
             AgentEventKind::Written { changes } => (LineKind::Written, format!("writes {}", changes.join("; "))),
             AgentEventKind::Report(report) => self.report(report),
         }
@@ -133,7 +170,10 @@ impl Timeline {
                 let host = self.host(it.host);
                 match it.verdict {
                     Ruling::Stayed => format!("{host} STAYED (sequence {})", it.sequence.0),
-                    Ruling::Moved => format!("{host} MOVED (sequence {})", it.sequence.0),
+                    Ruling::Moved { .. } => format!("{host} MOVED (sequence {})", it.sequence.0),
+                    Ruling::Open(Open::Overdue) => format!("{host} has not answered yet"),
+                    Ruling::Open(Open::Unproven) => format!("{host} is UNPROVEN"),
+                    Ruling::Open(Open::Contested) => format!("{host} is CONTESTED"),
                     Ruling::Elsewhere(vtep) => format!("{host} is not mine, ask {}", self.vtep(vtep)),
                 }
             }
@@ -144,7 +184,19 @@ impl Timeline {
                     None => format!("{host} is not with me, I take it back (sequence {})", it.sequence.0),
                 }
             }
+            Message::Standing(it) => {
+                let answers = if it.answers { "answers" } else { "does not answer" };
+                format!("{} {answers} here", self.host(it.host))
+            }
             Message::Sync(_) => "list of hosts".to_owned(),
+            Message::Expect(it) => format!("{} is about to move to {}", self.host(it.host), self.vtep(it.to)),
+            Message::AddressClaim(it) => {
+                format!("somebody says that it has {}, ask {}", it.address, self.host(it.holder))
+            }
+            Message::AddressReply(it) if it.given_up => {
+                format!("{} has given {} up", self.host(it.holder), it.address)
+            }
+            Message::AddressReply(it) => format!("{} KEEPS {}", self.host(it.holder), it.address),
         }
     }
 
@@ -175,6 +227,43 @@ impl Timeline {
                 }
                 (LineKind::Alarm, text)
             }
+            Report::Unproven { host, why, .. } => {
+                (LineKind::Decided, format!("{} is UNPROVEN: {}", self.host(*host), unproven_word(*why)))
+            }
+            Report::Contested { host, recorded, claimed } => {
+                let [(here, long), (there, short)] = [recorded, claimed];
+                let text = format!(
+                    "{} is CONTESTED: it answers at {} ({:.0} s) and at {} ({:.0} s)",
+                    self.host(*host),
+                    self.location(*here),
+                    long.as_secs_f64(),
+                    self.location(*there),
+                    short.as_secs_f64()
+                );
+                (LineKind::Alarm, text)
+            }
+            Report::Settled { host, kept } => {
+                (LineKind::Decided, format!("{} is SETTLED at {}", self.host(*host), self.location(*kept)))
+            }
+            Report::AttackOver { host, .. } => {
+                (LineKind::Decided, format!("what was reported of {} was its own way", self.host(*host)))
+            }
+            Report::AddressClaimed { address, holder, claimant, .. } => {
+                let text = format!(
+                    "{} says that it has {address}, which is {}'s: that has to be checked",
+                    self.host(*claimant),
+                    self.host(*holder)
+                );
+                (LineKind::Heard, text)
+            }
+            Report::AddressKept { address, holder, claimant, .. } => {
+                let text = format!("{} KEEPS {address}, not {}", self.host(*holder), self.host(*claimant));
+                (LineKind::Decided, text)
+            }
+            Report::AddressMoved { address, from, to } => {
+                let text = format!("{address} MOVED from {} to {}", self.host(*from), self.host(*to));
+                (LineKind::Decided, text)
+            }
             Report::Duplicate { host, other, .. } => {
                 (LineKind::Alarm, format!("{} answers here and at {}", self.host(*host), self.vtep(*other)))
             }
@@ -187,14 +276,27 @@ impl Timeline {
             Report::SequenceExhausted { host } => {
                 (LineKind::Alarm, format!("{} has moved too often to count", self.host(*host)))
             }
-            Report::PortFull { port } => (LineKind::Alarm, format!("access interface {port} is full")),
+            Report::Full { what } => (LineKind::Alarm, format!("no room {}", self.room(*what))),
+            Report::RoomAgain { what } => (LineKind::Session, format!("room again {}", self.room(*what))),
         }
     }
 
     fn host(&self, key: HostKey) -> String {
-        let guests = &self.topology.guests;
-        let known = guests.iter().find(|guest| guest.vni == key.vni && guest.host.mac == key.mac);
-        known.map_or_else(|| key.to_string(), |guest| guest.host.name.clone())
+        self.guest(key).map_or_else(|| key.to_string(), |guest| guest.host.name.clone())
+    }
+
+    fn guest(&self, key: HostKey) -> Option<&Guest> {
+        self.topology.guests.iter().find(|guest| guest.vni == key.vni && guest.host.mac == key.mac)
+    }
+
+    fn room(&self, what: Full) -> String {
+        match what {
+            Full::Hosts(port) => format!("for hosts at access interface {port}"),
+            Full::Claims(port) => format!("for claims at access interface {port}"),
+            Full::Bindings(port) => format!("for addresses at access interface {port}"),
+            Full::Vni(vni) => format!("for hosts in VNI {vni}"),
+            Full::Peer(peer) => format!("for hosts of {}", self.vtep(peer)),
+        }
     }
 
     fn vtep(&self, vtep: VtepAddr) -> String {
@@ -219,6 +321,9 @@ impl Timeline {
 impl Line {
     /// Whether a person needs this line to follow the story. What was received has been sent, and is told there.
     pub fn is_news(&self) -> bool {
+        if self.routine {
+            return false;
+        }
         match self.kind {
             LineKind::Received => false,
             // A write that turned out not to change anything.
@@ -252,6 +357,46 @@ impl Line {
     }
 }
 
+/// The host that something happened to, where there is one.
+fn subject(kind: &AgentEventKind) -> Option<HostKey> {
+    match kind {
+        AgentEventKind::Heard { host, .. }
+        | AgentEventKind::Asked { host, .. }
+        | AgentEventKind::Answered { host, .. }
+        | AgentEventKind::SeenAlive { host, .. } => Some(*host),
+        AgentEventKind::Sent { message, .. } | AgentEventKind::Received { message, .. } => match message {
+            Message::Advertisement(it) => Some(it.host),
+            Message::Reply(it) => Some(it.host),
+            Message::Standing(it) => Some(it.host),
+            Message::Withdrawal(it) => Some(it.host),
+            Message::Expect(it) => Some(it.host),
+            Message::AddressClaim(it) => Some(it.holder),
+            Message::AddressReply(it) => Some(it.holder),
+            Message::Sync(_) => None,
+        },
+        AgentEventKind::Report(report) => match report {
+            Report::Learned { host, .. }
+            | Report::ClaimRaised { host, .. }
+            | Report::VerificationStarted { host, .. }
+            | Report::Stayed { host, .. }
+            | Report::Moved { host, .. }
+            | Report::Unproven { host, .. }
+            | Report::Settled { host, .. }
+            | Report::OwnerUnreachable { host, .. }
+            | Report::Removed { host, .. } => Some(*host),
+            // Alarms are told, whoever they are about.
+            _ => None,
+        },
+        AgentEventKind::SwitchReady { .. }
+        | AgentEventKind::SwitchLost { .. }
+        | AgentEventKind::PeerUp { .. }
+        | AgentEventKind::PeerDown { .. }
+        | AgentEventKind::Port { .. }
+        | AgentEventKind::PortsUnknown
+        | AgentEventKind::Written { .. } => None,
+    }
+}
+
 fn evidence_word(evidence: Evidence) -> &'static str {
     match evidence {
         Evidence::Arp => "ARP",
@@ -266,12 +411,27 @@ fn evidence_word(evidence: Evidence) -> &'static str {
 pub(crate) fn because_word(because: Because) -> &'static str {
     match because {
         Because::Silence => "it did not answer",
+        Because::OnlyAnswer => "it answers there alone",
+        Because::Aged => "it was not heard for long",
+        Because::Expected => "the move was announced",
+        Because::Decided => "somebody decided",
         Because::PortDown => "its port was down",
         Because::OwnerSaid => "the owner gave it up",
         Because::Told => "the VTEPs concerned said so",
         Because::TrustedMove => "such addresses move unasked",
         Because::Policy => "the owner was unreachable",
         Because::Unverified => "nobody was asked",
+    }
+}
+
+fn unproven_word(why: WhyUnproven) -> &'static str {
+    match why {
+        WhyUnproven::NoConfirmedAddress => "it was not going to answer",
+        WhyUnproven::NotAsked => "the questions may not have left",
+        WhyUnproven::AnswersLost => "its answers may have been lost",
+        WhyUnproven::NobodyAnswers => "it answers nowhere",
+        WhyUnproven::ExpectedElsewhere => "it was announced elsewhere",
+        WhyUnproven::PortUnknown => "it is not known where it was",
     }
 }
 

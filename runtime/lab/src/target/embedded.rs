@@ -1,16 +1,20 @@
-//! Embedded switches in this process, with in-process links between them and to the hosts.
+//! Embedded switches in this process, with in-process links between them and to the hosts. Each runs as a [`Process`] of its
+//! own, so that it can stand still or be killed.
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use vouch_switch_server::{Builder, Capture, Endpoint, LinkConfig, ServerHandle, SwitchServer, TofinoServer, link};
 
-use super::{BoxFuture, Plant, Target, tofino};
+use super::{BoxFuture, Plant, Stalled, Target, tofino};
 use crate::error::LabError;
 use crate::host::Wire;
+use crate::process::Process;
 use crate::topology::{PortRef, Topology};
 
 /// The embedded switch as a target.
@@ -42,13 +46,6 @@ impl Embedded {
         Ok(link(LinkConfig { delay, capture, ..LinkConfig::default() }))
     }
 
-    fn builder(&self) -> Builder {
-        match self.tofino {
-            None => SwitchServer::builder(),
-            Some(server) => SwitchServer::builder().cpu_port(tofino::CPU_PORT.into()).tofino(server, tofino::MODEL),
-        }
-    }
-
     async fn start(&self, topology: &Topology) -> Result<Switches, LabError> {
         let mut ports: BTreeMap<&str, Vec<(u16, Endpoint)>> = BTreeMap::new();
         for [a, b] in &topology.cables {
@@ -57,7 +54,12 @@ impl Embedded {
             ports.entry(&a.switch).or_default().push((a.port, end_a));
             ports.entry(&b.switch).or_default().push((b.port, end_b));
         }
-        let mut switches = Switches { servers: BTreeMap::new(), wires: BTreeMap::new(), sockets: BTreeMap::new() };
+        let mut switches = Switches {
+            specs: BTreeMap::new(),
+            running: Mutex::default(),
+            wires: BTreeMap::new(),
+            sockets: BTreeMap::new(),
+        };
         for seat in &topology.seats {
             let name = format!("{}-port{}", seat.at.switch, seat.at.port);
             let (switch_end, host_end) = self.link(&name, Duration::ZERO)?;
@@ -66,14 +68,18 @@ impl Embedded {
             switches.wires.insert(seat.at.clone(), Arc::new(host_end));
         }
         for switch in &topology.switches {
-            let mut builder = self.builder().device_id(switch.device_id);
-            for (number, port) in ports.remove(switch.name.as_str()).unwrap_or_default() {
-                builder = builder.port(number.into(), port);
-            }
-            let refused = |error: String| LabError::Switch { switch: switch.name.clone(), error };
-            let server = builder.build().map_err(|error| refused(error.to_string()))?;
-            let handle = server.listen(("127.0.0.1", 0)).await.map_err(|error| refused(error.to_string()))?;
-            switches.servers.insert(switch.name.clone(), handle);
+            let ports = ports.remove(switch.name.as_str()).unwrap_or_default();
+            let mut spec = Spec {
+                name: switch.name.clone(),
+                device_id: switch.device_id,
+                ports,
+                tofino: self.tofino,
+                address: (Ipv4Addr::LOCALHOST, 0).into(),
+            };
+            let running = spec.start().await?;
+            spec.address = running.server.local_addr();
+            switches.specs.insert(switch.name.clone(), spec);
+            switches.running.get_mut().insert(switch.name.clone(), running);
         }
         Ok(switches)
     }
@@ -101,15 +107,59 @@ impl Target for Embedded {
 }
 
 struct Switches {
-    servers: BTreeMap<String, ServerHandle>,
+    specs: BTreeMap<String, Spec>,
+    running: Mutex<BTreeMap<String, Running>>,
     wires: BTreeMap<PortRef, Wire>,
     /// The switches' ends of the access links.
     sockets: BTreeMap<PortRef, Endpoint>,
 }
 
+/// What it takes to start a switch, again and again.
+struct Spec {
+    name: String,
+    device_id: u64,
+    ports: Vec<(u16, Endpoint)>,
+    tofino: Option<TofinoServer>,
+    address: SocketAddr,
+}
+
+struct Running {
+    process: Process,
+    server: ServerHandle,
+}
+
+impl Spec {
+    async fn start(&self) -> Result<Running, LabError> {
+        let refused = |error: String| LabError::Switch { switch: self.name.clone(), error };
+        let mut builder = self.builder().device_id(self.device_id);
+        for (number, port) in &self.ports {
+            builder = builder.port((*number).into(), port.clone());
+        }
+        let switch = builder.build().map_err(|error| refused(error.to_string()))?;
+        let process = Process::new(&self.name)?;
+        let address = self.address;
+        let server = process.run(async move { switch.listen(address).await }).await?;
+        Ok(Running { process, server: server.map_err(|error| refused(error.to_string()))? })
+    }
+
+    fn builder(&self) -> Builder {
+        match self.tofino {
+            None => SwitchServer::builder(),
+            Some(server) => SwitchServer::builder().cpu_port(tofino::CPU_PORT.into()).tofino(server, tofino::MODEL),
+        }
+    }
+}
+
+impl Switches {
+    fn spec(&self, switch: &str) -> Result<&Spec, LabError> {
+        let unknown = || LabError::Switch { switch: switch.to_owned(), error: "there is none of that name".to_owned() };
+        self.specs.get(switch).ok_or_else(unknown)
+    }
+}
+
 impl Plant for Switches {
     fn control(&self, switch: &str) -> Option<String> {
-        self.servers.get(switch).map(|server| format!("http://{}", server.local_addr()))
+        self.specs.get(switch).map(|spec| format!("http://{}", spec.address))
     }
 
     fn take_wire(&mut self, seat: &PortRef) -> Option<Wire> {
@@ -124,10 +174,33 @@ impl Plant for Switches {
         })
     }
 
+    fn stall<'a>(&'a self, switch: &'a str) -> BoxFuture<'a, Result<Stalled, LabError>> {
+        Box::pin(async move {
+            self.spec(switch)?;
+            let running = self.running.lock().await;
+            let running = running.get(switch).ok_or(LabError::NotHere("stall a switch that does not run"))?;
+            let stalled: Stalled = Box::new(running.process.stop().await?);
+            Ok(stalled)
+        })
+    }
+
+    fn restart<'a>(&'a self, switch: &'a str) -> BoxFuture<'a, Result<(), LabError>> {
+        Box::pin(async move {
+            let spec = self.spec(switch)?;
+            let mut all = self.running.lock().await;
+            if let Some(running) = all.remove(switch) {
+                running.process.kill().await;
+            }
+            all.insert(switch.to_owned(), spec.start().await?);
+            Ok(())
+        })
+    }
+
     fn shutdown(self: Box<Self>) -> BoxFuture<'static, ()> {
         Box::pin(async {
-            for (_, server) in self.servers {
-                server.shutdown().await;
+            for (_, running) in self.running.into_inner() {
+                running.server.shutdown().await;
+                running.process.kill().await;
             }
         })
     }

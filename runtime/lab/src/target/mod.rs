@@ -20,6 +20,9 @@ pub use vouch_switch_server::TofinoServer;
 /// A boxed future, so that targets can be chosen at run time.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// A switch that stands still; it goes on when this is dropped.
+pub type Stalled = Box<dyn Send>;
+
 /// A way to bring switches up.
 pub trait Target: Send + Sync {
     /// What kind of switch it is, in a word or two.
@@ -52,6 +55,16 @@ pub trait Plant: Send + Sync {
 
     /// Pull the cable out of a seat's switch port, or put it back.
     fn set_link<'a>(&'a self, seat: &'a PortRef, up: bool) -> BoxFuture<'a, Result<(), LabError>>;
+
+    /// Stop a switch where it is, as by SIGSTOP, until the value is dropped.
+    fn stall<'a>(&'a self, _switch: &'a str) -> BoxFuture<'a, Result<Stalled, LabError>> {
+        Box::pin(async { Err(LabError::NotHere("stall a switch")) })
+    }
+
+    /// Kill a switch and start it again at the same address, without a program.
+    fn restart<'a>(&'a self, _switch: &'a str) -> BoxFuture<'a, Result<(), LabError>> {
+        Box::pin(async { Err(LabError::NotHere("restart a switch")) })
+    }
 
     /// Stop the switches and wait until they have stopped.
     fn shutdown(self: Box<Self>) -> BoxFuture<'static, ()>;

@@ -1,6 +1,7 @@
 //! The account of one stream: every packet sent is delivered once, several times, to somebody else, or never.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,8 +25,9 @@ pub struct Ledger {
 #[derive(Default)]
 struct Account {
     packets: Vec<Packet>,
-    duplicates: u64,
-    misdelivered: BTreeMap<String, u64>,
+    duplicates: BTreeMap<u64, u64>,
+    /// Which packets were seen on whose wire.
+    elsewhere: BTreeMap<String, BTreeSet<u64>>,
     /// Sequence numbers that nobody sent: a corrupted packet.
     unknown: u64,
 }
@@ -52,10 +54,14 @@ pub struct StreamReport {
     pub duplicates: u64,
     /// Deliveries of packets that nobody sent.
     pub unknown: u64,
-    /// Copies seen on the wires of other hosts, all together.
+    /// Packets that reached other hosts in place of the receiver.
     pub misdelivered: u64,
-    /// The same by host.
+    /// The same by host. A packet that two of them got counts at both.
     pub misdelivered_at: BTreeMap<String, u64>,
+    /// Packets that reached other hosts and the receiver as well.
+    pub copies: u64,
+    /// The same by host.
+    pub copies_at: BTreeMap<String, u64>,
     /// Sending rate, packets per second.
     pub rate: f64,
     /// The longest time in which nothing arrived though something was sent, milliseconds.
@@ -104,7 +110,7 @@ impl Ledger {
         let packet = usize::try_from(sequence).ok().and_then(|index| account.packets.get_mut(index));
         match packet {
             None => account.unknown += 1,
-            Some(Packet { arrived: Some(_), .. }) => account.duplicates += 1,
+            Some(Packet { arrived: Some(_), .. }) => *account.duplicates.entry(sequence).or_default() += 1,
             Some(packet) => {
                 packet.arrived = Some(now);
                 drop(account);
@@ -114,8 +120,8 @@ impl Ledger {
     }
 
     /// A packet was seen on the wire of another host than the receiver.
-    pub(crate) fn misdelivered(&self, host: &str, _sequence: u64, _now: Instant) {
-        *self.account().misdelivered.entry(host.to_owned()).or_default() += 1;
+    pub(crate) fn seen_elsewhere(&self, host: &str, sequence: u64) {
+        self.account().elsewhere.entry(host.to_owned()).or_default().insert(sequence);
     }
 
     /// Wait until every packet sent so far has arrived, at most `patience`. Call it after the sender has stopped.
@@ -135,8 +141,20 @@ impl Ledger {
 
     /// The account as it stands.
     pub fn report(&self) -> StreamReport {
+        self.report_of(0..u64::MAX)
+    }
+
+    /// The account of the packets from this sequence number on, as [`Self::sent_so_far`] gave it.
+    pub fn report_since(&self, first: u64) -> StreamReport {
+        self.report_of(first..u64::MAX)
+    }
+
+    /// The account of the packets with these sequence numbers.
+    pub fn report_of(&self, range: Range<u64>) -> StreamReport {
         let account = self.account();
-        let packets = &account.packets;
+        let index = |sequence: u64| usize::try_from(sequence).unwrap_or(usize::MAX).min(account.packets.len());
+        let packets = &account.packets[index(range.start)..index(range.end.max(range.start))];
+        let arrived = |sequence: &u64| account.packets.get(*sequence as usize).is_some_and(|it| it.arrived.is_some());
         let delivered = packets.iter().filter(|packet| packet.arrived.is_some()).count() as u64;
         let sent = packets.len() as u64;
         let rate = match (packets.first(), packets.last()) {
@@ -145,16 +163,29 @@ impl Ledger {
             }
             _ => 0.0,
         };
+        let mut others = [BTreeSet::new(), BTreeSet::new()];
+        let mut by_host = [BTreeMap::new(), BTreeMap::new()];
+        for (host, seen) in &account.elsewhere {
+            for sequence in seen.range(range.clone()) {
+                let kind = usize::from(arrived(sequence));
+                others[kind].insert(*sequence);
+                *by_host[kind].entry(host.clone()).or_default() += 1;
+            }
+        }
+        let [misdelivered, copies] = others.map(|packets| packets.len() as u64);
+        let [misdelivered_at, copies_at] = by_host;
         StreamReport {
             from: self.from.clone(),
             to: self.to.clone(),
             sent,
             delivered,
             lost: sent - delivered,
-            duplicates: account.duplicates,
+            duplicates: account.duplicates.range(range).map(|(_, count)| count).sum(),
             unknown: account.unknown,
-            misdelivered: account.misdelivered.values().sum(),
-            misdelivered_at: account.misdelivered.clone(),
+            misdelivered,
+            misdelivered_at,
+            copies,
+            copies_at,
             rate,
             longest_gap_ms: milliseconds(longest_gap(packets)),
             longest_loss_ms: milliseconds(longest_loss(packets)),
@@ -248,12 +279,28 @@ mod tests {
         let ledger = ledger(&[Some(0), None, None, Some(3)]);
         ledger.delivered(3, Instant::now());
         ledger.delivered(99, Instant::now());
-        ledger.misdelivered("mallory", 1, Instant::now());
+        ledger.seen_elsewhere("mallory", 1);
+        ledger.seen_elsewhere("mallory", 1);
+        ledger.seen_elsewhere("mallory", 3);
         let report = ledger.report();
         assert_eq!((report.delivered, report.lost, report.duplicates, report.unknown), (2, 2, 1, 1));
         assert_eq!(report.misdelivered, 1);
         assert_eq!(report.misdelivered_at.get("mallory"), Some(&1));
+        assert_eq!((report.copies, report.copies_at.get("mallory")), (1, Some(&1)));
         assert_eq!(report.longest_loss_ms, 2.0);
+    }
+
+    #[test]
+    fn an_account_can_begin_later() {
+        let ledger = ledger(&[None, None, Some(2), None, Some(4)]);
+        ledger.seen_elsewhere("mallory", 0);
+        ledger.seen_elsewhere("mallory", 3);
+        let report = ledger.report_since(2);
+        assert_eq!((report.sent, report.delivered, report.lost, report.misdelivered), (3, 2, 1, 1));
+        assert_eq!(report.longest_loss_ms, 1.0);
+        assert_eq!(ledger.report_since(99).sent, 0);
+        let report = ledger.report_of(0..2);
+        assert_eq!((report.sent, report.lost, report.misdelivered), (2, 2, 1));
     }
 
     #[test]

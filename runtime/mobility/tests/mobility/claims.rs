@@ -1,14 +1,13 @@
 //! M1 to M9: the method itself.
 
 use vouch_mobility::{
-    Action, Advertise, ClaimView, Destination, Evidence, Location, Migration, Phase, Sequence, Verdict,
+    Action, Advertise, ClaimView, Destination, Evidence, Location, Migration, Open, Phase, Sequence, Verdict,
 };
 
 use crate::bench::{
-    B, Bench, C, FRAME, IP, ME, P1, P2, advertisement, host, probe, probes, reply, send, sent, withdrawal,
+    B, Bench, C, FRAME, HERE, IP, ME, MOVED, P1, P2, advertisement, asks, bound, host, probe, probes, reply, send,
+    sent, withdrawal,
 };
-
-const HERE: Location = Location::Local(P1);
 
 #[test]
 fn m1_an_arp_in_the_wrong_place_adds_a_second_entry_beside_the_first() {
@@ -26,7 +25,7 @@ fn m2_the_claim_goes_to_the_owner_with_the_migration_attribute_and_the_addresses
     let actions = bench.heard(P1, Evidence::Rarp, Some(FRAME));
     let claim = bench.machine.host(&host()).expect("known");
     assert_eq!(claim.phase, Phase::Claiming);
-    let asked = advertisement(1, Some(Migration::Asked { claim: vouch_mobility::ClaimId(1) }));
+    let asked = advertisement(1, Some(asks(1)));
     assert_eq!(sent(&actions), [(B, asked)], "RARP has no address, what is known of the host goes along");
 }
 
@@ -39,7 +38,7 @@ fn m3_the_owner_asks_the_host_out_of_the_recorded_port() {
     let watched = actions.iter().position(|action| matches!(action, Action::Install { .. }));
     let asked = actions.iter().position(|action| matches!(action, Action::Probe(_)));
     assert!(watched < asked, "what comes back must not be missed");
-    assert_eq!(probes(&bench.wait(299)), 4, "at 15, 35, 100 and 200 ms");
+    assert_eq!(probes(&bench.wait(299), HERE), 4, "at 15, 35, 100 and 200 ms");
 }
 
 #[test]
@@ -58,7 +57,7 @@ fn m5_silence_points_the_entry_at_the_claimant() {
     bench.asked(B, 1, 1);
     assert_eq!(bench.location(), Some(HERE));
     let actions = bench.wait(300);
-    assert!(actions.contains(&send(B, reply(1, 1, Verdict::Moved))));
+    assert!(actions.contains(&send(B, reply(1, 1, MOVED))));
     assert!(sent(&actions).contains(&(C, withdrawal(1, Some(B)))));
     assert_eq!(bench.location(), Some(Location::Remote(B)));
 }
@@ -67,7 +66,8 @@ fn m5_silence_points_the_entry_at_the_claimant() {
 fn m5_silence_is_no_verdict_before_its_time() {
     let mut bench = Bench::new().owning();
     bench.asked(B, 1, 1);
-    assert!(sent(&bench.wait(299)).is_empty());
+    let replies = sent(&bench.wait(299));
+    assert_eq!(replies, [(B, reply(1, 0, Verdict::Open(Open::Overdue)))], "but that an answer is overdue");
     assert_eq!(bench.location(), Some(HERE));
 }
 
@@ -85,7 +85,7 @@ fn m6_stayed_deletes_the_second_entry_and_the_frame() {
 fn m6_moved_makes_the_second_entry_the_first_and_releases_the_frame() {
     let mut bench = Bench::new().following();
     bench.heard(P1, Evidence::Arp, Some(FRAME));
-    let actions = bench.replied(B, 1, 1, Verdict::Moved);
+    let actions = bench.replied(B, 1, 1, MOVED);
     assert!(actions.contains(&Action::Release { frame: FRAME }));
     assert_eq!(bench.location(), Some(HERE));
     assert!(bench.view().claims.is_empty());
@@ -97,7 +97,7 @@ fn m6_replies_to_other_claims_and_from_others_are_ignored() {
     let mut bench = Bench::new().following();
     bench.heard(P1, Evidence::Arp, Some(FRAME));
     for (from, claim) in [(B, 9), (C, 1)] {
-        assert_eq!(bench.replied(from, claim, 1, Verdict::Moved), []);
+        assert_eq!(bench.replied(from, claim, 1, MOVED), []);
     }
     assert_eq!(bench.counters().stale_messages, 2);
     assert_eq!(bench.location(), Some(Location::Remote(B)));
@@ -108,7 +108,7 @@ fn m7_observers_hear_after_the_verdict() {
     let mut bench = Bench::new().following();
     let claimed = bench.heard(P1, Evidence::Arp, None);
     assert!(sent(&claimed).iter().all(|&(to, _)| to == B), "not before");
-    let won = bench.replied(B, 1, 1, Verdict::Moved);
+    let won = bench.replied(B, 1, 1, MOVED);
     assert!(won.contains(&send(C, advertisement(1, Some(Migration::Verified { by: B })))));
 }
 
@@ -116,7 +116,7 @@ fn m7_observers_hear_after_the_verdict() {
 fn m7_an_observer_follows_at_once_without_asking() {
     let mut bench = Bench::new().following();
     let actions = bench.told(C, 1, Some(Migration::Verified { by: B }));
-    assert_eq!(probes(&actions), 0);
+    assert!(!actions.iter().any(|action| matches!(action, Action::Probe(_))));
     assert_eq!(bench.location(), Some(Location::Remote(C)));
 }
 
@@ -163,7 +163,7 @@ fn m8_an_observer_that_hears_no_more_goes_back_by_itself() {
 fn m9_an_unknown_host_is_learned_without_asking_and_advertised_without_migration() {
     let mut bench = Bench::new();
     let actions = bench.heard(P1, Evidence::Arp, None);
-    assert_eq!(probes(&actions), 0);
+    assert!(!actions.iter().any(|action| matches!(action, Action::Probe(_))));
     assert_eq!(sent(&actions), [(B, advertisement(0, None)), (C, advertisement(0, None))]);
     assert_eq!(bench.location(), Some(HERE));
 }
@@ -172,16 +172,16 @@ fn m9_an_unknown_host_is_learned_without_asking_and_advertised_without_migration
 fn m9_an_advertisement_without_migration_is_learned_without_asking() {
     let mut bench = Bench::new();
     let actions = bench.told(B, 0, None);
-    assert!(matches!(actions.as_slice(), [Action::Install { .. }]));
+    assert!(matches!(actions.as_slice(), [Action::Install { .. }, Action::Bind { .. }]));
     assert_eq!(bench.location(), Some(Location::Remote(B)));
-    assert_eq!(bench.machine.host(&host()).expect("known").addresses, [IP]);
+    assert_eq!(bench.machine.host(&host()).expect("known").bindings, [bound(IP)]);
 }
 
 #[test]
 fn m9_a_claim_of_a_host_that_nobody_knows_is_granted() {
     let mut bench = Bench::new();
     let actions = bench.asked(B, 4, 1);
-    assert_eq!(sent(&actions), [(B, reply(4, 1, Verdict::Moved))]);
+    assert_eq!(sent(&actions), [(B, reply(4, 1, MOVED))]);
     assert_eq!(bench.location(), Some(Location::Remote(B)));
 }
 
@@ -190,7 +190,7 @@ fn two_claimants_share_one_verification_and_one_answer_serves_both() {
     let mut bench = Bench::new().owning();
     bench.asked(B, 1, 1);
     bench.wait(20);
-    assert_eq!(probes(&bench.asked(C, 5, 1)), 0);
+    assert_eq!(probes(&bench.asked(C, 5, 1), HERE), 0);
     let actions = bench.answered(HERE);
     for (to, claim) in [(B, 1), (C, 5)] {
         assert!(actions.contains(&send(to, reply(claim, 2, Verdict::Stayed))));
@@ -198,23 +198,13 @@ fn two_claimants_share_one_verification_and_one_answer_serves_both() {
 }
 
 #[test]
-fn of_two_claimants_the_first_wins_and_the_other_is_sent_to_it() {
-    let mut bench = Bench::new().owning();
-    bench.asked(B, 1, 1);
-    bench.asked(C, 5, 1);
-    let actions = bench.wait(300);
-    assert!(actions.contains(&send(B, reply(1, 1, Verdict::Moved))));
-    assert!(actions.contains(&send(C, reply(5, 1, Verdict::Elsewhere(B)))));
-}
-
-#[test]
 fn a_claim_follows_the_host_to_its_new_owner() {
     let mut bench = Bench::new().following();
     bench.heard(P1, Evidence::Arp, Some(FRAME));
     let actions = bench.replied(B, 1, 1, Verdict::Elsewhere(C));
-    let again = advertisement(2, Some(Migration::Asked { claim: vouch_mobility::ClaimId(1) }));
+    let again = advertisement(2, Some(asks(1)));
     assert_eq!(sent(&actions), [(C, again)]);
-    bench.replied(C, 1, 2, Verdict::Moved);
+    bench.replied(C, 1, 2, MOVED);
     assert_eq!(bench.location(), Some(HERE));
 }
 
@@ -222,7 +212,7 @@ fn a_claim_follows_the_host_to_its_new_owner() {
 fn a_claim_that_the_owner_dropped_for_another_is_made_anew_at_once() {
     let mut bench = Bench::new().following();
     bench.heard(P1, Evidence::Arp, Some(FRAME));
-    let again = advertisement(1, Some(Migration::Asked { claim: vouch_mobility::ClaimId(1) }));
+    let again = advertisement(1, Some(asks(1)));
     for _ in 0..8 {
         let actions = bench.replied(B, 1, 0, Verdict::Elsewhere(B));
         assert_eq!(sent(&actions), [(B, again.clone())]);
@@ -239,7 +229,7 @@ fn the_verdict_is_given_again_if_it_was_lost() {
     assert_eq!(sent(&bench.asked(B, 1, 1)), [(B, reply(1, 2, Verdict::Stayed))]);
     bench.asked(B, 2, 3);
     bench.wait(300);
-    assert_eq!(sent(&bench.asked(B, 2, 3)), [(B, reply(2, 3, Verdict::Moved))]);
+    assert_eq!(sent(&bench.asked(B, 2, 3)), [(B, reply(2, 3, MOVED))]);
 }
 
 #[test]
@@ -249,7 +239,7 @@ fn a_claim_with_an_old_sequence_has_to_catch_up_first() {
     bench.answered(HERE);
     let actions = bench.asked(C, 9, 1);
     assert_eq!(sent(&actions), [(C, reply(9, 2, Verdict::Elsewhere(ME)))]);
-    assert_eq!(probes(&actions), 0);
+    assert!(!actions.iter().any(|action| matches!(action, Action::Probe(_))));
 }
 
 #[test]
@@ -269,7 +259,7 @@ fn a_verdict_for_an_abandoned_claim_is_declined() {
     let actions = bench.feed(vouch_mobility::Event::PortDown { port: P2 });
     assert!(actions.contains(&Action::Drop { frame: FRAME }));
     assert!(actions.contains(&send(B, withdrawal(1, None))));
-    let actions = bench.replied(B, 1, 1, Verdict::Moved);
+    let actions = bench.replied(B, 1, 1, MOVED);
     assert!(actions.contains(&send(B, withdrawal(1, None))), "the host would be nowhere");
     assert_eq!(bench.location(), None);
 }

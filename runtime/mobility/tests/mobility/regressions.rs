@@ -3,6 +3,7 @@
 use vouch_mobility::{AccessId, Advertise, During, Evidence, UnreachableOwner};
 
 use crate::properties::run;
+use crate::sim::device::Habit;
 use crate::sim::network::Weather;
 use crate::sim::script::{Deed, Script};
 
@@ -17,19 +18,20 @@ fn who_passes_traffic_on_does_not_follow_a_claim_told_at_once() {
         unreachable_owner: UnreachableOwner::Accept,
         weather: Weather { max_delay_ms: 1, loss: 0, duplication: 0, reordering: 0 },
         cunning: false,
+        habit: Habit::Answers { within_ms: 60 },
         deeds: vec![
-            (1396, Deed::Move { device: 2, at: 0, port: AccessId(4), stunned_ms: 0 }),
-            (1396, Deed::Announce { device: 2, evidence: Evidence::Arp }),
-            (1196, Deed::Move { device: 2, at: 0, port: AccessId(4), stunned_ms: 0 }),
-            (1196, Deed::Announce { device: 2, evidence: Evidence::Arp }),
+            (1396, Deed::Move { device: 3, at: 0, port: AccessId(4), stunned_ms: 0 }),
             (1396, Deed::Announce { device: 3, evidence: Evidence::Arp }),
-            (0, Deed::Announce { device: 2, evidence: Evidence::Arp }),
+            (1196, Deed::Move { device: 3, at: 0, port: AccessId(4), stunned_ms: 0 }),
+            (1196, Deed::Announce { device: 3, evidence: Evidence::Arp }),
+            (1396, Deed::Announce { device: 4, evidence: Evidence::Arp }),
+            (0, Deed::Announce { device: 3, evidence: Evidence::Arp }),
             (1268, Deed::Move { device: 1, at: 0, port: AccessId(2), stunned_ms: 301 }),
             (1268, Deed::Announce { device: 1, evidence: Evidence::Arp }),
             (4997, Deed::Move { device: 1, at: 3, port: AccessId(4), stunned_ms: 241 }),
             (4997, Deed::Announce { device: 1, evidence: Evidence::Rarp }),
-            (5179, Deed::Move { device: 4, at: 1, port: AccessId(3), stunned_ms: 0 }),
-            (5179, Deed::Announce { device: 4, evidence: Evidence::Rarp }),
+            (5179, Deed::Move { device: 6, at: 1, port: AccessId(3), stunned_ms: 0 }),
+            (5179, Deed::Announce { device: 6, evidence: Evidence::Rarp }),
             (894, Deed::Move { device: 1, at: 1, port: AccessId(3), stunned_ms: 262 }),
             (894, Deed::Announce { device: 1, evidence: Evidence::Rarp }),
             (253, Deed::Move { device: 1, at: 2, port: AccessId(3), stunned_ms: 349 }),
@@ -48,6 +50,7 @@ fn a_list_with_a_doubled_host_does_not_hide_a_missing_one() {
         unreachable_owner: UnreachableOwner::Hold,
         weather: Weather { max_delay_ms: 42, loss: 25, duplication: 29, reordering: 8 },
         cunning: false,
+        habit: Habit::Answers { within_ms: 60 },
         deeds: vec![(0, Deed::Idle { device: 0 })],
     });
 }
@@ -62,16 +65,17 @@ fn a_rival_is_taken_seriously_after_a_move_between_ports() {
         unreachable_owner: UnreachableOwner::Accept,
         weather: Weather { max_delay_ms: 20, loss: 0, duplication: 0, reordering: 0 },
         cunning: false,
+        habit: Habit::Answers { within_ms: 60 },
         deeds: vec![
             (3828, Deed::Move { device: 1, at: 4, port: AccessId(1), stunned_ms: 0 }),
             (3828, Deed::Announce { device: 1, evidence: Evidence::Arp }),
-            (3642, Deed::Move { device: 4, at: 4, port: AccessId(3), stunned_ms: 0 }),
-            (3642, Deed::Announce { device: 4, evidence: Evidence::Arp }),
-            (3251, Deed::Announce { device: 4, evidence: Evidence::Arp }),
+            (3642, Deed::Move { device: 6, at: 4, port: AccessId(3), stunned_ms: 0 }),
+            (3642, Deed::Announce { device: 6, evidence: Evidence::Arp }),
+            (3251, Deed::Announce { device: 6, evidence: Evidence::Arp }),
             (0, Deed::Session { a: 0, b: 4, up: false }),
             (3921, Deed::Move { device: 1, at: 1, port: AccessId(1), stunned_ms: 0 }),
             (3921, Deed::Announce { device: 1, evidence: Evidence::Arp }),
-            (4128, Deed::Announce { device: 4, evidence: Evidence::Arp }),
+            (4128, Deed::Announce { device: 6, evidence: Evidence::Arp }),
         ],
     });
 }
@@ -86,12 +90,13 @@ fn a_rival_gets_no_copies() {
         unreachable_owner: UnreachableOwner::Accept,
         weather: Weather { max_delay_ms: 41, loss: 21, duplication: 20, reordering: 12 },
         cunning: true,
+        habit: Habit::Answers { within_ms: 60 },
         deeds: vec![
-            (1136, Deed::Announce { device: 2, evidence: Evidence::Arp }),
+            (1136, Deed::Announce { device: 3, evidence: Evidence::Arp }),
             (1097, Deed::Move { device: 1, at: 3, port: AccessId(1), stunned_ms: 181 }),
             (1097, Deed::Announce { device: 1, evidence: Evidence::Arp }),
-            (1507, Deed::Announce { device: 4, evidence: Evidence::Arp }),
-            (50, Deed::Announce { device: 4, evidence: Evidence::Neighbour }),
+            (1507, Deed::Announce { device: 6, evidence: Evidence::Arp }),
+            (50, Deed::Announce { device: 6, evidence: Evidence::Neighbour }),
         ],
     });
 }
@@ -106,20 +111,21 @@ fn a_hand_over_counts_although_a_claim_told_at_once_is_higher() {
         unreachable_owner: UnreachableOwner::Hold,
         weather: Weather { max_delay_ms: 50, loss: 31, duplication: 18, reordering: 4 },
         cunning: true,
+        habit: Habit::Answers { within_ms: 60 },
         deeds: vec![
-            (0, Deed::Move { device: 2, at: 1, port: AccessId(3), stunned_ms: 0 }),
-            (0, Deed::Announce { device: 2, evidence: Evidence::Arp }),
+            (0, Deed::Move { device: 3, at: 1, port: AccessId(3), stunned_ms: 0 }),
+            (0, Deed::Announce { device: 3, evidence: Evidence::Arp }),
             (2390, Deed::Move { device: 1, at: 4, port: AccessId(1), stunned_ms: 0 }),
             (2390, Deed::Announce { device: 1, evidence: Evidence::Arp }),
             (2375, Deed::Move { device: 1, at: 2, port: AccessId(1), stunned_ms: 0 }),
             (2375, Deed::Announce { device: 1, evidence: Evidence::Arp }),
-            (850, Deed::Announce { device: 2, evidence: Evidence::Arp }),
+            (850, Deed::Announce { device: 3, evidence: Evidence::Arp }),
             (1194, Deed::Port { at: 0, port: AccessId(2), up: true }),
             (2484, Deed::Move { device: 1, at: 3, port: AccessId(1), stunned_ms: 10 }),
             (2484, Deed::Announce { device: 1, evidence: Evidence::Arp }),
             (2699, Deed::Move { device: 1, at: 2, port: AccessId(3), stunned_ms: 379 }),
             (2699, Deed::Announce { device: 1, evidence: Evidence::Data }),
-            (2392, Deed::Announce { device: 4, evidence: Evidence::Neighbour }),
+            (2392, Deed::Announce { device: 6, evidence: Evidence::Neighbour }),
         ],
     });
 }
@@ -134,27 +140,28 @@ fn a_claim_told_at_once_to_the_owner_is_not_granted() {
         unreachable_owner: UnreachableOwner::Hold,
         weather: Weather { max_delay_ms: 74, loss: 26, duplication: 6, reordering: 10 },
         cunning: true,
+        habit: Habit::Answers { within_ms: 60 },
         deeds: vec![
             (6026, Deed::Port { at: 0, port: AccessId(2), up: false }),
-            (4417, Deed::Announce { device: 4, evidence: Evidence::Arp }),
+            (4417, Deed::Announce { device: 6, evidence: Evidence::Arp }),
             (3863, Deed::Idle { device: 0 }),
             (0, Deed::Move { device: 1, at: 0, port: AccessId(1), stunned_ms: 0 }),
             (0, Deed::Announce { device: 1, evidence: Evidence::Arp }),
-            (3453, Deed::Announce { device: 4, evidence: Evidence::Arp }),
+            (3453, Deed::Announce { device: 6, evidence: Evidence::Arp }),
             (5383, Deed::Move { device: 1, at: 1, port: AccessId(1), stunned_ms: 0 }),
             (5383, Deed::Announce { device: 1, evidence: Evidence::Arp }),
-            (2345, Deed::Announce { device: 4, evidence: Evidence::Neighbour }),
+            (2345, Deed::Announce { device: 6, evidence: Evidence::Neighbour }),
             (5633, Deed::Move { device: 1, at: 1, port: AccessId(2), stunned_ms: 388 }),
             (5633, Deed::Announce { device: 1, evidence: Evidence::Arp }),
-            (1496, Deed::Announce { device: 2, evidence: Evidence::Data }),
+            (1496, Deed::Announce { device: 3, evidence: Evidence::Data }),
             (4184, Deed::Port { at: 1, port: AccessId(3), up: true }),
-            (3394, Deed::Announce { device: 2, evidence: Evidence::Rarp }),
+            (3394, Deed::Announce { device: 3, evidence: Evidence::Rarp }),
             (3056, Deed::Idle { device: 0 }),
-            (4494, Deed::Announce { device: 2, evidence: Evidence::Arp }),
+            (4494, Deed::Announce { device: 3, evidence: Evidence::Arp }),
             (504, Deed::Idle { device: 0 }),
             (6024, Deed::Move { device: 1, at: 0, port: AccessId(4), stunned_ms: 95 }),
             (6024, Deed::Announce { device: 1, evidence: Evidence::Rarp }),
-            (1374, Deed::Announce { device: 4, evidence: Evidence::Arp }),
+            (1374, Deed::Announce { device: 6, evidence: Evidence::Arp }),
             (3454, Deed::Session { a: 1, b: 4, up: false }),
             (1770, Deed::Move { device: 1, at: 3, port: AccessId(1), stunned_ms: 126 }),
             (1770, Deed::Announce { device: 1, evidence: Evidence::Arp }),
@@ -172,11 +179,12 @@ fn a_duplicate_is_asked_again_in_the_next_session() {
         unreachable_owner: UnreachableOwner::Accept,
         weather: Weather { max_delay_ms: 33, loss: 21, duplication: 13, reordering: 1 },
         cunning: false,
+        habit: Habit::Answers { within_ms: 60 },
         deeds: vec![
-            (1058, Deed::Move { device: 2, at: 1, port: AccessId(3), stunned_ms: 0 }),
-            (1058, Deed::Announce { device: 2, evidence: Evidence::Data }),
-            (1269, Deed::Move { device: 3, at: 1, port: AccessId(3), stunned_ms: 0 }),
-            (1269, Deed::Announce { device: 3, evidence: Evidence::Arp }),
+            (1058, Deed::Move { device: 3, at: 1, port: AccessId(3), stunned_ms: 0 }),
+            (1058, Deed::Announce { device: 3, evidence: Evidence::Data }),
+            (1269, Deed::Move { device: 4, at: 1, port: AccessId(3), stunned_ms: 0 }),
+            (1269, Deed::Announce { device: 4, evidence: Evidence::Arp }),
         ],
     });
 }
@@ -191,30 +199,81 @@ fn nothing_is_passed_on_when_nothing_is_certain() {
         unreachable_owner: UnreachableOwner::Hold,
         weather: Weather { max_delay_ms: 68, loss: 25, duplication: 21, reordering: 43 },
         cunning: false,
+        habit: Habit::Answers { within_ms: 60 },
         deeds: vec![
-            (430, Deed::Announce { device: 4, evidence: Evidence::Arp }),
-            (827, Deed::Announce { device: 4, evidence: Evidence::Arp }),
-            (5334, Deed::Announce { device: 2, evidence: Evidence::Data }),
-            (5319, Deed::Move { device: 4, at: 0, port: AccessId(3), stunned_ms: 0 }),
-            (5319, Deed::Announce { device: 4, evidence: Evidence::Rarp }),
+            (430, Deed::Announce { device: 6, evidence: Evidence::Arp }),
+            (827, Deed::Announce { device: 6, evidence: Evidence::Arp }),
+            (5334, Deed::Announce { device: 3, evidence: Evidence::Data }),
+            (5319, Deed::Move { device: 6, at: 0, port: AccessId(3), stunned_ms: 0 }),
+            (5319, Deed::Announce { device: 6, evidence: Evidence::Rarp }),
             (3951, Deed::Move { device: 1, at: 0, port: AccessId(1), stunned_ms: 266 }),
             (3951, Deed::Announce { device: 1, evidence: Evidence::Arp }),
             (5204, Deed::Move { device: 1, at: 1, port: AccessId(1), stunned_ms: 131 }),
             (5204, Deed::Announce { device: 1, evidence: Evidence::Arp }),
             (2105, Deed::Vanish { device: 1 }),
-            (2723, Deed::Move { device: 4, at: 3, port: AccessId(4), stunned_ms: 0 }),
-            (2723, Deed::Announce { device: 4, evidence: Evidence::Arp }),
-            (236, Deed::Move { device: 2, at: 4, port: AccessId(4), stunned_ms: 0 }),
-            (236, Deed::Announce { device: 2, evidence: Evidence::Rarp }),
+            (2723, Deed::Move { device: 6, at: 3, port: AccessId(4), stunned_ms: 0 }),
+            (2723, Deed::Announce { device: 6, evidence: Evidence::Arp }),
+            (236, Deed::Move { device: 3, at: 4, port: AccessId(4), stunned_ms: 0 }),
+            (236, Deed::Announce { device: 3, evidence: Evidence::Rarp }),
             (2804, Deed::Move { device: 1, at: 1, port: AccessId(2), stunned_ms: 304 }),
             (2804, Deed::Announce { device: 1, evidence: Evidence::Data }),
             (4569, Deed::Move { device: 1, at: 3, port: AccessId(2), stunned_ms: 335 }),
             (4569, Deed::Announce { device: 1, evidence: Evidence::Arp }),
             (6303, Deed::Port { at: 3, port: AccessId(4), up: true }),
-            (1482, Deed::Announce { device: 2, evidence: Evidence::Data }),
-            (5237, Deed::Announce { device: 2, evidence: Evidence::Dad }),
+            (1482, Deed::Announce { device: 3, evidence: Evidence::Data }),
+            (5237, Deed::Announce { device: 3, evidence: Evidence::Dad }),
             (5291, Deed::Session { a: 2, b: 4, up: true }),
-            (2127, Deed::Answer { device: 1, answers: true }),
+            (2127, Deed::Habit { device: 1, habit: Habit::Answers { within_ms: 60 } }),
         ],
+    });
+}
+
+/// After a restart, the answer to a question of an earlier life made a slow host seem a fast one; its next silence was too short to be one.
+#[test]
+fn a_slow_host_is_not_measured_by_the_answer_to_another_question() {
+    for (seed, vteps, during, after_ms, deeds) in [
+        (
+            16086583862006245812,
+            2,
+            During::Escalate,
+            406,
+            vec![
+                (2051, Deed::Announce { device: 4, evidence: Evidence::Rarp }),
+                (2651, Deed::Restart { at: 0 }),
+                (4139, Deed::Announce { device: 3, evidence: Evidence::Arp }),
+            ],
+        ),
+        (
+            1420202487382592092,
+            4,
+            During::Hold,
+            590,
+            vec![
+                (2024, Deed::Announce { device: 3, evidence: Evidence::Data }),
+                (2036, Deed::Restart { at: 0 }),
+                (3089, Deed::Move { device: 3, at: 1, port: AccessId(3), stunned_ms: 0 }),
+                (3089, Deed::Announce { device: 3, evidence: Evidence::Data }),
+            ],
+        ),
+    ] {
+        let habit = Habit::Late { after_ms };
+        run(&Script { seed, vteps, during, habit, advertise: Advertise::AtOnce, ..Script::of(deeds) });
+    }
+}
+
+/// A claimant got the host by policy while its owner could not be reached. It cannot ask a host that never was there, and the owner was not believed.
+#[test]
+fn an_owner_whose_host_answers_is_believed_by_one_who_got_it_by_policy() {
+    run(&Script {
+        seed: 11354064249513613823,
+        vteps: 5,
+        during: During::Both,
+        unreachable_owner: UnreachableOwner::Accept,
+        weather: Weather { max_delay_ms: 73, ..Weather::FAIR },
+        ..Script::of(vec![
+            (2541, Deed::Session { a: 1, b: 0, up: false }),
+            (5311, Deed::Move { device: 5, at: 1, port: AccessId(3), stunned_ms: 0 }),
+            (5311, Deed::Announce { device: 5, evidence: Evidence::Rarp }),
+        ])
     });
 }

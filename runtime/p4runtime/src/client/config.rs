@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use thiserror::Error;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
-use super::{BackoffConfig, ServerTraits};
+use super::{BackoffConfig, CrowdLimits, PacketSorter, ServerTraits};
 use crate::{P4Info, p4::v1::p4_runtime_client::P4RuntimeClient};
 
 /// How to reach a switch, and as whom.
@@ -31,6 +31,10 @@ pub struct SessionConfig {
     pub timeouts: Timeouts,
     /// Events that may wait for the consumer, at least 64.
     pub event_queue: usize,
+    /// Which packet-ins go to the [`super::Crowd`] rather than among the events; none: no packet.
+    pub sort: Option<PacketSorter>,
+    /// How much of that may wait.
+    pub crowd: CrowdLimits,
     /// Packet-outs and acknowledgements that may wait for the connection.
     pub send_queue: usize,
     /// The largest message in bytes, either way. gRPC's own default of 4 MiB is too small for pipelines.
@@ -117,6 +121,8 @@ impl SessionConfig {
             backoff: BackoffConfig::default(),
             timeouts: Timeouts::default(),
             event_queue: 4096,
+            sort: None,
+            crowd: CrowdLimits::default(),
             send_queue: 1024,
             max_message: 64 << 20,
             max_batch: 500,

@@ -14,6 +14,10 @@ use futures::Stream;
 use tokio::sync::mpsc;
 use tonic::{Code, Status};
 
+use super::{
+    Crowd, SessionConfig,
+    crowd::{PacketClass, PacketSorter},
+};
 use crate::p4::v1::{DigestList, IdleTimeoutNotification, PacketIn, StreamError};
 
 /// Something that happened between us and the switch.
@@ -91,16 +95,22 @@ impl DisconnectReason {
     }
 }
 
-/// The events of a session, in order.
+/// The events of a session, in order; but for packets that were sorted out of it, which are in the [`Crowd`].
 #[derive(Debug)]
 pub struct EventReceiver {
     queue: mpsc::Receiver<Event>,
+    crowd: Crowd,
 }
 
 impl EventReceiver {
     /// The next event; none after the session ended. Cancelling it loses nothing.
     pub async fn recv(&mut self) -> Option<Event> {
         self.queue.recv().await
+    }
+
+    /// The packets that [`SessionConfig::sort`] does not want among the events.
+    pub fn crowd(&self) -> Crowd {
+        self.crowd.clone()
     }
 
     /// An event that is there already.
@@ -121,6 +131,8 @@ impl Stream for EventReceiver {
 #[derive(Debug)]
 pub(super) struct EventSender {
     queue: mpsc::Sender<Event>,
+    sort: Option<PacketSorter>,
+    crowd: Crowd,
     dropped_packets: Arc<AtomicU64>,
 }
 
@@ -130,9 +142,17 @@ const RESERVED: usize = 32;
 /// Below this a queue would hold little but the reserve.
 const SMALLEST: usize = 2 * RESERVED;
 
-pub(super) fn queue(capacity: usize, dropped_packets: Arc<AtomicU64>) -> (EventSender, EventReceiver) {
-    let (sender, receiver) = mpsc::channel(capacity.max(SMALLEST));
-    (EventSender { queue: sender, dropped_packets }, EventReceiver { queue: receiver })
+pub(super) fn queue(config: &SessionConfig, dropped_packets: Arc<AtomicU64>) -> (EventSender, EventReceiver) {
+    let (sender, receiver) = mpsc::channel(config.event_queue.max(SMALLEST));
+    let crowd = Crowd::new(config.crowd);
+    let sender = EventSender { queue: sender, sort: config.sort.clone(), crowd: crowd.clone(), dropped_packets };
+    (sender, EventReceiver { queue: receiver, crowd })
+}
+
+impl Drop for EventSender {
+    fn drop(&mut self) {
+        self.crowd.end();
+    }
 }
 
 impl EventSender {
@@ -143,6 +163,11 @@ impl EventSender {
 
     /// Queues a packet, or drops and counts it.
     pub(super) fn offer(&self, packet: PacketIn) {
+        if let Some(PacketClass::Crowd(source)) = self.sort.as_ref().map(|sort| sort.class(&packet)) {
+            // Counted there, by source.
+            self.crowd.offer(source, packet);
+            return;
+        }
         if self.queue.capacity() <= RESERVED || self.queue.try_send(Event::PacketIn(packet)).is_err() {
             self.dropped_packets.fetch_add(1, Ordering::Relaxed);
         }

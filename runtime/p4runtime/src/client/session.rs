@@ -73,7 +73,7 @@ impl Session {
     pub fn connect(config: SessionConfig) -> Result<(Self, EventReceiver), ConfigError> {
         let endpoint = config.endpoint()?;
         let dropped_packets = Arc::new(AtomicU64::new(0));
-        let (sender, receiver) = events::queue(config.event_queue, dropped_packets.clone());
+        let (sender, receiver) = events::queue(&config, dropped_packets.clone());
         let shared = Arc::new(Shared {
             link: watch::Sender::new(None),
             standing: watch::Sender::new(Standing::Offline),
@@ -145,7 +145,7 @@ impl Session {
         self.shared.p4info.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Packet-ins that were dropped since the consumer of events was slow.
+    /// Packet-ins that were dropped from among the events since their consumer was slow. See [`super::Crowd`] for others.
     pub fn dropped_packets(&self) -> u64 {
         self.shared.dropped_packets.load(Ordering::Relaxed)
     }

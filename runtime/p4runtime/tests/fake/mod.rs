@@ -116,7 +116,11 @@ impl FakeSwitch {
     }
 
     pub(crate) fn config(&self) -> SessionConfig {
-        let quick = BackoffConfig { first: Duration::from_millis(1), longest: Duration::from_millis(5) };
+        let quick = BackoffConfig {
+            first: Duration::from_millis(1),
+            longest: Duration::from_millis(5),
+            ..BackoffConfig::default()
+        };
         SessionConfig { backoff: quick, ..SessionConfig::new(self.address.to_string(), 7, 1 << 64 | 5) }
     }
 

@@ -26,6 +26,7 @@ fn artifacts_are_those_of_the_sources() {
         sources,
         artifacts,
         stamp: "build/STAMP",
+        behind: None,
         compile: |folder| {
             let programs = programs();
             let share = programs.len().div_ceil(thread::available_parallelism().map_or(1, Into::into));

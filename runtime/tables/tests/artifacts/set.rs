@@ -26,6 +26,9 @@ pub(crate) struct ArtifactSet {
     pub(crate) artifacts: Vec<String>,
     /// The hash of both.
     pub(crate) stamp: &'static str,
+    /// Has that hash in the stamp's place where the artifacts are of earlier sources, because the compiler was not at hand. It is said with every run,
+    /// holds for these sources only, and goes with the next compilation.
+    pub(crate) behind: Option<&'static str>,
     /// Compiles into a folder, to the artifacts' paths in it. `NotFound` where there is no compiler.
     pub(crate) compile: fn(&Path) -> io::Result<()>,
     /// An artifact's content without what differs from one build of the same compiler to the next.
@@ -53,6 +56,17 @@ impl ArtifactSet {
                 fs::copy(folder.path().join(artifact), to).expect("the folder is writable");
             }
             fs::write(self.folder.join(self.stamp), self.hashes()).expect("the folder is writable");
+            if let Some(behind) = self.behind.map(|behind| self.folder.join(behind)).filter(|behind| behind.exists()) {
+                fs::remove_file(behind).expect("the folder is writable");
+            }
+        }
+        if let Some(behind) = self.behind.map(|behind| self.folder.join(behind)).filter(|behind| behind.exists())
+            && !compiled
+        {
+            let (committed, name) = (fs::read_to_string(&behind).expect("readable"), behind.display());
+            assert_eq!(committed, self.hashes(), "{name}: sources or artifacts have changed since; {REGENERATE}");
+            say(&format!("NOT COMPILED: the artifacts of {name} are of earlier sources; {REGENERATE}"));
+            return;
         }
 
         let stamp = self.folder.join(self.stamp);
@@ -72,13 +86,8 @@ impl ArtifactSet {
                 assert!(same, "{committed} is not what {compiler} makes of the sources; {REGENERATE}");
             }
         } else {
-            // Past the test harness, which shows the output of failed tests only.
             let compiler = self.compiler;
-            writeln!(
-                io::stderr(),
-                "SKIPPED: {compiler} is not on the path; {stamp} was checked, nothing was recompiled"
-            )
-            .expect("stderr is open");
+            say(&format!("SKIPPED: {compiler} is not on the path; {stamp} was checked, nothing was recompiled"));
         }
     }
 
@@ -86,6 +95,11 @@ impl ArtifactSet {
         let [sources, artifacts] = [&self.sources, &self.artifacts].map(|names| hash(&self.folder, names));
         format!("sources   {sources}\nartifacts {artifacts}\n")
     }
+}
+
+/// Past the test harness, which shows the output of failed tests only.
+fn say(what: &str) {
+    writeln!(io::stderr(), "{what}").expect("stderr is open");
 }
 
 /// An absolute path in an artifact would differ on the next machine.

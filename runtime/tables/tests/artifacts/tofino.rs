@@ -31,6 +31,7 @@ fn artifacts_are_those_of_the_sources() {
         sources: program_sources().collect(),
         artifacts: owned([P4INFO, BFRT, BINARY, CONTEXT, FIT]),
         stamp: "build/tofino/STAMP",
+        behind: Some("build/tofino/NOT_COMPILED"),
         compile,
         normalise: without_run,
     };
@@ -45,6 +46,7 @@ fn the_model_is_that_of_the_sources() {
         sources: program_sources().chain(sources("tna_model/")).collect(),
         artifacts: owned([MODEL_P4INFO, MODEL, UNCHECKED]),
         stamp: "build/tofino/MODEL_STAMP",
+        behind: None,
         compile: |folder| {
             let p4info = folder.join(MODEL_P4INFO);
             v1model::compile(&p4src(), &["-DTNA_MODEL", "-DUNCHECKED", PROGRAM], &p4info, &folder.join(UNCHECKED))?;

@@ -17,6 +17,7 @@ fn artifacts_are_those_of_the_sources() {
         sources: ["v1model_arch.p4", "vtep.p4"].map(str::to_owned).into_iter().chain(sources("parts/")).collect(),
         artifacts: owned([P4INFO, DEVICE_CONFIG]),
         stamp: "build/STAMP",
+        behind: None,
         compile: |folder| compile(&p4src(), &["vtep.p4"], &folder.join(P4INFO), &folder.join(DEVICE_CONFIG)),
         normalise: |_, content| without_version(content),
     };

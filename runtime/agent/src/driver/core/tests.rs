@@ -3,22 +3,76 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use vouch_mobility::{Advertisement, Message, Migration, Reply, Sequence, Verdict, VtepAddr};
+use vouch_mobility::{
+    Advertisement, Binding, ClaimId, Incarnation, Message, Migration, Open, Reply, Report, Sequence, Verdict, VtepAddr,
+};
 use vouch_net::{MacAddr, Vni};
 use vouch_tables::{
-    Aged, Bd, Change, DestinationAction, DestinationKey, LocationPortAction, RecordedLocationAction,
-    RecordedLocationKey, SourceAction, SourceKey,
+    Aged, Bd, BindingIpv4Action, BindingIpv4Key, Change, DestinationAction, DestinationKey, LocationPortAction,
+    PacketIn, PuntMeter, PuntReason, RecordedLocationAction, RecordedLocationKey, SourceAction,
 };
 
+use super::super::frames;
 use super::*;
 
 const CONFIG: &str = include_str!("../../../../../configs/demo/vtep1.yaml");
 const HOST: MacAddr = MacAddr([2, 0, 0, 0, 0, 9]);
 const VTEP2: VtepAddr = VtepAddr(Ipv4Addr::new(10, 0, 0, 2));
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 9);
+const THEIRS: ClaimId = ClaimId { incarnation: Incarnation(9), number: 7 };
 const T0: Instant = Instant::EPOCH;
 
 type Switch = BTreeMap<EntryKey, EntryAction>;
+
+/// Nothing is ever dropped, and nothing waits.
+struct Perfect;
+
+impl Hearing for Perfect {
+    fn dropped(&self, _: LocationId) -> u64 {
+        0
+    }
+
+    fn waiting(&self, _: LocationId) -> (u64, u64) {
+        (0, 0)
+    }
+}
+
+fn given() -> Given {
+    let room = BindingRoom { ipv4: 1_000, ipv6: 1_000 };
+    Given { incarnation: Incarnation(3), room, hearing: Box::new(Perfect) }
+}
+
+fn start(text: &str, switch: &Switch) -> (Core, usize) {
+    let (mut core, restored) = Core::new(config(text), given(), switch, T0);
+    let cells = PuntReason::ALL.into_iter().flat_map(|reason| {
+        (1..5).flat_map(move |number| [access(number), tunnel(number)].map(|location| PuntMeter { reason, location }))
+    });
+    core.policed(cells.map(|cell| (cell, 0)).collect(), T0);
+    (core, restored)
+}
+
+fn up(core: &mut Core, peer: VtepAddr) {
+    let event = PeerEvent::Up {
+        vtep: peer,
+        session: SessionId(1),
+        incarnation: Incarnation(9),
+        probe_mac: MacAddr([2, 0x76, 10, 0, 0, 99]),
+    };
+    core.peer(event, T0);
+}
+
+/// What the switch does with questions and marks: it hands them back.
+fn hand_back(core: &mut Core, outputs: &[Output], now: Instant) {
+    for output in outputs {
+        let Output::PacketOut { header, frame } = output else { continue };
+        let location = match *header {
+            PacketOut::Ask { location, .. } => location,
+            PacketOut::Echo { .. } => access(1),
+            PacketOut::Send { .. } | PacketOut::Receive { .. } => continue,
+        };
+        core.packet_in(punt(PuntReason::Sent, location, None), frame, now);
+    }
+}
 
 fn config(text: &str) -> Config {
     Config::parse("vtep1.yaml", text).expect("the demo's configuration is valid").config
@@ -26,11 +80,11 @@ fn config(text: &str) -> Config {
 
 /// A core over an empty switch, with a session to VTEP 2, that has heard of `HOST` behind VTEP 2.
 fn knows_host_behind_vtep2() -> (Core, Switch) {
-    let (mut core, _) = Core::new(config(CONFIG), &Switch::new(), T0);
-    core.peer(PeerEvent::Up { vtep: VTEP2 }, T0);
+    let (mut core, _) = start(CONFIG, &Switch::new());
+    up(&mut core, VTEP2);
     let advertisement = Advertisement {
         host: host(),
-        addresses: vec![IpAddr::V4(ADDRESS)],
+        bindings: vec![Binding { address: IpAddr::V4(ADDRESS), confirmed: true }],
         sequence: Sequence::default(),
         migration: None,
     };
@@ -74,7 +128,10 @@ fn write(core: &mut Core, switch: &mut Switch) {
 }
 
 fn outputs(core: &mut Core) -> Vec<Output> {
-    std::iter::from_fn(|| core.poll_output()).collect()
+    let mut outputs: Vec<_> = std::iter::from_fn(|| core.poll_output()).collect();
+    outputs
+        .extend(std::iter::from_fn(|| core.poll_at_once()).map(|(header, frame)| Output::PacketOut { header, frame }));
+    outputs
 }
 
 fn gratuitous_arp() -> Vec<u8> {
@@ -107,23 +164,24 @@ fn recorded_at(location: LocationId) -> EntryAction {
 }
 
 /// Claims `HOST` on access interface 1 and returns the claim's number.
-fn claim(core: &mut Core, switch: &mut Switch) -> vouch_mobility::ClaimId {
+fn claim(core: &mut Core, switch: &mut Switch) -> ClaimId {
     core.packet_in(punt(PuntReason::Move, access(1), Some(tunnel(1))), &gratuitous_arp(), T0);
     write(core, switch);
     let sent = outputs(core);
     let asked = sent.iter().find_map(|output| match output {
-        Output::Send { to: VTEP2, message: Message::Advertisement(advertisement) } => Some(advertisement.clone()),
+        Output::Send { to: VTEP2, session: SessionId(1), message: Message::Advertisement(it) } => Some(it.clone()),
         _ => None,
     });
     let asked = asked.unwrap_or_else(|| panic!("no advertisement to the owner among {sent:?}"));
-    assert_eq!((asked.host, asked.addresses), (host(), vec![IpAddr::V4(ADDRESS)]));
+    assert_eq!(asked.host, host());
+    assert!(asked.bindings.iter().any(|binding| binding.address == IpAddr::V4(ADDRESS)), "{asked:?}");
     match asked.migration {
-        Some(Migration::Asked { claim }) => claim,
+        Some(Migration::Asked { claim, .. }) => claim,
         other => panic!("an advertisement with the migration attribute, not {other:?}"),
     }
 }
 
-fn reply(core: &mut Core, claim: vouch_mobility::ClaimId, verdict: Verdict, sequence: u32) {
+fn reply(core: &mut Core, claim: ClaimId, verdict: Verdict, sequence: u32) {
     let reply = Reply { host: host(), claim, sequence: Sequence(sequence), verdict };
     core.peer(PeerEvent::Message { vtep: VTEP2, message: Message::Reply(reply) }, T0);
 }
@@ -141,12 +199,10 @@ fn m1_m2_a_punted_arp_adds_a_second_entry_beside_the_first_and_asks_the_owner() 
 }
 
 #[test]
-fn b3_an_undecided_claim_is_served_beside_the_owner_after_a_while() {
+fn b3_an_undecided_claim_is_served_beside_the_owner_when_the_owner_says_so() {
     let (mut core, mut switch) = knows_host_behind_vtep2();
-    claim(&mut core, &mut switch);
-    let escalation = core.deadline().expect("a claim is pending");
-    assert_eq!(escalation, T0 + std::time::Duration::from_millis(50));
-    core.timeout(escalation);
+    let claim = claim(&mut core, &mut switch);
+    reply(&mut core, claim, Verdict::Open(Open::Overdue), 0);
     write(&mut core, &mut switch);
     let Some(EntryAction::Destination(DestinationAction::Both { group })) =
         switch.get(&DestinationKey { bd: bd(), mac: HOST }.into())
@@ -182,7 +238,7 @@ fn m6_stayed_takes_the_second_entry_away_and_drops_the_held_frame() {
 fn m6_moved_makes_the_second_entry_the_entry_and_releases_the_held_frame() {
     let (mut core, mut switch) = knows_host_behind_vtep2();
     let claim = claim(&mut core, &mut switch);
-    reply(&mut core, claim, Verdict::Moved, 1);
+    reply(&mut core, claim, Verdict::Moved { tenure: Duration::ZERO }, 1);
     write(&mut core, &mut switch);
     assert_eq!(recorded(&switch), Some(&recorded_at(access(1))));
     assert!(matches!(source_at(&switch, access(1)), Some(SourceAction::Here { .. })));
@@ -197,12 +253,15 @@ fn m6_moved_makes_the_second_entry_the_entry_and_releases_the_held_frame() {
 }
 
 #[test]
-fn a_restarted_agent_keeps_the_hosts_of_its_switch_and_writes_nothing_else() {
+fn a_restarted_agent_keeps_the_hosts_of_its_switch_and_writes_only_what_it_has_to_confirm() {
     let (_, switch) = knows_host_behind_vtep2();
-    let (mut core, restored) = Core::new(config(CONFIG), &switch, T0);
+    let (mut core, restored) = start(CONFIG, &switch);
     assert_eq!(restored, 1);
     let changes = core.wanted().changes_from(switch);
-    assert_eq!(changes, []);
+    // Its address is to be heard of once more.
+    let unconfirmed =
+        BindingIpv4Key { bd: bd(), ip: ADDRESS }.with(BindingIpv4Action::Bound { mac: HOST, confirmed: false });
+    assert_eq!(changes, [Change::Modify(unconfirmed.0, unconfirmed.1)]);
 }
 
 #[test]
@@ -210,11 +269,11 @@ fn what_may_be_no_host_any_more_is_not_restored_and_goes() {
     let (_, switch) = knows_host_behind_vtep2();
     let reserving = CONFIG.replacen("  - vni: 5001\n", &format!("  - vni: 5001\n    reserved_macs: [\"{HOST}\"]\n"), 1);
     assert_ne!(reserving, CONFIG);
-    let (mut core, restored) = Core::new(config(&reserving), &switch, T0);
+    let (mut core, restored) = start(&reserving, &switch);
     assert_eq!(restored, 0);
     let gone: Vec<_> = core.wanted().changes_from(switch).iter().map(|change| *change.key()).collect();
     let key = RecordedLocationKey { bd: bd(), mac: HOST };
-    assert!(gone.contains(&key.into()) && gone.len() == 2, "{gone:?}");
+    assert!(gone.contains(&key.into()) && gone.len() == 3, "its place, its destination, its address: {gone:?}");
 }
 
 #[test]
@@ -222,7 +281,7 @@ fn a_host_at_the_interface_of_another_vni_is_not_restored_nor_learnt() {
     let (_, mut switch) = knows_host_behind_vtep2();
     // Access interface 3 belongs to the other VNI.
     switch.insert(RecordedLocationKey { bd: bd(), mac: HOST }.into(), recorded_at(access(3)));
-    let (mut core, restored) = Core::new(config(CONFIG), &switch, T0);
+    let (mut core, restored) = start(CONFIG, &switch);
     assert_eq!(restored, 0);
     core.packet_in(punt(PuntReason::Learn, access(3), None), &gratuitous_arp(), T0);
     assert_eq!(core.machine().hosts().count(), 0);
@@ -233,14 +292,14 @@ fn a_host_at_the_interface_of_another_vni_is_not_restored_nor_learnt() {
 fn a_restart_with_more_in_the_configuration_renumbers_nothing() {
     let (_, switch) = knows_host_behind_vtep2();
     let extended = CONFIG
-        .replace("vnis:\n", "vnis:\n  - vni: 4000\n    access: [5]\n    probe_addresses: [192.168.9.254]\n")
+        .replace("vnis:\n", "vnis:\n  - vni: 4000\n    access: [5]\n    probe_as: {address: 192.168.9.253}\n")
         .replace("peers:\n", "peers:\n  - {name: vtep0, address: 10.0.0.200, endpoint: http://127.0.0.1:7009}\n");
-    let (mut core, restored) = Core::new(config(&extended), &switch, T0);
+    let (mut core, restored) = start(&extended, &switch);
     assert_eq!(restored, 1);
     let changes = core.wanted().changes_from(switch);
     assert!(!changes.is_empty());
     for change in changes {
-        let grows = matches!(change.key(), EntryKey::MulticastGroup(_));
+        let grows = matches!(change.key(), EntryKey::MulticastGroup(_) | EntryKey::BindingIpv4(_));
         assert!(grows || matches!(change, Change::Insert(..)), "{change}");
     }
 }
@@ -265,15 +324,15 @@ fn what_makes_no_sense_is_counted_and_changes_nothing() {
 
 #[test]
 fn m3_the_owner_asks_out_of_exactly_the_recorded_port() {
-    let (mut core, _) = Core::new(config(CONFIG), &Switch::new(), T0);
-    core.peer(PeerEvent::Up { vtep: VTEP2 }, T0);
+    let (mut core, _) = start(CONFIG, &Switch::new());
+    up(&mut core, VTEP2);
     core.packet_in(punt(PuntReason::Learn, access(2), None), &gratuitous_arp(), T0);
     outputs(&mut core);
     let claim = Advertisement {
         host: host(),
-        addresses: vec![IpAddr::V4(ADDRESS)],
+        bindings: vec![Binding { address: IpAddr::V4(ADDRESS), confirmed: true }],
         sequence: Sequence(1),
-        migration: Some(Migration::Asked { claim: vouch_mobility::ClaimId(7) }),
+        migration: Some(Migration::Asked { claim: THEIRS, tenure: Duration::ZERO, damped: false }),
     };
     core.peer(PeerEvent::Message { vtep: VTEP2, message: Message::Advertisement(claim) }, T0);
     let probes: Vec<_> = outputs(&mut core)
@@ -283,7 +342,7 @@ fn m3_the_owner_asks_out_of_exactly_the_recorded_port() {
             Output::Send { .. } => None,
         })
         .collect();
-    let header = PacketOut::Send { bd: bd(), location: access(2) };
+    let header = PacketOut::Ask { bd: bd(), location: access(2) };
     assert_eq!(probes, [(header, HOST.octets().to_vec(), ADDRESS.octets().to_vec())]);
 }
 
@@ -293,7 +352,7 @@ fn tunnels_take_the_next_way_when_an_underlay_port_goes_down_and_come_back() {
         "via: {port: 9, mac: \"02:00:00:00:fe:01\"}",
         "via: [{port: 9, mac: \"02:00:00:00:fe:01\"}, {port: 10, mac: \"02:00:00:00:fd:01\"}]",
     );
-    let (mut core, _) = Core::new(config(&two_ways), &Switch::new(), T0);
+    let (mut core, _) = start(&two_ways, &Switch::new());
     let mut switch = Switch::new();
     write(&mut core, &mut switch);
     let before = switch.clone();
@@ -314,10 +373,437 @@ fn tunnels_take_the_next_way_when_an_underlay_port_goes_down_and_come_back() {
             .collect()
     };
     assert_eq!(ports_of_tunnels(&switch), [9, 9, 9, 9], "two tunnels, and two flood groups");
-    core.port(9, false, T0);
+    core.port(9, Link::Down, T0);
     write(&mut core, &mut switch);
     assert_eq!(ports_of_tunnels(&switch), [10, 10, 10, 10]);
-    core.port(9, true, T0);
+    core.port(9, Link::Up, T0);
     write(&mut core, &mut switch);
     assert_eq!(switch, before);
+}
+
+/// What the switch and the stream do while a host is asked.
+#[derive(Clone, Default)]
+struct Around {
+    /// Questions come back.
+    asks: bool,
+    /// Marks come back.
+    marks: bool,
+    /// The host answers, as a host does whose gateway did not ask.
+    answers: bool,
+    /// What the counters of policed punts say.
+    policed: BTreeMap<PuntMeter, u64>,
+}
+
+impl Around {
+    fn perfect() -> Self {
+        Self { asks: true, marks: true, ..Self::default() }
+    }
+
+    /// Lets time pass, and says what was said to peers.
+    fn until(&self, core: &mut Core, mut now: Instant, until: Instant) -> Vec<Message> {
+        let mut said = Vec::new();
+        loop {
+            loop {
+                let (sent, found) = (outputs(core), core.find_out());
+                if sent.is_empty() && found.is_none() {
+                    break;
+                }
+                for output in &sent {
+                    match output {
+                        Output::Send { message, .. } => said.push(message.clone()),
+                        Output::PacketOut { header, .. } => {
+                            if self.asks {
+                                hand_back(core, std::slice::from_ref(output), now);
+                            }
+                            if let (true, PacketOut::Ask { location, .. }) = (self.answers, *header) {
+                                answer(core, location, now);
+                            }
+                        }
+                    }
+                }
+                if let Some((mark, echo, cells)) = found {
+                    if self.marks {
+                        hand_back(core, &[echo], now);
+                    }
+                    let count = |cell| (cell, self.policed.get(&cell).copied().unwrap_or(0));
+                    core.found_out(mark, Some(cells.into_iter().map(count).collect()), now);
+                }
+            }
+            match core.deadline() {
+                Some(due) if due <= until => {
+                    now = now.max(due);
+                    core.timeout(now);
+                }
+                Some(_) | None => return said,
+            }
+        }
+    }
+}
+
+/// How long the host has been where it is when it is claimed: long enough to be believed.
+const SETTLED: Duration = Duration::from_secs(1_000);
+
+/// `HOST` answers a probe.
+fn answer(core: &mut Core, location: LocationId, now: Instant) {
+    let mut reply = gratuitous_arp();
+    reply[..6].copy_from_slice(&[2, 0x76, 10, 0, 0, 1]);
+    reply[20..22].copy_from_slice(&[0, 2]);
+    core.packet_in(punt(PuntReason::ProbeReply, location, Some(location)), &reply, now);
+}
+
+/// A core that has had `HOST` at access interface 2 for long, and VTEP 2 says that it has moved there.
+fn owner_of_a_claimed_host(text: &str) -> Core {
+    let (mut core, _) = start(text, &Switch::new());
+    up(&mut core, VTEP2);
+    core.packet_in(punt(PuntReason::Learn, access(2), None), &gratuitous_arp(), T0);
+    Around { answers: true, ..Around::perfect() }.until(&mut core, T0, after(0));
+    while core.poll_event().is_some() {}
+    let claim = Advertisement {
+        host: host(),
+        bindings: vec![Binding { address: IpAddr::V4(ADDRESS), confirmed: true }],
+        sequence: Sequence(1),
+        migration: Some(Migration::Asked { claim: THEIRS, tenure: Duration::ZERO, damped: false }),
+    };
+    core.peer(PeerEvent::Message { vtep: VTEP2, message: Message::Advertisement(claim) }, after(0));
+    core
+}
+
+fn verdicts(said: &[Message]) -> Vec<Verdict> {
+    let verdict = |message: &Message| match message {
+        Message::Reply(reply) if reply.claim == THEIRS => Some(reply.verdict),
+        _ => None,
+    };
+    said.iter().filter_map(verdict).collect()
+}
+
+/// After the claim.
+fn after(millis: u64) -> Instant {
+    T0 + SETTLED + Duration::from_millis(millis)
+}
+
+/// The rule of evidence (4a), as far as it is the driver's to keep.
+#[test]
+fn silence_moves_a_host_only_if_it_was_asked_and_would_have_been_heard() {
+    let lost = |reason| {
+        let policed = [(PuntMeter { reason, location: access(2) }, 1)].into();
+        Around { policed, ..Around::perfect() }
+    };
+    let cases = [
+        ("all is well", Around::perfect(), true),
+        ("questions are not known to have left", Around { asks: false, ..Around::perfect() }, false),
+        ("the switch does not answer", Around { marks: false, ..Around::perfect() }, false),
+        ("its answer may have been policed away", lost(PuntReason::ProbeReply), false),
+        ("so may be other frames of it", lost(PuntReason::Alive), false),
+        ("so may be announcements of it", lost(PuntReason::Binding), false),
+        ("a flood of strangers is not in the way", lost(PuntReason::Learn), true),
+    ];
+    for (what, around, moves) in cases {
+        let mut core = owner_of_a_claimed_host(CONFIG);
+        let said = around.until(&mut core, after(0), after(900));
+        let verdicts = verdicts(&said);
+        // That an answer is overdue is said in any case; after the first verdict the host may be asked anew.
+        let first = verdicts.iter().find(|verdict| **verdict != Verdict::Open(Open::Overdue));
+        match first {
+            Some(Verdict::Moved { .. }) => assert!(moves, "{what}: {verdicts:?}"),
+            Some(Verdict::Open(Open::Unproven)) => assert!(!moves, "{what}: {verdicts:?}"),
+            other => panic!("{what}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_session_that_breaks_during_a_question_ends_it_without_a_verdict() {
+    let mut core = owner_of_a_claimed_host(CONFIG);
+    let mut said = Around::perfect().until(&mut core, after(0), after(150));
+    core.lost_touch(after(150));
+    said.extend(Around::perfect().until(&mut core, after(150), after(900)));
+    let verdicts = verdicts(&said);
+    let first = verdicts.iter().find(|verdict| **verdict != Verdict::Open(Open::Overdue));
+    assert_eq!(first, Some(&Verdict::Open(Open::Unproven)), "{verdicts:?}");
+}
+
+/// The host has to be watched before it is asked; from then on a question waits for no other host's writes.
+#[test]
+fn only_the_first_round_of_a_question_waits_for_what_is_written() {
+    let mut core = owner_of_a_claimed_host(CONFIG);
+    assert_eq!(core.poll_at_once(), None);
+    let first = outputs(&mut core);
+    core.timeout(after(15));
+    assert_eq!(core.poll_at_once(), None, "it may not be watched yet");
+    let second = outputs(&mut core);
+    hand_back(&mut core, &first, after(20));
+    hand_back(&mut core, &second, after(20));
+    core.timeout(after(35));
+    assert!(matches!(core.poll_at_once(), Some((PacketOut::Ask { .. }, _))));
+    assert!(!outputs(&mut core).iter().any(|output| matches!(output, Output::PacketOut { .. })));
+}
+
+#[test]
+fn m4_an_answer_refuses_the_claim() {
+    let mut core = owner_of_a_claimed_host(CONFIG);
+    let asked = outputs(&mut core);
+    hand_back(&mut core, &asked, after(0));
+    answer(&mut core, access(2), after(2));
+    let said = Around::perfect().until(&mut core, after(2), after(900));
+    assert_eq!(verdicts(&said), [Verdict::Stayed]);
+}
+
+/// Rule 1, with the gateway's own pair: the answer goes to the gateway, and is seen on its way.
+#[test]
+fn rule_1_a_host_that_is_asked_in_the_gateways_name_is_heard_on_the_way_to_it() {
+    let gateway = MacAddr([2, 0, 0, 0, 0, 0xfe]);
+    let as_gateway = CONFIG.replacen(
+        "probe_as: {address: 192.168.1.253}",
+        &format!("probe_as: {{gateway: {{ip: 192.168.1.254, mac: \"{gateway}\"}}}}"),
+        1,
+    );
+    let mut core = owner_of_a_claimed_host(&as_gateway);
+    let asked = outputs(&mut core);
+    let pair = asked.iter().find_map(|output| match output {
+        Output::PacketOut { header: PacketOut::Ask { .. }, frame } => {
+            Some((frame[22..28].to_vec(), frame[28..32].to_vec()))
+        }
+        Output::PacketOut { .. } | Output::Send { .. } => None,
+    });
+    assert_eq!(pair, Some((gateway.octets().to_vec(), vec![192, 168, 1, 254])));
+    hand_back(&mut core, &asked, after(0));
+    core.packet_in(punt(PuntReason::Alive, access(2), Some(access(2))), &gratuitous_arp(), after(2));
+    let said = Around::perfect().until(&mut core, after(2), after(900));
+    assert_eq!(verdicts(&said), [Verdict::Stayed]);
+}
+
+fn request_for(target: [u8; 4]) -> Vec<u8> {
+    let mut frame = gratuitous_arp();
+    frame[32..38].fill(0);
+    frame[38..42].copy_from_slice(&target);
+    frame
+}
+
+/// Row 10: a host that has moved and knows nobody's MAC need not wait for the verdict.
+#[test]
+fn b11_a_claimants_request_is_answered_from_a_verified_binding_or_held() {
+    let (mut core, mut switch) = knows_host_behind_vtep2();
+    let other = HostKey { mac: MacAddr([2, 0, 0, 0, 0, 7]), ..host() };
+    let known = Advertisement {
+        host: other,
+        bindings: vec![Binding { address: IpAddr::from([192, 168, 1, 7]), confirmed: true }],
+        sequence: Sequence::default(),
+        migration: None,
+    };
+    core.peer(PeerEvent::Message { vtep: VTEP2, message: Message::Advertisement(known) }, T0);
+    let claim = claim(&mut core, &mut switch);
+    let ask = |core: &mut Core, target| {
+        core.packet_in(punt(PuntReason::Request, access(1), Some(tunnel(1))), &request_for(target), T0);
+        let packets = outputs(core).into_iter().filter_map(|output| match output {
+            Output::PacketOut { header, frame } => Some((header, frame)),
+            Output::Send { .. } => None,
+        });
+        packets.collect::<Vec<_>>()
+    };
+    let answered = ask(&mut core, [192, 168, 1, 7]);
+    let [(PacketOut::Send { location, .. }, reply)] = &answered[..] else { panic!("{answered:?}") };
+    let seen = frames::sighting(reply).expect("an ARP reply");
+    assert_eq!((*location, seen.source, seen.destination), (access(1), other.mac, HOST));
+    assert_eq!(seen.address, Some(IpAddr::from([192, 168, 1, 7])));
+    // Nobody knows that one: it waits, and goes on its way when the host has moved.
+    assert_eq!(ask(&mut core, [192, 168, 1, 77]), []);
+    assert_eq!((core.counters().requests_answered, core.counters().frames_held), (1, 2));
+    reply_moved(&mut core, claim);
+    let released: Vec<_> = outputs(&mut core)
+        .into_iter()
+        .filter(|output| matches!(output, Output::PacketOut { header: PacketOut::Receive { .. }, .. }))
+        .collect();
+    assert_eq!(released.len(), 2, "the announcement and the request: {released:?}");
+    assert_eq!(core.counters().frames_held, 0);
+}
+
+fn reply_moved(core: &mut Core, claim: ClaimId) {
+    reply(core, claim, Verdict::Moved { tenure: Duration::ZERO }, 1);
+}
+
+#[test]
+fn requests_that_there_is_no_room_for_go_on_at_once() {
+    let (mut core, mut switch) = knows_host_behind_vtep2();
+    claim(&mut core, &mut switch);
+    core.held = HeldFrames::new(0);
+    core.packet_in(punt(PuntReason::Request, access(1), Some(tunnel(1))), &request_for([192, 168, 1, 77]), T0);
+    let out = outputs(&mut core);
+    assert!(matches!(&out[..], [Output::PacketOut { header: PacketOut::Receive { .. }, .. }]), "{out:?}");
+    assert_eq!(core.counters().requests_not_held, 1);
+}
+
+fn bound(switch: &Switch) -> Option<(MacAddr, bool)> {
+    match switch.get(&BindingIpv4Key { bd: bd(), ip: ADDRESS }.into()) {
+        Some(EntryAction::BindingIpv4(BindingIpv4Action::Bound { mac, confirmed })) => Some((*mac, *confirmed)),
+        _ => None,
+    }
+}
+
+/// Plain ARP poisoning: another host says that it has the address.
+#[test]
+fn b10_an_announcement_of_anothers_address_is_held_and_goes_nowhere_while_its_owner_answers() {
+    let (mut core, _) = start(CONFIG, &Switch::new());
+    core.packet_in(punt(PuntReason::Learn, access(2), None), &gratuitous_arp(), T0);
+    let mut switch = Switch::new();
+    write(&mut core, &mut switch);
+    assert_eq!(bound(&switch).map(|(mac, _)| mac), Some(HOST));
+
+    let mallory = MacAddr([2, 0, 0, 0, 0, 0x66]);
+    let mut poison = gratuitous_arp();
+    poison[6..12].copy_from_slice(&mallory.octets());
+    poison[22..28].copy_from_slice(&mallory.octets());
+    core.packet_in(punt(PuntReason::Binding, access(1), None), &poison, T0);
+    assert_eq!(core.counters().frames_held, 1);
+    let asked = outputs(&mut core);
+    let whom = asked.iter().find_map(|output| match output {
+        Output::PacketOut { header: PacketOut::Ask { location, .. }, frame } => Some((*location, frame[..6].to_vec())),
+        Output::PacketOut { .. } | Output::Send { .. } => None,
+    });
+    assert_eq!(whom, Some((access(2), HOST.octets().to_vec())), "who has the address is asked: {asked:?}");
+    hand_back(&mut core, &asked, T0);
+    answer(&mut core, access(2), T0 + Duration::from_millis(2));
+    Around { answers: true, ..Around::perfect() }.until(&mut core, T0 + Duration::from_millis(2), after(0));
+    write(&mut core, &mut switch);
+    assert_eq!(bound(&switch).map(|(mac, _)| mac), Some(HOST));
+    assert_eq!((core.counters().frames_held, core.counters().frames_dropped), (0, 1));
+}
+
+#[test]
+fn an_announcement_that_agrees_is_a_copy_and_not_held() {
+    let (mut core, _) = start(CONFIG, &Switch::new());
+    core.packet_in(punt(PuntReason::Learn, access(2), None), &gratuitous_arp(), T0);
+    core.packet_in(punt(PuntReason::Binding, access(2), Some(access(2))), &gratuitous_arp(), T0);
+    assert_eq!(core.counters().frames_held, 0);
+}
+
+/// Row 5: the addresses that a host is asked for outlive the agent.
+#[test]
+fn a_restarted_agent_knows_the_addresses_of_its_hosts_from_the_switch() {
+    let mut switch = Switch::new();
+    let (mut core, _) = start(CONFIG, &Switch::new());
+    core.packet_in(punt(PuntReason::Learn, access(2), None), &gratuitous_arp(), T0);
+    write(&mut core, &mut switch);
+    let (mut core, restored) = start(CONFIG, &switch);
+    assert_eq!(restored, 1);
+    let known = core.machine().host(&host()).expect("it was restored");
+    assert_eq!(known.bindings.iter().map(|binding| binding.address).collect::<Vec<_>>(), [IpAddr::V4(ADDRESS)]);
+    let changed: Vec<_> = core.wanted().changes_from(switch.clone()).iter().map(|change| *change.key()).collect();
+    let at_most = [
+        EntryKey::from(BindingIpv4Key { bd: bd(), ip: ADDRESS }),
+        EntryKey::from(SourceKey { bd: bd(), mac: HOST, location: access(2) }),
+    ];
+    assert!(changed.iter().all(|key| at_most.contains(key)), "no more than what is to be confirmed again: {changed:?}");
+
+    // What is left of hosts that are not there any more goes.
+    switch.remove(&RecordedLocationKey { bd: bd(), mac: HOST }.into());
+    let (mut core, restored) = start(CONFIG, &switch);
+    assert_eq!((restored, core.machine().hosts().count()), (0, 0));
+    let gone: Vec<_> = core.wanted().changes_from(switch).iter().map(|change| *change.key()).collect();
+    assert!(gone.contains(&BindingIpv4Key { bd: bd(), ip: ADDRESS }.into()), "{gone:?}");
+}
+
+/// An agent that is killed while it waits for a verdict: its successor takes the claim up, although the host has said all that it is
+/// going to say.
+#[test]
+fn b13_a_restarted_agent_takes_up_the_claims_that_the_switch_shows() {
+    let (mut core, mut switch) = knows_host_behind_vtep2();
+    claim(&mut core, &mut switch);
+    assert!(source_at(&switch, access(1)).is_some());
+    let (mut core, _) = start(CONFIG, &switch);
+    up(&mut core, VTEP2);
+    let said = Around::perfect().until(&mut core, T0, T0 + Duration::from_millis(400));
+    let asks = said.iter().any(|message| match message {
+        Message::Advertisement(it) => it.host == host() && matches!(it.migration, Some(Migration::Asked { .. })),
+        _ => false,
+    });
+    assert!(asks, "{said:?}");
+}
+
+#[test]
+fn rule_1_whoever_uses_the_address_that_hosts_are_asked_from_is_noticed() {
+    let (mut core, _) = start(CONFIG, &Switch::new());
+    let mut frame = gratuitous_arp();
+    frame[28..32].copy_from_slice(&[192, 168, 1, 253]);
+    core.packet_in(punt(PuntReason::Learn, access(2), None), &frame, T0);
+    assert_eq!(core.counters().probe_address_used, 1);
+    // So is whoever is about to.
+    let mut dad = request_for([192, 168, 1, 253]);
+    dad[28..32].fill(0);
+    core.packet_in(punt(PuntReason::Learn, access(2), None), &dad, T0);
+    core.packet_in(punt(PuntReason::Learn, access(2), None), &gratuitous_arp(), T0);
+    assert_eq!(core.counters().probe_address_used, 2);
+}
+
+#[test]
+fn link_state_is_not_known_beyond_its_stream() {
+    let (mut core, _) = start(CONFIG, &Switch::new());
+    up(&mut core, VTEP2);
+    core.packet_in(punt(PuntReason::Learn, access(2), None), &gratuitous_arp(), T0);
+    core.port(2, Link::Down, T0);
+    core.ports_unknown(T0);
+    core.packet_in(punt(PuntReason::Learn, access(2), None), &gratuitous_arp(), T0);
+    Around::perfect().until(&mut core, T0, T0);
+    let claim = Advertisement {
+        host: host(),
+        bindings: Vec::new(),
+        sequence: Sequence(9),
+        migration: Some(Migration::Asked { claim: THEIRS, tenure: Duration::ZERO, damped: false }),
+    };
+    core.peer(PeerEvent::Message { vtep: VTEP2, message: Message::Advertisement(claim) }, T0);
+    let said = Around::perfect().until(&mut core, T0, T0 + Duration::from_millis(100));
+    assert!(!verdicts(&said).iter().any(|verdict| matches!(verdict, Verdict::Moved { .. })), "{said:?}");
+}
+
+#[test]
+fn lists_are_said_as_there_is_room_and_messages_only_in_their_session() {
+    let (mut core, _) = start(CONFIG, &Switch::new());
+    for last in 1..=5 {
+        let mut frame = gratuitous_arp();
+        frame[11] = last;
+        frame[27] = last;
+        frame[31] = last;
+        core.packet_in(punt(PuntReason::Learn, access(2), None), &frame, T0);
+    }
+    outputs(&mut core);
+    up(&mut core, VTEP2);
+    assert_eq!(outputs(&mut core), [], "nothing is said before it is asked for");
+    let mut said = Vec::new();
+    while let Some((peer, session)) = core.listing().first().copied() {
+        assert_eq!((peer, session), (VTEP2, SessionId(1)));
+        core.list(peer, 2);
+        let now = outputs(&mut core);
+        assert!(now.len() <= 2);
+        said.extend(now);
+    }
+    let hosts = said
+        .iter()
+        .filter(|output| matches!(output, Output::Send { message: Message::Sync(mobility::Sync::Host { .. }), .. }));
+    assert_eq!(hosts.count(), 5, "{said:?}");
+    let down = PeerEvent::Down { vtep: VTEP2, reason: crate::peering::DownReason::Silent };
+    core.peer(down, T0);
+    assert!(core.listing().is_empty());
+    core.packet_in(punt(PuntReason::Learn, access(1), None), &gratuitous_arp(), T0);
+    let sent = outputs(&mut core);
+    assert!(!sent.iter().any(|output| matches!(output, Output::Send { .. })), "{sent:?}");
+}
+
+#[test]
+fn b15_an_announced_move_is_passed_to_the_machine_if_the_place_is_one() {
+    let (core, _) = start(CONFIG, &Switch::new());
+    let place = |text: &str| core.location(text.parse().expect("a place"));
+    assert_eq!(place("10.0.0.2"), Some(Location::Remote(VTEP2)));
+    assert!(matches!(place("2"), Some(Location::Local(_))));
+    assert_eq!((place("10.0.0.77"), place("2.100")), (None, None));
+}
+
+/// A claimant that repeats itself fills neither the log nor anything else; the reports are all there for whoever watches.
+#[test]
+fn reports_reach_whoever_watches_however_often_the_log_is_spared() {
+    let (mut core, _) = start(CONFIG, &Switch::new());
+    let report = Report::Attack { host: host(), port: mobility::AccessId(1), refusals: 3, quarantined: false };
+    for _ in 0..5 {
+        core.report(report.clone(), T0);
+    }
+    let told = std::iter::from_fn(|| core.poll_event()).filter(|kind| *kind == AgentEventKind::Report(report.clone()));
+    assert_eq!(told.count(), 5);
 }

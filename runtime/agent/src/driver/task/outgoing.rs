@@ -1,36 +1,50 @@
 //! What goes out: rounds of work for the switch, messages for the peers, events for whoever watches.
 
 use tokio::time::Instant as Clock;
+use vouch_tables::PacketOut;
 
 use super::super::core::Output;
+use super::super::policed;
 use super::super::switch::Work;
-use super::{AfterRound, Round, Switch, Task};
+use super::{AfterRound, Finding, Switch, Task};
 use crate::events::{AgentEvent, AgentEventKind};
 
-/// Messages and packets that may wait for a write. Beyond it they go out before the write is confirmed.
-const OUTPUTS: usize = 65_536;
+/// How many messages of the lists that a session begins with are taken from the machine at a time.
+const LISTED: usize = 1_024;
 
 impl Task {
     /// Moves everything that was decided on its way.
     pub(super) fn flush(&mut self) {
+        self.find_out();
+        self.list();
         let Some(core) = &mut self.core else { return };
         let told: Vec<AgentEventKind> = std::iter::from_fn(|| core.poll_event()).collect();
-        self.waiting.extend(std::iter::from_fn(|| core.poll_output()));
+        while let Some(output) = core.poll_output() {
+            self.outbox.push(output);
+        }
+        while let Some((header, frame)) = core.poll_at_once() {
+            let packet = self.program.tables.packet_out(header, frame);
+            if self.session.try_packet_out(packet.payload, packet.metadata).is_err() {
+                self.counters.packets_dropped += 1;
+            }
+        }
         for kind in told {
             self.tell(kind);
         }
-        if self.waiting.len() > OUTPUTS {
-            self.send_waiting();
-        }
+        self.reset_broken();
         match &self.switch {
             Switch::Ready { working: Some(_) } => {}
             Switch::Ready { working: None } if self.read_back.is_some_and(|due| due <= Clock::now()) => {
                 self.synchronise();
-                self.send_packets();
+                self.send_frames();
             }
             Switch::Ready { working: None } => self.start_round(),
-            Switch::Synchronising(_) => self.send_packets(),
-            Switch::Away { .. } => self.send_waiting(),
+            Switch::Synchronising(_) => self.send_frames(),
+            Switch::Away { .. } => {
+                self.send_frames();
+                let messages = self.outbox.take_messages();
+                self.forget(messages);
+            }
         }
     }
 
@@ -40,71 +54,105 @@ impl Task {
         let changes = core.wanted().take_changes();
         let mut work = Work::default();
         work.write(&self.program.tables, &changes);
-        let mut messages = Vec::new();
-        for output in std::mem::take(&mut self.waiting) {
-            match output {
-                Output::PacketOut { header, frame } => work.packets.push(self.program.tables.packet_out(header, frame)),
-                Output::Send { .. } => messages.push(output),
+        for output in self.outbox.take_frames() {
+            if let Output::PacketOut { header, frame } = output {
+                work.packets.push(self.program.tables.packet_out(header, frame));
             }
         }
+        let mut messages = Vec::from(self.outbox.take_messages());
         if work.updates.is_empty() {
             // Nothing that a peer could be told too early.
-            self.send(std::mem::take(&mut messages));
+            self.send_messages(std::mem::take(&mut messages));
         }
-        if work.is_empty() {
+        if !work.is_empty() {
+            self.begin_round(work, Vec::new(), messages, AfterRound::Written(changes));
+        }
+    }
+
+    /// Asks the switch for what checks need. The mark does not wait for writes, or they would decide what is in time; what has
+    /// to have been sent before it has been confirmed.
+    fn find_out(&mut self) {
+        if !matches!(self.switch, Switch::Ready { .. }) {
             return;
         }
-        let then = AfterRound::Written(changes);
-        let work = Box::pin(work.carry_out(self.session.clone()));
-        self.switch = Switch::Ready { working: Some(Round { work, messages, then }) };
-    }
-
-    /// Sends what waits, also for a round whose end nobody will see.
-    pub(super) fn send_waiting(&mut self) {
-        if let Switch::Ready { working: Some(round) } = &mut self.switch {
-            let messages = std::mem::take(&mut round.messages);
-            self.send(messages);
+        let Some((mark, output, cells)) = self.core.as_mut().and_then(|core| core.find_out()) else { return };
+        if let Output::PacketOut { header, frame } = output {
+            self.send_frame(header, frame);
         }
-        let waiting = std::mem::take(&mut self.waiting);
-        self.send(waiting);
+        if !cells.is_empty() {
+            let counts = Box::pin(policed::read(self.session.clone(), self.program.clone(), cells));
+            self.finding = Some(Finding { mark, counts });
+        }
     }
 
-    /// Sends the packets among what waits: a probe must not be late because the switch is being read. What was decided
-    /// for the tables will be in the difference, and messages wait for that.
-    pub(super) fn send_packets(&mut self) {
-        let (packets, messages): (Vec<Output>, _) =
-            std::mem::take(&mut self.waiting).into_iter().partition(|output| match output {
-                Output::PacketOut { .. } => true,
-                Output::Send { .. } => false,
-            });
-        self.waiting = messages.into();
-        self.send(packets);
+    /// Says the lists to new sessions, as much as they have room for.
+    fn list(&mut self) {
+        let (Some(core), Some(peers)) = (&mut self.core, &self.peers) else { return };
+        for (peer, session) in core.listing() {
+            // The machine's own messages must always find room.
+            let queue = peers.handle.room(peer, session).min(self.outbox.room(peer, session)) / 2;
+            core.list(peer, queue.min(LISTED));
+        }
     }
 
-    /// Sends messages, and packets without waiting for anything.
-    pub(super) fn send(&mut self, outputs: impl IntoIterator<Item = Output>) {
-        for output in outputs {
-            match output {
-                Output::PacketOut { header, frame } => {
-                    let packet = self.program.tables.packet_out(header, frame);
-                    if self.session.try_packet_out(packet.payload, packet.metadata).is_err() {
-                        self.counters.packets_dropped += 1;
-                    }
-                }
-                Output::Send { to, message } => {
-                    let sent = match &self.peers {
-                        Some(peers) => peers.handle.send(to, message.clone()).is_ok(),
-                        None => false,
-                    };
-                    // A message that is not sent is made good by the next session's full state.
-                    if sent {
-                        self.tell(AgentEventKind::Sent { to, message });
-                    } else {
-                        self.counters.messages_dropped += 1;
-                    }
-                }
+    /// Ends the sessions that have missed something.
+    fn reset_broken(&mut self) {
+        if let Some(peers) = &self.peers {
+            for (peer, session) in self.outbox.broken() {
+                peers.handle.reset(peer, session);
             }
         }
+    }
+
+    /// Sends the frames among what waits: a probe must not be late because the switch is being read. What was decided
+    /// for the tables will be in the difference, and messages wait for that.
+    pub(super) fn send_frames(&mut self) {
+        for output in self.outbox.take_frames() {
+            if let Output::PacketOut { header, frame } = output {
+                self.send_frame(header, frame);
+            }
+        }
+    }
+
+    /// Sends a frame without waiting for anything.
+    pub(super) fn send_frame(&mut self, header: PacketOut, frame: Vec<u8>) {
+        let packet = self.program.tables.packet_out(header, frame);
+        if self.session.try_packet_out(packet.payload, packet.metadata).is_err() {
+            self.counters.packets_dropped += 1;
+        }
+    }
+
+    /// Sends messages; all that was decided before them has been written.
+    pub(super) fn send_messages(&mut self, messages: impl IntoIterator<Item = Output>) {
+        for output in messages {
+            let Output::Send { to, session, message } = output else { continue };
+            self.outbox.gone(to, session);
+            let Some(message) = self.doubts.say(to, session, message) else {
+                self.counters.messages_in_doubt += 1;
+                continue;
+            };
+            let sent = match &self.peers {
+                Some(peers) => peers.handle.send(to, session, message.clone()).is_ok(),
+                None => false,
+            };
+            // A message that is not sent is made good by the next session's lists.
+            if sent {
+                self.tell(AgentEventKind::Sent { to, message });
+            } else {
+                self.counters.messages_dropped += 1;
+            }
+        }
+    }
+
+    /// Messages that are not going to be sent, because what they announce is not so, or not known to be. Their sessions miss them.
+    pub(super) fn forget(&mut self, messages: impl IntoIterator<Item = Output>) {
+        for output in messages {
+            let Output::Send { to, session, .. } = output else { continue };
+            self.outbox.gone(to, session);
+            self.outbox.broke(to, session);
+            self.counters.messages_dropped += 1;
+        }
+        self.reset_broken();
     }
 
     pub(super) fn tell(&mut self, kind: AgentEventKind) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use vouch_mobility::{AccessId, ClaimView, Destination, HostKey, HostView, Location};
+use vouch_mobility::{AccessId, BindingView, ClaimView, Destination, HostKey, HostView, Location};
 
 /// The views of one switch.
 pub(crate) type Views = BTreeMap<HostKey, HostView>;
@@ -75,9 +75,10 @@ impl Fabric<'_> {
                     self.out(at, ingress, location, path, trace);
                 }
                 // From tunnel to tunnel as well; of the two, the one that would go back where the frame came from is pruned.
-                (Destination::Both { with }, location) => {
-                    self.out(at, ingress, location, path, trace);
-                    self.out(at, ingress, with, path, trace);
+                (Destination::Both { with, and }, location) => {
+                    for place in [Some(location), Some(with), and].into_iter().flatten() {
+                        self.out(at, ingress, place, path, trace);
+                    }
                 }
                 (Destination::Claimed { port, owner }, _) => {
                     let owner = Location::Remote(owner);
@@ -117,25 +118,38 @@ impl Fabric<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Punt {
     Nothing,
-    /// A copy, reason `LEARN`.
+    /// A copy, reason `LEARN` or `BINDING`.
     Learn,
+    /// The frame itself, reason `BINDING`: it says that it has another host's address.
+    Binding,
     /// Reason `MOVE`; the frame itself if it is an announcement.
     Move,
     /// A copy, reason `ALIVE`.
     Alive,
 }
 
-pub(crate) fn source_check(view: Option<&HostView>, port: AccessId) -> Punt {
+/// `bound`: whose the address that the frame announces is, if it announces one.
+pub(crate) fn source_check(
+    view: Option<&HostView>,
+    port: AccessId,
+    host: &HostKey,
+    announces: bool,
+    bound: Option<BindingView>,
+) -> Punt {
     let Some(view) = view else { return Punt::Learn };
     if view.location == Location::Local(port) {
-        return match (view.watch, view.learn_addresses) {
-            (true, _) => Punt::Alive,
-            (false, true) => Punt::Learn,
-            (false, false) => Punt::Nothing,
+        let news = announces && bound.is_none_or(|bound| bound.mac == host.mac && !bound.confirmed);
+        let disagrees = announces && bound.is_some_and(|bound| bound.mac != host.mac);
+        return match (view.watch, news, disagrees) {
+            (_, _, true) => Punt::Binding,
+            (_, true, false) => Punt::Learn,
+            (true, false, false) => Punt::Alive,
+            (false, false, false) => Punt::Nothing,
         };
     }
     match view.claims.iter().find(|(claimed, _)| *claimed == port) {
         Some((_, ClaimView::Pending { .. } | ClaimView::Quarantined)) => Punt::Nothing,
+        Some((_, ClaimView::Shared)) => Punt::Alive,
         None => Punt::Move,
     }
 }

@@ -2,15 +2,17 @@
 //!
 //! ```text
 //!   Script ──▶ World ──▶ Mobility (one per VTEP)
-//!                │  ▲        │ views             ▲ punts
+//!                │  ▲        │ views, bindings   ▲ punts, Asked, Checked
 //!                ▼  │        ▼                   │
-//!             network     dataplane (interprets the views) ◀── devices (answer probes, forge, move)
+//!             network     switch, dataplane (interpret the views) ◀── devices (answer probes, forge, move)
 //! ```
 //!
 //! `check` looks at the world after every step and at the end. A failure names the seed and the script that led to it.
 
 pub(crate) mod check;
 pub(crate) mod dataplane;
+pub(crate) mod device;
 pub(crate) mod network;
 pub(crate) mod script;
+pub(crate) mod switch;
 pub(crate) mod world;

@@ -1,0 +1,189 @@
+//! A switch and its agent: two processes in a namespace of their own, which can be killed, stopped and started again.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use super::netns::Namespace;
+use super::sys::{self, Signal};
+use super::{Failure, config, plan};
+use crate::process::{SwitchProgram, bound, tail};
+
+/// The port to the controller, as in the P4 program.
+const CPU_PORT: u16 = 510;
+/// Set in a process that is to be the agent: see [`become_agent`](super::agent::become_agent).
+pub(super) const BE_AGENT: &str = "VOUCH_BE_AGENT";
+
+/// A node of the fabric.
+#[derive(Debug)]
+pub struct Node {
+    /// Its name.
+    pub name: &'static str,
+    pub(super) namespace: Namespace,
+    program: SwitchProgram,
+    /// The switch's ports and their interfaces.
+    pub(super) ports: Vec<(u16, String)>,
+    /// `vouch`, where it is not this program itself.
+    vouch: Option<PathBuf>,
+    folder: PathBuf,
+    switch: Option<Running>,
+    agent: Option<Running>,
+}
+
+/// One of a node's processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The switch.
+    Switch,
+    /// Its agent.
+    Agent,
+}
+
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Switch => "switch",
+            Self::Agent => "agent",
+        }
+    }
+}
+
+/// A process, which ends with this value.
+#[derive(Debug)]
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A stopped process is killed all the same. Either it has ended already, or it is ended now.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Node {
+    pub(super) fn new(
+        name: &'static str,
+        program: SwitchProgram,
+        vouch: Option<PathBuf>,
+        folder: &Path,
+    ) -> io::Result<Self> {
+        let (namespace, folder) = (Namespace::create(name)?, folder.to_owned());
+        Ok(Self { name, namespace, program, ports: Vec::new(), vouch, folder, switch: None, agent: None })
+    }
+
+    /// Where its switch is controlled, from the management network.
+    pub(super) fn control(&self) -> String {
+        format!("http://{}:{}", config::management(self.name), config::P4RUNTIME)
+    }
+
+    /// The file of its agent's configuration.
+    pub(super) fn configuration(&self) -> PathBuf {
+        self.folder.join(format!("{}.yaml", self.name))
+    }
+
+    /// Start the switch or the agent; its log is continued.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn start(&mut self, part: Part) -> Result<(), Failure> {
+        let command = match part {
+            Part::Switch => self.switch_command()?,
+            Part::Agent => self.agent_command()?,
+        };
+        let mut command = self.namespace.command(&command);
+        let log = OpenOptions::new().create(true).append(true).open(self.log(part))?;
+        let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
+        *self.running(part) = Some(Running(child));
+        Ok(())
+    }
+
+    /// Kill it, and wait until it is gone.
+    pub fn kill(&mut self, part: Part) {
+        drop(self.running(part).take());
+    }
+
+    /// Stop it where it stands.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn freeze(&mut self, part: Part) -> io::Result<()> {
+        self.signal(part, Signal::Stop)
+    }
+
+    /// Have it go on.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn thaw(&mut self, part: Part) -> io::Result<()> {
+        self.signal(part, Signal::Continue)
+    }
+
+    /// What it has printed.
+    pub fn log(&self, part: Part) -> PathBuf {
+        self.folder.join(format!("{}-{}.log", self.name, part.name()))
+    }
+
+    /// What says that one of its processes has ended by itself.
+    pub(super) fn ended(&mut self) -> Option<String> {
+        for part in [Part::Switch, Part::Agent] {
+            if let Some(Running(child)) = self.running(part)
+                && let Ok(Some(status)) = child.try_wait()
+            {
+                let (name, log) = (self.name, tail(&self.log(part)));
+                return Some(format!("the {} of {name} has ended ({status}); it said:\n{log}", part.name()));
+            }
+        }
+        None
+    }
+
+    fn running(&mut self, part: Part) -> &mut Option<Running> {
+        match part {
+            Part::Switch => &mut self.switch,
+            Part::Agent => &mut self.agent,
+        }
+    }
+
+    fn signal(&mut self, part: Part, signal: Signal) -> io::Result<()> {
+        let running = self.running(part).as_ref();
+        let Running(child) = running.ok_or_else(|| io::Error::other(format!("the {} does not run", part.name())))?;
+        sys::signal(child.id(), signal)
+    }
+
+    fn switch_command(&self) -> io::Result<Command> {
+        let mut command = self.program.command()?;
+        command.args(["--no-p4", "--device-id", &plan::number(self.name).to_string()]);
+        for (port, interface) in &self.ports {
+            command.args(["-i", &format!("{port}@{interface}")]);
+        }
+        command.args(["--log-console", "-L", "warn"]);
+        if self.program == SwitchProgram::Bmv2 && takes_thrift_port() {
+            command.args(["--thrift-port", &(9090 + u32::from(plan::number(self.name))).to_string()]);
+        }
+        let address = format!("0.0.0.0:{}", config::P4RUNTIME);
+        command.args(["--", "--grpc-server-addr", &address, "--cpu-port", &CPU_PORT.to_string()]);
+        Ok(command)
+    }
+
+    fn agent_command(&self) -> io::Result<Command> {
+        let mut command = match &self.vouch {
+            Some(vouch) => bound(vouch),
+            None => {
+                let mut command = bound(std::env::current_exe()?);
+                command.env(BE_AGENT, "1");
+                command
+            }
+        };
+        if std::env::var_os("VOUCH_LOG").is_none() {
+            command.env("VOUCH_LOG", "info,vouch_agent=debug");
+        }
+        command.arg("run").arg(self.configuration());
+        Ok(command)
+    }
+}
+
+/// Whether BMv2 was built with its Thrift server, which each instance needs a port for.
+fn takes_thrift_port() -> bool {
+    let help = Command::new("simple_switch_grpc").arg("--help").output();
+    help.is_ok_and(|it| String::from_utf8_lossy(&[it.stdout, it.stderr].concat()).contains("--thrift-port"))
+}

@@ -1,0 +1,513 @@
+//! A running fabric with Linux hosts: four switches, four agents, and everybody in namespaces of their own.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use vouch_lab::tables::{HostTable, Reach, TableReader};
+use vouch_lab::topology::PortRef;
+use vouch_lab::{Announcement, HostSpec};
+use vouch_net::{MacAddr, Vni};
+
+use super::certificates::Authority;
+use super::flood::Flood;
+use super::host::{LinuxHost, Stream};
+use super::netns::{self, Namespace};
+use super::node::{Node, Part};
+use super::panel::Panel;
+use super::plan::{self, Access, NODES, Plan, SPINE, UPLINK};
+use super::traffic::Traffic;
+use super::{Failure, config};
+use crate::process::SwitchProgram;
+
+/// How long a fabric may take until it is ready.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long two hosts may take until they reach each other.
+const ACQUAINTANCE: Duration = Duration::from_secs(15);
+/// How often tables are looked at.
+const LOOK: Duration = Duration::from_millis(25);
+/// How often a host that is not known yet announces itself.
+const AGAIN: Duration = Duration::from_millis(500);
+/// The management network's bridge.
+const BRIDGE: &str = "mgmt0";
+
+/// What all fabrics of a run have in common.
+#[derive(Debug)]
+pub struct Site {
+    home: Namespace,
+    program: SwitchProgram,
+    vouch: Option<PathBuf>,
+    /// Where the logs are left, if they are to be left.
+    pub keep: Option<PathBuf>,
+    worlds: AtomicU32,
+}
+
+impl Site {
+    /// Prepare this process, which must have no other threads yet. `vouch` is the agents' program, where it is not this one.
+    ///
+    /// # Errors
+    /// What could not be made.
+    pub fn prepare(vouch: Option<PathBuf>, keep: Option<PathBuf>) -> Result<Self, Failure> {
+        let home = Namespace::settle()?;
+        let address = config::management("nobody");
+        home.ip(&[
+            format!("link add {BRIDGE} type bridge"),
+            format!("address add {address}/24 dev {BRIDGE}"),
+            format!("link set {BRIDGE} up"),
+        ])?;
+        Ok(Self { home, program: SwitchProgram::P4Switch, vouch, keep, worlds: AtomicU32::new(0) })
+    }
+
+    /// The same with switches of another program.
+    #[must_use]
+    pub fn on(self, program: SwitchProgram) -> Self {
+        Self { program, ..self }
+    }
+
+    /// The program of its switches.
+    pub fn program(&self) -> SwitchProgram {
+        self.program
+    }
+}
+
+/// A running fabric. The fields are dropped in this order: processes before what they stand on.
+#[expect(missing_debug_implementations, reason = "a reader of tables has none")]
+pub struct World {
+    plan: Plan,
+    nodes: BTreeMap<&'static str, Node>,
+    hosts: BTreeMap<String, LinuxHost>,
+    readers: BTreeMap<&'static str, TableReader>,
+    panel: Panel,
+    traffic: Arc<Traffic>,
+    folder: TempDir,
+    /// The home's ends of the management cables, by node.
+    management: BTreeMap<&'static str, String>,
+}
+
+impl World {
+    /// Bring a fabric up, and wait until every VTEP knows every host.
+    ///
+    /// # Errors
+    /// What could not be made, or what was still missing after a while.
+    pub async fn start(site: &Site, plan: Plan) -> Result<Self, Failure> {
+        let folder = tempfile::Builder::new().prefix(&netns::folder_prefix()).tempdir()?;
+        let traffic = Arc::new(Traffic::default());
+        let mut world = Self {
+            panel: Panel::start(Arc::clone(&traffic))?,
+            nodes: BTreeMap::new(),
+            hosts: BTreeMap::new(),
+            readers: BTreeMap::new(),
+            management: BTreeMap::new(),
+            plan,
+            traffic,
+            folder,
+        };
+        world.lay(site)?;
+        let authority = Authority::create(world.folder.path())?;
+        for node in world.nodes.values_mut() {
+            let text = config::yaml(&world.plan, site.program, node.name, &authority.issue(node.name)?);
+            std::fs::write(node.configuration(), text)?;
+            node.start(Part::Switch)?;
+            node.start(Part::Agent)?;
+            let reader = TableReader::new(&node.control(), plan::number(node.name).into())?;
+            world.readers.insert(node.name, reader);
+        }
+        for resident in &world.plan.residents {
+            let host = LinuxHost::start(resident, &world.panel, &world.traffic)?;
+            world.panel.plug(&host.spec.name, Some(resident.access.clone()));
+            world.hosts.insert(host.spec.name.clone(), host);
+        }
+        match world.settle().await {
+            Ok(()) => Ok(world),
+            Err(error) => {
+                if let Some(folder) = &site.keep {
+                    world.keep(&folder.join("not-ready"))?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Namespaces, cables and ports.
+    fn lay(&mut self, site: &Site) -> Result<(), Failure> {
+        // Interfaces of a world that has ended can still be on their way out.
+        let world = site.worlds.fetch_add(1, Ordering::Relaxed);
+        for name in NODES {
+            let node = Node::new(name, site.program, site.vouch.clone(), self.folder.path())?;
+            let (far, near) = (node.namespace.name(), format!("m{world}n{}", plan::number(name)));
+            site.home.ip(&[
+                format!("link add {near} type veth peer name mgmt netns {far}"),
+                format!("link set {near} master {BRIDGE} up"),
+            ])?;
+            let address = config::management(name);
+            node.namespace.ip(&[format!("address add {address}/24 dev mgmt"), "link set mgmt up".to_owned()])?;
+            self.management.insert(name, near);
+            self.nodes.insert(name, node);
+        }
+        let spine = self.node(SPINE)?.namespace.name().to_owned();
+        for vtep in NODES.into_iter().filter(|name| *name != SPINE) {
+            let port = u16::from(plan::number(vtep));
+            let node = self.node(vtep)?;
+            let (near, far) = (interface(UPLINK), interface(port));
+            let name = node.namespace.name();
+            site.home.ip(&[format!(
+                "link add {near} mtu 1600 netns {name} type veth peer name {far} mtu 1600 netns {spine}"
+            )])?;
+            node.namespace.ip(&[format!("link set {near} up")])?;
+            node.ports.push((UPLINK, near));
+            let mut ports: Vec<PortRef> = self.plan.access(vtep).into_iter().map(|access| access.at).collect();
+            ports.dedup();
+            for at in ports {
+                let interface = interface(at.port);
+                let node = self.nodes.get_mut(vtep).ok_or("no such node")?;
+                self.panel.add_port(&at, &node.namespace, &interface)?;
+                node.ports.push((at.port, interface));
+            }
+            let node = self.node(SPINE)?;
+            node.namespace.ip(&[format!("link set {far} up")])?;
+            node.ports.push((port, far));
+        }
+        Ok(())
+    }
+
+    async fn settle(&mut self) -> Result<(), Failure> {
+        let names: Vec<String> = self.hosts.keys().cloned().collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let deadline = Instant::now() + PATIENCE;
+        let mut again = Instant::now();
+        loop {
+            let wrong =
+                self.wrong(&names).await.unwrap_or_else(|error| vec![("every host".to_owned(), error.to_string())]);
+            if wrong.is_empty() {
+                return Ok(());
+            }
+            let ended = self.nodes.values_mut().find_map(Node::ended);
+            if ended.is_some() || Instant::now() >= deadline {
+                let wrong: Vec<_> = wrong.into_iter().map(|(_, what)| what).collect();
+                let what = ended.unwrap_or_else(|| wrong.join("; "));
+                return Err(format!("the fabric is not ready: {what}").into());
+            }
+            if Instant::now() >= again {
+                again = Instant::now() + AGAIN;
+                for name in
+                    names.iter().filter(|name| wrong.iter().any(|(host, _)| host == *name || host == "every host"))
+                {
+                    self.announce(name, Announcement::GratuitousRequest)?;
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// A node by its name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn node(&mut self, name: &str) -> Result<&mut Node, Failure> {
+        self.nodes.get_mut(name).ok_or_else(|| format!("there is no node {name}").into())
+    }
+
+    /// A host by its name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn host(&self, name: &str) -> Result<&LinuxHost, Failure> {
+        self.hosts.get(name).ok_or_else(|| format!("there is no host {name}").into())
+    }
+
+    /// Who a host is.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn spec(&self, name: &str) -> Result<&HostSpec, Failure> {
+        Ok(&self.host(name)?.spec)
+    }
+
+    /// Have a host announce itself.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn announce(&self, name: &str, how: Announcement) -> Result<(), Failure> {
+        self.forge(name, how, name)
+    }
+
+    /// Have `who` announce that it is `victim`.
+    ///
+    /// # Errors
+    /// There is no such host.
+    pub fn forge(&self, who: &str, how: Announcement, victim: &str) -> Result<(), Failure> {
+        self.panel.send(who, &how.frame(self.spec(victim)?));
+        Ok(())
+    }
+
+    /// Send any frame from where somebody is.
+    pub fn send(&self, who: &str, frame: &[u8]) {
+        self.panel.send(who, frame);
+    }
+
+    /// Have `who` answer ARP requests for `victim` from now on, with its MAC address, or no longer.
+    ///
+    /// # Errors
+    /// There is no such host.
+    pub fn impersonate(&self, who: &str, victim: &str, yes: bool) -> Result<(), Failure> {
+        let spec = self.spec(victim)?;
+        self.panel.answer(who, spec.ipv4, yes.then_some(spec.mac));
+        Ok(())
+    }
+
+    /// Plug somebody in elsewhere, or out.
+    pub fn plug(&self, who: &str, plug: Option<Access>) {
+        self.panel.plug(who, plug);
+    }
+
+    /// Whether nothing comes from somebody or reaches it; its port keeps its link.
+    pub fn pause(&self, who: &str, paused: bool) {
+        self.panel.pause(who, paused);
+    }
+
+    /// Plug the cable of an access port in, or pull it out.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn set_link(&self, at: &PortRef, up: bool) -> Result<(), Failure> {
+        Ok(self.panel.set_link(at, up)?)
+    }
+
+    /// Plug a node into the management network, or out.
+    ///
+    /// # Errors
+    /// What `ip` said.
+    pub fn set_management(&self, node: &str, up: bool) -> Result<(), Failure> {
+        let Some(cable) = self.management.get(node) else { return Ok(()) };
+        let word = if up { "up" } else { "down" };
+        Ok(crate::namespace::ip(&[format!("link set {cable} {word}")])?)
+    }
+
+    /// Somebody more, who only answers ARP, for each of these hosts.
+    pub fn crowd(&self, name: &str, members: &[HostSpec], access: Access) {
+        self.panel.add_crowd(name, members.iter().map(|member| (member.ipv4, member.mac)));
+        self.panel.plug(name, Some(access));
+    }
+
+    /// Begin to send frames from where somebody is, as made by `frame` from their numbers, so many per second.
+    ///
+    /// # Errors
+    /// It is nowhere.
+    pub fn flood(
+        &self,
+        who: &str,
+        rate: u32,
+        frame: impl Fn(u64) -> Vec<u8> + Send + 'static,
+    ) -> Result<Flood, Failure> {
+        let (port, vlan) = self.panel.cable(who).ok_or_else(|| format!("{who} is plugged in nowhere"))?;
+        Flood::start(port, vlan, rate, frame)
+    }
+
+    /// Begin to send from one host to another, so many packets per second.
+    ///
+    /// # Errors
+    /// There is no such host.
+    pub fn stream(&self, from: &str, to: &str, rate: u32) -> Result<Stream, Failure> {
+        self.stream_to(from, to, self.spec(to)?.ipv4.into(), rate)
+    }
+
+    /// The same to another address of the host.
+    ///
+    /// # Errors
+    /// There is no such host.
+    pub fn stream_to(&self, from: &str, to: &str, address: IpAddr, rate: u32) -> Result<Stream, Failure> {
+        Ok(self.host(from)?.stream(self.traffic.open(from, to), address, rate))
+    }
+
+    /// Have two hosts reach each other.
+    ///
+    /// # Errors
+    /// They do not.
+    pub async fn acquaint(&self, one: &str, other: &str) -> Result<(), Failure> {
+        for (from, to) in [(one, other), (other, one)] {
+            let stream = self.stream(from, to, 100)?;
+            arrives(&stream).await.map_err(|_| format!("{from} does not reach {to}"))?;
+        }
+        Ok(())
+    }
+
+    /// What each VTEP has about hosts.
+    ///
+    /// # Errors
+    /// A switch cannot be read.
+    pub async fn tables(&mut self) -> Result<BTreeMap<&'static str, HostTable>, Failure> {
+        let mut tables = BTreeMap::new();
+        for (name, reader) in self.readers.iter_mut().filter(|(name, _)| **name != SPINE) {
+            let table = reader.hosts().await.map_err(|error| format!("{name}: {error}"))?;
+            tables.insert(*name, table);
+        }
+        Ok(tables)
+    }
+
+    /// Each entry that does not have one of these hosts where it is, and nowhere else; with the host's name.
+    ///
+    /// # Errors
+    /// A switch cannot be read.
+    pub async fn wrong(&mut self, names: &[&str]) -> Result<Vec<(String, String)>, Failure> {
+        let mut wanted = Vec::new();
+        for name in names {
+            let access = self.panel.plugged(name).ok_or_else(|| format!("{name} is plugged in nowhere"))?;
+            wanted.push(((*name).to_owned(), self.spec(name)?.mac, access));
+        }
+        self.wrong_of(&wanted).await
+    }
+
+    /// The same for hosts by MAC address.
+    ///
+    /// # Errors
+    /// A switch cannot be read.
+    pub async fn wrong_of(&mut self, wanted: &[(String, MacAddr, Access)]) -> Result<Vec<(String, String)>, Failure> {
+        let mut wrong = Vec::new();
+        for (vtep, table) in self.tables().await? {
+            for (name, mac, access) in wanted {
+                let Some(vni) = plan::vni(access.vni) else { continue };
+                let right = reach_of(vtep, access);
+                match table.get(&(vni, *mac)) {
+                    Some(entry) if entry.is_at(&right) => {}
+                    Some(entry) => wrong.push((name.clone(), format!("{vtep} has {name} at {entry}"))),
+                    None => wrong.push((name.clone(), format!("{vtep} does not know {name}"))),
+                }
+            }
+        }
+        Ok(wrong)
+    }
+
+    /// Wait until every VTEP has these hosts where they are, at most `patience`; what is wrong then.
+    ///
+    /// # Errors
+    /// A switch could not be read until the end.
+    pub async fn until_right(&mut self, names: &[&str], patience: Duration) -> Result<Vec<String>, Failure> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let wrong = self.wrong(names).await;
+            let right = wrong.as_ref().is_ok_and(Vec::is_empty);
+            if right || Instant::now() >= deadline {
+                return Ok(wrong?.into_iter().map(|(_, what)| what).collect());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Which VTEPs send what is for a host elsewhere and not also to it.
+    ///
+    /// # Errors
+    /// A switch cannot be read.
+    pub async fn taken(&mut self, name: &str) -> Result<Vec<String>, Failure> {
+        let access = self.panel.plugged(name).ok_or_else(|| format!("{name} is plugged in nowhere"))?;
+        let host = (plan::vni(access.vni).ok_or("not a VNI")?, self.spec(name)?.mac);
+        let tables = self.tables().await?;
+        let taken = tables.keys().filter(|vtep| !leads(&tables, vtep, host, &access, NODES.len()));
+        let entry = |vtep: &&str| tables.get(*vtep).and_then(|table| table.get(&host)).map(ToString::to_string);
+        Ok(taken.map(|vtep| format!("{vtep} has {name} at {}", entry(vtep).unwrap_or_default())).collect())
+    }
+
+    /// Wait until a switch has its program and its access ports again.
+    ///
+    /// # Errors
+    /// It has not after a while.
+    pub async fn until_ready(&mut self, node: &str) -> Result<(), Failure> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let reader = self.readers.get_mut(node).ok_or_else(|| format!("there is no node {node}"))?;
+            match reader.hosts().await {
+                // Other VTEPs' hosts, or our own: the agent has written.
+                Ok(hosts) if !hosts.is_empty() => return Ok(()),
+                other if Instant::now() >= deadline => {
+                    let why = other.map_or_else(|error| error.to_string(), |_| "it has no hosts".to_owned());
+                    return Err(format!("{node} is not ready: {why}").into());
+                }
+                _ => tokio::time::sleep(LOOK).await,
+            }
+        }
+    }
+
+    /// The lines in the agents' logs that have this word.
+    pub fn said(&self, word: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        for node in self.nodes.values() {
+            let text = std::fs::read(node.log(Part::Agent)).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text);
+            lines.extend(text.lines().filter(|line| line.contains(word)).map(|line| format!("{}: {line}", node.name)));
+        }
+        lines
+    }
+
+    /// Leave the logs and configurations in a folder.
+    ///
+    /// # Errors
+    /// They cannot be written there.
+    pub fn keep(&self, folder: &std::path::Path) -> Result<(), Failure> {
+        std::fs::create_dir_all(folder)?;
+        for entry in std::fs::read_dir(self.folder.path())? {
+            let path = entry?.path();
+            if let (Some(name), Some("log" | "yaml")) = (path.file_name(), path.extension().and_then(|it| it.to_str()))
+            {
+                std::fs::copy(&path, folder.join(name))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Wait until something of a stream arrives.
+///
+/// # Errors
+/// Nothing does for a while.
+pub async fn arrives(stream: &Stream) -> Result<(), Failure> {
+    let (start, deadline) = (Instant::now(), Instant::now() + ACQUAINTANCE);
+    while !stream.ledger.arrives(start) {
+        if Instant::now() >= deadline {
+            return Err(format!("{} does not reach {}", stream.ledger.from, stream.ledger.to).into());
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
+}
+
+/// Whether what a VTEP has for a host gets there, over so many VTEPs.
+fn leads(
+    tables: &BTreeMap<&'static str, HostTable>,
+    vtep: &str,
+    host: (Vni, MacAddr),
+    access: &Access,
+    hops: usize,
+) -> bool {
+    // Who is not known is flooded to, and so lacks nothing.
+    let entry = tables.get(vtep).and_then(|table| table.get(&host));
+    let Some((action, reaches)) = entry.and_then(|entry| entry.destination.as_ref()) else { return true };
+    let next = |reach: &Reach| {
+        let peer = |name: &&&str| *reach == Reach::Tunnel(plan::tunnel_end(name));
+        *reach == reach_of(vtep, access)
+            || (hops > 0 && tables.keys().find(peer).is_some_and(|peer| leads(tables, peer, host, access, hops - 1)))
+    };
+    // Whoever sends to both places names a group, which always has the recorded one in it.
+    action == "both" || reaches.iter().any(next)
+}
+
+/// Where a VTEP is to have somebody.
+fn reach_of(vtep: &str, access: &Access) -> Reach {
+    if access.at.switch == vtep {
+        access.vlan.map_or(Reach::Port(access.at.port), |vlan| Reach::Vlan(access.at.port, vlan))
+    } else {
+        Reach::Tunnel(plan::tunnel_end(&access.at.switch))
+    }
+}
+
+fn interface(port: u16) -> String {
+    format!("p{port}")
+}
+
+/// A VTEP's probe address, which is its default.
+pub fn probe_mac(vtep: u8) -> MacAddr {
+    let [a, b, c, d] = plan::tunnel_end(&format!("vtep{vtep}")).octets();
+    MacAddr([0x02, 0x76, a, b, c, d])
+}

@@ -1,0 +1,180 @@
+//! Rows 9 to 11: honest moves.
+
+use std::time::{Duration, Instant};
+
+use vouch_lab::{Announcement, HostSpec};
+use vouch_net::MacAddr;
+
+use super::cast::{self, MALLORY, PEER, RATE};
+use super::{Outcome, Stage, milliseconds};
+use crate::linux::Failure;
+use crate::linux::plan::{self, Access, Plan};
+use crate::linux::traffic::Figures;
+
+/// How long a move may take until every VTEP knows.
+const KNOWN: Duration = Duration::from_secs(12);
+/// What a move with an empty cache may lose more than one with a full one: the time of a few packets.
+const MORE: u64 = 10;
+/// How long a server's worth of hosts may take.
+const CROWD: Duration = Duration::from_secs(60);
+
+/// One move, one announcement; five hosts, one after the other.
+pub(super) async fn honest(stage: &Stage) -> Result<Outcome, Failure> {
+    let names = cast::hosts(5);
+    let mut world = stage.world(cast::plan(5).free(Access::red(2, 3))).await?;
+    let mut outcome = Outcome::default();
+    let streams = cast::streams(&world, names, RATE).await?;
+    let mut interruptions = Vec::new();
+    for (name, stream) in names.iter().zip(&streams) {
+        let gone = Instant::now();
+        world.plug(name, Some(Access::red(2, 3)));
+        world.announce(name, Announcement::GratuitousRequest)?;
+        let arrived = Instant::now();
+        outcome.entries(world.until_right(&[name], KNOWN).await?);
+        stream.sends(u64::from(RATE) / 2).await;
+        stream.stop().await;
+        let figures = stream.ledger.figures(&[(gone, arrived)]);
+        interruptions.push(figures.interruption);
+        outcome.add(figures);
+    }
+    outcome.brief(stage.extent.timed, interruptions);
+    stage.keep("0", &world)?;
+    Ok(outcome)
+}
+
+/// To a port from which they were forged until the claims were damped.
+pub(super) async fn forged_before(stage: &Stage) -> Result<Outcome, Failure> {
+    let names = cast::hosts(3);
+    let place = Access::red(2, 2);
+    let mut world = stage.world(cast::plan(3)).await?;
+    let mut outcome = Outcome::default();
+    let streams = cast::streams(&world, names, RATE).await?;
+    let start = Instant::now();
+    for round in 0..12 {
+        cast::at(start, round * 250).await;
+        for name in names {
+            world.forge(MALLORY, Announcement::GratuitousReply, name)?;
+        }
+    }
+    cast::at(start, 3_000).await;
+    let gone = Instant::now();
+    for name in names {
+        world.plug(name, Some(place.clone()));
+        world.announce(name, Announcement::GratuitousRequest)?;
+    }
+    let wrong = world.until_right(names, KNOWN).await?;
+    outcome.note(format!("known after {:.0} ms", milliseconds(gone.elapsed())));
+    outcome.entries(wrong);
+    let known = Instant::now();
+    cast::flow(&streams, u64::from(RATE)).await;
+    // How long a move from there may take is what the damping is; it has to end.
+    let figures = cast::end(&streams, &[(gone, known)]).await;
+    outcome.add(figures);
+    outcome.nothing_lost();
+    stage.keep("9", &world)?;
+    Ok(outcome)
+}
+
+/// As a restart elsewhere: the host's kernel knows no neighbours, and asks for them.
+pub(super) async fn empty_cache(stage: &Stage) -> Result<Outcome, Failure> {
+    let mut outcome = Outcome::default();
+    let full = restarted(stage, &mut outcome, false).await?;
+    let empty = restarted(stage, &mut outcome, true).await?;
+    for (cache, it) in [("a full", full), ("an empty", empty)] {
+        let interruption = milliseconds(it.interruption);
+        outcome.note(format!("{} lost with {cache} cache, interrupted for {interruption:.0} ms", it.lost));
+    }
+    outcome.add(full);
+    outcome.add(empty);
+    let more = empty.lost.saturating_sub(full.lost);
+    outcome.expect(more <= MORE, format!("the empty cache costs {more} packets"));
+    Ok(outcome)
+}
+
+async fn restarted(stage: &Stage, outcome: &mut Outcome, empty: bool) -> Result<Figures, Failure> {
+    let mut world = stage.world(cast::plan(1).free(Access::red(2, 3))).await?;
+    world.acquaint(PEER, "red1").await?;
+    let streams = [world.stream(PEER, "red1", RATE)?, world.stream("red1", PEER, RATE)?];
+    cast::flow(&streams, u64::from(RATE)).await;
+    let gone = Instant::now();
+    world.plug("red1", None);
+    if empty {
+        world.host("red1")?.ip(&["neighbour flush all"])?;
+    }
+    world.plug("red1", Some(Access::red(2, 3)));
+    let arrived = Instant::now();
+    outcome.entries(world.until_right(&["red1"], KNOWN).await?);
+    cast::flow(&streams, 2 * u64::from(RATE)).await;
+    let figures = cast::end(&streams, &[(gone, arrived)]).await;
+    stage.keep(if empty { "10-empty" } else { "10-full" }, &world)?;
+    Ok(figures)
+}
+
+/// A server's worth of hosts.
+pub(super) async fn crowd(stage: &Stage) -> Result<Outcome, Failure> {
+    let mut outcome = Outcome::default();
+    for count in stage.extent.crowds {
+        crowd_of(stage, *count, &mut outcome).await?;
+    }
+    Ok(outcome)
+}
+
+async fn crowd_of(stage: &Stage, count: u32, outcome: &mut Outcome) -> Result<(), Failure> {
+    let (from, to) = (Access::red(1, 3), Access::red(2, 3));
+    let plan = Plan::default().host(PEER, 130, Access::red(3, 2)).host(MALLORY, 166, Access::red(2, 2));
+    let mut world = stage.world(plan.host("red1", 1, Access::red(1, 2)).free(from.clone()).free(to.clone())).await?;
+    let members: Vec<HostSpec> = (0..count).map(member).collect();
+    let wanted = |access: &Access| -> Vec<_> {
+        members.iter().map(|member| (member.name.clone(), member.mac, access.clone())).collect()
+    };
+    world.crowd("server", &members, from.clone());
+    // Whoever is not known says so again.
+    let (start, before) = (Instant::now(), wanted(&from));
+    let mut missing: std::collections::BTreeSet<String> = members.iter().map(|member| member.name.clone()).collect();
+    while !missing.is_empty() && start.elapsed() < CROWD {
+        for chunk in members.chunks(200) {
+            for member in chunk.iter().filter(|member| missing.contains(&member.name)) {
+                world.send("server", &Announcement::GratuitousRequest.frame(member));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        missing = world.wrong_of(&before).await?.into_iter().map(|(name, _)| name).collect();
+    }
+    if !missing.is_empty() {
+        return Err(format!("{} of {count} hosts were not learned before they moved", missing.len()).into());
+    }
+
+    world.plug("server", Some(to.clone()));
+    let start = Instant::now();
+    for member in &members {
+        world.send("server", &Announcement::GratuitousRequest.frame(member));
+    }
+    let sent = start.elapsed();
+    let after = wanted(&to);
+    let wrong = loop {
+        let wrong = world.wrong_of(&after).await?;
+        if wrong.is_empty() || start.elapsed() >= CROWD {
+            break wrong;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let mut behind: Vec<&str> = wrong.iter().map(|(name, _)| name.as_str()).collect();
+    behind.sort_unstable();
+    behind.dedup();
+    outcome.note(format!(
+        "{} of {count} moved within {:.2} s, announced within {:.0} ms",
+        members.len() - behind.len(),
+        start.elapsed().as_secs_f64(),
+        milliseconds(sent)
+    ));
+    outcome.expect(behind.is_empty(), format!("{} of {count} stay behind", behind.len()));
+    outcome.wrong += wrong.len();
+    stage.keep(&format!("11-{count}"), &world)?;
+    Ok(())
+}
+
+fn member(number: u32) -> HostSpec {
+    let [_, _, a, b] = number.to_be_bytes();
+    let (mac, ipv4) = (MacAddr([2, 0xcc, 0, 0, a, b]), [10, 100, a, b].into());
+    HostSpec { name: format!("member{number}"), mac, ipv4, ..plan::spec("", 0) }
+}

@@ -1,0 +1,130 @@
+//! What the switch had when the driver started: numbers, hosts, whose addresses are whose, and who was claimed.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use vouch_mobility::{Event, Evidence, Heard, HostKey, Instant, Location, VtepAddr};
+use vouch_net::MacAddr;
+use vouch_tables::{
+    Bd, BindingIpv4Action, BindingIpv6Action, EntryAction, EntryKey, IngressInterfaceAction, IngressInterfaceKey,
+    LocationId, RecordedLocationAction, SourceAction, Tag, UnderlayPeerAction, VniToBdAction,
+};
+
+use super::super::numbering::Numbering;
+use super::Core;
+use crate::config::{AccessInterface, Port, VlanId};
+
+impl Core {
+    /// Tells the machine of the hosts that the switch knows, and then of their addresses.
+    pub(super) fn restore(
+        &mut self,
+        actual: &BTreeMap<EntryKey, EntryAction>,
+        prior: &Numbering,
+        now: Instant,
+    ) -> usize {
+        let mut restored = 0;
+        for (key, value) in actual {
+            let (EntryKey::RecordedLocation(key), EntryAction::RecordedLocation(action)) = (key, value) else {
+                continue;
+            };
+            let RecordedLocationAction::Recorded { location, .. } = *action;
+            let Some(host) = self.prior_host(key.bd, key.mac, prior) else { continue };
+            let Some(location) = translate(location, prior, &self.numbering) else { continue };
+            if !self.belongs(location, host.vni) {
+                continue;
+            }
+            restored += 1;
+            self.tell(Event::Restored { host, location }, now);
+        }
+        for (key, value) in actual {
+            let Some((bd, address, mac)) = bound(key, value) else { continue };
+            if let Some(host) = self.prior_host(bd, mac, prior) {
+                self.tell(Event::RestoredBinding { host, address }, now);
+            }
+        }
+        self.restore_claims(actual, prior, now);
+        restored
+    }
+
+    /// Hosts that had been heard where they are not recorded: a claim that our predecessor did not see to its end. The host may
+    /// have said all that it is going to say, so it is taken for heard once more.
+    fn restore_claims(&mut self, actual: &BTreeMap<EntryKey, EntryAction>, prior: &Numbering, now: Instant) {
+        for (key, value) in actual {
+            let (EntryKey::Source(key), EntryAction::Source(found)) = (key, value) else { continue };
+            let claimed = match found.action {
+                SourceAction::ClaimPending { .. } | SourceAction::Here { .. } => true,
+                SourceAction::Quarantined => false,
+            };
+            let Some(host) = self.prior_host(key.bd, key.mac, prior).filter(|_| claimed) else { continue };
+            let Some(place @ Location::Local(port)) = translate(key.location, prior, &self.numbering) else { continue };
+            let elsewhere = self.machine.view(&host).is_some_and(|view| view.location != place);
+            if elsewhere && self.belongs(place, host.vni) {
+                let heard = Heard { host, port, evidence: Evidence::Data, addresses: Vec::new(), frame: None };
+                self.tell(Event::Heard(heard), now);
+            }
+        }
+    }
+
+    /// The host that the switch means, by its own numbers, which may be another configuration's. What that one had and ours has
+    /// not is forgotten, and so is who may be no host any more.
+    fn prior_host(&self, bd: Bd, mac: MacAddr, prior: &Numbering) -> Option<HostKey> {
+        let vni = prior.vni(bd).filter(|vni| self.numbering.bd(*vni).is_some())?;
+        let reserved = &self.machine.config().vnis.get(&vni)?.reserved;
+        (mac.is_host() && !reserved.contains(&mac)).then_some(HostKey { vni, mac })
+    }
+}
+
+/// What a binding says.
+fn bound(key: &EntryKey, value: &EntryAction) -> Option<(Bd, IpAddr, MacAddr)> {
+    match (key, value) {
+        (EntryKey::BindingIpv4(key), EntryAction::BindingIpv4(BindingIpv4Action::Bound { mac, .. })) => {
+            Some((key.bd, key.ip.into(), *mac))
+        }
+        (EntryKey::BindingIpv6(key), EntryAction::BindingIpv6(BindingIpv6Action::Bound { mac, .. })) => {
+            Some((key.bd, key.ip.into(), *mac))
+        }
+        _ => None,
+    }
+}
+
+/// The meaning of a location of the prior numbering in the present one.
+fn translate(location: LocationId, prior: &Numbering, present: &Numbering) -> Option<Location> {
+    match prior.location(location)? {
+        Location::Local(access) => present.access(prior.interface(access)?).map(Location::Local),
+        Location::Remote(vtep) => present.location_id(Location::Remote(vtep)).map(|_| Location::Remote(vtep)),
+    }
+}
+
+/// The numbering that the switch's fixed entries show.
+pub(super) fn prior_numbering(actual: &BTreeMap<EntryKey, EntryAction>) -> Numbering {
+    let (mut bds, mut interfaces, mut tunnels) = (Vec::new(), Vec::new(), Vec::new());
+    for (key, action) in actual {
+        match (key, action) {
+            (EntryKey::VniToBd(key), EntryAction::VniToBd(VniToBdAction::Bridge { bd })) => {
+                bds.push((key.vni, *bd));
+            }
+            (
+                EntryKey::IngressInterface(key),
+                EntryAction::IngressInterface(IngressInterfaceAction::Access { location, .. }),
+            ) => {
+                if let Some(interface) = interface(key) {
+                    interfaces.push((interface, location.number()));
+                }
+            }
+            (EntryKey::UnderlayPeer(key), EntryAction::UnderlayPeer(UnderlayPeerAction::FromTunnel { location })) => {
+                tunnels.push((VtepAddr(key.src), location.number()))
+            }
+            _ => {}
+        }
+    }
+    Numbering::read_back(bds, interfaces, tunnels)
+}
+
+fn interface(key: &IngressInterfaceKey) -> Option<AccessInterface> {
+    let port = Port::new(key.ingress_port.get())?;
+    let vlan = match key.vlan_id {
+        Tag::Untagged => None,
+        Tag::Vlan(vlan) => Some(VlanId::new(vlan.get())?),
+    };
+    Some(AccessInterface { port, vlan })
+}

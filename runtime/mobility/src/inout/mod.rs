@@ -1,0 +1,8 @@
+//! What goes in and what comes out: facts, messages, decisions, views, reports, counters.
+
+pub(crate) mod action;
+pub(crate) mod counters;
+pub(crate) mod event;
+pub(crate) mod message;
+pub(crate) mod report;
+pub(crate) mod view;

@@ -1,0 +1,126 @@
+//! What remains of a move for a while: where the host was, for how long, and what is still done for it there (B7, B8, B12).
+
+use std::time::Duration;
+
+use crate::words::config::Timers;
+use crate::words::ids::{AccessId, Location};
+use crate::words::time::Instant;
+
+/// At the VTEP that the host left, or for the port that it left.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Aftermath {
+    /// Where it was, and for how long.
+    old: Option<(AccessId, Duration)>,
+    /// A frame there is suspicious until then…
+    watched_until: Instant,
+    /// …and a claim there has that past to its credit until then.
+    remembered_until: Instant,
+    /// Until when traffic for it that comes out of a tunnel is sent on through another.
+    hairpin_until: Instant,
+}
+
+impl Aftermath {
+    /// The host has left `port` after `tenure` there.
+    pub(crate) fn of_move(port: AccessId, tenure: Duration, now: Instant, timers: &Timers) -> Self {
+        Self {
+            old: Some((port, tenure)),
+            watched_until: now + timers.old_port_watch,
+            remembered_until: now + timers.probation,
+            hairpin_until: now + timers.hairpin,
+        }
+    }
+
+    /// The host never came, but others may send its traffic here for a while.
+    pub(crate) fn of_refusal(before: Option<Self>, now: Instant, timers: &Timers) -> Self {
+        let hairpin_until = now + timers.hairpin;
+        match before {
+            Some(before) => Self { hairpin_until, ..before },
+            None => Self { old: None, watched_until: now, remembered_until: now, hairpin_until },
+        }
+    }
+
+    /// Nothing that comes here is passed on any more.
+    pub(crate) fn without_hairpin(self) -> Self {
+        Self { hairpin_until: Instant::EPOCH, ..self }
+    }
+
+    /// Whether the host left `port` only just now.
+    pub(crate) fn just_left(&self, port: AccessId, now: Instant) -> bool {
+        self.old.is_some_and(|(old, _)| old == port) && now < self.watched_until
+    }
+
+    /// For how long the host was at `port` before it left; zero if it was not, or too long ago.
+    pub(crate) fn tenure_at(&self, port: AccessId, now: Instant) -> Duration {
+        match self.old {
+            Some((old, tenure)) if old == port && now < self.remembered_until => tenure,
+            Some(_) | None => Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn passes_on(&self, now: Instant) -> bool {
+        now < self.hairpin_until
+    }
+
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        now >= self.hairpin_until && now >= self.watched_until && now >= self.remembered_until
+    }
+
+    /// When the next of it is over.
+    pub(crate) fn next_end(&self, now: Instant) -> Option<Instant> {
+        [self.watched_until, self.remembered_until, self.hairpin_until].into_iter().filter(|&end| end > now).min()
+    }
+}
+
+/// At the place that the host came to: how far it is to be trusted (B12).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stay {
+    since: Instant,
+    /// For how long it was here before, if it has only been away for a while.
+    credit: Duration,
+    before: Option<(Location, Duration)>,
+    settled_at: Instant,
+    trusted_at: Instant,
+}
+
+impl Stay {
+    /// Nobody had the host, or it is not known who.
+    pub(crate) fn first(now: Instant) -> Self {
+        Self { since: now, credit: Duration::ZERO, before: None, settled_at: now, trusted_at: now }
+    }
+
+    /// This VTEP has just restarted, and may have forgotten where the host was.
+    pub(crate) fn doubtful(now: Instant, timers: &Timers) -> Self {
+        let trusted_at = now + timers.probation;
+        Self { since: now, credit: Duration::ZERO, before: None, settled_at: trusted_at, trusted_at }
+    }
+
+    /// It came from `before`, where it had been for `tenure`. Before that it was here for `credit`.
+    pub(crate) fn after_move(
+        before: Location,
+        tenure: Duration,
+        credit: Duration,
+        now: Instant,
+        timers: &Timers,
+    ) -> Self {
+        let (settled_at, trusted_at) = (now + timers.old_port_watch, now + timers.probation);
+        Self { since: now, credit, before: Some((before, tenure)), settled_at, trusted_at }
+    }
+
+    /// For how long it has been here, before it was away for a while included.
+    pub(crate) fn tenure(&self, now: Instant) -> Duration {
+        self.credit + (now - self.since)
+    }
+
+    /// Whether an answer here is not enough against a claim by `place`, which has `tenure` to its credit: it is the place where the host was for
+    /// long before, or the move is so fresh that who came first decides nothing.
+    pub(crate) fn must_yield_to_answers_of(&self, place: Location, tenure: Duration, now: Instant) -> bool {
+        let was_there = self.before.is_some_and(|(before, _)| before == place) || tenure > Duration::ZERO;
+        let for_long = tenure.max(self.earlier_tenure(place)) >= self.credit;
+        now < self.settled_at || (was_there && for_long && now < self.trusted_at)
+    }
+
+    /// For how long the host was at `place` before it came here, as far as is known.
+    pub(crate) fn earlier_tenure(&self, place: Location) -> Duration {
+        self.before.filter(|&(before, _)| before == place).map_or(Duration::ZERO, |(_, tenure)| tenure)
+    }
+}

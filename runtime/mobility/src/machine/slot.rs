@@ -1,0 +1,155 @@
+//! One host as the dispatcher keeps it: its role, what is known of it, and what others have been told.
+
+use crate::inout::message::Binding;
+use crate::inout::view::HostView;
+use crate::knowledge::entry::Absent;
+use crate::knowledge::index::Footprint;
+use crate::machine::host::Role;
+use crate::roles::known::Known;
+use crate::words::ids::{HostKey, Location, VtepAddr};
+use crate::words::sequence::Sequence;
+use crate::words::time::Instant;
+
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) role: Role,
+    pub(crate) known: Known,
+    /// The last view given out.
+    pub(crate) installed: Option<HostView>,
+    /// What the indices know.
+    pub(crate) footprint: Footprint,
+    /// The bindings given out, and the revision of the addresses that they are of.
+    pub(crate) bound: Vec<Binding>,
+    pub(crate) bound_revision: u32,
+    /// The deadline that is set for it, and when it is to be asked only to confirm what is known.
+    pub(crate) armed: Option<Instant>,
+    pub(crate) confirm_armed: Option<Instant>,
+    /// Under which peer it is counted, once it is counted.
+    pub(crate) counted: Option<Option<VtepAddr>>,
+}
+
+/// One host, for inspection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostInfo {
+    /// Which host.
+    pub host: HostKey,
+    /// Where it is recorded; `None`: behind this VTEP, but it is not known where (after a restart).
+    pub location: Option<Location>,
+    /// The sequence of that.
+    pub sequence: Sequence,
+    /// Its IP addresses, in ascending order.
+    pub bindings: Vec<Binding>,
+    /// What is going on with it.
+    pub phase: Phase,
+}
+
+/// What is going on with a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// Nothing: it is where the table has it.
+    Settled,
+    /// This VTEP owns it and is asking it whether it is still there.
+    Verifying,
+    /// This VTEP owns it, somebody claims it, and nothing proves who is right.
+    Unproven,
+    /// This VTEP owns it, and it answers at two places.
+    Contested,
+    /// It was behind this VTEP before a restart, and is being looked for.
+    Sought,
+    /// This VTEP claims it and waits for the owner's verdict.
+    Claiming,
+    /// This VTEP claims it from an unreachable owner and is asking the host through the tunnel.
+    ProbingThroughTunnel,
+}
+
+/// The tunnel to who has the host, if another VTEP has it.
+pub(crate) fn kept_by(role: &Role) -> Option<Location> {
+    match role {
+        Role::Absent(_) | Role::Sought(_) | Role::Owner(_) => None,
+        Role::Observer(remote) => Some(Location::Remote(remote.vtep())),
+        Role::Claimant(claimant) => Some(Location::Remote(claimant.owner())),
+    }
+}
+
+impl Slot {
+    pub(crate) fn new(host: HostKey) -> Self {
+        Self {
+            role: Role::Absent(Absent::new()),
+            known: Known::new(host),
+            installed: None,
+            footprint: Footprint::default(),
+            bound: Vec::new(),
+            bound_revision: 0,
+            armed: None,
+            confirm_armed: None,
+            counted: None,
+        }
+    }
+
+    /// Where the host is recorded.
+    pub(crate) fn location(&self) -> Option<Location> {
+        match &self.role {
+            Role::Absent(_) | Role::Sought(_) => None,
+            Role::Owner(owner) => Some(Location::Local(owner.port())),
+            Role::Observer(remote) => Some(Location::Remote(remote.vtep())),
+            Role::Claimant(claimant) => Some(Location::Remote(claimant.owner())),
+        }
+    }
+
+    /// The tunnel to who has the host, and so says which addresses it has.
+    pub(crate) fn kept_by(&self) -> Option<Location> {
+        kept_by(&self.role)
+    }
+
+    /// The sequence with which this VTEP owns it.
+    pub(crate) fn owned(&self) -> Option<Sequence> {
+        match &self.role {
+            Role::Owner(owner) => Some(owner.sequence()),
+            Role::Sought(sought) => Some(sought.sequence()),
+            Role::Absent(_) | Role::Observer(_) | Role::Claimant(_) => None,
+        }
+    }
+
+    pub(crate) fn info(&self) -> HostInfo {
+        let phase = match &self.role {
+            Role::Absent(_) | Role::Observer(_) => Phase::Settled,
+            Role::Owner(owner) => match owner.inquiry() {
+                None => Phase::Settled,
+                Some(inquiry) if inquiry.is_contested() => Phase::Contested,
+                Some(inquiry) if inquiry.is_unproven() => Phase::Unproven,
+                Some(_) => Phase::Verifying,
+            },
+            Role::Sought(_) => Phase::Sought,
+            Role::Claimant(claimant) if claimant.is_probing_through_tunnel() => Phase::ProbingThroughTunnel,
+            Role::Claimant(_) => Phase::Claiming,
+        };
+        let of_route = |vtep| self.known.routes.of(vtep).map_or(Sequence::FIRST, |route| route.sequence);
+        let sequence = match (self.owned(), self.location()) {
+            (Some(sequence), _) => sequence,
+            (None, Some(Location::Remote(vtep))) => of_route(vtep),
+            (None, Some(Location::Local(_)) | None) => Sequence::FIRST,
+        };
+        Self::describe(self, sequence, phase)
+    }
+
+    fn describe(&self, sequence: Sequence, phase: Phase) -> HostInfo {
+        HostInfo {
+            host: self.known.key,
+            location: self.location(),
+            sequence,
+            bindings: self.known.addresses.bindings(),
+            phase,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// There may be a hundred thousand. What is being decided is boxed.
+    #[test]
+    fn a_settled_host_is_small() {
+        assert!(size_of::<Slot>() <= 640, "{} bytes", size_of::<Slot>());
+    }
+}

@@ -1,0 +1,856 @@
+//! The claimant ("second device"): the host was heard here, the entry says it is elsewhere (M1, M2, M6 to M8, B9).
+//!
+//! While its claim is pending, the switch uses both entries. Traffic for the host that comes from the owner's tunnel goes to the claimed
+//! port, since the owner has seen to the old place; all other traffic goes to the owner, which is the only one to reach the old place. Whether
+//! that other traffic goes to the claimed port as well is the owner's choice (B3), for what the owner gets from here it does not send back here:
+//!
+//! | policy | copies to the claimed port |
+//! |---|---|
+//! | `hold` | never, unless the host is contested |
+//! | `both` | from the claim to the verdict, whoever it is that asks the host |
+//! | `escalate` | once the owner says that an answer is overdue, or that there is no verdict |
+//!
+//! An owner without a session asks nobody: that it gives no verdict says nothing, and there are no copies. Nor are there any while the claimant asks
+//! the host through the tunnel: the silence may be the tunnel's, and what it is worth is for the policy for unreachable owners to say, at the verdict.
+//!
+//! Meanwhile the host is asked at the claimed port, and the owner is told what that has come to: if several places claim it, that decides (B14).
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::inout::event::Evidence;
+use crate::inout::message::{Advertisement, Message, Migration, Open, Reply, Standing, Verdict, Withdrawal};
+use crate::inout::report::Report;
+use crate::knowledge::aftermath::Aftermath;
+use crate::knowledge::damping;
+use crate::knowledge::entry::{Local, Proof, Remote};
+use crate::knowledge::question::{End, Question, Step};
+use crate::knowledge::routes::outranks;
+use crate::roles::admission::{Admission, admit};
+use crate::roles::claimants::{Answers, Requests, without_answer};
+use crate::roles::fact::{Claimed, HeardAt, How, Told, Withdrawn};
+use crate::roles::known::Known;
+use crate::roles::observer;
+use crate::roles::owner::Taken;
+use crate::roles::world::{Memory, Out, World};
+use crate::words::config::{Advertise, During, Timers};
+use crate::words::ids::{AccessId, ClaimId, FrameId, Location, QuestionId, VtepAddr};
+use crate::words::sequence::Sequence;
+use crate::words::time::Instant;
+
+/// How often a claim is made anew, mostly because it follows the host to yet another owner, before it is dropped. The next announcement
+/// begins another.
+const MAX_HOPS: u8 = 8;
+
+#[derive(Debug)]
+pub(crate) struct Claimant {
+    remote: Remote,
+    claim: Box<Claim>,
+}
+
+/// The *second entry*: where the host was just heard, beside where it is recorded.
+#[derive(Debug)]
+struct Claim {
+    id: ClaimId,
+    port: AccessId,
+    /// Outranks the owner's.
+    sequence: Sequence,
+    /// The announcement, held until the verdict, and requests for others.
+    frame: Option<FrameId>,
+    requests: Requests,
+    heard: Instant,
+    /// Addresses that the announcements named.
+    addresses: Vec<IpAddr>,
+    /// For how long the host was here before it went where it is recorded.
+    tenure: Duration,
+    /// It was refused only just now: the owner is asked in passing.
+    damped: bool,
+    /// Whether the observers know of it.
+    told: bool,
+    stage: Stage,
+    /// How often the claim was made anew.
+    hops: u8,
+    /// The claimed port gets copies.
+    copied: bool,
+    place: Place,
+}
+
+/// Who asks the host at its recorded place.
+#[derive(Debug)]
+enum Stage {
+    /// The owner is to ask it.
+    Owner { retry_at: Instant, wait: Duration, give_up_at: Instant },
+    /// The owner has, and nothing is proved yet. It is reminded from time to time.
+    Open { open: Open, remind_at: Instant, wait: Duration, reminded: bool },
+    /// The owner is unreachable: we ask the host ourselves, through the tunnel.
+    Tunnel(Question),
+}
+
+/// What asking at the claimed port has come to.
+#[derive(Debug)]
+struct Place {
+    question: Option<Question>,
+    answers: Answers,
+    again: Option<Instant>,
+    wait: Duration,
+}
+
+impl Place {
+    fn begin(question: Question) -> Self {
+        Self { question: Some(question), answers: Answers::Unknown, again: None, wait: Duration::ZERO }
+    }
+}
+
+/// What has become of a claimant.
+#[derive(Debug)]
+pub(crate) enum Became {
+    Claimant(Claimant),
+    /// The claim was won.
+    Owner(Won),
+    /// The claim is over, and the host is elsewhere.
+    Observer(Remote),
+    /// Two claims crossed: each takes the other for the owner, so neither is. Both have heard it, both ask their own port (rule 10).
+    Crossed(Taken, Claimed),
+}
+
+#[derive(Debug)]
+pub(crate) struct Won {
+    pub(crate) local: Local,
+    pub(crate) before: (Location, Duration),
+    /// For how long the host was here before that.
+    pub(crate) credit: Duration,
+    /// On whose word.
+    pub(crate) by: VtepAddr,
+}
+
+impl Claimant {
+    /// The host is heard here, and is recorded elsewhere (M1, B1).
+    pub(crate) fn heard(
+        remote: Remote,
+        heard: HeardAt,
+        known: &mut Known,
+        world: &World<'_>,
+        out: &mut Out<'_>,
+    ) -> Became {
+        if heard.evidence != Evidence::Dad && known.is_expected_at_another_port(heard.port, world.now) {
+            // The owner would take it for the announced move.
+            out.counters.damped += 1;
+            out.drop(heard.frame);
+            let claim = damping::Claim { host: known.key, port: heard.port, heard: world.now };
+            out.memories.push(Memory::Paused(claim, true));
+            return Became::Observer(remote);
+        }
+        match admit(known, &heard, Location::Remote(remote.vtep()), world, out) {
+            Admission::Refused => Became::Observer(remote),
+            Admission::Exempt(proof) => {
+                let highest = known.routes.highest().unwrap_or(Sequence::FIRST);
+                let sequence = out.sequence_after(known.key, highest);
+                let claim = Claim::new(sequence, heard, false, known, world, out);
+                let by = world.config.me;
+                Self { remote, claim: Box::new(claim) }.won(by, sequence, Duration::ZERO, &proof, known, world, out)
+            }
+            Admission::Verify { damped } => {
+                // What was told at once is no verdict: the one to ask is who has the host for certain.
+                let remote = match known.routes.best_firm(Some(remote.vtep())) {
+                    Some(owner) => remote.follow(owner.vtep),
+                    None => remote,
+                };
+                let highest = known.routes.of(remote.vtep()).map_or(Sequence::FIRST, |route| route.sequence);
+                let sequence = out.sequence_after(known.key, highest);
+                let claim = Box::new(Claim::new(sequence, heard, damped, known, world, out));
+                let mut claimant = Self { remote, claim };
+                claimant.ask_owner(known, world, out);
+                claimant.advance(known, world, out)
+            }
+        }
+    }
+
+    pub(crate) fn owner(&self) -> VtepAddr {
+        self.remote.vtep()
+    }
+
+    pub(crate) fn port(&self) -> AccessId {
+        self.claim.port
+    }
+
+    pub(crate) fn is_probing_through_tunnel(&self) -> bool {
+        matches!(self.claim.stage, Stage::Tunnel(_))
+    }
+
+    /// Whether the claimed port gets a copy of what goes to the owner.
+    pub(crate) fn is_copied(&self) -> bool {
+        self.claim.copied
+    }
+
+    /// Whether frames of the claimed port travel on as the host's own: it may well be there.
+    pub(crate) fn shares(&self) -> bool {
+        self.claim.copied && matches!(self.claim.stage, Stage::Open { open: Open::Unproven | Open::Contested, .. })
+    }
+
+    // ---- asking
+
+    /// Turns to the owner: by message if its session is up, else by probes through the tunnel.
+    fn ask_owner(&mut self, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
+        self.nobody_asks(world);
+        if world.peers.is_up(self.remote.vtep()) {
+            let timers = world.timers();
+            self.claim.stage = Stage::Owner {
+                retry_at: world.now + timers.claim_retry,
+                wait: timers.claim_retry,
+                give_up_at: world.now + timers.claim_give_up,
+            };
+            self.send_claim(known, out);
+        } else {
+            self.ask_through_tunnel(known, world, out);
+        }
+        if world.vni.advertise == Advertise::AtOnce && !self.claim.damped {
+            self.claim.told = true;
+            let message = Message::Advertisement(self.advertisement(known, Migration::AtOnce));
+            out.send_all(Some(self.remote.vtep()), &message);
+        }
+    }
+
+    fn ask_through_tunnel(&mut self, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
+        let place = Location::Remote(self.remote.vtep());
+        self.claim.stage = Stage::Tunnel(Question::begin(out.new_question(), place, None, world.now));
+        self.nobody_asks(world);
+        out.counters.owner_unreachable += 1;
+        out.report(Report::OwnerUnreachable { host: known.key, owner: self.remote.vtep() });
+    }
+
+    fn send_claim(&self, known: &Known, out: &mut Out<'_>) {
+        let Claim { id: claim, tenure, damped, .. } = *self.claim;
+        let message = self.advertisement(known, Migration::Asked { claim, tenure, damped });
+        out.send(self.remote.vtep(), Message::Advertisement(message));
+        self.tell_standing(known, out);
+    }
+
+    fn tell_standing(&self, known: &Known, out: &mut Out<'_>) {
+        let answers = match self.claim.place.answers {
+            Answers::Unknown => return,
+            Answers::Yes => true,
+            Answers::No => false,
+        };
+        let standing = Standing { host: known.key, claim: self.claim.id, answers };
+        out.send(self.remote.vtep(), Message::Standing(standing));
+    }
+
+    fn advertisement(&self, known: &Known, migration: Migration) -> Advertisement {
+        Advertisement {
+            host: known.key,
+            bindings: known.addresses.bindings(),
+            sequence: self.claim.sequence,
+            migration: Some(migration),
+        }
+    }
+
+    /// Nobody is known to ask the host.
+    fn nobody_asks(&mut self, world: &World<'_>) {
+        self.claim.copied = world.vni.during == During::Both;
+    }
+
+    // ---- time and the switch
+
+    /// Does what is due: the claim again, a round of questions, or the end of waiting.
+    pub(crate) fn advance(mut self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        self.ask_here(known, world, out);
+        match &mut self.claim.stage {
+            Stage::Owner { retry_at, wait, give_up_at } => {
+                if world.now >= *give_up_at {
+                    self.ask_through_tunnel(known, world, out);
+                } else if world.now >= *retry_at {
+                    *wait = wait.saturating_mul(2);
+                    *retry_at = world.now + *wait;
+                    out.counters.retries += 1;
+                    self.send_claim(known, out);
+                }
+            }
+            Stage::Open { remind_at, reminded: true, .. } if world.now >= *remind_at => {
+                self.nobody_knows(world);
+                self.send_claim(known, out);
+            }
+            Stage::Open { remind_at, wait, reminded, .. } => {
+                if world.now >= *remind_at {
+                    *reminded = true;
+                    *wait = (*wait * 2).min(world.timers().unproven_retry_max);
+                    *remind_at = world.now + *wait;
+                    self.send_claim(known, out);
+                }
+            }
+            Stage::Tunnel(_) => {}
+        }
+        let Stage::Tunnel(question) = &mut self.claim.stage else { return Became::Claimant(self) };
+        match question.step(world.now, world.timers()) {
+            Step::Wait => Became::Claimant(self),
+            Step::Ask(round) => {
+                let targets = known.addresses.targets(&self.claim.addresses, known.key.mac);
+                out.ask(known.key, question, round, false, targets);
+                Became::Claimant(self)
+            }
+            Step::Check => {
+                out.check(known.key, question);
+                Became::Claimant(self)
+            }
+            Step::End(end) => self.tunnel_silent(&end, known, world, out),
+        }
+    }
+
+    /// Asks at the claimed port.
+    fn ask_here(&mut self, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
+        let port = Location::Local(self.claim.port);
+        let place = &mut self.claim.place;
+        if place.again.is_some_and(|again| world.now >= again) {
+            place.again = None;
+            place.question = Some(Question::begin(out.new_question(), port, None, world.now));
+        }
+        let Some(question) = &mut place.question else { return };
+        match question.step(world.now, world.timers()) {
+            Step::Wait => {}
+            Step::Ask(round) => {
+                let targets = known.addresses.targets(&self.claim.addresses, known.key.mac);
+                out.ask(known.key, question, round, false, targets);
+            }
+            Step::Check => out.check(known.key, question),
+            Step::End(end) => self.asked_here(without_answer(&end), known, world, out),
+        }
+    }
+
+    /// What asking at the claimed port has come to. While the claim is open, it is asked again.
+    fn asked_here(&mut self, answers: Answers, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
+        let place = &mut self.claim.place;
+        place.question = None;
+        let timers = world.timers();
+        place.wait =
+            if place.wait.is_zero() { timers.unproven_retry } else { (place.wait * 2).min(timers.unproven_retry_max) };
+        place.again = Some(world.now + place.wait);
+        let news = place.answers != answers;
+        place.answers = answers;
+        if news {
+            self.tell_standing(known, out);
+        }
+    }
+
+    /// The switch confirms that a round has left.
+    pub(crate) fn has_left(&mut self, id: QuestionId, round: u32, now: Instant) {
+        let tunnel = match &mut self.claim.stage {
+            Stage::Tunnel(question) => Some(question),
+            Stage::Owner { .. } | Stage::Open { .. } => None,
+        };
+        for question in self.claim.place.question.as_mut().into_iter().chain(tunnel) {
+            if question.id() == id {
+                question.has_left(round, now);
+            }
+        }
+    }
+
+    /// The driver has checked.
+    pub(crate) fn checked(
+        mut self,
+        id: QuestionId,
+        complete: bool,
+        known: &mut Known,
+        world: &World<'_>,
+        out: &mut Out<'_>,
+    ) -> Became {
+        if let Some(question) = self.claim.place.question.take_if(|question| question.id() == id) {
+            let answers = without_answer(&question.checked(complete));
+            self.asked_here(answers, known, world, out);
+            return Became::Claimant(self);
+        }
+        let end = match &self.claim.stage {
+            Stage::Tunnel(question) if question.id() == id => question.checked(complete),
+            Stage::Tunnel(_) | Stage::Owner { .. } | Stage::Open { .. } => return Became::Claimant(self),
+        };
+        self.tunnel_silent(&end, known, world, out)
+    }
+
+    /// Neither the owner nor the host can be reached: the configuration decides (B9).
+    fn tunnel_silent(self, end: &End, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        let proof = match end {
+            End::Unanswered(unanswered) => Proof::by_policy(unanswered, world.vni),
+            End::Silent(_) | End::Disturbed(_) => None,
+        };
+        match proof {
+            Some(proof) => {
+                let (by, sequence) = (world.config.me, self.claim.sequence);
+                self.won(by, sequence, Duration::ZERO, &proof, known, world, out)
+            }
+            None => self.undecided(known, world, out),
+        }
+    }
+
+    /// When there is something to do.
+    pub(crate) fn due(&self, timers: &Timers) -> Instant {
+        let stage = match &self.claim.stage {
+            Stage::Owner { retry_at, give_up_at, .. } => *retry_at.min(give_up_at),
+            Stage::Open { remind_at, .. } => *remind_at,
+            Stage::Tunnel(question) => question.due(timers),
+        };
+        let place = &self.claim.place;
+        let here = place.question.as_ref().map(|question| question.due(timers)).into_iter().chain(place.again).min();
+        here.map_or(stage, |here| here.min(stage))
+    }
+
+    /// The claimed port is down: the host is not there any more either.
+    pub(crate) fn port_down(self, port: AccessId, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        if port == self.claim.port { self.abandoned(known, world, out) } else { Became::Claimant(self) }
+    }
+
+    // ---- what the host says
+
+    /// It is heard again, here or at another port. The claim that is on its way stays the only one; another port is taken up after it.
+    pub(crate) fn heard_again(
+        mut self,
+        heard: HeardAt,
+        known: &mut Known,
+        world: &World<'_>,
+        out: &mut Out<'_>,
+    ) -> Became {
+        if known.is_quarantined(heard.port) {
+            out.counters.quarantined += 1;
+            out.drop(heard.frame);
+        } else if heard.evidence == Evidence::Dad {
+            out.counters.dad_ignored += 1;
+            out.release(heard.frame);
+        } else if heard.port != self.claim.port && self.claim.place.answers == Answers::No {
+            self.claims_at(heard, known, world, out);
+        } else if heard.port != self.claim.port {
+            out.counters.coalesced += 1;
+            out.drop(heard.frame);
+            let claim = damping::Claim { host: known.key, port: heard.port, heard: world.now };
+            out.memories.push(Memory::Paused(claim, true));
+        } else {
+            out.counters.coalesced += 1;
+            let limit = world.addresses_limit();
+            for address in heard.addresses {
+                if !self.claim.addresses.contains(&address) && self.claim.addresses.len() < limit {
+                    self.claim.addresses.push(address);
+                }
+            }
+            match (self.claim.frame, &self.claim.stage) {
+                (None, Stage::Owner { .. } | Stage::Tunnel(_)) => self.claim.frame = heard.frame,
+                (Some(_), _) | (None, Stage::Open { .. }) => out.drop(heard.frame),
+            }
+        }
+        Became::Claimant(self)
+    }
+
+    /// It does not answer at the claimed port, and is heard at another: that is what the claim is for now.
+    fn claims_at(&mut self, heard: HeardAt, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) {
+        let claim = &mut *self.claim;
+        out.drop(claim.frame.take());
+        out.drop(std::mem::take(&mut claim.requests).into_frames());
+        let place = Location::Local(heard.port);
+        let (host, port, recorded) = (known.key, heard.port, Location::Remote(self.remote.vtep()));
+        out.report(Report::ClaimRaised { host, port, recorded });
+        (claim.port, claim.frame, claim.addresses) = (heard.port, heard.frame, heard.addresses);
+        claim.tenure = known.tenure_at(heard.port, world.now);
+        claim.place = Place::begin(Question::begin(out.new_question(), place, None, world.now));
+        self.ask_here(known, world, out);
+    }
+
+    /// It asks for somebody, while it waits.
+    pub(crate) fn requests(
+        mut self,
+        port: AccessId,
+        target: IpAddr,
+        frame: FrameId,
+        known: &mut Known,
+        world: &World<'_>,
+        out: &mut Out<'_>,
+    ) -> Became {
+        if port == self.claim.port {
+            self.claim.requests.hold(target, frame, world.config.limits.requests_per_claim, out);
+            return Became::Claimant(self);
+        }
+        let heard = HeardAt { port, evidence: Evidence::Arp, addresses: Vec::new(), frame: Some(frame) };
+        self.heard_again(heard, known, world, out)
+    }
+
+    /// A frame of its came from `port`: who speaks at the claimed port is there no less than who answers.
+    pub(crate) fn seen(mut self, port: AccessId, known: &Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        if port != self.claim.port {
+            out.counters.unasked_answers += 1;
+        } else if self.claim.place.answers != Answers::Yes {
+            self.asked_here(Answers::Yes, known, world, out);
+        }
+        Became::Claimant(self)
+    }
+
+    /// It answered a question: at the claimed port, or out of the owner's tunnel, which shows that it is still there.
+    pub(crate) fn answered(
+        mut self,
+        from: Location,
+        address: IpAddr,
+        known: &mut Known,
+        world: &World<'_>,
+        out: &mut Out<'_>,
+    ) -> Became {
+        if from == Location::Local(self.claim.port) {
+            if !self.claim.addresses.contains(&address) && self.claim.addresses.len() < world.addresses_limit() {
+                self.claim.addresses.push(address);
+            }
+            self.asked_here(Answers::Yes, known, world, out);
+            return Became::Claimant(self);
+        }
+        if self.is_probing_through_tunnel() && from == Location::Remote(self.remote.vtep()) {
+            let sequence = known.routes.of(self.remote.vtep()).map_or(Sequence::FIRST, |route| route.sequence);
+            return self.refused(sequence, known, world, out);
+        }
+        out.counters.wrong_answers += 1;
+        Became::Claimant(self)
+    }
+
+    // ---- what the peers say
+
+    /// The session with the owner is back: the claim may have been lost with the old one.
+    pub(crate) fn owner_up(self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        match self.claim.stage {
+            Stage::Owner { .. } | Stage::Open { .. } => {
+                out.counters.retries += 1;
+                self.send_claim(known, out);
+                Became::Claimant(self)
+            }
+            Stage::Tunnel(_) => self.ask_anew(known, world, out),
+        }
+    }
+
+    /// The session with the owner is down, and whether the owner still asks the host is not known. The claim waits for the session to come back.
+    pub(crate) fn owner_down(mut self, world: &World<'_>) -> Became {
+        match self.claim.stage {
+            Stage::Open { .. } => self.nobody_knows(world),
+            Stage::Owner { .. } | Stage::Tunnel(_) => self.nobody_asks(world),
+        }
+        Became::Claimant(self)
+    }
+
+    /// The owner had no verdict yet, and does not say any more that it goes on asking.
+    fn nobody_knows(&mut self, world: &World<'_>) {
+        self.nobody_asks(world);
+        let timers = world.timers();
+        self.claim.stage = Stage::Owner {
+            retry_at: world.now + timers.claim_retry,
+            wait: timers.claim_retry,
+            give_up_at: world.now + timers.claim_give_up,
+        };
+    }
+
+    /// The verdict (M6), that there is none yet, or a hint where to get it.
+    pub(crate) fn replied(
+        mut self,
+        from: VtepAddr,
+        reply: &Reply,
+        known: &mut Known,
+        world: &World<'_>,
+        out: &mut Out<'_>,
+    ) -> Became {
+        if from != self.remote.vtep() || reply.claim != self.claim.id {
+            out.counters.stale_messages += 1;
+            return Became::Claimant(self);
+        }
+        match reply.verdict {
+            Verdict::Moved { tenure } => match Proof::by_owner(&self.remote, from, reply) {
+                Some(proof) => {
+                    let sequence = reply.sequence.max(self.claim.sequence);
+                    self.won(from, sequence, tenure, &proof, known, world, out)
+                }
+                None => Became::Claimant(self),
+            },
+            Verdict::Stayed => self.refused(reply.sequence, known, world, out),
+            Verdict::Open(open) => {
+                self.is_open(open, world, out);
+                Became::Claimant(self)
+            }
+            Verdict::Elsewhere(_) if known.routes.of(from).is_some_and(|route| reply.sequence < route.sequence) => {
+                // It knows less than we do, and is about to learn that it is the owner. The claim is repeated in time.
+                out.counters.stale_messages += 1;
+                self.nobody_asks(world);
+                Became::Claimant(self)
+            }
+            Verdict::Elsewhere(owner) if owner == world.config.me => {
+                known.routes.remove(from);
+                self.disowned(from, known, world, out)
+            }
+            Verdict::Elsewhere(owner) if world.vni.peers.contains(&owner) => {
+                known.routes.remove(from);
+                known.routes.insert(world.firm_route(owner, reply.sequence), owner == from);
+                // It still has the host, but has not taken up the claim, or has dropped it for another: it asks nobody until it is asked anew.
+                if known.routes.best_firm(Some(from)).is_some_and(|route| route.vtep == from) {
+                    self.ask_anew(known, world, out)
+                } else {
+                    self.reconsider(known, world, out)
+                }
+            }
+            Verdict::Elsewhere(_) => {
+                out.counters.unknown_peer += 1;
+                Became::Claimant(self)
+            }
+        }
+    }
+
+    /// The owner asks, and has no verdict yet.
+    fn is_open(&mut self, open: Open, world: &World<'_>, out: &mut Out<'_>) {
+        self.claim.copied = match (open, world.vni.during) {
+            (Open::Contested, _) | (_, During::Both | During::Escalate) => true,
+            (Open::Overdue | Open::Unproven, During::Hold) => false,
+        };
+        match (open, &mut self.claim.stage) {
+            (Open::Overdue, _) => {}
+            (Open::Unproven | Open::Contested, Stage::Open { open: before, reminded, .. }) => {
+                (*before, *reminded) = (open, false);
+            }
+            (Open::Unproven | Open::Contested, Stage::Owner { .. } | Stage::Tunnel(_)) => {
+                let wait = world.timers().unproven_retry;
+                self.claim.stage = Stage::Open { open, remind_at: world.now + wait, wait, reminded: false };
+            }
+        }
+        // There may be no verdict for long: announcements are not held until then.
+        if self.shares() {
+            out.release(self.claim.frame.take());
+            out.release(std::mem::take(&mut self.claim.requests).into_frames());
+        } else if matches!(self.claim.stage, Stage::Open { .. }) {
+            out.drop(self.claim.frame.take());
+        }
+    }
+
+    /// A peer says it has the host.
+    pub(crate) fn told(self, told: &Told, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        if !known.routes.insert(world.route_told(told), told.how == How::Listed) {
+            out.counters.stale_messages += 1;
+            return Became::Claimant(self);
+        }
+        if told.from == self.remote.vtep() && told.how != How::AtOnce {
+            observer::hear_of_addresses(known, &told.bindings, told.from, world);
+        }
+        let outranked = !outranks(self.claim.sequence, told.sequence);
+        if told.from == self.remote.vtep() && told.how == How::Plain && outranked {
+            return self.refused(told.sequence, known, world, out);
+        }
+        self.reconsider(known, world, out)
+    }
+
+    /// A peer says it does not have the host, perhaps the very owner.
+    pub(crate) fn withdrawn(
+        self,
+        withdrawn: &Withdrawn,
+        known: &mut Known,
+        world: &World<'_>,
+        out: &mut Out<'_>,
+    ) -> Became {
+        let had_it = known.routes.of(withdrawn.from).is_some() || self.remote.vtep() == withdrawn.from;
+        known.routes.forget(withdrawn.from, withdrawn.sequence);
+        if withdrawn.moved_to == Some(world.config.me)
+            && let Some(proof) = Proof::by_disowning(&self.remote, withdrawn.from)
+        {
+            let sequence = withdrawn.sequence.max(self.claim.sequence);
+            return self.won(withdrawn.from, sequence, Duration::ZERO, &proof, known, world, out);
+        }
+        if had_it {
+            observer::note_hand_over(known, withdrawn, world);
+        } else if withdrawn.moved_to.is_some() {
+            out.counters.stale_messages += 1;
+        }
+        let nobody_has_it = withdrawn.moved_to.is_none() && known.routes.best_firm(None).is_none();
+        if withdrawn.from == self.remote.vtep() && nobody_has_it {
+            self.disowned(withdrawn.from, known, world, out)
+        } else {
+            self.reconsider(known, world, out)
+        }
+    }
+
+    /// A peer claims it, too.
+    pub(crate) fn claimed(self, claimed: Claimed, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        let Some(proof) = Proof::by_disowning(&self.remote, claimed.from) else {
+            let sequence = known.routes.of(self.remote.vtep()).map_or(Sequence::FIRST, |route| route.sequence);
+            let verdict = Verdict::Elsewhere(self.remote.vtep());
+            out.reply(claimed.from, known.key, claimed.claim, sequence, verdict);
+            return Became::Claimant(self);
+        };
+        // With a sequence that the other claim outranks.
+        let sequence = known.routes.of(self.remote.vtep()).map_or(Sequence::FIRST, |route| route.sequence);
+        known.routes.remove(self.remote.vtep());
+        let Won { local, .. } = self.take(world.config.me, sequence, Duration::ZERO, &proof, known, world, out);
+        Became::Crossed(Taken { local, before: None, credit: Duration::ZERO }, claimed)
+    }
+
+    /// The owner does not have it, and nobody else is known to: then it is here.
+    fn disowned(self, by: VtepAddr, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        match Proof::by_disowning(&self.remote, by) {
+            Some(proof) => {
+                let sequence = self.claim.sequence;
+                self.won(by, sequence, Duration::ZERO, &proof, known, world, out)
+            }
+            None => Became::Claimant(self),
+        }
+    }
+
+    /// The routes have changed: the claim goes to whom they make the owner, and outranks it.
+    fn reconsider(mut self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        let owner = self.remote.vtep();
+        match known.routes.best_firm(Some(owner)) {
+            // That nobody is certain to have it is not the owner's word that it does not: the claim is repeated until it answers.
+            None => Became::Claimant(self),
+            Some(route) if route.vtep == owner && outranks(self.claim.sequence, route.sequence) => {
+                Became::Claimant(self)
+            }
+            Some(route) => {
+                self.remote = self.remote.follow(route.vtep);
+                self.ask_anew(known, world, out)
+            }
+        }
+    }
+
+    /// Makes the claim to the owner, anew or for the first time, unless it has been made too often.
+    fn ask_anew(mut self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        if self.claim.hops >= MAX_HOPS {
+            return self.undecided(known, world, out);
+        }
+        self.claim.hops += 1;
+        let route = known.routes.of(self.remote.vtep());
+        if let Some(route) = route.filter(|route| !outranks(self.claim.sequence, route.sequence)) {
+            self.claim.sequence = out.sequence_after(known.key, route.sequence);
+        }
+        self.ask_owner(known, world, out);
+        Became::Claimant(self)
+    }
+
+    // ---- the end
+
+    /// The first entry is gone, the second is now the entry (M6), and the observers are told (M7).
+    #[allow(clippy::too_many_arguments)]
+    fn won(
+        self,
+        by: VtepAddr,
+        sequence: Sequence,
+        tenure: Duration,
+        proof: &Proof,
+        known: &mut Known,
+        world: &World<'_>,
+        out: &mut Out<'_>,
+    ) -> Became {
+        let owner = self.remote.vtep();
+        let won = self.take(by, sequence, tenure, proof, known, world, out);
+        known.routes.remove(by);
+        known.routes.remove(owner);
+        known.routes.remove_outranked(sequence);
+        Became::Owner(won)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn take(
+        self,
+        by: VtepAddr,
+        sequence: Sequence,
+        tenure: Duration,
+        proof: &Proof,
+        known: &mut Known,
+        world: &World<'_>,
+        out: &mut Out<'_>,
+    ) -> Won {
+        let Claim { port, frame, requests, heard, addresses, place, tenure: credit, .. } = *self.claim;
+        let from = Location::Remote(self.remote.vtep());
+        let to = Location::Local(port);
+        known.addresses.handed_over(from, world.now);
+        let local = self.remote.taken_over(port, sequence, proof);
+        if place.answers == Answers::Yes {
+            known.addresses.answered(None);
+            known.addresses.confirm(&addresses, to, world.now, world.addresses_limit());
+        } else {
+            for address in addresses {
+                known.addresses.add_unconfirmed(address, world.addresses_limit());
+            }
+        }
+        out.release(frame);
+        out.release(requests.into_frames());
+        out.counters.moves += 1;
+        let because = proof.because();
+        out.report(Report::Moved { host: known.key, from, to, because, took: world.now - heard });
+        Won { local, before: (from, tenure), credit, by }
+    }
+
+    /// The host is still at the owner: the second entry is gone (M6), and observers that were told at once take it back (M8).
+    fn refused(self, owner_sequence: Sequence, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        let owner = self.remote.vtep();
+        let claim = *self.claim;
+        let contested = matches!(claim.stage, Stage::Open { open: Open::Contested | Open::Unproven, .. });
+        let announced = known.is_announced_at(Location::Local(claim.port), world.now);
+        let counts = claim.tenure.is_zero() && !contested && !announced;
+        out.drop(claim.frame);
+        out.drop(claim.requests.into_frames());
+        known.routes.insert(world.firm_route(owner, owner_sequence), false);
+        if claim.damped {
+            out.memories.push(Memory::AgainUndamped(known.key, claim.port));
+        } else {
+            let refused = damping::Claim { host: known.key, port: claim.port, heard: claim.heard };
+            out.counters.refused += 1;
+            out.memories.push(Memory::Refused(refused, counts));
+            let (kept, claimed) = (Location::Remote(owner), Location::Local(claim.port));
+            out.report(Report::Stayed { host: known.key, kept, claimed, took: world.now - claim.heard });
+        }
+        if claim.told {
+            out.withdraw(Some(owner), known.key, claim.sequence, None);
+            // Observers may still send here what belongs to the owner: it is passed on (B8).
+            known.aftermath = Some(Aftermath::of_refusal(known.aftermath, world.now, world.timers()));
+        }
+        Became::Observer(self.remote)
+    }
+
+    /// Nobody could decide: the entry stays as it is, and the claim is made again after a while. That is not held against the port.
+    fn undecided(self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        let claim = damping::Claim { host: known.key, port: self.claim.port, heard: self.claim.heard };
+        out.memories.push(Memory::Paused(claim, true));
+        self.abandoned(known, world, out)
+    }
+
+    /// The host is none.
+    pub(crate) fn discard(self, out: &mut Out<'_>) {
+        out.drop(self.claim.frame);
+        out.drop(self.claim.requests.into_frames());
+    }
+
+    /// The claim is taken back before the verdict.
+    fn abandoned(self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        let claim = *self.claim;
+        out.counters.abandoned += 1;
+        out.drop(claim.frame);
+        out.drop(claim.requests.into_frames());
+        let withdrawal = Withdrawal { host: known.key, sequence: claim.sequence, moved_to: None };
+        out.send(self.remote.vtep(), Message::Withdrawal(withdrawal));
+        if claim.told || world.vni.advertise == Advertise::AtOnce {
+            out.withdraw(Some(self.remote.vtep()), known.key, claim.sequence, None);
+        }
+        // The owner may be about to send the host's traffic here: it must not be sent on from here, or it might go round.
+        known.aftermath = known.aftermath.map(|after| after.without_hairpin());
+        Became::Observer(self.remote)
+    }
+}
+
+impl Claim {
+    fn new(
+        sequence: Sequence,
+        heard: HeardAt,
+        damped: bool,
+        known: &Known,
+        world: &World<'_>,
+        out: &mut Out<'_>,
+    ) -> Self {
+        let here = Location::Local(heard.port);
+        let question = Question::begin(out.new_question(), here, None, world.now);
+        Self {
+            id: out.new_claim(world.config),
+            port: heard.port,
+            sequence,
+            frame: heard.frame,
+            requests: Requests::default(),
+            heard: world.now,
+            addresses: heard.addresses,
+            tenure: known.tenure_at(heard.port, world.now),
+            damped,
+            told: false,
+            stage: Stage::Owner { retry_at: world.now, wait: Duration::ZERO, give_up_at: world.now },
+            hops: 0,
+            copied: false,
+            place: Place::begin(question),
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! The owner of a host whose port it does not know: peers say that it was ours, before a restart that has left the switch empty.
+//!
+//! Nothing is done about it until somebody claims it, here or elsewhere: then it is asked for on every access interface of its VNI, in frames to its own
+//! MAC. Where it answers, it is; if it answers only elsewhere, it has moved; if it answers nowhere, nothing is proved (4a).
+
+use std::time::Duration;
+
+use crate::inout::event::Evidence;
+use crate::inout::message::{Open, Verdict};
+use crate::inout::report::{Report, WhyUnproven};
+use crate::knowledge::entry::Absent;
+use crate::knowledge::question::{Question, Step};
+use crate::roles::claimants::{Answers, without_answer};
+use crate::roles::fact::{Claimed, HeardAt, How, Told, Withdrawn};
+use crate::roles::known::Known;
+use crate::roles::owner::Refused;
+use crate::roles::world::{Out, World};
+use crate::words::config::{Timers, Unproven};
+use crate::words::ids::{AccessId, ClaimId, Location, QuestionId, VtepAddr};
+use crate::words::sequence::Sequence;
+use crate::words::time::Instant;
+
+/// On how many access interfaces a host is sought. In a VNI with more, it is not.
+const MAX_PORTS: usize = 64;
+
+/// How long a host is sought that nobody hears of.
+const FOR: Duration = Duration::from_secs(600);
+
+/// How many VTEPs may claim it meanwhile.
+const MAX_CLAIMANTS: usize = 16;
+
+#[derive(Debug)]
+pub(crate) struct Sought {
+    absent: Absent,
+    sequence: Sequence,
+    until: Instant,
+    hunt: Option<Hunt>,
+    claimants: Vec<Claimant>,
+    /// Heard here meanwhile, which is a claim like any other.
+    heard: Option<HeardAt>,
+    again: Option<Instant>,
+    wait: Duration,
+}
+
+/// It is being asked for, everywhere.
+#[derive(Debug)]
+struct Hunt {
+    open: Vec<Question>,
+    disturbed: bool,
+}
+
+#[derive(Debug)]
+struct Claimant {
+    vtep: VtepAddr,
+    claim: ClaimId,
+    sequence: Sequence,
+    answers: Answers,
+}
+
+/// What has become of the search.
+#[derive(Debug)]
+pub(crate) enum Became {
+    Sought(Sought),
+    /// It is on this port, as the frame says, or an answer.
+    Found(Absent, Sequence, HeardAt, Vec<Refused>),
+    /// It is behind that VTEP.
+    Elsewhere(Absent, VtepAddr, Sequence),
+    /// Given up.
+    Nothing(Absent),
+}
+
+impl Sought {
+    /// A peer believes that it is ours.
+    pub(crate) fn begin(absent: Absent, sequence: Sequence, now: Instant) -> Self {
+        Self {
+            absent,
+            sequence,
+            until: now + FOR,
+            hunt: None,
+            claimants: Vec::new(),
+            heard: None,
+            again: None,
+            wait: Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn sequence(&self) -> Sequence {
+        self.sequence
+    }
+
+    /// Another peer says so, too.
+    pub(crate) fn ours(mut self, sequence: Sequence) -> Self {
+        self.sequence = self.sequence.max(sequence);
+        self
+    }
+
+    /// It is heard on one of our ports. That may be anybody: all of them are asked.
+    pub(crate) fn heard(mut self, heard: HeardAt, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        if heard.evidence == Evidence::Dad {
+            out.counters.dad_ignored += 1;
+            out.release(heard.frame);
+            return Became::Sought(self);
+        }
+        match &self.heard {
+            Some(_) => {
+                out.counters.coalesced += 1;
+                out.release(heard.frame);
+            }
+            None => self.heard = Some(heard),
+        }
+        self.hunt(known, world, out)
+    }
+
+    /// A peer claims it.
+    pub(crate) fn claimed(
+        mut self,
+        claimed: &Claimed,
+        known: &mut Known,
+        world: &World<'_>,
+        out: &mut Out<'_>,
+    ) -> Became {
+        if claimed.sequence <= self.sequence && self.sequence != Sequence::LAST {
+            let verdict = Verdict::Elsewhere(world.config.me);
+            out.reply(claimed.from, known.key, claimed.claim, self.sequence, verdict);
+            return Became::Sought(self);
+        }
+        if let Some(known) = self.claimants.iter_mut().find(|claimant| claimant.vtep == claimed.from) {
+            if known.claim != claimed.claim {
+                known.answers = Answers::Unknown;
+            }
+            (known.claim, known.sequence) = (claimed.claim, claimed.sequence);
+            out.counters.coalesced += 1;
+        } else if self.claimants.len() < MAX_CLAIMANTS {
+            let Claimed { from: vtep, claim, sequence, .. } = *claimed;
+            self.claimants.push(Claimant { vtep, claim, sequence, answers: Answers::Unknown });
+            out.counters.claims_received += 1;
+        } else {
+            out.counters.limited += 1;
+        }
+        self.hunt(known, world, out)
+    }
+
+    pub(crate) fn standing(
+        mut self,
+        from: VtepAddr,
+        claim: ClaimId,
+        answers: bool,
+        known: &mut Known,
+        world: &World<'_>,
+        out: &mut Out<'_>,
+    ) -> Became {
+        let room = self.claimants.len() < MAX_CLAIMANTS;
+        match self.claimants.iter_mut().find(|claimant| claimant.vtep == from && claimant.claim == claim) {
+            Some(claimant) => claimant.answers = if answers { Answers::Yes } else { Answers::No },
+            // It has the host in its own table, and is answered. If nobody answers here, it is right.
+            None if answers && claim.number == ClaimId::NONE && room => {
+                let sequence = self.sequence;
+                self.claimants.push(Claimant { vtep: from, claim, sequence, answers: Answers::Yes });
+                return self.hunt(known, world, out);
+            }
+            None => out.counters.stale_messages += 1,
+        }
+        self.decide(known, world, out)
+    }
+
+    /// A claimant changed its mind.
+    pub(crate) fn withdrawn(&mut self, withdrawn: &Withdrawn) {
+        self.claimants.retain(|claimant| claimant.vtep != withdrawn.from || claimant.sequence > withdrawn.sequence);
+    }
+
+    /// A peer has it in its own table. If that is newer than what made it ours, it has moved there before the restart, or since.
+    pub(crate) fn told(self, told: &Told, known: &Known, out: &mut Out<'_>) -> Became {
+        let newer = told.sequence > self.sequence && told.how != How::AtOnce;
+        if !newer {
+            out.counters.stale_messages += 1;
+            return Became::Sought(self);
+        }
+        self.elsewhere(told.from, told.sequence, known, out)
+    }
+
+    fn elsewhere(self, vtep: VtepAddr, sequence: Sequence, known: &Known, out: &mut Out<'_>) -> Became {
+        out.drop(self.heard.and_then(|heard| heard.frame));
+        for claimant in self.claimants.iter().filter(|claimant| claimant.vtep != vtep) {
+            out.reply(claimant.vtep, known.key, claimant.claim, sequence, Verdict::Elsewhere(vtep));
+        }
+        Became::Elsewhere(self.absent, vtep, sequence)
+    }
+
+    fn hunt(mut self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        if self.hunt.is_none() && self.again.is_none() {
+            let ports: Vec<AccessId> = world.vni.access.iter().copied().collect();
+            let few = ports.len() <= MAX_PORTS;
+            let begin = |port| Question::begin(out.new_question(), Location::Local(port), None, world.now);
+            let open = if few { ports.into_iter().map(begin).collect() } else { Vec::new() };
+            out.counters.verifications += 1;
+            self.hunt = Some(Hunt { open, disturbed: !few });
+        }
+        self.advance(known, world, out)
+    }
+
+    /// Does what is due.
+    pub(crate) fn advance(mut self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        if self.again.is_some_and(|again| world.now >= again) {
+            self.again = None;
+            return self.hunt(known, world, out);
+        }
+        if let Some(hunt) = &mut self.hunt {
+            let targets = known.addresses.targets(&[], known.key.mac);
+            hunt.open.retain_mut(|question| match question.step(world.now, world.timers()) {
+                Step::Wait => true,
+                Step::Ask(round) => {
+                    out.ask(known.key, question, round, false, targets.clone());
+                    true
+                }
+                Step::Check => {
+                    out.check(known.key, question);
+                    true
+                }
+                Step::End(end) => {
+                    hunt.disturbed |= without_answer(&end) == Answers::Unknown;
+                    false
+                }
+            });
+        }
+        self.decide(known, world, out)
+    }
+
+    pub(crate) fn has_left(&mut self, id: QuestionId, round: u32, now: Instant) {
+        let questions = self.hunt.iter_mut().flat_map(|hunt| &mut hunt.open);
+        for question in questions.filter(|question| question.id() == id) {
+            question.has_left(round, now);
+        }
+    }
+
+    pub(crate) fn checked(
+        mut self,
+        id: QuestionId,
+        complete: bool,
+        known: &mut Known,
+        world: &World<'_>,
+        out: &mut Out<'_>,
+    ) -> Became {
+        if let Some(hunt) = &mut self.hunt {
+            hunt.open.retain(|question| {
+                let its = question.id() == id;
+                hunt.disturbed |= its && without_answer(&question.checked(complete)) == Answers::Unknown;
+                !its
+            });
+        }
+        self.decide(known, world, out)
+    }
+
+    /// It answered: there it is.
+    pub(crate) fn answered(
+        mut self,
+        from: Location,
+        address: std::net::IpAddr,
+        known: &Known,
+        out: &mut Out<'_>,
+    ) -> Became {
+        let Location::Local(port) = from else {
+            out.counters.wrong_answers += 1;
+            return Became::Sought(self);
+        };
+        let asked = self.hunt.as_ref().is_some_and(|hunt| hunt.open.iter().any(|question| question.place() == from));
+        if !asked {
+            out.counters.unasked_answers += 1;
+            return Became::Sought(self);
+        }
+        let frame = match self.heard.take() {
+            Some(heard) if heard.port == port => heard.frame,
+            Some(heard) => {
+                out.drop(heard.frame);
+                None
+            }
+            None => None,
+        };
+        let heard = HeardAt { port, evidence: Evidence::Arp, addresses: vec![address], frame };
+        let refused = self.refuse(known, out);
+        Became::Found(self.absent, self.sequence, heard, refused)
+    }
+
+    /// All claims outside are refused, with a sequence that outranks them.
+    fn refuse(&mut self, known: &Known, out: &mut Out<'_>) -> Vec<Refused> {
+        if let Some(highest) = self.claimants.iter().map(|claimant| claimant.sequence).max() {
+            self.sequence = out.sequence_after(known.key, highest.max(self.sequence));
+        }
+        let refused = |Claimant { vtep, claim, sequence, .. }| Refused { vtep, claim, sequence };
+        let refused: Vec<Refused> = self.claimants.drain(..).map(refused).collect();
+        for &Refused { vtep, claim, .. } in &refused {
+            out.reply(vtep, known.key, claim, self.sequence, Verdict::Stayed);
+        }
+        refused
+    }
+
+    fn decide(mut self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        if world.now >= self.until && self.claimants.is_empty() {
+            out.drop(self.heard.and_then(|heard| heard.frame));
+            out.withdraw(None, known.key, self.sequence, None);
+            return Became::Nothing(self.absent);
+        }
+        let Some(hunt) = &self.hunt else { return Became::Sought(self) };
+        if !hunt.open.is_empty() {
+            return Became::Sought(self);
+        }
+        let disturbed = hunt.disturbed;
+        self.hunt = None;
+        // Nobody else says that he has it, and it was asked for everywhere: what is heard is believed, as of any host that nobody knows (M9).
+        if self.claimants.is_empty()
+            && !disturbed
+            && let Some(heard) = self.heard.take()
+        {
+            return Became::Found(self.absent, self.sequence, heard, Vec::new());
+        }
+        let yes: Vec<&Claimant> = self.claimants.iter().filter(|claimant| claimant.answers == Answers::Yes).collect();
+        let answering = known.addresses.answering(world.now, world.timers()).is_some();
+        let by_default = (world.vni.unproven == Unproven::Move && !disturbed) || world.now >= self.until;
+        let winner = match (yes.as_slice(), self.claimants.first()) {
+            ([only], _) if answering && !disturbed => Some((only.vtep, only.claim, only.sequence)),
+            (_, Some(first)) if by_default => Some((first.vtep, first.claim, first.sequence)),
+            (_, _) => None,
+        };
+        if let Some((vtep, claim, sequence)) = winner {
+            out.reply(vtep, known.key, claim, sequence, Verdict::Moved { tenure: Duration::ZERO });
+            out.withdraw(Some(vtep), known.key, sequence, Some(vtep));
+            return self.elsewhere(vtep, sequence, known, out);
+        }
+        if self.wait.is_zero() {
+            for claimant in &self.claimants {
+                let (host, claimed) = (known.key, Location::Remote(claimant.vtep));
+                let (recorded, why) = (Location::Remote(world.config.me), WhyUnproven::PortUnknown);
+                out.report(Report::Unproven { host, recorded, claimed, why });
+            }
+        }
+        if let Some(heard) = &mut self.heard {
+            out.drop(heard.frame.take());
+        }
+        for claimant in &self.claimants {
+            out.reply(claimant.vtep, known.key, claimant.claim, self.sequence, Verdict::Open(Open::Unproven));
+        }
+        let timers = world.timers();
+        self.wait =
+            if self.wait.is_zero() { timers.unproven_retry } else { (self.wait * 2).min(timers.unproven_retry_max) };
+        self.again = Some(world.now + self.wait);
+        Became::Sought(self)
+    }
+
+    /// The host is none.
+    pub(crate) fn discard(self, out: &mut Out<'_>) {
+        out.drop(self.heard.and_then(|heard| heard.frame));
+    }
+
+    /// When there is something to do.
+    pub(crate) fn due(&self, timers: &Timers) -> Instant {
+        let open = self.hunt.iter().flat_map(|hunt| &hunt.open).map(|question| question.due(timers)).min();
+        // While it is claimed, the next hunt decides, and not the time.
+        let until = Some(self.until).filter(|_| self.claimants.is_empty());
+        [open, self.again, until].into_iter().flatten().min().unwrap_or(self.until)
+    }
+}

@@ -1,0 +1,347 @@
+//! 4a: no verdict without evidence.
+
+use std::net::IpAddr;
+
+use vouch_mobility::{
+    Because, ClaimView, Config, Destination, During, Event, Evidence, Heard, Location, Open, Phase, Report, Sequence,
+    Unproven, Verdict, WhyUnproven,
+};
+
+use crate::bench::{
+    B, Bench, C, FRAME, HERE, IP, ME, MOVED, P1, P2, THERE, asked_for, asks, bound, host, listed, probe, probe_claimed,
+    probes, reply, reports, send, sent, vni_config, yours,
+};
+
+const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 0, 2));
+
+fn why(actions: &[vouch_mobility::Action]) -> Vec<WhyUnproven> {
+    let why = |report| if let Report::Unproven { why, .. } = report { Some(why) } else { None };
+    reports(actions).into_iter().filter_map(why).collect()
+}
+
+/// A host here that nothing is known of but its MAC.
+fn nameless() -> Bench {
+    let mut bench = Bench::new();
+    bench.routine = false;
+    bench.heard(P1, Evidence::Data, None);
+    bench
+}
+
+#[test]
+fn evidence_silence_of_a_host_without_a_known_address_proves_nothing() {
+    let mut bench = nameless();
+    bench.says(B, crate::bench::advertisement(1, Some(asks(1))));
+    let actions = bench.wait(1_000);
+    assert_eq!(why(&actions), [WhyUnproven::NoConfirmedAddress]);
+    assert!(sent(&actions).contains(&(B, reply(1, 0, Verdict::Open(Open::Unproven)))));
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Unproven));
+    assert_eq!(bench.view().destination, Destination::Both { with: THERE, and: None });
+    assert!(bench.seen(P1).contains(&send(B, reply(1, 2, Verdict::Stayed))), "life at the old port refuses it");
+}
+
+#[test]
+fn evidence_an_unproven_claim_is_granted_when_the_old_entry_has_aged() {
+    let mut bench = nameless();
+    bench.asked(B, 1, 1);
+    bench.wait(60_000);
+    assert_eq!(bench.phase(), Phase::Unproven);
+    bench.feed(Event::Idle { host: host() });
+    let actions = bench.wait(300);
+    assert!(actions.contains(&send(B, reply(1, 1, MOVED))));
+    let because = |report| if let Report::Moved { because, .. } = report { Some(because) } else { None };
+    assert_eq!(reports(&actions).into_iter().find_map(because), Some(Because::Aged));
+}
+
+#[test]
+fn evidence_an_unproven_claim_is_asked_about_at_growing_intervals_and_said_once() {
+    let mut bench = nameless();
+    bench.asked(B, 1, 1);
+    let mut said = Vec::new();
+    let mut begun = Vec::new();
+    for second in 0..120 {
+        let actions = bench.wait(1_000);
+        said.extend(why(&actions));
+        if probes(&actions, HERE) > 0 {
+            begun.push(second);
+        }
+    }
+    assert_eq!(said.len(), 1);
+    assert!((6..=10).contains(&begun.len()), "asked in the seconds {begun:?}");
+}
+
+#[test]
+fn evidence_hold_sends_an_unproven_host_s_traffic_to_the_old_place_only() {
+    let mut bench = Bench::with(|vni| vni.during = During::Hold);
+    bench.routine = false;
+    bench.heard(P1, Evidence::Data, None);
+    bench.heard(P2, Evidence::Rarp, Some(FRAME));
+    bench.wait(10_000);
+    assert_eq!(bench.phase(), Phase::Unproven);
+    assert_eq!(bench.view().destination, Destination::Recorded);
+    assert_eq!(bench.view().claims, [(P2, ClaimView::Pending { forward: true })]);
+}
+
+#[test]
+fn evidence_the_configuration_may_cut_an_unproven_claim_short() {
+    for (unproven, expected) in [(Unproven::Move, THERE), (Unproven::Refuse, HERE)] {
+        let mut bench = Bench::with(|vni| vni.unproven = unproven);
+        bench.routine = false;
+        bench.heard(P1, Evidence::Data, None);
+        bench.asked(B, 1, 1);
+        bench.wait(300);
+        assert_eq!((bench.location(), bench.phase()), (Some(expected), Phase::Settled), "{unproven:?}");
+    }
+}
+
+#[test]
+fn evidence_a_switch_that_takes_no_questions_makes_nobody_silent() {
+    let mut bench = Bench::new().owning();
+    bench.confirms = false;
+    bench.asked(B, 1, 1);
+    let actions = bench.wait(5_000);
+    assert_eq!(why(&actions), [WhyUnproven::NotAsked]);
+    assert_eq!(bench.location(), Some(HERE));
+    bench.confirms = true;
+    bench.wait(10_000);
+    assert_eq!(bench.location(), Some(THERE), "once it takes them, silence means something again");
+}
+
+#[test]
+fn evidence_answers_that_may_have_been_lost_make_nobody_silent() {
+    let mut bench = Bench::new().owning();
+    bench.complete = false;
+    bench.asked(B, 1, 1);
+    assert_eq!(why(&bench.wait(400)), [WhyUnproven::AnswersLost]);
+    assert_eq!(bench.location(), Some(HERE));
+    bench.complete = true;
+    let actions = bench.wait(200);
+    assert!(probes(&actions, HERE) > 0, "asked again soon");
+    assert!(bench.answered(HERE).contains(&send(B, reply(1, 2, Verdict::Stayed))));
+}
+
+#[test]
+fn evidence_of_addresses_all_are_asked_for_and_any_may_answer() {
+    let mut bench = Bench::new().owning();
+    let heard = |address| {
+        Event::Heard(Heard { host: host(), port: P1, evidence: Evidence::Arp, addresses: vec![address], frame: None })
+    };
+    bench.feed(heard(OTHER));
+    assert!(bench.asked(B, 1, 1).contains(&asked_for(HERE, true, vec![IP, OTHER])));
+    let actions = bench.feed(Event::ProbeAnswered { host: host(), from: HERE, address: OTHER });
+    assert!(actions.contains(&send(B, reply(1, 2, Verdict::Stayed))));
+}
+
+#[test]
+fn evidence_a_host_without_known_address_is_asked_for_the_claimed_and_the_link_local_one() {
+    let mut bench = nameless();
+    let link_local: IpAddr = "fe80::ff:fe00:1".parse().expect("an address");
+    assert!(bench.asked(B, 1, 1).contains(&asked_for(HERE, true, vec![link_local])));
+    let mut bench = nameless();
+    assert!(bench.heard(P2, Evidence::Arp, None).contains(&probe(HERE)));
+}
+
+#[test]
+fn evidence_an_address_that_was_changed_is_learned_and_its_predecessor_forgotten() {
+    let mut bench = Bench::new().owning();
+    bench.routine = false;
+    let seconds = |bench: &mut Bench| {
+        bench.wait(1_000);
+        bench.feed(Event::ProbeAnswered { host: host(), from: HERE, address: OTHER });
+    };
+    for _ in 0..200 {
+        seconds(&mut bench);
+    }
+    let addresses: Vec<_> = bench.machine.host(&host()).expect("known").bindings.iter().map(|it| it.address).collect();
+    assert_eq!(addresses, [OTHER]);
+    assert!(bench.asked(B, 1, 1).contains(&asked_for(HERE, true, vec![OTHER])));
+}
+
+#[test]
+fn evidence_a_host_is_asked_from_time_to_time_and_what_is_too_old_proves_nothing() {
+    let mut bench = Bench::new().owning();
+    bench.wait(3_600_000);
+    bench.asked(B, 1, 1);
+    bench.wait(300);
+    assert_eq!(bench.location(), Some(THERE), "it answered all the time, so its silence is one");
+
+    let mut bench = Bench::new().owning();
+    bench.routine = false;
+    bench.wait(181_000);
+    bench.asked(B, 1, 1);
+    bench.wait(1_000);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Unproven));
+}
+
+#[test]
+fn evidence_a_host_that_announces_itself_but_does_not_answer_is_not_silent() {
+    let mut bench = Bench::new();
+    bench.routine = false;
+    bench.heard(P1, Evidence::Arp, None);
+    bench.wait(5_000);
+    bench.heard(P1, Evidence::Arp, None);
+    bench.asked(B, 1, 1);
+    bench.wait(1_000);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Unproven));
+}
+
+#[test]
+fn evidence_a_host_that_answers_late_is_given_its_time() {
+    let mut bench = Bench::new();
+    bench.routine = false;
+    let mut bench = bench.owning();
+    bench.wait(600);
+    bench.answered(HERE);
+    bench.asked(B, 1, 1);
+    bench.wait(700);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Verifying));
+    assert!(bench.answered(HERE).contains(&send(B, reply(1, 2, Verdict::Stayed))));
+}
+
+#[test]
+fn evidence_a_port_is_down_only_while_the_switch_says_so() {
+    let mut bench = Bench::new().owning();
+    bench.feed(Event::PortDown { port: P1 });
+    bench.feed(Event::PortUnknown { port: P1 });
+    bench.asked(B, 1, 1);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Verifying));
+    bench.answered(HERE);
+    bench.feed(Event::PortDown { port: P1 });
+    bench.feed(Event::PortUp { port: P1 });
+    bench.asked(B, 2, 3);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Verifying));
+}
+
+/// Row 5 of the issue: the agent has restarted, and the switch still has host and address.
+#[test]
+fn evidence_after_a_restart_of_the_agent_a_claim_is_judged_by_what_the_switch_remembers() {
+    let mut config = Config::new(ME);
+    config.vnis.insert(host().vni, vni_config());
+    let mut bench = Bench::just_started(config);
+    bench.feed(Event::Restored { host: host(), location: HERE });
+    bench.feed(Event::RestoredBinding { host: host(), address: IP });
+    // Before anything could be confirmed, and the host happens to be slow.
+    bench.routine = false;
+    bench.heard(P2, Evidence::Rarp, Some(FRAME));
+    bench.wait(400);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Unproven));
+    bench.answered(HERE);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Settled));
+}
+
+/// Row 5: a full reboot, nothing is left but what the peers say.
+#[test]
+fn evidence_after_a_reboot_a_host_is_sought_where_it_may_be() {
+    let mut config = Config::new(ME);
+    config.vnis.insert(host().vni, vni_config());
+    let mut bench = Bench::just_started(config);
+    let actions = bench.says(B, yours(4));
+    assert!(
+        sent(&actions).contains(&(C, crate::bench::advertisement(4, None))),
+        "others go on believing that it is here"
+    );
+    assert_eq!((bench.phase(), bench.location()), (Phase::Sought, None));
+    assert_eq!(bench.pull(C), [], "the list has been pulled");
+    let actions = bench.asked(C, 1, 5);
+    for port in [1, 2, 3] {
+        assert!(actions.contains(&probe_claimed(Location::Local(vouch_mobility::AccessId(port)))), "port {port}");
+    }
+    bench.stands(C, 1, true);
+    let actions = bench.answered(Location::Local(P2));
+    assert!(actions.contains(&send(C, reply(1, 6, Verdict::Stayed))));
+    assert_eq!(bench.location(), Some(Location::Local(P2)));
+    assert_eq!(bench.machine.host(&host()).expect("known").sequence, Sequence(6));
+}
+
+#[test]
+fn evidence_a_claim_of_a_host_that_a_restart_has_forgotten_is_not_granted_at_once() {
+    let mut config = Config::new(ME);
+    config.vnis.insert(host().vni, vni_config());
+    let mut bench = Bench::just_started(config);
+    assert!(!bench.asked(C, 1, 5).contains(&send(C, reply(1, 5, MOVED))));
+    let actions = bench.answered(Location::Local(P1));
+    assert!(actions.contains(&send(C, reply(1, 6, Verdict::Stayed))));
+    assert_eq!(bench.location(), Some(HERE));
+}
+
+#[test]
+fn evidence_a_sought_host_that_answers_only_elsewhere_is_there_and_one_that_answers_nowhere_is_unproven() {
+    let mut config = Config::new(ME);
+    config.vnis.insert(host().vni, vni_config());
+    let mut bench = Bench::just_started(config.clone());
+    bench.says(B, yours(4));
+    bench.asked(C, 1, 5);
+    bench.stands(C, 1, true);
+    assert!(bench.wait(300).contains(&send(C, reply(1, 5, MOVED))));
+    assert_eq!(bench.location(), Some(Location::Remote(C)));
+
+    let mut bench = Bench::just_started(config);
+    bench.says(B, yours(4));
+    bench.asked(C, 1, 5);
+    bench.stands(C, 1, false);
+    let actions = bench.wait(300);
+    assert!(actions.contains(&send(C, reply(1, 4, Verdict::Open(Open::Unproven)))));
+    assert_eq!(why(&actions), [WhyUnproven::PortUnknown]);
+    bench.wait(800_000);
+    assert_eq!(bench.location(), Some(Location::Remote(C)), "but not for ever");
+}
+
+#[test]
+fn evidence_a_sought_host_is_heard_where_it_is_or_given_up_or_somebody_else_s() {
+    let mut config = Config::new(ME);
+    config.vnis.insert(host().vni, vni_config());
+    let started = || {
+        let mut bench = Bench::just_started(config.clone());
+        bench.says(B, yours(4));
+        bench
+    };
+    let mut bench = started();
+    bench.heard(P2, Evidence::Data, None);
+    assert_eq!(bench.phase(), Phase::Sought, "that may be anybody: all ports are asked");
+    bench.answered(HERE);
+    assert_eq!(bench.location(), Some(HERE));
+
+    let mut bench = started();
+    let actions = bench.wait(600_000);
+    assert!(bench.machine.host(&host()).is_none());
+    assert!(sent(&actions).contains(&(B, crate::bench::withdrawal(4, None))));
+
+    let mut bench = started();
+    bench.says(C, listed(5));
+    assert_eq!(bench.location(), Some(Location::Remote(C)), "it had moved before the restart");
+}
+
+#[test]
+fn evidence_a_claim_with_a_higher_sequence_is_another_claim_whatever_its_number() {
+    let mut bench = Bench::new().owning();
+    bench.asked(B, 1, 1);
+    bench.answered(HERE);
+    assert_eq!(sent(&bench.asked(B, 1, 1)), [(B, reply(1, 2, Verdict::Stayed))], "the same again");
+    let actions = bench.asked(B, 1, 3);
+    assert!(sent(&actions).is_empty() && actions.contains(&probe(HERE)), "it has been elsewhere meanwhile");
+}
+
+#[test]
+fn evidence_of_another_life_of_the_claimant_is_another_claim() {
+    let mut bench = Bench::new().owning();
+    bench.asked(B, 1, 1);
+    let mut again = asks(1);
+    if let vouch_mobility::Migration::Asked { claim, .. } = &mut again {
+        claim.incarnation = vouch_mobility::Incarnation(2);
+    }
+    bench.told(B, 1, Some(again));
+    let actions = bench.answered(HERE);
+    let replies: Vec<_> = sent(&actions).into_iter().filter(|(to, _)| *to == B).collect();
+    assert_eq!(replies.len(), 2, "the reply to the new claim and the advertisement: {replies:?}");
+    assert!(!replies.contains(&(B, reply(1, 2, Verdict::Stayed))), "not to the old one");
+}
+
+#[test]
+fn evidence_what_the_owner_says_of_addresses_holds_until_it_says_otherwise() {
+    let mut bench = Bench::new().following();
+    bench.wait(600_000);
+    assert_eq!(bench.machine.host(&host()).expect("known").bindings, [bound(IP)]);
+    let mut owner = Bench::new().owning();
+    owner.routine = false;
+    let actions = owner.wait(200_000);
+    assert_eq!(sent(&actions).len(), 2, "both peers hear that it is no longer confirmed");
+}

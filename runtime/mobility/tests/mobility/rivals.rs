@@ -1,0 +1,387 @@
+//! B12, B14, B15: a place earns its trust, of several places the one that answers has the host, and announced moves.
+
+use std::time::Duration;
+
+use vouch_mobility::{
+    Action, Because, Contested, Destination, During, Event, Evidence, Expect, Instant, Location, Message, Migration,
+    Open, Phase, Report, Standing, Verdict, VtepAddr, WhyUnproven,
+};
+
+use crate::bench::{
+    B, Bench, C, FRAME, HERE, ME, MOVED, P1, P2, P3, THERE, claim_id, host, probes, reply, reports, send, sent,
+};
+
+const SECOND: Location = Location::Local(P2);
+
+/// A claim by one who had the host for so long before.
+fn claims_back(bench: &mut Bench, from: VtepAddr, claim: u64, sequence: u32, tenure: Duration) -> Vec<Action> {
+    bench.told(from, sequence, Some(Migration::Asked { claim: claim_id(claim), tenure, damped: false }))
+}
+
+fn because(actions: &[Action]) -> Option<Because> {
+    let because = |report| if let Report::Moved { because, .. } = report { Some(because) } else { None };
+    reports(actions).into_iter().find_map(because)
+}
+
+/// The host was behind B for an hour, and came to port 1 a minute ago.
+fn came_from_b(contested: Contested) -> Bench {
+    let mut bench = Bench::with(|vni| vni.contested = contested).following();
+    bench.heard(P1, Evidence::Arp, Some(FRAME));
+    bench.answered(HERE);
+    bench.replied(B, 1, 1, Verdict::Moved { tenure: Duration::from_secs(3_600) });
+    bench.wait(60_000);
+    bench
+}
+
+#[test]
+fn b12_life_where_the_host_was_for_long_makes_it_contested_and_both_receive() {
+    let mut bench = came_from_b(Contested::Both);
+    claims_back(&mut bench, B, 9, 2, Duration::from_secs(3_600));
+    bench.stands(B, 9, true);
+    assert_eq!(bench.phase(), Phase::Verifying);
+    let actions = bench.answered(HERE);
+    assert!(actions.contains(&send(B, reply(9, 1, Verdict::Open(Open::Contested)))));
+    assert_eq!((bench.phase(), bench.location()), (Phase::Contested, Some(HERE)));
+    assert_eq!(bench.view().destination, Destination::Both { with: THERE, and: None });
+    let contested = Report::Contested {
+        host: host(),
+        recorded: (HERE, Duration::from_secs(60)),
+        claimed: (THERE, Duration::from_secs(3_600)),
+    };
+    assert!(reports(&actions).contains(&contested));
+    assert_eq!(bench.counters().attacks, 0);
+}
+
+#[test]
+fn b12_a_place_that_is_past_its_probation_is_trusted() {
+    let mut bench = came_from_b(Contested::Both);
+    bench.wait(300_000);
+    claims_back(&mut bench, B, 9, 2, Duration::ZERO);
+    bench.stands(B, 9, true);
+    assert!(bench.answered(HERE).contains(&send(B, reply(9, 3, Verdict::Stayed))));
+}
+
+#[test]
+fn b12_a_newcomer_without_history_does_not_contest() {
+    let mut bench = came_from_b(Contested::Both);
+    bench.asked(C, 9, 2);
+    bench.stands(C, 9, true);
+    assert!(bench.answered(HERE).contains(&send(C, reply(9, 3, Verdict::Stayed))));
+}
+
+#[test]
+fn b12_one_falling_silent_settles_it() {
+    let mut bench = came_from_b(Contested::Both);
+    claims_back(&mut bench, B, 9, 2, Duration::from_secs(3_600));
+    bench.stands(B, 9, true);
+    bench.answered(HERE);
+    let actions = bench.wait(10_000);
+    assert!(actions.contains(&send(B, reply(9, 2, MOVED))), "silent here");
+    assert!(reports(&actions).contains(&Report::Settled { host: host(), kept: THERE }));
+
+    let mut bench = came_from_b(Contested::Both);
+    claims_back(&mut bench, B, 9, 2, Duration::from_secs(3_600));
+    bench.stands(B, 9, true);
+    bench.answered(HERE);
+    bench.wait(900);
+    let actions = bench.stands(B, 9, false);
+    assert!(actions.contains(&send(B, reply(9, 3, Verdict::Stayed))), "silent there");
+    assert!(reports(&actions).contains(&Report::Settled { host: host(), kept: HERE }));
+}
+
+#[test]
+fn b12_configuration_or_an_operator_settles_it() {
+    for (contested, moves) in [(Contested::Settled, true), (Contested::Newcomer, true)] {
+        let mut bench = came_from_b(contested);
+        claims_back(&mut bench, B, 9, 2, Duration::from_secs(3_600));
+        bench.stands(B, 9, true);
+        let actions = bench.answered(HERE);
+        assert_eq!(actions.contains(&send(B, reply(9, 2, MOVED))), moves, "{contested:?}");
+    }
+    for (keep, expected) in [(HERE, HERE), (THERE, THERE)] {
+        let mut bench = came_from_b(Contested::Both);
+        claims_back(&mut bench, B, 9, 2, Duration::from_secs(3_600));
+        bench.stands(B, 9, true);
+        bench.answered(HERE);
+        bench.feed(Event::Settle { host: host(), keep });
+        assert_eq!((bench.location(), bench.phase()), (Some(expected), Phase::Settled));
+    }
+}
+
+/// `settled` gives it back to where it was for long; from there the other cannot take it back by answering.
+#[test]
+fn b12_a_place_that_the_host_comes_back_to_keeps_its_history() {
+    let mut bench = Bench::with(|vni| vni.contested = Contested::Settled).owning();
+    bench.wait(3_600_000);
+    bench.asked(B, 1, 1);
+    assert!(bench.wait(300).contains(&send(B, reply(1, 1, MOVED))));
+    assert!(bench.tenure > Duration::from_secs(3_600));
+    bench.wait(2_000);
+    let actions = bench.heard(P1, Evidence::Arp, None);
+    let tenure = sent(&actions).into_iter().find_map(|(_, message)| match message {
+        Message::Advertisement(claim) => match claim.migration {
+            Some(Migration::Asked { tenure, .. }) => Some(tenure),
+            Some(Migration::AtOnce | Migration::Verified { .. }) | None => None,
+        },
+        Message::Reply(_)
+        | Message::Standing(_)
+        | Message::Withdrawal(_)
+        | Message::Sync(_)
+        | Message::Expect(_)
+        | Message::AddressClaim(_)
+        | Message::AddressReply(_) => None,
+    });
+    assert!(tenure > Some(Duration::from_secs(3_600)), "the claim says for how long it was here");
+    bench.replied(B, 1, 2, Verdict::Moved { tenure: Duration::from_secs(2) });
+    bench.wait(10_000);
+    bench.asked(B, 7, 3);
+    bench.stands(B, 7, true);
+    assert!(bench.answered(HERE).contains(&send(B, reply(7, 4, Verdict::Stayed))));
+}
+
+/// Row 1: the host was silent, somebody who answers claimed it, and now it is back and talks.
+#[test]
+fn b12_the_place_with_the_longer_history_is_neither_reported_nor_shut() {
+    let mut bench = Bench::with(|vni| vni.quarantine = Some(Duration::from_secs(30))).owning();
+    bench.wait(3_600_000);
+    bench.asked(B, 1, 1);
+    bench.wait(300);
+    let mut sequence = 1;
+    for claim in 1..=5 {
+        bench.heard(P1, Evidence::Arp, Some(vouch_mobility::FrameId(claim)));
+        bench.answered(HERE);
+        bench.replied(B, claim, sequence + 2, Verdict::Stayed);
+        sequence += 2;
+        bench.wait(6_000);
+    }
+    assert_eq!((bench.counters().attacks, bench.counters().refused), (0, 5));
+    assert!(bench.view().claims.is_empty());
+}
+
+/// Row 14: forged first, and true afterwards; the host was paused.
+#[test]
+fn b14_of_two_claimants_the_one_that_answers_wins_whichever_came_first() {
+    for answers in [B, C] {
+        let mut bench = Bench::new().owning();
+        bench.asked(B, 1, 1);
+        bench.wait(100);
+        bench.asked(C, 5, 1);
+        let other = if answers == B { C } else { B };
+        bench.stands(answers, if answers == B { 1 } else { 5 }, true);
+        bench.stands(other, if other == B { 1 } else { 5 }, false);
+        let actions = bench.wait(200);
+        let (won, lost) = if answers == B { (1, 5) } else { (5, 1) };
+        assert!(actions.contains(&send(answers, reply(won, 1, MOVED))), "{answers}: {actions:?}");
+        assert!(actions.contains(&send(other, reply(lost, 1, Verdict::Elsewhere(answers)))));
+        assert_eq!(because(&actions), Some(Because::OnlyAnswer));
+    }
+}
+
+#[test]
+fn b14_nothing_is_decided_before_it_is_known_who_answers() {
+    let mut bench = Bench::new().owning();
+    bench.asked(B, 1, 1);
+    bench.asked(C, 5, 1);
+    bench.stands(B, 1, true);
+    bench.wait(400);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Verifying));
+    bench.wait(60_000);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Unproven), "C cannot tell, its switch may stall");
+    bench.stands(C, 5, false);
+    bench.wait(60_000);
+    assert_eq!(bench.location(), Some(THERE));
+}
+
+#[test]
+fn b14_if_both_answer_it_is_contested_and_if_none_it_is_unproven() {
+    let mut bench = Bench::new().owning();
+    bench.asked(B, 1, 1);
+    bench.asked(C, 5, 1);
+    bench.stands(B, 1, true);
+    bench.stands(C, 5, true);
+    bench.wait(300);
+    assert_eq!(bench.phase(), Phase::Contested);
+    assert_eq!(bench.view().destination, Destination::Both { with: THERE, and: Some(Location::Remote(C)) });
+
+    let mut bench = Bench::new().owning();
+    bench.asked(B, 1, 1);
+    bench.asked(C, 5, 1);
+    bench.stands(B, 1, false);
+    bench.stands(C, 5, false);
+    let actions = bench.wait(300);
+    let why = |report| if let Report::Unproven { why, .. } = report { Some(why) } else { None };
+    assert_eq!(reports(&actions).into_iter().find_map(why), Some(WhyUnproven::NobodyAnswers));
+    bench.stands(C, 5, true);
+    assert_eq!(bench.location(), Some(Location::Remote(C)), "until one does");
+}
+
+#[test]
+fn b14_ports_of_the_owner_itself_are_asked_no_less() {
+    let mut bench = Bench::new().owning();
+    bench.heard(P2, Evidence::Arp, None);
+    let actions = bench.heard(P3, Evidence::Arp, None);
+    assert_eq!(probes(&actions, Location::Local(P3)), 1);
+    bench.wait(100);
+    bench.answered(Location::Local(P3));
+    let actions = bench.wait(200);
+    assert_eq!(because(&actions), Some(Because::OnlyAnswer));
+    assert_eq!(bench.location(), Some(Location::Local(P3)));
+}
+
+/// The first to claim has been given the host, the true place announces itself just after.
+#[test]
+fn b14_right_after_a_move_who_came_first_decides_nothing() {
+    let mut bench = Bench::new().following();
+    bench.heard(P1, Evidence::Arp, None);
+    bench.replied(B, 1, 1, Verdict::Moved { tenure: Duration::from_secs(3_600) });
+    bench.wait(200);
+    bench.asked(C, 4, 2);
+    bench.stands(C, 4, true);
+    bench.answered(HERE);
+    assert_eq!(bench.phase(), Phase::Contested);
+}
+
+#[test]
+fn b14_of_several_claims_of_a_host_whose_link_is_down_the_first_does_not_win_by_being_first() {
+    let mut bench = Bench::new().owning();
+    bench.asked(B, 1, 1);
+    bench.asked(C, 5, 1);
+    bench.feed(Event::PortDown { port: P1 });
+    assert_eq!(bench.location(), Some(HERE), "nobody knows yet who answers");
+    bench.stands(B, 1, false);
+    let actions = bench.stands(C, 5, true);
+    assert!(actions.contains(&send(C, reply(5, 1, MOVED))));
+}
+
+#[test]
+fn b14_an_answer_out_of_a_tunnel_is_not_the_peer_s_word() {
+    let mut bench = Bench::new().owning();
+    bench.asked(B, 1, 1);
+    bench.asked(C, 5, 1);
+    bench.stands(C, 5, false);
+    bench.answered(THERE);
+    bench.wait(300);
+    assert_eq!(bench.location(), Some(HERE));
+}
+
+/// The claimed port is silent, and the host is heard at another port of the same VTEP.
+#[test]
+fn b14_a_claim_follows_the_host_to_the_port_where_it_answers() {
+    let mut bench = Bench::new().following();
+    bench.heard(P1, Evidence::Arp, Some(FRAME));
+    bench.wait(400);
+    let actions = bench.heard(P2, Evidence::Arp, None);
+    assert!(actions.contains(&Action::Drop { frame: FRAME }));
+    assert_eq!(probes(&actions, SECOND), 1);
+    let standing = Standing { host: host(), claim: claim_id(1), answers: true };
+    assert!(bench.answered(SECOND).contains(&send(B, Message::Standing(standing))));
+    bench.replied(B, 1, 1, MOVED);
+    assert_eq!(bench.location(), Some(SECOND));
+}
+
+fn in_a_minute(bench: &Bench) -> Instant {
+    bench.now + Duration::from_secs(60)
+}
+
+#[test]
+fn b15_an_announced_move_is_believed_as_soon_as_an_answer_is_overdue() {
+    let mut bench = Bench::new().owning();
+    let until = in_a_minute(&bench);
+    let actions = bench.feed(Event::MoveExpected { host: host(), to: THERE, until });
+    let expect = Message::Expect(Expect { host: host(), to: B, within: Duration::from_secs(60) });
+    assert_eq!(sent(&actions), [(B, expect.clone()), (C, expect)]);
+    bench.asked(B, 1, 1);
+    assert_eq!(bench.location(), Some(HERE));
+    let actions = bench.wait(5);
+    assert!(actions.contains(&send(B, reply(1, 1, MOVED))));
+    assert_eq!(because(&actions), Some(Because::Expected));
+}
+
+#[test]
+fn b15_a_host_that_answers_has_not_moved_yet_whatever_was_announced_and_nobody_is_blamed() {
+    let mut bench = Bench::new().owning();
+    let until = in_a_minute(&bench);
+    bench.feed(Event::MoveExpected { host: host(), to: SECOND, until });
+    for _ in 0..5 {
+        bench.heard(P2, Evidence::Arp, None);
+        bench.answered(HERE);
+        bench.wait(5_500);
+    }
+    assert_eq!((bench.location(), bench.counters().attacks), (Some(HERE), 0));
+}
+
+#[test]
+fn b15_any_other_claim_waits_for_the_announced_place() {
+    let mut bench = Bench::new().owning();
+    let until = in_a_minute(&bench);
+    bench.feed(Event::MoveExpected { host: host(), to: THERE, until });
+    bench.asked(C, 5, 1);
+    bench.stands(C, 5, true);
+    bench.wait(1_000);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Unproven));
+    bench.asked(B, 1, 1);
+    assert!(bench.wait(5).contains(&send(B, reply(1, 1, MOVED))));
+}
+
+#[test]
+fn b15_without_the_announced_place_the_others_are_judged_when_the_time_is_over() {
+    let mut bench = Bench::new().owning();
+    let until = in_a_minute(&bench);
+    bench.feed(Event::MoveExpected { host: host(), to: THERE, until });
+    bench.asked(C, 5, 1);
+    bench.stands(C, 5, true);
+    bench.wait(100_000);
+    assert_eq!(bench.location(), Some(Location::Remote(C)));
+}
+
+/// The operator told another agent, which told us.
+#[test]
+fn b15_an_expectation_counts_whoever_was_told() {
+    let within = Duration::from_secs(60);
+    let mut owner = Bench::new().owning();
+    owner.says(C, Message::Expect(Expect { host: host(), to: B, within }));
+    owner.asked(B, 1, 1);
+    assert!(owner.wait(5).contains(&send(B, reply(1, 1, MOVED))), "the claimant's agent was told");
+
+    let mut owner = Bench::new().owning();
+    owner.says(B, Message::Expect(Expect { host: host(), to: ME, within }));
+    owner.heard(P2, Evidence::Arp, None);
+    owner.wait(5);
+    assert_eq!(owner.location(), Some(SECOND), "to a port of the owner's that was not named");
+
+    let mut claimant = Bench::new().following();
+    claimant.says(B, Message::Expect(Expect { host: host(), to: ME, within }));
+    for claim in 1..=4 {
+        claimant.heard(P1, Evidence::Arp, None);
+        claimant.replied(B, claim, 2 * u32::try_from(claim).expect("few"), Verdict::Stayed);
+        claimant.wait(5_500);
+    }
+    assert_eq!(claimant.counters().attacks, 0, "a destination that announces early is no attacker");
+}
+
+/// Who is at another port of the VTEP that the move was announced to does not pass for the announced move.
+#[test]
+fn b15_at_the_announced_vtep_another_port_waits() {
+    let mut bench = Bench::new().following();
+    let until = in_a_minute(&bench);
+    bench.feed(Event::MoveExpected { host: host(), to: HERE, until });
+    assert!(sent(&bench.heard(P2, Evidence::Arp, Some(FRAME))).is_empty());
+    assert_eq!(sent(&bench.heard(P1, Evidence::Arp, None)).len(), 1);
+    let mut bench = Bench::new().following();
+    let until = in_a_minute(&bench);
+    bench.feed(Event::MoveExpected { host: host(), to: HERE, until });
+    bench.heard(P2, Evidence::Arp, Some(FRAME));
+    let actions = bench.wait(70_000);
+    assert!(!sent(&actions).is_empty(), "but not for ever");
+}
+
+#[test]
+fn hold_gives_a_contested_host_s_traffic_to_both() {
+    let mut bench = Bench::with(|vni| vni.during = During::Hold).owning();
+    bench.asked(B, 1, 1);
+    bench.asked(C, 5, 1);
+    bench.stands(B, 1, true);
+    bench.stands(C, 5, true);
+    bench.wait(300);
+    assert_eq!(bench.view().destination, Destination::Both { with: THERE, and: Some(Location::Remote(C)) });
+}
