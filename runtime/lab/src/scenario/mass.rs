@@ -70,10 +70,13 @@ pub(super) async fn play(fabric: &mut Fabric) -> Result<Outcome, LabError> {
     Ok(outcome)
 }
 
-/// When a switch last took a change.
+/// When a switch last took a change of where frames go.
 fn last_write(fabric: &Fabric, since: Mark) -> Option<std::time::Instant> {
     let written = |entry: &Entry| match entry {
-        Entry::Agent(event) => matches!(event.kind, AgentEventKind::Written { .. }),
+        Entry::Agent(event) => match &event.kind {
+            AgentEventKind::Written { changes } => changes.iter().any(|change| change.contains(" destination ")),
+            _ => false,
+        },
         Entry::Lab { .. } => false,
     };
     fabric.log().since(since).iter().filter(|entry| written(entry)).map(Entry::at).max()
