@@ -59,7 +59,7 @@ pub(crate) fn furnish(switch: &Switch, more: u32) {
     let (bd, tunnel) = (BD.to_be_bytes(), TUNNEL.to_be_bytes());
     for (port, location) in [(ACCESS, 1u16), (OTHER, 2)] {
         let (port, location) = (port.to_be_bytes(), location.to_be_bytes());
-        add(switch, "ingress_interface", &[&port, &[0]], "access", &[&bd, &location]);
+        add(switch, "ingress_interface", &[&port, &[0]], "access", &[&bd, &location, &[0], &[0]]);
         add(switch, "location_port", &[&location], "port", &[&port]);
         add(switch, "access_tag", &[&location], "untagged", &[]);
     }
@@ -71,7 +71,7 @@ pub(crate) fn furnish(switch: &Switch, more: u32) {
     add(switch, "location_port", &[&tunnel], "port", &[&UNDERLAY.to_be_bytes()]);
     let outer: [&[u8]; 6] = [&MY_IP, &PEER_IP, &ROUTER, &SPINE, &[64], &[0]];
     add(switch, "encapsulate", &[&tunnel], "encapsulate", &outer);
-    add(switch, "source", &[&bd, &HERE, &[1]], "here", &[&[0], &[0]]);
+    add(switch, "source", &[&bd, &HERE, &[1]], "here", &[&[0]]);
     add(switch, "recorded_location", &[&bd, &HERE], "recorded", &[&[1], &[0]]);
     add(switch, "destination", &[&bd, &HERE], "unicast", &[&[1]]);
     add(switch, "destination", &[&bd, &THERE], "unicast", &[&tunnel]);
