@@ -2,8 +2,9 @@
 //!
 //! A switch and the way to it take so many frames a second, and ten thousand hosts may have to be asked at once. What is sent
 //! beyond what comes back only queues up somewhere, until nothing comes back in time and nobody has been asked. So no more than
-//! so many frames are on their way, and the others wait here: of each question only the latest round, and those first that
-//! have been asked before. Then some are asked to the end, and then the others, instead of all a little.
+//! so many frames are on their way, and the others wait here, of each question only the latest round. Questions that have been
+//! asked before and those that have not take turns: the first are asked to the end, with fewer rounds than they might have had,
+//! and the others need not wait for that.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -23,6 +24,8 @@ pub(crate) struct Pace {
     rounds: HashMap<Key, Probe>,
     begun: VecDeque<Key>,
     fresh: VecDeque<Key>,
+    /// Whose turn it is.
+    fresh_next: bool,
 }
 
 impl Pace {
@@ -39,7 +42,12 @@ impl Pace {
 
     /// The round whose turn it is.
     pub(crate) fn pop(&mut self) -> Option<Probe> {
-        let key = self.begun.pop_front().or_else(|| self.fresh.pop_front())?;
+        self.fresh_next = !self.fresh_next;
+        let (first, second) = match self.fresh_next {
+            true => (&mut self.fresh, &mut self.begun),
+            false => (&mut self.begun, &mut self.fresh),
+        };
+        let key = first.pop_front().or_else(|| second.pop_front())?;
         self.rounds.remove(&key)
     }
 
@@ -72,14 +80,15 @@ mod tests {
     }
 
     #[test]
-    fn what_has_begun_is_finished_first_and_only_the_latest_round_is_asked() {
+    fn who_has_been_asked_and_who_has_not_take_turns_and_only_the_latest_round_is_asked() {
         let mut pace = Pace::default();
         pace.push(probe(1, 0), false);
         pace.push(probe(2, 0), false);
         pace.push(probe(3, 4), true);
         pace.push(probe(1, 1), false);
+        pace.push(probe(4, 2), true);
         pace.push(probe(3, 5), true);
-        assert_eq!(popped(&mut pace), [(3, 5), (1, 1), (2, 0)]);
+        assert_eq!(popped(&mut pace), [(1, 1), (3, 5), (2, 0), (4, 2)]);
         pace.push(probe(1, 2), true);
         pace.clear();
         assert_eq!(popped(&mut pace), []);

@@ -9,8 +9,9 @@
 //! | [`Unanswered`] | the same, but no answer was to be expected: that alone proves nothing |
 //! | disturbed | the questions may not have left, or answers may have been lost: nothing at all |
 //!
-//! A round counts once the switch has confirmed that it left. A switch that stalls confirms nothing, so it stops the clock without anybody noticing
-//! that it stalls. At the end the driver is asked whether all that the host may have said has been heard ([`Step::Check`]).
+//! A round counts once the switch has confirmed that it left, and the schedule is counted from the first that did. A switch that stalls confirms
+//! nothing, so it stops the clock without anybody noticing that it stalls; and where ten thousand hosts are to be asked at once, each has the whole time from
+//! when its turn came. At the end the driver is asked whether all that the host may have said has been heard ([`Step::Check`]).
 
 use std::time::Duration;
 
@@ -23,8 +24,11 @@ use crate::words::time::Instant;
 /// How many rounds must have left at the least, where so many are configured.
 const ENOUGH_ROUNDS: usize = 3;
 
-/// How many rounds may follow the schedule in place of such as were not confirmed.
-const MAX_EXTRA: usize = 5;
+/// How long no round may leave before the question is given up.
+const NOTHING_LEFT: Duration = Duration::from_secs(2);
+
+/// How long the wait between rounds that are sent in place of such as were not confirmed may grow.
+const MAX_EXTRA_WAIT: Duration = Duration::from_millis(400);
 
 /// How long the driver may take for the check.
 const CHECK_WITHIN: Duration = Duration::from_millis(500);
@@ -42,7 +46,8 @@ pub(crate) struct Question {
     scheduled: usize,
     /// How many went out, and which the next is.
     sent: u32,
-    extra: usize,
+    /// How many rounds were sent beyond the schedule.
+    extra: u32,
     last_sent: Instant,
     /// Which rounds have left, one bit each; the first and the last of them when.
     left: u32,
@@ -121,9 +126,28 @@ impl Question {
     pub(crate) fn due(&self, timers: &Timers) -> Instant {
         match (self.checking, timers.probes.get(self.scheduled)) {
             (Some(since), _) => since + CHECK_WITHIN,
-            (None, Some(&offset)) => self.started + offset,
-            (None, None) => self.silent_at(timers),
+            (None, Some(&offset)) => self.clock() + offset,
+            (None, None) if self.has_left_enough(timers) => self.silent_at(timers),
+            (None, None) => self.extra_at(timers),
         }
+    }
+
+    /// What the schedule is counted from.
+    fn clock(&self) -> Instant {
+        self.first_left.unwrap_or(self.started)
+    }
+
+    fn has_left_enough(&self, timers: &Timers) -> bool {
+        self.left.count_ones() as usize >= timers.probes.len().min(ENOUGH_ROUNDS)
+    }
+
+    /// When a round is sent in place of one that was not confirmed: as soon as all would be over, and then less and less often.
+    fn extra_at(&self, timers: &Timers) -> Instant {
+        if self.extra == 0 {
+            return self.silent_at(timers);
+        }
+        let wait = patience(timers) * (1 << self.extra.min(4));
+        self.last_sent + wait.min(MAX_EXTRA_WAIT).max(patience(timers))
     }
 
     /// Goes on. A driver that comes late sends one round, not all it missed.
@@ -132,16 +156,16 @@ impl Question {
             let late = now >= since + CHECK_WITHIN;
             return if late { Step::End(End::Disturbed(WhyUnproven::AnswersLost)) } else { Step::Wait };
         }
-        let due = timers.probes[self.scheduled..].iter().take_while(|&&offset| self.started + offset <= now).count();
+        let due = timers.probes[self.scheduled..].iter().take_while(|&&offset| self.clock() + offset <= now).count();
         if due > 0 {
             self.scheduled += due;
             return self.ask(now);
         }
-        if self.scheduled < timers.probes.len() || now < self.silent_at(timers) {
+        if now < self.due(timers) {
             return Step::Wait;
         }
-        if (self.left.count_ones() as usize) < timers.probes.len().min(ENOUGH_ROUNDS) {
-            if self.extra >= MAX_EXTRA {
+        if !self.has_left_enough(timers) {
+            if now >= self.started.max(self.last_left) + NOTHING_LEFT {
                 return Step::End(End::Disturbed(WhyUnproven::NotAsked));
             }
             self.extra += 1;
@@ -188,11 +212,15 @@ impl Question {
     /// The configured time from when the first round left; later if others went out or left late, so that neither a stalled driver nor a slow switch
     /// is taken for a silent host, and for a host that takes its time.
     fn silent_at(&self, timers: &Timers) -> Instant {
-        let last_offset = timers.probes.last().copied().unwrap_or_default();
-        let patience = timers.verdict_after.saturating_sub(last_offset) / 2;
-        let begin = self.first_left.unwrap_or(self.started);
-        (begin + timers.verdict_after.max(self.usual)).max(self.last_sent.max(self.last_left) + patience)
+        let end = self.clock() + timers.verdict_after.max(self.usual);
+        end.max(self.last_sent.max(self.last_left) + patience(timers))
     }
+}
+
+/// How long an answer to the last round is waited for at the least.
+fn patience(timers: &Timers) -> Duration {
+    let last_offset = timers.probes.last().copied().unwrap_or_default();
+    timers.verdict_after.saturating_sub(last_offset) / 2
 }
 
 #[cfg(test)]
