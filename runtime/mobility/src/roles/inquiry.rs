@@ -33,6 +33,8 @@ const DISTURBED_RETRY: Duration = Duration::from_millis(100);
 pub(crate) struct Inquiry {
     question: Option<Question>,
     recorded: Recorded,
+    /// When it was last begun to ask, here or at a claimed place.
+    asked: Instant,
     stage: Stage,
     /// Its traffic goes to claimed places, too.
     copying: bool,
@@ -87,6 +89,12 @@ impl Subject<'_> {
     fn place(&self) -> Location {
         Location::Local(self.local.port())
     }
+
+    /// Whether an answer where it is recorded is not enough against an answer to this claimant.
+    fn must_yield_to(&self, claimant: &Claimant, world: &World<'_>) -> bool {
+        let (place, tenure) = (claimant.location(), claimant.tenure);
+        self.stay.must_yield_to_answers_of(place, tenure, || world.all_have_told(), world.now)
+    }
 }
 
 impl Inquiry {
@@ -103,6 +111,7 @@ impl Inquiry {
         let mut inquiry = Box::new(Self {
             question: None,
             recorded: Recorded::Pending,
+            asked: world.now,
             stage: Stage::Asking,
             copying: false,
             idle: claimants.is_empty(),
@@ -138,6 +147,7 @@ impl Inquiry {
             self.question = None;
             self.ask(false, subject, world, out);
         } else {
+            self.asked = world.now;
             self.claimants.ask(false, world, out);
         }
         self.advance(subject, world, out)
@@ -154,6 +164,7 @@ impl Inquiry {
             self.recorded = Recorded::Pending;
         }
         self.again = None;
+        self.asked = world.now;
         self.claimants.ask(all, world, out);
     }
 
@@ -249,10 +260,7 @@ impl Inquiry {
 
     /// It is where it is recorded. That settles it (M4), unless the place has yet to earn its trust (B12).
     fn decide_of_answer(mut self: Box<Self>, subject: &Subject<'_>, world: &World<'_>, out: &mut Out<'_>) -> Verdict {
-        let weighs = |claimant: &Claimant| {
-            claimant.answers != Answers::No
-                && subject.stay.must_yield_to_answers_of(claimant.location(), claimant.tenure, world.now)
-        };
+        let weighs = |claimant: &Claimant| claimant.answers != Answers::No && subject.must_yield_to(claimant, world);
         if !self.claimants.iter().any(weighs) {
             return self.stays();
         }
@@ -260,11 +268,19 @@ impl Inquiry {
         let answers = self.claimants.count(Answers::Yes) > 0;
         let verdict = if answers || self.stage == Stage::Contested {
             self.contested(subject, world, out)
-        } else {
+        } else if world.now < self.heard_out_at(world.timers()) {
             // Asked at the claimed place, too; the host has what it needs meanwhile.
-            self.wait_for_claimants(subject, world, out)
+            Verdict::open(self)
+        } else {
+            self.stays()
         };
         verdict.with_refused(refused)
+    }
+
+    /// Who answers where it is recorded waits so long for an answer at a claimed place, which is asked at the same time. It is not waited for silence
+    /// there: the place that answers has the host, and if it is at the other after all, that will claim it again.
+    fn heard_out_at(&self, timers: &Timers) -> Instant {
+        self.asked + timers.escalate.longest()
     }
 
     /// It does not answer where it is recorded.
@@ -273,9 +289,7 @@ impl Inquiry {
         if self.is_expected_elsewhere(subject, world.now) && !matches!(none, NoAnswer::LinkDown) {
             return self.unproven(WhyUnproven::ExpectedElsewhere, subject, world, out);
         }
-        let fresh = |claimant: &Claimant| {
-            subject.stay.must_yield_to_answers_of(claimant.location(), claimant.tenure, world.now)
-        };
+        let fresh = |claimant: &Claimant| subject.must_yield_to(claimant, world);
         let (answer, unknown) = (self.claimants.count(Answers::Yes), self.claimants.count(Answers::Unknown));
         let answering = subject.known.addresses.answering(world.now, world.timers());
         let one = match self.claimants.iter().next() {
@@ -527,7 +541,9 @@ impl Inquiry {
     pub(crate) fn due(&self, subject: &Subject<'_>, now: Instant, timers: &Timers) -> Option<Instant> {
         let question = self.question.as_ref().map(|question| question.due(timers));
         let overdue = self.overdue_at(subject, timers).filter(|&at| at > now && !self.claimants.is_empty());
-        [question, overdue, self.claimants.due(now, timers), self.again].into_iter().flatten().min()
+        let waits = matches!(self.recorded, Recorded::Answered) && self.stage != Stage::Contested;
+        let heard_out = Some(self.heard_out_at(timers)).filter(|_| waits);
+        [question, overdue, heard_out, self.claimants.due(now, timers), self.again].into_iter().flatten().min()
     }
 
     /// Where copies of the host's traffic go.

@@ -13,7 +13,7 @@ use crate::inout::event::Evidence;
 use crate::inout::message::{Binding, Message, Migration, Open, Reply, Verdict};
 use crate::inout::report::{Because, Full, Report};
 use crate::knowledge::addresses::MAX_PATIENCE;
-use crate::knowledge::aftermath::Stay;
+use crate::knowledge::aftermath::{Doubt, Stay};
 use crate::knowledge::damping;
 use crate::knowledge::entry::{Absent, Local, Proof, Remote};
 use crate::knowledge::question::Question;
@@ -112,12 +112,12 @@ pub(crate) struct Taken {
 impl Owner {
     /// A host that nobody has is heard: ordinary learning, no questions asked (M9).
     ///
-    /// `doubtful`: somebody else may be the host that was here before a restart.
+    /// `doubt`: somebody else may be the host that was known before a restart.
     pub(crate) fn learn(
         absent: Absent,
         sequence: Sequence,
         heard: HeardAt,
-        doubtful: bool,
+        doubt: Doubt,
         known: &mut Known,
         world: &World<'_>,
         out: &mut Out<'_>,
@@ -139,7 +139,10 @@ impl Owner {
             out.is_full(Full::Hosts(heard.port), None);
             return Became::Nothing(absent);
         }
-        let stay = if doubtful { Stay::doubtful(world.now, world.timers()) } else { Stay::first(world.now) };
+        let stay = match doubt {
+            Doubt::No => Stay::first(world.now),
+            Doubt::Unheard | Doubt::Here | Doubt::Anywhere => Stay::doubtful(doubt, world.now, world.timers()),
+        };
         let mut owner = Self::new(Local::learned(absent, heard.port, sequence), stay);
         owner.learn_addresses(&heard.addresses, known, world, out);
         out.counters.learned += 1;
@@ -197,6 +200,7 @@ impl Owner {
         world: &World<'_>,
         out: &mut Out<'_>,
     ) {
+        self.stay.heard_of(Doubt::Here);
         if sequence > self.local.sequence() {
             self.local.raise(sequence);
             self.advertise(known, None, out);
@@ -495,6 +499,7 @@ impl Owner {
             out.counters.stale_messages += 1;
             return Became::Owner(self);
         }
+        self.stay.heard_of(Doubt::Anywhere);
         if known.routes.of(told.from).is_none_or(|route| route.disputed) {
             return Became::Owner(self);
         }
