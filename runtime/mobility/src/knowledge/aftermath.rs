@@ -81,6 +81,8 @@ pub(crate) struct Stay {
     settled_at: Instant,
     trusted_at: Instant,
     doubt: Doubt,
+    /// It was taken without a word of who had it before, and without evidence (B9).
+    by_policy: bool,
 }
 
 /// Whether the host may have been elsewhere before this VTEP restarted, which it has forgotten.
@@ -99,7 +101,15 @@ pub(crate) enum Doubt {
 impl Stay {
     /// Nobody had the host, or it is not known who.
     pub(crate) fn first(now: Instant) -> Self {
-        Self { since: now, credit: Duration::ZERO, before: None, settled_at: now, trusted_at: now, doubt: Doubt::No }
+        Self {
+            since: now,
+            credit: Duration::ZERO,
+            before: None,
+            settled_at: now,
+            trusted_at: now,
+            doubt: Doubt::No,
+            by_policy: false,
+        }
     }
 
     /// This VTEP has just restarted, and may have forgotten where the host was.
@@ -123,7 +133,17 @@ impl Stay {
         timers: &Timers,
     ) -> Self {
         let (settled_at, trusted_at) = (now + timers.old_port_watch, now + timers.probation);
-        Self { since: now, credit, before: Some((before, tenure)), settled_at, trusted_at, doubt: Doubt::No }
+        Self { credit, before: Some((before, tenure)), settled_at, trusted_at, ..Self::first(now) }
+    }
+
+    /// The same, but nobody and nothing said so.
+    pub(crate) fn by_policy(self) -> Self {
+        Self { by_policy: true, ..self }
+    }
+
+    /// Whether nothing but policy took it from `place`, and not long ago: that it answers there is proof enough, unless it answers here, too.
+    pub(crate) fn returns_to(&self, place: Location, now: Instant) -> bool {
+        self.by_policy && now < self.trusted_at && self.before.is_some_and(|(before, _)| before == place)
     }
 
     /// For how long it has been here, before it was away for a while included.

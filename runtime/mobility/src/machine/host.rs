@@ -356,9 +356,10 @@ fn after_claimant(became: claimant::Became, known: &mut Known, world: &World<'_>
         claimant::Became::Claimant(claimant) => Role::Claimant(claimant),
         claimant::Became::Observer(remote) => after_observer(observer::settle(remote, known, world, out)),
         claimant::Became::Owner(won) => {
-            let taken = owner::Taken { local: won.local, before: Some(won.before), credit: won.credit };
+            let claimant::Won { local, before, credit, by, because } = won;
+            let taken = owner::Taken { local, before: Some(before), credit, because };
             let mut owner = Owner::take_over(taken, known, world, out);
-            owner.advertise(known, Some(Migration::Verified { by: won.by }), out);
+            owner.advertise(known, Some(Migration::Verified { by }), out);
             Role::Owner(owner)
         }
         claimant::Became::Crossed(taken, claimed) => {

@@ -290,6 +290,9 @@ impl Inquiry {
             return self.unproven(WhyUnproven::ExpectedElsewhere, subject, world, out);
         }
         let fresh = |claimant: &Claimant| subject.must_yield_to(claimant, world);
+        let returns =
+            |one: &Claimant| one.answers == Answers::Yes && subject.stay.returns_to(one.location(), world.now);
+        let returned = self.claimants.iter().any(returns);
         let (answer, unknown) = (self.claimants.count(Answers::Yes), self.claimants.count(Answers::Unknown));
         let answering = subject.known.addresses.answering(world.now, world.timers());
         let one = match self.claimants.iter().next() {
@@ -308,7 +311,7 @@ impl Inquiry {
                 }
             }
             (Some(only), NoAnswer::Unanswered(unanswered))
-                if answering.is_none() || !self.claimants.iter().any(fresh) =>
+                if !returned && (answering.is_none() || !self.claimants.iter().any(fresh)) =>
             {
                 if self.idle {
                     let proof = Proof::by_ageing(unanswered);
@@ -324,7 +327,7 @@ impl Inquiry {
             }
             // Being first decides nothing, and neither does being there since a moment ago (B14).
             (_, none) => {
-                let only = OnlyAnswer::of(answering, none, self.idle, answer, unknown);
+                let only = OnlyAnswer::of(answering, none, self.idle || returned, answer, unknown);
                 let place = self.claimants.iter().find(|one| one.answers == Answers::Yes).map(Claimant::location);
                 match (only, place) {
                     (Some(only), Some(place)) => self.moves_to(place, Proof::by_only_answer(&only)),

@@ -107,6 +107,8 @@ pub(crate) struct Taken {
     pub(crate) before: Option<(Location, Duration)>,
     /// For how long it was here before that.
     pub(crate) credit: Duration,
+    /// Why it is believed to be here.
+    pub(crate) because: Because,
 }
 
 impl Owner {
@@ -160,11 +162,12 @@ impl Owner {
 
     /// It has come to us. Everybody is told, and what it waited for is let go.
     pub(crate) fn take_over(taken: Taken, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Self {
-        let Taken { local, before, credit } = taken;
+        let Taken { local, before, credit, because } = taken;
         let stay = match before {
             Some((place, tenure)) => Stay::after_move(place, tenure, credit, world.now, world.timers()),
             None => Stay::first(world.now),
         };
+        let stay = if because == Because::Policy { stay.by_policy() } else { stay };
         let port = local.port();
         known.aftermath = None;
         known.forget_announcement();

@@ -279,6 +279,23 @@ fn b12_a_host_that_was_taken_without_its_owner_s_word_is_given_back_when_it_answ
     }
 }
 
+/// The same, and whoever claimed it answers for it: neither loses it.
+#[test]
+fn b12_a_host_that_was_taken_without_its_owner_s_word_and_answers_at_both_is_contested() {
+    let mut bench = Bench::new().following();
+    bench.session(B, false);
+    bench.heard(P1, Evidence::Arp, None);
+    bench.answered(HERE);
+    bench.wait(20_000);
+    bench.session(B, true);
+    lists(&mut bench, B, &[listed(0)]);
+    bench.answered(HERE);
+    bench.told(B, 0, None);
+    bench.stands(B, ClaimId::NONE, true);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Contested));
+    assert_eq!(bench.view().destination, Destination::Both { with: THERE, and: None });
+}
+
 #[test]
 fn b14_of_several_claims_of_a_host_whose_link_is_down_the_first_does_not_win_by_being_first() {
     let mut bench = Bench::new().owning();
