@@ -36,6 +36,8 @@ pub(crate) struct Inquiry {
     /// When it was last begun to ask, here or at a claimed place.
     asked: Instant,
     stage: Stage,
+    /// One of its questions was asked more than once: there may be more answers than one.
+    repeated: bool,
     /// Its traffic goes to claimed places, too.
     copying: bool,
     /// It was idle for the ageing time.
@@ -113,6 +115,7 @@ impl Inquiry {
             recorded: Recorded::Pending,
             asked: world.now,
             stage: Stage::Asking,
+            repeated: false,
             copying: false,
             idle: claimants.is_empty(),
             again: None,
@@ -193,6 +196,7 @@ impl Inquiry {
     }
 
     fn ended(&mut self, end: End) {
+        self.repeated = self.was_repeated();
         self.question = None;
         self.recorded = match end {
             End::Silent(silence) => Recorded::NoAnswer(NoAnswer::Silent(silence)),
@@ -268,7 +272,7 @@ impl Inquiry {
         let answers = self.claimants.count(Answers::Yes) > 0;
         let verdict = if answers || self.stage == Stage::Contested {
             self.contested(subject, world, out)
-        } else if world.now < self.heard_out_at(world.timers()) {
+        } else if self.heard_out_at(world.timers()).is_some_and(|at| world.now < at) {
             // Asked at the claimed place, too; the host has what it needs meanwhile.
             Verdict::open(self)
         } else {
@@ -277,10 +281,10 @@ impl Inquiry {
         verdict.with_refused(refused)
     }
 
-    /// Who answers where it is recorded waits so long for an answer at a claimed place, which is asked at the same time. It is not waited for silence
-    /// there: the place that answers has the host, and if it is at the other after all, that will claim it again.
-    fn heard_out_at(&self, timers: &Timers) -> Instant {
-        self.asked + timers.escalate.longest()
+    /// Who answers where it is recorded waits so long for answers at claimed places. It is not waited for silence there: the place that answers has the
+    /// host, and if it is at the other after all, that will claim it again.
+    fn heard_out_at(&self, timers: &Timers) -> Option<Instant> {
+        self.claimants.iter().filter_map(|one| one.heard_out_at(self.asked, timers)).max()
     }
 
     /// It does not answer where it is recorded.
@@ -445,7 +449,7 @@ impl Inquiry {
 
     /// Whether the host was asked more than once, and may answer more than once.
     pub(crate) fn was_repeated(&self) -> bool {
-        self.question.as_ref().is_some_and(Question::was_repeated)
+        self.repeated || self.question.as_ref().is_some_and(Question::was_repeated)
     }
 
     /// Something came from the host where it is recorded: it is there (M4, B2).
@@ -453,6 +457,7 @@ impl Inquiry {
         if self.stage == Stage::Contested && self.question.is_none() {
             return Verdict::open(self);
         }
+        self.repeated = self.was_repeated();
         self.question = None;
         self.recorded = Recorded::Answered;
         self.decide(subject, world, out)
@@ -530,6 +535,7 @@ impl Inquiry {
         if self.claimants.is_empty() {
             return Verdict::Gone(proof);
         }
+        self.repeated = self.was_repeated();
         self.question = None;
         self.recorded = Recorded::NoAnswer(NoAnswer::LinkDown);
         self.decide(subject, world, out)
@@ -545,7 +551,7 @@ impl Inquiry {
         let question = self.question.as_ref().map(|question| question.due(timers));
         let overdue = self.overdue_at(subject, timers).filter(|&at| at > now && !self.claimants.is_empty());
         let waits = matches!(self.recorded, Recorded::Answered) && self.stage != Stage::Contested;
-        let heard_out = Some(self.heard_out_at(timers)).filter(|_| waits);
+        let heard_out = self.heard_out_at(timers).filter(|_| waits);
         [question, overdue, heard_out, self.claimants.due(now, timers), self.again].into_iter().flatten().min()
     }
 

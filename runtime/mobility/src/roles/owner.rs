@@ -482,11 +482,26 @@ impl Owner {
                 let verdict = inquiry.answered_at(place, answers, &self.subject(known), world, out);
                 self.follow(verdict, known, world, out)
             }
+            // It has the host, too, and is answered, later than we waited for it: if we have less right to the host, that is weighed after all.
+            None if answers && claim.number == ClaimId::NONE && self.must_yield_to(from, known, world) => {
+                let sequence = known.routes.of(from).map_or(Sequence::FIRST, |route| route.sequence);
+                let who = Who::Rival { vtep: from, sequence, migration: false };
+                let (since, tenure) = (world.now, Duration::ZERO);
+                let claimant = Claimant { who, since, tenure, damped: false, answers: Answers::Yes };
+                self.claimed_by(claimant, None, known, world, out)
+            }
             None => {
                 out.counters.stale_messages += 1;
                 Became::Owner(self)
             }
         }
+    }
+
+    /// Whether an answer here is not enough against one at a peer that says it has the host, too.
+    fn must_yield_to(&self, rival: VtepAddr, known: &Known, world: &World<'_>) -> bool {
+        let place = Location::Remote(rival);
+        known.routes.of(rival).is_some()
+            && self.stay.must_yield_to_answers_of(place, Duration::ZERO, || world.all_have_told(), world.now)
     }
 
     /// A peer says it has the host, which is here: neither is right without asking.
@@ -582,6 +597,9 @@ impl Owner {
         out: &mut Out<'_>,
     ) -> Became {
         if lost && inquiry.is_pointless() {
+            if inquiry.was_repeated() {
+                self.echoes_until = world.now + MAX_PATIENCE;
+            }
             return Became::Owner(self);
         }
         if !lost {

@@ -279,6 +279,31 @@ fn b12_a_host_that_was_taken_without_its_owner_s_word_is_given_back_when_it_answ
     }
 }
 
+/// Row 13d: the same, and the frames that claimed it go on, so that it is heard at both. The owner has just come to itself, and takes its time.
+#[test]
+fn b12_a_host_that_was_taken_without_its_owner_s_word_and_is_heard_on_waits_for_what_the_owner_says() {
+    for (meanwhile, late) in [(124, false), (700, true)] {
+        let mut bench = Bench::new().following();
+        bench.session(B, false);
+        bench.routine = false;
+        bench.heard(P1, Evidence::Arp, None);
+        bench.wait(2_000);
+        bench.session(B, true);
+        lists(&mut bench, B, &[listed(0)]);
+        bench.wait(60);
+        bench.seen(P1);
+        bench.wait(meanwhile);
+        bench.told(B, 0, None);
+        assert_eq!(bench.phase(), if late { Phase::Settled } else { Phase::Verifying });
+        bench.stands(B, ClaimId::NONE, true);
+        bench.seen(P1);
+        assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Contested), "after {meanwhile} ms");
+        assert_eq!(bench.view().destination, Destination::Both { with: THERE, and: None });
+        bench.wait(2_000);
+        assert_eq!((bench.location(), bench.phase()), (Some(THERE), Phase::Settled), "they have ended");
+    }
+}
+
 /// The same, and whoever claimed it answers for it: neither loses it.
 #[test]
 fn b12_a_host_that_was_taken_without_its_owner_s_word_and_answers_at_both_is_contested() {
