@@ -66,9 +66,7 @@ pub(super) async fn early_once(stage: &Stage) -> Result<Outcome, Failure> {
 async fn announced_early(stage: &Stage, case: &str, times: &[u64]) -> Result<Outcome, Failure> {
     let names = cast::hosts(3);
     // The destination: its cable is the machines' later.
-    let mut plan = cast::plan(3).host("destination", 140, destination());
-    // A fabric that has just started takes nobody's place for granted, and asks longer. This one has run for a while.
-    plan.further = "timers:\n  probation: 1s\n".to_owned();
+    let plan = cast::plan(3).host("destination", 140, destination());
     let mut world = stage.world(plan).await?;
     let mut outcome = Outcome::default();
     let streams = cast::streams(&world, names, RATE).await?;

@@ -168,7 +168,7 @@ pub enum Sync {
         /// The sequence with which the sender owns it.
         sequence: Sequence,
     },
-    /// The list is complete: what it did not name, the sender does not own.
+    /// The list is complete: what it did not name, the sender does not own, nor does it believe it to be the receiver's.
     End {
         /// How many hosts it had; a list with a gap must not delete anything.
         hosts: u64,

@@ -80,18 +80,48 @@ pub(crate) struct Stay {
     before: Option<(Location, Duration)>,
     settled_at: Instant,
     trusted_at: Instant,
+    doubt: Doubt,
+    /// It was taken without a word of who had it before, and without evidence (B9).
+    by_policy: bool,
+}
+
+/// Whether the host may have been elsewhere before this VTEP restarted, which it has forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// Nothing can have been forgotten, or what was does not matter.
+    No,
+    /// It was heard before all peers had said what they know. Once they have, and said nothing of this host, there was nothing to forget.
+    Unheard,
+    /// A peer remembers it here, but not at which port.
+    Here,
+    /// A peer has it, too.
+    Anywhere,
 }
 
 impl Stay {
     /// Nobody had the host, or it is not known who.
     pub(crate) fn first(now: Instant) -> Self {
-        Self { since: now, credit: Duration::ZERO, before: None, settled_at: now, trusted_at: now }
+        Self {
+            since: now,
+            credit: Duration::ZERO,
+            before: None,
+            settled_at: now,
+            trusted_at: now,
+            doubt: Doubt::No,
+            by_policy: false,
+        }
     }
 
     /// This VTEP has just restarted, and may have forgotten where the host was.
-    pub(crate) fn doubtful(now: Instant, timers: &Timers) -> Self {
-        let trusted_at = now + timers.probation;
-        Self { since: now, credit: Duration::ZERO, before: None, settled_at: trusted_at, trusted_at }
+    pub(crate) fn doubtful(doubt: Doubt, now: Instant, timers: &Timers) -> Self {
+        Self { trusted_at: now + timers.probation, doubt, ..Self::first(now) }
+    }
+
+    /// A peer has said what it remembers of a host of which nobody had yet said anything.
+    pub(crate) fn heard_of(&mut self, remembered: Doubt) {
+        if self.doubt == Doubt::Unheard {
+            self.doubt = remembered;
+        }
     }
 
     /// It came from `before`, where it had been for `tenure`. Before that it was here for `credit`.
@@ -103,7 +133,17 @@ impl Stay {
         timers: &Timers,
     ) -> Self {
         let (settled_at, trusted_at) = (now + timers.old_port_watch, now + timers.probation);
-        Self { since: now, credit, before: Some((before, tenure)), settled_at, trusted_at }
+        Self { credit, before: Some((before, tenure)), settled_at, trusted_at, ..Self::first(now) }
+    }
+
+    /// The same, but nobody and nothing said so.
+    pub(crate) fn by_policy(self) -> Self {
+        Self { by_policy: true, ..self }
+    }
+
+    /// Whether nothing but policy took it from `place`, and not long ago: that it answers there is proof enough, unless it answers here, too.
+    pub(crate) fn returns_to(&self, place: Location, now: Instant) -> bool {
+        self.by_policy && now < self.trusted_at && self.before.is_some_and(|(before, _)| before == place)
     }
 
     /// For how long it has been here, before it was away for a while included.
@@ -112,11 +152,23 @@ impl Stay {
     }
 
     /// Whether an answer here is not enough against a claim by `place`, which has `tenure` to its credit: it is the place where the host was for
-    /// long before, or the move is so fresh that who came first decides nothing.
-    pub(crate) fn must_yield_to_answers_of(&self, place: Location, tenure: Duration, now: Instant) -> bool {
+    /// long before, or the move is so fresh that who came first decides nothing; or it may have been there before a restart, `all_told` saying whether
+    /// all peers have told what they know.
+    pub(crate) fn must_yield_to_answers_of(
+        &self,
+        place: Location,
+        tenure: Duration,
+        all_told: impl Fn() -> bool,
+        now: Instant,
+    ) -> bool {
+        let doubted = match (self.doubt, place) {
+            (Doubt::No, _) | (Doubt::Here, Location::Remote(_)) => false,
+            (Doubt::Unheard, _) => now < self.trusted_at && !all_told(),
+            (Doubt::Anywhere, _) | (Doubt::Here, Location::Local(_)) => now < self.trusted_at,
+        };
         let was_there = self.before.is_some_and(|(before, _)| before == place) || tenure > Duration::ZERO;
         let for_long = tenure.max(self.earlier_tenure(place)) >= self.credit;
-        now < self.settled_at || (was_there && for_long && now < self.trusted_at)
+        doubted || now < self.settled_at || (was_there && for_long && now < self.trusted_at)
     }
 
     /// For how long the host was at `place` before it came here, as far as is known.

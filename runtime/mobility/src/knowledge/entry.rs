@@ -58,17 +58,17 @@ impl LinkDown {
 pub(crate) struct OnlyAnswer(());
 
 impl OnlyAnswer {
-    /// A host that is known to answer was asked where it is recorded and did not, or cannot be there, or has not been heard there for the ageing time
-    /// (`aged`); `answers` says at how many of the claimed places it does, `unknown` of how many that is not known.
+    /// A host that is known to answer was asked where it is recorded and did not, or cannot be there, or nothing speaks for its being there any more
+    /// (`unfounded`: it has not been heard for the ageing time, or nothing but policy put it there); `answers` says at how many of the claimed places it does, `unknown` of how many that is not known.
     pub(crate) fn of(
         answering: Option<Answering>,
         recorded: &NoAnswer,
-        aged: bool,
+        unfounded: bool,
         answers: usize,
         unknown: usize,
     ) -> Option<Self> {
         let would_tell = match recorded {
-            NoAnswer::Silent(_) | NoAnswer::Unanswered(_) => aged || answering.is_some(),
+            NoAnswer::Silent(_) | NoAnswer::Unanswered(_) => unfounded || answering.is_some(),
             NoAnswer::LinkDown => true,
         };
         (would_tell && answers == 1 && unknown == 0).then_some(Self(()))

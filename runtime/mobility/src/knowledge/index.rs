@@ -103,6 +103,8 @@ pub(crate) struct Peer {
     up: bool,
     /// Counts the lists it began to send.
     round: u64,
+    /// It has sent one to the end.
+    told: bool,
     /// Which hosts of a list have come, while one is coming.
     listed: Option<BTreeSet<HostKey>>,
     routes: BTreeSet<HostKey>,
@@ -122,6 +124,11 @@ impl Peers {
 
     pub(crate) fn is_up(&self, vtep: VtepAddr) -> bool {
         self.0.get(&vtep).is_some_and(|peer| peer.up)
+    }
+
+    /// Whether the peer has said what it knows, since we started.
+    pub(crate) fn has_told(&self, vtep: VtepAddr) -> bool {
+        self.0.get(&vtep).is_some_and(|peer| peer.told)
     }
 
     /// Which of its lists the peer is at.
@@ -170,6 +177,7 @@ impl Peers {
     pub(crate) fn list_ends(&mut self, vtep: VtepAddr, hosts: u64) -> Option<Vec<HostKey>> {
         let peer = self.0.get_mut(&vtep)?;
         let listed = peer.listed.take()?;
+        peer.told |= listed.len() as u64 == hosts;
         (listed.len() as u64 == hosts).then(|| peer.routes.iter().copied().collect())
     }
 

@@ -15,6 +15,7 @@
 //! ```
 
 use crate::inout::message::Migration;
+use crate::knowledge::aftermath::Doubt;
 use crate::knowledge::entry::{Absent, Remote};
 use crate::roles::claimant::{self, Claimant};
 use crate::roles::fact::Fact;
@@ -66,7 +67,8 @@ fn if_absent(absent: Absent, known: &mut Known, world: &World<'_>, out: &mut Out
     match fact {
         Fact::Heard(heard) => {
             let sequence = crate::words::sequence::Sequence::FIRST;
-            after_owner(Owner::learn(absent, sequence, heard, world.young, known, world, out), known, world, out)
+            let doubt = if world.young && !world.all_have_told() { Doubt::Unheard } else { Doubt::No };
+            after_owner(Owner::learn(absent, sequence, heard, doubt, known, world, out), known, world, out)
         }
         Fact::Requests { frame, .. } => {
             out.release([frame]);
@@ -331,7 +333,7 @@ fn after_sought(became: sought::Became, known: &mut Known, world: &World<'_>, ou
     match became {
         sought::Became::Sought(sought) => Role::Sought(sought),
         sought::Became::Found(absent, sequence, heard, refused) => {
-            match Owner::learn(absent, sequence, heard, true, known, world, out) {
+            match Owner::learn(absent, sequence, heard, Doubt::Here, known, world, out) {
                 owner::Became::Owner(mut owner) => {
                     owner.has_answered(refused);
                     Role::Owner(owner)
@@ -354,9 +356,10 @@ fn after_claimant(became: claimant::Became, known: &mut Known, world: &World<'_>
         claimant::Became::Claimant(claimant) => Role::Claimant(claimant),
         claimant::Became::Observer(remote) => after_observer(observer::settle(remote, known, world, out)),
         claimant::Became::Owner(won) => {
-            let taken = owner::Taken { local: won.local, before: Some(won.before), credit: won.credit };
+            let claimant::Won { local, before, credit, by, because } = won;
+            let taken = owner::Taken { local, before: Some(before), credit, because };
             let mut owner = Owner::take_over(taken, known, world, out);
-            owner.advertise(known, Some(Migration::Verified { by: won.by }), out);
+            owner.advertise(known, Some(Migration::Verified { by }), out);
             Role::Owner(owner)
         }
         claimant::Became::Crossed(taken, claimed) => {

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use crate::inout::event::Evidence;
 use crate::inout::message::{Advertisement, Message, Migration, Open, Reply, Standing, Verdict, Withdrawal};
-use crate::inout::report::Report;
+use crate::inout::report::{Because, Report};
 use crate::knowledge::aftermath::Aftermath;
 use crate::knowledge::damping;
 use crate::knowledge::entry::{Local, Proof, Remote};
@@ -119,8 +119,9 @@ pub(crate) struct Won {
     pub(crate) before: (Location, Duration),
     /// For how long the host was here before that.
     pub(crate) credit: Duration,
-    /// On whose word.
+    /// On whose word, and why that is believed.
     pub(crate) by: VtepAddr,
+    pub(crate) because: Because,
 }
 
 impl Claimant {
@@ -669,8 +670,9 @@ impl Claimant {
         // With a sequence that the other claim outranks.
         let sequence = known.routes.of(self.remote.vtep()).map_or(Sequence::FIRST, |route| route.sequence);
         known.routes.remove(self.remote.vtep());
-        let Won { local, .. } = self.take(world.config.me, sequence, Duration::ZERO, &proof, known, world, out);
-        Became::Crossed(Taken { local, before: None, credit: Duration::ZERO }, claimed)
+        let Won { local, because, .. } =
+            self.take(world.config.me, sequence, Duration::ZERO, &proof, known, world, out);
+        Became::Crossed(Taken { local, before: None, credit: Duration::ZERO, because }, claimed)
     }
 
     /// The owner does not have it, and nobody else is known to: then it is here.
@@ -765,7 +767,7 @@ impl Claimant {
         out.counters.moves += 1;
         let because = proof.because();
         out.report(Report::Moved { host: known.key, from, to, because, took: world.now - heard });
-        Won { local, before: (from, tenure), credit, by }
+        Won { local, before: (from, tenure), credit, by, because }
     }
 
     /// The host is still at the owner: the second entry is gone (M6), and observers that were told at once take it back (M8).

@@ -66,6 +66,17 @@ impl Claimant {
         }
     }
 
+    /// How long it is waited for an answer of the host at this place, if it is asked since `asked`. `None`: it is known whether it answers.
+    pub(crate) fn heard_out_at(&self, asked: Instant, timers: &Timers) -> Option<Instant> {
+        let at = match self.who {
+            // It is asked at the same time.
+            Who::Port { .. } | Who::Peer { .. } => asked + timers.escalate.longest(),
+            // It asks as an owner does, when it has heard of us.
+            Who::Rival { .. } => self.since + rival_patience(timers),
+        };
+        (self.answers == Answers::Unknown).then_some(at)
+    }
+
     fn question(&mut self) -> Option<&mut Question> {
         match &mut self.who {
             Who::Port { question, .. } => question.as_mut(),
@@ -208,7 +219,7 @@ impl Claimants {
     /// Does what is due at the claimed ports.
     pub(crate) fn advance(&mut self, host: HostKey, addresses: &Addresses, world: &World<'_>, out: &mut Out<'_>) {
         let named = self.named();
-        let long = world.timers().verdict_after * 2;
+        let long = rival_patience(world.timers());
         for claimant in &mut self.0 {
             let since = claimant.since;
             match &mut claimant.who {
@@ -274,7 +285,7 @@ impl Claimants {
 
     /// When something is due at them. `None`: whoever is going to answer has, or will say so unasked.
     pub(crate) fn due(&self, now: Instant, timers: &Timers) -> Option<Instant> {
-        let long = timers.verdict_after * 2;
+        let long = rival_patience(timers);
         self.0
             .iter()
             .filter_map(|claimant| match &claimant.who {
@@ -285,6 +296,11 @@ impl Claimants {
             })
             .min()
     }
+}
+
+/// For how long a peer may say nothing of what asking at its place has come to.
+fn rival_patience(timers: &Timers) -> Duration {
+    timers.verdict_after * 2
 }
 
 /// What a question at a claimed place that ended without an answer says. One that was disturbed says nothing.

@@ -33,7 +33,11 @@ const DISTURBED_RETRY: Duration = Duration::from_millis(100);
 pub(crate) struct Inquiry {
     question: Option<Question>,
     recorded: Recorded,
+    /// When it was last begun to ask, here or at a claimed place.
+    asked: Instant,
     stage: Stage,
+    /// One of its questions was asked more than once: there may be more answers than one.
+    repeated: bool,
     /// Its traffic goes to claimed places, too.
     copying: bool,
     /// It was idle for the ageing time.
@@ -87,6 +91,12 @@ impl Subject<'_> {
     fn place(&self) -> Location {
         Location::Local(self.local.port())
     }
+
+    /// Whether an answer where it is recorded is not enough against an answer to this claimant.
+    fn must_yield_to(&self, claimant: &Claimant, world: &World<'_>) -> bool {
+        let (place, tenure) = (claimant.location(), claimant.tenure);
+        self.stay.must_yield_to_answers_of(place, tenure, || world.all_have_told(), world.now)
+    }
 }
 
 impl Inquiry {
@@ -103,7 +113,9 @@ impl Inquiry {
         let mut inquiry = Box::new(Self {
             question: None,
             recorded: Recorded::Pending,
+            asked: world.now,
             stage: Stage::Asking,
+            repeated: false,
             copying: false,
             idle: claimants.is_empty(),
             again: None,
@@ -138,6 +150,7 @@ impl Inquiry {
             self.question = None;
             self.ask(false, subject, world, out);
         } else {
+            self.asked = world.now;
             self.claimants.ask(false, world, out);
         }
         self.advance(subject, world, out)
@@ -154,6 +167,7 @@ impl Inquiry {
             self.recorded = Recorded::Pending;
         }
         self.again = None;
+        self.asked = world.now;
         self.claimants.ask(all, world, out);
     }
 
@@ -182,6 +196,7 @@ impl Inquiry {
     }
 
     fn ended(&mut self, end: End) {
+        self.repeated = self.was_repeated();
         self.question = None;
         self.recorded = match end {
             End::Silent(silence) => Recorded::NoAnswer(NoAnswer::Silent(silence)),
@@ -249,10 +264,7 @@ impl Inquiry {
 
     /// It is where it is recorded. That settles it (M4), unless the place has yet to earn its trust (B12).
     fn decide_of_answer(mut self: Box<Self>, subject: &Subject<'_>, world: &World<'_>, out: &mut Out<'_>) -> Verdict {
-        let weighs = |claimant: &Claimant| {
-            claimant.answers != Answers::No
-                && subject.stay.must_yield_to_answers_of(claimant.location(), claimant.tenure, world.now)
-        };
+        let weighs = |claimant: &Claimant| claimant.answers != Answers::No && subject.must_yield_to(claimant, world);
         if !self.claimants.iter().any(weighs) {
             return self.stays();
         }
@@ -260,11 +272,19 @@ impl Inquiry {
         let answers = self.claimants.count(Answers::Yes) > 0;
         let verdict = if answers || self.stage == Stage::Contested {
             self.contested(subject, world, out)
-        } else {
+        } else if self.heard_out_at(world.timers()).is_some_and(|at| world.now < at) {
             // Asked at the claimed place, too; the host has what it needs meanwhile.
-            self.wait_for_claimants(subject, world, out)
+            Verdict::open(self)
+        } else {
+            self.stays()
         };
         verdict.with_refused(refused)
+    }
+
+    /// Who answers where it is recorded waits so long for answers at claimed places. It is not waited for silence there: the place that answers has the
+    /// host, and if it is at the other after all, that will claim it again.
+    fn heard_out_at(&self, timers: &Timers) -> Option<Instant> {
+        self.claimants.iter().filter_map(|one| one.heard_out_at(self.asked, timers)).max()
     }
 
     /// It does not answer where it is recorded.
@@ -273,9 +293,10 @@ impl Inquiry {
         if self.is_expected_elsewhere(subject, world.now) && !matches!(none, NoAnswer::LinkDown) {
             return self.unproven(WhyUnproven::ExpectedElsewhere, subject, world, out);
         }
-        let fresh = |claimant: &Claimant| {
-            subject.stay.must_yield_to_answers_of(claimant.location(), claimant.tenure, world.now)
-        };
+        let fresh = |claimant: &Claimant| subject.must_yield_to(claimant, world);
+        let returns =
+            |one: &Claimant| one.answers == Answers::Yes && subject.stay.returns_to(one.location(), world.now);
+        let returned = self.claimants.iter().any(returns);
         let (answer, unknown) = (self.claimants.count(Answers::Yes), self.claimants.count(Answers::Unknown));
         let answering = subject.known.addresses.answering(world.now, world.timers());
         let one = match self.claimants.iter().next() {
@@ -294,7 +315,7 @@ impl Inquiry {
                 }
             }
             (Some(only), NoAnswer::Unanswered(unanswered))
-                if answering.is_none() || !self.claimants.iter().any(fresh) =>
+                if !returned && (answering.is_none() || !self.claimants.iter().any(fresh)) =>
             {
                 if self.idle {
                     let proof = Proof::by_ageing(unanswered);
@@ -310,7 +331,7 @@ impl Inquiry {
             }
             // Being first decides nothing, and neither does being there since a moment ago (B14).
             (_, none) => {
-                let only = OnlyAnswer::of(answering, none, self.idle, answer, unknown);
+                let only = OnlyAnswer::of(answering, none, self.idle || returned, answer, unknown);
                 let place = self.claimants.iter().find(|one| one.answers == Answers::Yes).map(Claimant::location);
                 match (only, place) {
                     (Some(only), Some(place)) => self.moves_to(place, Proof::by_only_answer(&only)),
@@ -428,7 +449,7 @@ impl Inquiry {
 
     /// Whether the host was asked more than once, and may answer more than once.
     pub(crate) fn was_repeated(&self) -> bool {
-        self.question.as_ref().is_some_and(Question::was_repeated)
+        self.repeated || self.question.as_ref().is_some_and(Question::was_repeated)
     }
 
     /// Something came from the host where it is recorded: it is there (M4, B2).
@@ -436,6 +457,7 @@ impl Inquiry {
         if self.stage == Stage::Contested && self.question.is_none() {
             return Verdict::open(self);
         }
+        self.repeated = self.was_repeated();
         self.question = None;
         self.recorded = Recorded::Answered;
         self.decide(subject, world, out)
@@ -513,6 +535,7 @@ impl Inquiry {
         if self.claimants.is_empty() {
             return Verdict::Gone(proof);
         }
+        self.repeated = self.was_repeated();
         self.question = None;
         self.recorded = Recorded::NoAnswer(NoAnswer::LinkDown);
         self.decide(subject, world, out)
@@ -527,7 +550,9 @@ impl Inquiry {
     pub(crate) fn due(&self, subject: &Subject<'_>, now: Instant, timers: &Timers) -> Option<Instant> {
         let question = self.question.as_ref().map(|question| question.due(timers));
         let overdue = self.overdue_at(subject, timers).filter(|&at| at > now && !self.claimants.is_empty());
-        [question, overdue, self.claimants.due(now, timers), self.again].into_iter().flatten().min()
+        let waits = matches!(self.recorded, Recorded::Answered) && self.stage != Stage::Contested;
+        let heard_out = self.heard_out_at(timers).filter(|_| waits);
+        [question, overdue, heard_out, self.claimants.due(now, timers), self.again].into_iter().flatten().min()
     }
 
     /// Where copies of the host's traffic go.

@@ -13,7 +13,7 @@ use crate::inout::event::Evidence;
 use crate::inout::message::{Binding, Message, Migration, Open, Reply, Verdict};
 use crate::inout::report::{Because, Full, Report};
 use crate::knowledge::addresses::MAX_PATIENCE;
-use crate::knowledge::aftermath::Stay;
+use crate::knowledge::aftermath::{Doubt, Stay};
 use crate::knowledge::damping;
 use crate::knowledge::entry::{Absent, Local, Proof, Remote};
 use crate::knowledge::question::Question;
@@ -107,17 +107,19 @@ pub(crate) struct Taken {
     pub(crate) before: Option<(Location, Duration)>,
     /// For how long it was here before that.
     pub(crate) credit: Duration,
+    /// Why it is believed to be here.
+    pub(crate) because: Because,
 }
 
 impl Owner {
     /// A host that nobody has is heard: ordinary learning, no questions asked (M9).
     ///
-    /// `doubtful`: somebody else may be the host that was here before a restart.
+    /// `doubt`: somebody else may be the host that was known before a restart.
     pub(crate) fn learn(
         absent: Absent,
         sequence: Sequence,
         heard: HeardAt,
-        doubtful: bool,
+        doubt: Doubt,
         known: &mut Known,
         world: &World<'_>,
         out: &mut Out<'_>,
@@ -139,7 +141,10 @@ impl Owner {
             out.is_full(Full::Hosts(heard.port), None);
             return Became::Nothing(absent);
         }
-        let stay = if doubtful { Stay::doubtful(world.now, world.timers()) } else { Stay::first(world.now) };
+        let stay = match doubt {
+            Doubt::No => Stay::first(world.now),
+            Doubt::Unheard | Doubt::Here | Doubt::Anywhere => Stay::doubtful(doubt, world.now, world.timers()),
+        };
         let mut owner = Self::new(Local::learned(absent, heard.port, sequence), stay);
         owner.learn_addresses(&heard.addresses, known, world, out);
         out.counters.learned += 1;
@@ -157,11 +162,12 @@ impl Owner {
 
     /// It has come to us. Everybody is told, and what it waited for is let go.
     pub(crate) fn take_over(taken: Taken, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Self {
-        let Taken { local, before, credit } = taken;
+        let Taken { local, before, credit, because } = taken;
         let stay = match before {
             Some((place, tenure)) => Stay::after_move(place, tenure, credit, world.now, world.timers()),
             None => Stay::first(world.now),
         };
+        let stay = if because == Because::Policy { stay.by_policy() } else { stay };
         let port = local.port();
         known.aftermath = None;
         known.forget_announcement();
@@ -197,6 +203,7 @@ impl Owner {
         world: &World<'_>,
         out: &mut Out<'_>,
     ) {
+        self.stay.heard_of(Doubt::Here);
         if sequence > self.local.sequence() {
             self.local.raise(sequence);
             self.advertise(known, None, out);
@@ -475,11 +482,26 @@ impl Owner {
                 let verdict = inquiry.answered_at(place, answers, &self.subject(known), world, out);
                 self.follow(verdict, known, world, out)
             }
+            // It has the host, too, and is answered, later than we waited for it: if we have less right to the host, that is weighed after all.
+            None if answers && claim.number == ClaimId::NONE && self.must_yield_to(from, known, world) => {
+                let sequence = known.routes.of(from).map_or(Sequence::FIRST, |route| route.sequence);
+                let who = Who::Rival { vtep: from, sequence, migration: false };
+                let (since, tenure) = (world.now, Duration::ZERO);
+                let claimant = Claimant { who, since, tenure, damped: false, answers: Answers::Yes };
+                self.claimed_by(claimant, None, known, world, out)
+            }
             None => {
                 out.counters.stale_messages += 1;
                 Became::Owner(self)
             }
         }
+    }
+
+    /// Whether an answer here is not enough against one at a peer that says it has the host, too.
+    fn must_yield_to(&self, rival: VtepAddr, known: &Known, world: &World<'_>) -> bool {
+        let place = Location::Remote(rival);
+        known.routes.of(rival).is_some()
+            && self.stay.must_yield_to_answers_of(place, Duration::ZERO, || world.all_have_told(), world.now)
     }
 
     /// A peer says it has the host, which is here: neither is right without asking.
@@ -495,6 +517,7 @@ impl Owner {
             out.counters.stale_messages += 1;
             return Became::Owner(self);
         }
+        self.stay.heard_of(Doubt::Anywhere);
         if known.routes.of(told.from).is_none_or(|route| route.disputed) {
             return Became::Owner(self);
         }
@@ -574,6 +597,9 @@ impl Owner {
         out: &mut Out<'_>,
     ) -> Became {
         if lost && inquiry.is_pointless() {
+            if inquiry.was_repeated() {
+                self.echoes_until = world.now + MAX_PATIENCE;
+            }
             return Became::Owner(self);
         }
         if !lost {

@@ -41,6 +41,11 @@ impl World<'_> {
         self.config.limits.addresses_per_host
     }
 
+    /// Whether every peer that has the VNI has said what it knows since this VTEP started. What none of them named, it cannot have forgotten.
+    pub(crate) fn all_have_told(&self) -> bool {
+        self.vni.peers.iter().all(|&peer| self.peers.has_told(peer))
+    }
+
     /// The route to a VTEP that the host was given to.
     pub(crate) fn firm_route(&self, vtep: VtepAddr, sequence: Sequence) -> Route {
         Route { vtep, sequence, tentative_until: None, round: self.peers.round(vtep), disputed: false }

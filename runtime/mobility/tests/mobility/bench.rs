@@ -258,6 +258,14 @@ pub(crate) fn yours(sequence: u32) -> Message {
     Message::Sync(Sync::Yours { host: host(), bindings: vec![bound(IP)], sequence: Sequence(sequence) })
 }
 
+/// The peer's list, which ends.
+pub(crate) fn lists(bench: &mut Bench, peer: VtepAddr, list: &[Message]) {
+    let hosts = list.iter().filter(|message| matches!(message, Message::Sync(Sync::Host { .. }))).count() as u64;
+    bench.says(peer, Message::Sync(Sync::Start));
+    list.iter().for_each(|message| drop(bench.says(peer, message.clone())));
+    bench.says(peer, Message::Sync(Sync::End { hosts }));
+}
+
 pub(crate) fn send(to: VtepAddr, message: Message) -> Action {
     Action::Send { to, message }
 }

@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 
 use vouch_mobility::{
-    Because, ClaimView, Config, Destination, During, Event, Evidence, Heard, Location, Open, Phase, Report, Sequence,
-    Unproven, Verdict, WhyUnproven,
+    Because, ClaimId, ClaimView, Config, Destination, During, Event, Evidence, Heard, Location, Message, Open, Phase,
+    Report, Sequence, Sync, Unproven, Verdict, WhyUnproven,
 };
 
 use crate::bench::{
-    B, Bench, C, FRAME, HERE, IP, ME, MOVED, P1, P2, THERE, asked_for, asks, bound, host, listed, probe, probe_claimed,
-    probes, reply, reports, send, sent, vni_config, yours,
+    B, Bench, C, FRAME, HERE, IP, ME, MOVED, P1, P2, THERE, asked_for, asks, bound, host, listed, lists, probe,
+    probe_claimed, probes, reply, reports, send, sent, vni_config, yours,
 };
 
 const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 0, 2));
@@ -261,6 +261,80 @@ fn evidence_a_claim_of_a_host_that_a_restart_has_forgotten_is_not_granted_at_onc
     let actions = bench.answered(Location::Local(P1));
     assert!(actions.contains(&send(C, reply(1, 6, Verdict::Stayed))));
     assert_eq!(bench.location(), Some(HERE));
+}
+
+/// A machine that has just started, and hears the host on port 1 before anybody has said what it knows.
+fn heard_first() -> Bench {
+    let mut config = Config::new(ME);
+    config.vnis.insert(host().vni, vni_config());
+    let mut bench = Bench::just_started(config);
+    bench.heard(P1, Evidence::Arp, None);
+    bench
+}
+
+#[test]
+fn evidence_whoever_is_heard_before_the_peers_have_said_what_they_know_may_not_be_the_host() {
+    let mut bench = heard_first();
+    lists(&mut bench, B, &[]);
+    bench.asked(C, 1, 1);
+    bench.stands(C, 1, true);
+    bench.answered(HERE);
+    assert_eq!(bench.phase(), Phase::Contested, "C has not said all it knows");
+}
+
+/// In a fabric that has just been built everybody is heard for the first time: nobody pays for that.
+#[test]
+fn evidence_a_host_of_which_no_peer_knew_anything_was_not_forgotten() {
+    let mut bench = heard_first();
+    lists(&mut bench, B, &[]);
+    lists(&mut bench, C, &[]);
+    bench.asked(C, 1, 1);
+    bench.stands(C, 1, true);
+    assert!(bench.answered(HERE).contains(&send(C, reply(1, 2, Verdict::Stayed))));
+}
+
+#[test]
+fn evidence_a_list_with_a_gap_says_nothing_of_what_was_forgotten() {
+    let mut bench = heard_first();
+    lists(&mut bench, B, &[]);
+    bench.says(C, Message::Sync(Sync::Start));
+    bench.says(C, Message::Sync(Sync::End { hosts: 1 }));
+    bench.asked(C, 1, 1);
+    bench.stands(C, 1, true);
+    bench.answered(HERE);
+    assert_eq!(bench.phase(), Phase::Contested);
+}
+
+/// The peers know that the host was here, and not at which port: any of them may be the true one, another VTEP is not.
+#[test]
+fn evidence_a_host_that_a_peer_remembers_here_may_have_been_at_another_port() {
+    let remembered = || {
+        let mut bench = heard_first();
+        lists(&mut bench, B, &[yours(0)]);
+        lists(&mut bench, C, &[]);
+        bench
+    };
+    let mut bench = remembered();
+    bench.heard(P2, Evidence::Arp, None);
+    bench.answered(Location::Local(P2));
+    bench.answered(HERE);
+    assert_eq!(bench.phase(), Phase::Contested);
+
+    let mut bench = remembered();
+    bench.asked(C, 1, 1);
+    bench.stands(C, 1, true);
+    assert!(bench.answered(HERE).contains(&send(C, reply(1, 2, Verdict::Stayed))));
+}
+
+#[test]
+fn evidence_a_host_that_a_peer_has_may_have_been_there_before_the_restart() {
+    let mut bench = heard_first();
+    lists(&mut bench, B, &[listed(0)]);
+    lists(&mut bench, C, &[]);
+    bench.stands(B, ClaimId::NONE, true);
+    bench.answered(HERE);
+    assert_eq!(bench.phase(), Phase::Contested);
+    assert_eq!(bench.view().destination, Destination::Both { with: THERE, and: None });
 }
 
 #[test]

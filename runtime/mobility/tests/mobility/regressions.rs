@@ -277,3 +277,36 @@ fn an_owner_whose_host_answers_is_believed_by_one_who_got_it_by_policy() {
         ])
     });
 }
+
+/// A switch that had stalled delivered all rounds at once, those of questions that had ended among them, and the next answers seemed to be those to a
+/// routine question: a slow host was taken for a fast one, and its next silence was too short to be one.
+#[test]
+fn answers_to_questions_that_have_ended_are_not_those_to_the_next() {
+    run(&Script {
+        seed: 132612993032668673,
+        vteps: 2,
+        during: During::Hold,
+        weather: Weather { max_delay_ms: 74, ..Weather::FAIR },
+        habit: Habit::Late { after_ms: 360 },
+        unreachable_owner: UnreachableOwner::Accept,
+        ..Script::of(vec![
+            (5523, Deed::Silent { device: 1, millis: 3195 }),
+            (1229, Deed::Announce { device: 3, evidence: Evidence::Arp }),
+            (1038, Deed::Stall { at: 1, millis: 1411, loses: false }),
+            (3189, Deed::Stall { at: 0, millis: 2367, loses: false }),
+            (1210, Deed::Announce { device: 3, evidence: Evidence::Arp }),
+            (4588, Deed::Habit { device: 1, habit: Habit::Answers { within_ms: 20 } }),
+            (2283, Deed::Announce { device: 3, evidence: Evidence::Data }),
+            (3181, Deed::Poison { at: 0, port: AccessId(4), victim: 0 }),
+            (2870, Deed::Police { at: 0, millis: 511 }),
+            (3656, Deed::Restart { at: 0 }),
+            (857, Deed::Announce { device: 6, evidence: Evidence::Arp }),
+            (5889, Deed::Vanish { device: 1 }),
+            (993, Deed::Police { at: 0, millis: 905 }),
+            (7345, Deed::Poison { at: 0, port: AccessId(3), victim: 1 }),
+            (6640, Deed::Announce { device: 4, evidence: Evidence::Neighbour }),
+            (413, Deed::Announce { device: 6, evidence: Evidence::Neighbour }),
+            (6926, Deed::Vanish { device: 1 }),
+        ])
+    });
+}

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use vouch_mobility::{
-    Action, Because, Contested, Destination, During, Event, Evidence, Expect, Instant, Location, Message, Migration,
-    Open, Phase, Report, Standing, Verdict, VtepAddr, WhyUnproven,
+    Action, Because, ClaimId, Contested, Destination, During, Event, Evidence, Expect, Instant, Location, Message,
+    Migration, Open, Phase, Report, Standing, Verdict, VtepAddr, WhyUnproven,
 };
 
 use crate::bench::{
-    B, Bench, C, FRAME, HERE, ME, MOVED, P1, P2, P3, THERE, claim_id, host, probes, reply, reports, send, sent,
+    B, Bench, C, FRAME, HERE, ME, MOVED, P1, P2, P3, THERE, claim_id, host, listed, lists, probes, reply, reports,
+    send, sent,
 };
 
 const SECOND: Location = Location::Local(P2);
@@ -239,6 +240,85 @@ fn b14_right_after_a_move_who_came_first_decides_nothing() {
     bench.stands(C, 4, true);
     bench.answered(HERE);
     assert_eq!(bench.phase(), Phase::Contested);
+}
+
+/// A place that has just got the host yields to answers elsewhere, but does not wait for silence there: one asked at the same time answers by then.
+#[test]
+fn b14_right_after_a_move_a_claimed_place_is_heard_out_for_as_long_as_an_answer_takes() {
+    let mut bench = Bench::new().following();
+    bench.heard(P1, Evidence::Arp, None);
+    bench.replied(B, 1, 1, Verdict::Moved { tenure: Duration::from_secs(3_600) });
+    bench.wait(200);
+    bench.asked(C, 4, 2);
+    bench.answered(HERE);
+    assert!(sent(&bench.wait(49)).is_empty());
+    assert_eq!((bench.phase(), &bench.view().destination), (Phase::Verifying, &Destination::Recorded));
+    assert!(bench.wait(1).contains(&send(C, reply(4, 3, Verdict::Stayed))));
+    assert_eq!(bench.phase(), Phase::Settled);
+}
+
+/// Row 6b: the claimant got the host by policy while its owner was away. Nobody has ever answered it there.
+#[test]
+fn b12_a_host_that_was_taken_without_its_owner_s_word_is_given_back_when_it_answers_the_owner() {
+    for away in [1, 5, 20, 100, 280] {
+        let mut bench = Bench::new().following();
+        bench.session(B, false);
+        bench.routine = false;
+        bench.heard(P1, Evidence::Arp, None);
+        bench.wait(400);
+        assert_eq!(bench.location(), Some(HERE), "the owner is away");
+        bench.wait(away * 1_000);
+        bench.session(B, true);
+        lists(&mut bench, B, &[listed(0)]);
+        bench.wait(30);
+        // Its host has answered, and it says so.
+        bench.told(B, 0, None);
+        bench.stands(B, ClaimId::NONE, true);
+        bench.wait(1_000);
+        assert_eq!((bench.location(), bench.phase()), (Some(THERE), Phase::Settled), "after {away} s");
+    }
+}
+
+/// Row 13d: the same, and the frames that claimed it go on, so that it is heard at both. The owner has just come to itself, and takes its time.
+#[test]
+fn b12_a_host_that_was_taken_without_its_owner_s_word_and_is_heard_on_waits_for_what_the_owner_says() {
+    for (meanwhile, late) in [(124, false), (700, true)] {
+        let mut bench = Bench::new().following();
+        bench.session(B, false);
+        bench.routine = false;
+        bench.heard(P1, Evidence::Arp, None);
+        bench.wait(2_000);
+        bench.session(B, true);
+        lists(&mut bench, B, &[listed(0)]);
+        bench.wait(60);
+        bench.seen(P1);
+        bench.wait(meanwhile);
+        bench.told(B, 0, None);
+        assert_eq!(bench.phase(), if late { Phase::Settled } else { Phase::Verifying });
+        bench.stands(B, ClaimId::NONE, true);
+        bench.seen(P1);
+        assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Contested), "after {meanwhile} ms");
+        assert_eq!(bench.view().destination, Destination::Both { with: THERE, and: None });
+        bench.wait(2_000);
+        assert_eq!((bench.location(), bench.phase()), (Some(THERE), Phase::Settled), "they have ended");
+    }
+}
+
+/// The same, and whoever claimed it answers for it: neither loses it.
+#[test]
+fn b12_a_host_that_was_taken_without_its_owner_s_word_and_answers_at_both_is_contested() {
+    let mut bench = Bench::new().following();
+    bench.session(B, false);
+    bench.heard(P1, Evidence::Arp, None);
+    bench.answered(HERE);
+    bench.wait(20_000);
+    bench.session(B, true);
+    lists(&mut bench, B, &[listed(0)]);
+    bench.answered(HERE);
+    bench.told(B, 0, None);
+    bench.stands(B, ClaimId::NONE, true);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Contested));
+    assert_eq!(bench.view().destination, Destination::Both { with: THERE, and: None });
 }
 
 #[test]

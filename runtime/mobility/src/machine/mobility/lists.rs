@@ -19,18 +19,20 @@ pub(super) struct Lists {
     unlisted: BTreeSet<(Instant, HostKey, VtepAddr)>,
 }
 
+/// The peer's hosts come before the end of our own: who has heard the end knows all that we could remind it of.
 #[derive(Debug, Clone, Copy)]
 enum Stage {
     Start,
+    /// Hosts that are the peer's, after this one.
+    Yours {
+        after: Option<HostKey>,
+    },
     /// Our own hosts, after this one.
     Own {
         after: Option<HostKey>,
         listed: u64,
     },
-    /// Hosts that are the peer's, after this one.
-    Yours {
-        after: Option<HostKey>,
-    },
+    End,
 }
 
 impl Lists {
@@ -55,21 +57,26 @@ impl Mobility {
     pub fn poll_sync(&mut self, peer: VtepAddr) -> Option<Message> {
         let stage = *self.lists.ours.get(&peer)?;
         let (sync, next) = match stage {
-            Stage::Start => (Sync::Start, Some(Stage::Own { after: None, listed: 0 })),
-            Stage::Own { after, listed } => match self.next_own(peer, after) {
-                Some((host, sync)) => (sync, Some(Stage::Own { after: Some(host), listed: listed + 1 })),
-                None => (Sync::End { hosts: listed }, Some(Stage::Yours { after: None })),
-            },
+            Stage::Start => (Sync::Start, Stage::Yours { after: None }),
             Stage::Yours { after } => match self.next_of_peer(peer, after) {
-                Some((host, sync)) => (sync, Some(Stage::Yours { after: Some(host) })),
-                None => {
-                    self.lists.ours.remove(&peer);
-                    return None;
-                }
+                Some((host, sync)) => (sync, Stage::Yours { after: Some(host) }),
+                None => self.own(peer, None, 0),
             },
+            Stage::Own { after, listed } => self.own(peer, after, listed),
+            Stage::End => {
+                self.lists.ours.remove(&peer);
+                return None;
+            }
         };
-        self.lists.ours.extend(next.map(|next| (peer, next)));
+        self.lists.ours.insert(peer, next);
         Some(Message::Sync(sync))
+    }
+
+    fn own(&self, peer: VtepAddr, after: Option<HostKey>, listed: u64) -> (Sync, Stage) {
+        match self.next_own(peer, after) {
+            Some((host, sync)) => (sync, Stage::Own { after: Some(host), listed: listed + 1 }),
+            None => (Sync::End { hosts: listed }, Stage::End),
+        }
     }
 
     fn shared_with(&self, peer: VtepAddr, host: HostKey) -> bool {

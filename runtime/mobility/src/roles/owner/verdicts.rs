@@ -136,7 +136,8 @@ impl Owner {
                 let (from, tenure) = (self.place(), self.stay.tenure(world.now));
                 let old_port = self.local.port();
                 let before = Some((from, tenure));
-                let taken = Taken { local: self.local.moved(port, proof), before, credit: winner.tenure };
+                let because = proof.because();
+                let taken = Taken { local: self.local.moved(port, proof), before, credit: winner.tenure, because };
                 if winner.answers == Answers::Yes {
                     known.addresses.answered(None);
                 }
@@ -151,13 +152,7 @@ impl Owner {
                 out.release(requests.into_frames());
                 owner.learn_addresses(&addresses, known, world, out);
                 out.counters.moves += 1;
-                out.report(Report::Moved {
-                    host: known.key,
-                    from,
-                    to,
-                    because: proof.because(),
-                    took: world.now - since,
-                });
+                out.report(Report::Moved { host: known.key, from, to, because, took: world.now - since });
                 Became::Owner(owner)
             }
             Who::Peer { vtep, claim, sequence } => {
