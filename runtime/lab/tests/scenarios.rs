@@ -135,7 +135,6 @@ const WORLDS: [&str; 11] = [
     "announced",
 ];
 
-#[ignore = "not held yet in every world: `vouch demo` shows which"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hosts_that_are_there_keep_their_traffic() {
     for name in WORLDS {
@@ -143,14 +142,12 @@ async fn hosts_that_are_there_keep_their_traffic() {
     }
 }
 
-#[ignore = "not held yet: on a busy machine questions are not asked in time, and hosts stay behind"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_hosts_move_at_once_and_none_stays_behind() {
     behaves("mass", ESCALATE).await;
 }
 
 /// If nobody can lose in them, the scenarios prove nothing.
-#[ignore = "takes minutes; `vouch demo --no-verify` shows it"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_verification_hosts_that_are_there_lose() {
     for name in WORLDS {
