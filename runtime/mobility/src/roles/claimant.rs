@@ -73,6 +73,15 @@ struct Claim {
     /// The claimed port gets copies.
     copied: bool,
     place: Place,
+    /// It was heard at another port before it was known whether it answers at the claimed one (B14).
+    rival: Option<Rival>,
+}
+
+/// Another port of ours where it was heard. The claim follows the host there if it answers there first.
+#[derive(Debug)]
+struct Rival {
+    heard: HeardAt,
+    question: Question,
 }
 
 /// Who asks the host at its recorded place.
@@ -255,6 +264,7 @@ impl Claimant {
     /// Does what is due: the claim again, a round of questions, or the end of waiting.
     pub(crate) fn advance(mut self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
         self.ask_here(known, world, out);
+        self.ask_rival(known, world, out);
         match &mut self.claim.stage {
             Stage::Owner { retry_at, wait, give_up_at } => {
                 if world.now >= *give_up_at {
@@ -316,8 +326,26 @@ impl Claimant {
         }
     }
 
+    /// Asks at the other port.
+    fn ask_rival(&mut self, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
+        let Some(Rival { heard, question }) = &mut self.claim.rival else { return };
+        match question.step(world.now, world.timers()) {
+            Step::Wait => {}
+            Step::Ask(round) => {
+                out.ask(known.key, question, round, false, known.addresses.targets(&heard.addresses, known.key.mac));
+            }
+            Step::Check => out.check(known.key, question),
+            Step::End(_) => self.claim.drop_rival(known, world, out),
+        }
+    }
+
     /// What asking at the claimed port has come to. While the claim is open, it is asked again.
     fn asked_here(&mut self, answers: Answers, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
+        match answers {
+            Answers::Yes => self.claim.drop_rival(known, world, out),
+            Answers::No if self.claim.rival.is_some() => return self.follow_rival(known, world, out),
+            Answers::No | Answers::Unknown => {}
+        }
         let place = &mut self.claim.place;
         place.question = None;
         let timers = world.timers();
@@ -333,11 +361,13 @@ impl Claimant {
 
     /// The switch confirms that a round has left.
     pub(crate) fn has_left(&mut self, id: QuestionId, round: u32, now: Instant) {
-        let tunnel = match &mut self.claim.stage {
+        let Claim { stage, place, rival, .. } = &mut *self.claim;
+        let tunnel = match stage {
             Stage::Tunnel(question) => Some(question),
             Stage::Owner { .. } | Stage::Open { .. } => None,
         };
-        for question in self.claim.place.question.as_mut().into_iter().chain(tunnel) {
+        let rival = rival.as_mut().map(|rival| &mut rival.question);
+        for question in place.question.as_mut().into_iter().chain(tunnel).chain(rival) {
             if question.id() == id {
                 question.has_left(round, now);
             }
@@ -356,6 +386,10 @@ impl Claimant {
         if let Some(question) = self.claim.place.question.take_if(|question| question.id() == id) {
             let answers = without_answer(&question.checked(complete));
             self.asked_here(answers, known, world, out);
+            return Became::Claimant(self);
+        }
+        if self.claim.rival.as_ref().is_some_and(|rival| rival.question.id() == id) {
+            self.claim.drop_rival(known, world, out);
             return Became::Claimant(self);
         }
         let end = match &self.claim.stage {
@@ -388,18 +422,32 @@ impl Claimant {
             Stage::Tunnel(question) => question.due(timers),
         };
         let place = &self.claim.place;
-        let here = place.question.as_ref().map(|question| question.due(timers)).into_iter().chain(place.again).min();
+        let questions = place.question.iter().chain(self.claim.rival.as_ref().map(|rival| &rival.question));
+        let here = questions.map(|question| question.due(timers)).chain(place.again).min();
         here.map_or(stage, |here| here.min(stage))
     }
 
     /// The claimed port is down: the host is not there any more either.
-    pub(crate) fn port_down(self, port: AccessId, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
-        if port == self.claim.port { self.abandoned(known, world, out) } else { Became::Claimant(self) }
+    pub(crate) fn port_down(
+        mut self,
+        port: AccessId,
+        known: &mut Known,
+        world: &World<'_>,
+        out: &mut Out<'_>,
+    ) -> Became {
+        if port == self.claim.port {
+            return self.abandoned(known, world, out);
+        }
+        if let Some(rival) = self.claim.rival.take_if(|rival| rival.heard.port == port) {
+            out.drop(rival.heard.frame);
+        }
+        Became::Claimant(self)
     }
 
     // ---- what the host says
 
-    /// It is heard again, here or at another port. The claim that is on its way stays the only one; another port is taken up after it.
+    /// It is heard again, here or at another port. The claim that is on its way stays the only one. At the other port it is asked for as well, while
+    /// it is not known whether it answers at the claimed one, and the claim is for the first that answers; a third is taken up after that.
     pub(crate) fn heard_again(
         mut self,
         heard: HeardAt,
@@ -415,6 +463,21 @@ impl Claimant {
             out.release(heard.frame);
         } else if heard.port != self.claim.port && self.claim.place.answers == Answers::No {
             self.claims_at(heard, known, world, out);
+        } else if heard.port != self.claim.port
+            && self.claim.rival.as_ref().is_some_and(|it| it.heard.port == heard.port)
+        {
+            out.counters.coalesced += 1;
+            out.drop(heard.frame);
+        } else if heard.port != self.claim.port
+            && self.claim.rival.is_none()
+            && self.claim.place.answers == Answers::Unknown
+        {
+            let place = Location::Local(heard.port);
+            let (host, port, recorded) = (known.key, heard.port, Location::Remote(self.remote.vtep()));
+            out.report(Report::ClaimRaised { host, port, recorded });
+            let question = Question::begin(out.new_question(), place, None, world.now);
+            self.claim.rival = Some(Rival { heard, question });
+            self.ask_rival(known, world, out);
         } else if heard.port != self.claim.port {
             out.counters.coalesced += 1;
             out.drop(heard.frame);
@@ -438,16 +501,24 @@ impl Claimant {
 
     /// It does not answer at the claimed port, and is heard at another: that is what the claim is for now.
     fn claims_at(&mut self, heard: HeardAt, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) {
-        let claim = &mut *self.claim;
-        out.drop(claim.frame.take());
-        out.drop(std::mem::take(&mut claim.requests).into_frames());
         let place = Location::Local(heard.port);
         let (host, port, recorded) = (known.key, heard.port, Location::Remote(self.remote.vtep()));
         out.report(Report::ClaimRaised { host, port, recorded });
+        let question = Question::begin(out.new_question(), place, None, world.now);
+        self.claim.rival = Some(Rival { heard, question });
+        self.follow_rival(known, world, out);
+        self.ask_here(known, world, out);
+    }
+
+    /// The claim is for the other port from now on.
+    fn follow_rival(&mut self, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
+        let claim = &mut *self.claim;
+        let Some(Rival { heard, question }) = claim.rival.take() else { return };
+        out.drop(claim.frame.take());
+        out.drop(std::mem::take(&mut claim.requests).into_frames());
         (claim.port, claim.frame, claim.addresses) = (heard.port, heard.frame, heard.addresses);
         claim.tenure = known.tenure_at(heard.port, world.now);
-        claim.place = Place::begin(Question::begin(out.new_question(), place, None, world.now));
-        self.ask_here(known, world, out);
+        claim.place = Place::begin(question);
     }
 
     /// It asks for somebody, while it waits.
@@ -487,6 +558,9 @@ impl Claimant {
         world: &World<'_>,
         out: &mut Out<'_>,
     ) -> Became {
+        if self.claim.rival.as_ref().is_some_and(|rival| from == Location::Local(rival.heard.port)) {
+            self.follow_rival(known, world, out);
+        }
         if from == Location::Local(self.claim.port) {
             if !self.claim.addresses.contains(&address) && self.claim.addresses.len() < world.addresses_limit() {
                 self.claim.addresses.push(address);
@@ -749,7 +823,10 @@ impl Claimant {
         world: &World<'_>,
         out: &mut Out<'_>,
     ) -> Won {
-        let Claim { port, frame, requests, heard, addresses, place, tenure: credit, .. } = *self.claim;
+        let Claim { port, frame, requests, heard, addresses, place, rival, tenure: credit, .. } = *self.claim;
+        if let Some(rival) = rival {
+            rival.waits(known, world, out);
+        }
         let from = Location::Remote(self.remote.vtep());
         let to = Location::Local(port);
         known.addresses.handed_over(from, world.now);
@@ -771,7 +848,8 @@ impl Claimant {
     }
 
     /// The host is still at the owner: the second entry is gone (M6), and observers that were told at once take it back (M8).
-    fn refused(self, owner_sequence: Sequence, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+    fn refused(mut self, owner_sequence: Sequence, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        self.claim.drop_rival(known, world, out);
         let owner = self.remote.vtep();
         let claim = *self.claim;
         let contested = matches!(claim.stage, Stage::Open { open: Open::Contested | Open::Unproven, .. });
@@ -806,12 +884,14 @@ impl Claimant {
 
     /// The host is none.
     pub(crate) fn discard(self, out: &mut Out<'_>) {
+        out.drop(self.claim.rival.and_then(|rival| rival.heard.frame));
         out.drop(self.claim.frame);
         out.drop(self.claim.requests.into_frames());
     }
 
     /// The claim is taken back before the verdict.
-    fn abandoned(self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+    fn abandoned(mut self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        self.claim.drop_rival(known, world, out);
         let claim = *self.claim;
         out.counters.abandoned += 1;
         out.drop(claim.frame);
@@ -827,7 +907,22 @@ impl Claimant {
     }
 }
 
+impl Rival {
+    /// It is taken up again by itself.
+    fn waits(self, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
+        out.drop(self.heard.frame);
+        let claim = damping::Claim { host: known.key, port: self.heard.port, heard: world.now };
+        out.memories.push(Memory::Paused(claim, true));
+    }
+}
+
 impl Claim {
+    fn drop_rival(&mut self, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
+        if let Some(rival) = self.rival.take() {
+            rival.waits(known, world, out);
+        }
+    }
+
     fn new(
         sequence: Sequence,
         heard: HeardAt,
@@ -853,6 +948,7 @@ impl Claim {
             hops: 0,
             copied: false,
             place: Place::begin(question),
+            rival: None,
         }
     }
 }
