@@ -117,10 +117,11 @@ impl Stay {
         Self { trusted_at: now + timers.probation, doubt, ..Self::first(now) }
     }
 
-    /// A peer has said what it remembers of a host of which nobody had yet said anything.
-    pub(crate) fn heard_of(&mut self, remembered: Doubt) {
+    /// A peer has said what it remembers of a host of which nobody had yet said anything. What is said when all have told what they know, `all_told`, is
+    /// news.
+    pub(crate) fn heard_of(&mut self, remembered: Doubt, all_told: impl Fn() -> bool) {
         if self.doubt == Doubt::Unheard {
-            self.doubt = remembered;
+            self.doubt = if all_told() { Doubt::No } else { remembered };
         }
     }
 

@@ -182,6 +182,15 @@ impl Claimants {
         }
     }
 
+    /// Tells those who have it in their own tables that it answers here: they may have less right to it, and not know.
+    pub(crate) fn tell_rivals(&self, host: HostKey, world: &World<'_>, out: &mut Out<'_>) {
+        for claimant in &self.0 {
+            if let Who::Rival { vtep, .. } = claimant.who {
+                out.answers_here(vtep, host, world.config);
+            }
+        }
+    }
+
     /// Whether the place is claimed, and the host is not known to answer there.
     pub(crate) fn awaits_answer_at(&self, place: Location) -> bool {
         self.0.iter().any(|claimant| claimant.location() == place && claimant.answers != Answers::Yes)

@@ -411,6 +411,9 @@ impl Inquiry {
                 out.report(Report::Contested { host, recorded, claimed });
             }
             self.claimants.tell(host, subject.local.sequence(), Open::Contested, out);
+            if matches!(self.recorded, Recorded::Answered) {
+                self.claimants.tell_rivals(host, world, out);
+            }
         }
         self.copying = true;
         self.let_go(subject, world, out);

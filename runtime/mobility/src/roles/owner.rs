@@ -203,7 +203,7 @@ impl Owner {
         world: &World<'_>,
         out: &mut Out<'_>,
     ) {
-        self.stay.heard_of(Doubt::Here);
+        self.stay.heard_of(Doubt::Here, || world.all_have_told());
         if sequence > self.local.sequence() {
             self.local.raise(sequence);
             self.advertise(known, None, out);
@@ -517,7 +517,7 @@ impl Owner {
             out.counters.stale_messages += 1;
             return Became::Owner(self);
         }
-        self.stay.heard_of(Doubt::Anywhere);
+        self.stay.heard_of(Doubt::Anywhere, || world.all_have_told());
         if known.routes.of(told.from).is_none_or(|route| route.disputed) {
             return Became::Owner(self);
         }

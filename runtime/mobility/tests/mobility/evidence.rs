@@ -4,12 +4,12 @@ use std::net::IpAddr;
 
 use vouch_mobility::{
     Because, ClaimId, ClaimView, Config, Destination, During, Event, Evidence, Heard, Location, Message, Open, Phase,
-    Report, Sequence, Sync, Unproven, Verdict, WhyUnproven,
+    Report, Sequence, Standing, Sync, Unproven, Verdict, WhyUnproven,
 };
 
 use crate::bench::{
-    B, Bench, C, FRAME, HERE, IP, ME, MOVED, P1, P2, THERE, asked_for, asks, bound, host, listed, lists, probe,
-    probe_claimed, probes, reply, reports, send, sent, vni_config, yours,
+    B, Bench, C, FRAME, HERE, IP, ME, MOVED, P1, P2, THERE, asked_for, asks, bound, claim_id, host, listed, lists,
+    probe, probe_claimed, probes, reply, reports, send, sent, vni_config, yours,
 };
 
 const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 0, 2));
@@ -332,9 +332,24 @@ fn evidence_a_host_that_a_peer_has_may_have_been_there_before_the_restart() {
     lists(&mut bench, B, &[listed(0)]);
     lists(&mut bench, C, &[]);
     bench.stands(B, ClaimId::NONE, true);
-    bench.answered(HERE);
+    let actions = bench.answered(HERE);
     assert_eq!(bench.phase(), Phase::Contested);
     assert_eq!(bench.view().destination, Destination::Both { with: THERE, and: None });
+    let standing = Standing { host: host(), claim: claim_id(ClaimId::NONE), answers: true };
+    assert!(actions.contains(&send(B, Message::Standing(standing))), "the other is told, and may be wrong");
+}
+
+/// Row 13d: somebody got the host by policy, long after all had told what they know.
+#[test]
+fn evidence_what_a_peer_says_when_all_have_told_what_they_know_is_news_and_no_memory() {
+    let mut bench = heard_first();
+    lists(&mut bench, B, &[]);
+    lists(&mut bench, C, &[]);
+    bench.wait(5_000);
+    bench.told(B, 1, None);
+    bench.stands(B, ClaimId::NONE, true);
+    bench.answered(HERE);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Settled));
 }
 
 #[test]
