@@ -74,7 +74,9 @@ fn if_absent(absent: Absent, known: &mut Known, world: &World<'_>, out: &mut Out
             out.release([frame]);
             Role::Absent(absent)
         }
-        Fact::Restored { location: Location::Local(port) } => Role::Owner(Owner::restored(absent, port, world.now)),
+        Fact::Restored { location: Location::Local(port) } => {
+            Role::Owner(Owner::restored(absent, port, known, world.now))
+        }
         Fact::Restored { location: Location::Remote(vtep) } => {
             after_observer(observer::restored(absent, vtep, known, world, out))
         }

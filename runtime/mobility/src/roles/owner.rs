@@ -155,7 +155,8 @@ impl Owner {
     }
 
     /// The switch had it when we started.
-    pub(crate) fn restored(absent: Absent, port: AccessId, now: Instant) -> Self {
+    pub(crate) fn restored(absent: Absent, port: AccessId, known: &mut Known, now: Instant) -> Self {
+        known.addresses.restored();
         let owner = Self::new(Local::learned(absent, port, Sequence::FIRST), Stay::first(now));
         Self { echoes_until: now + MAX_PATIENCE, ..owner }
     }
@@ -483,7 +484,7 @@ impl Owner {
                 self.follow(verdict, known, world, out)
             }
             // It has the host, too, and is answered, later than we waited for it: if we have less right to the host, that is weighed after all.
-            None if answers && claim.number == ClaimId::NONE && self.must_yield_to(from, known, world) => {
+            None if answers && claim.number == ClaimId::NONE && self.must_yield_to(from, world) => {
                 let sequence = known.routes.of(from).map_or(Sequence::FIRST, |route| route.sequence);
                 let who = Who::Rival { vtep: from, sequence, migration: false };
                 let (since, tenure) = (world.now, Duration::ZERO);
@@ -498,10 +499,9 @@ impl Owner {
     }
 
     /// Whether an answer here is not enough against one at a peer that says it has the host, too.
-    fn must_yield_to(&self, rival: VtepAddr, known: &Known, world: &World<'_>) -> bool {
+    fn must_yield_to(&self, rival: VtepAddr, world: &World<'_>) -> bool {
         let place = Location::Remote(rival);
-        known.routes.of(rival).is_some()
-            && self.stay.must_yield_to_answers_of(place, Duration::ZERO, || world.all_have_told(), world.now)
+        self.stay.must_yield_to_answers_of(place, Duration::ZERO, || world.all_have_told(), world.now)
     }
 
     /// A peer says it has the host, which is here: neither is right without asking.

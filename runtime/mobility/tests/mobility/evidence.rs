@@ -222,7 +222,9 @@ fn evidence_after_a_restart_of_the_agent_a_claim_is_judged_by_what_the_switch_re
     // Before anything could be confirmed, and the host happens to be slow.
     bench.routine = false;
     bench.heard(P2, Evidence::Rarp, Some(FRAME));
-    bench.wait(400);
+    bench.wait(1_900);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Verifying), "it may be one that takes long");
+    bench.wait(200);
     assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Unproven));
     bench.answered(HERE);
     assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Settled));

@@ -304,6 +304,21 @@ fn b12_a_host_that_was_taken_without_its_owner_s_word_and_is_heard_on_waits_for_
     }
 }
 
+/// What the owner has found out may come before what it has.
+#[test]
+fn b12_an_owner_s_word_counts_although_nothing_was_heard_of_its_route_yet() {
+    let mut bench = Bench::new().following();
+    bench.session(B, false);
+    bench.routine = false;
+    bench.heard(P1, Evidence::Arp, None);
+    bench.wait(2_000);
+    bench.session(B, true);
+    bench.stands(B, ClaimId::NONE, true);
+    bench.told(B, 0, None);
+    bench.wait(400);
+    assert_eq!((bench.location(), bench.phase()), (Some(THERE), Phase::Settled));
+}
+
 /// The same, and whoever claimed it answers for it: neither loses it.
 #[test]
 fn b12_a_host_that_was_taken_without_its_owner_s_word_and_answers_at_both_is_contested() {
