@@ -36,7 +36,7 @@ use crate::roles::world::{Memory, Out, World};
 use crate::words::config::{Advertise, During, Timers};
 use crate::words::ids::{AccessId, ClaimId, FrameId, Location, QuestionId, VtepAddr};
 use crate::words::sequence::Sequence;
-use crate::words::time::Instant;
+use crate::words::time::{Instant, Wait};
 
 /// How often a claim is made anew, mostly because it follows the host to yet another owner, before it is dropped. The next announcement
 /// begins another.
@@ -88,11 +88,20 @@ struct Rival {
 #[derive(Debug)]
 enum Stage {
     /// The owner is to ask it.
-    Owner { retry_at: Instant, wait: Duration, give_up_at: Instant },
+    Owner { retry_at: Instant, wait: Wait, give_up_at: Instant },
     /// The owner has, and nothing is proved yet. It is reminded from time to time.
-    Open { open: Open, remind_at: Instant, wait: Duration, reminded: bool },
+    Open { open: Open, remind_at: Instant, wait: Wait, reminded: bool },
     /// The owner is unreachable: we ask the host ourselves, through the tunnel.
     Tunnel(Question),
+}
+
+impl Stage {
+    /// The owner is being asked from now on.
+    fn owner(world: &World<'_>) -> Self {
+        let (timers, mut wait) = (world.timers(), Wait::default());
+        let retry_at = world.now + wait.longer(timers.claim_retry, Duration::MAX);
+        Self::Owner { retry_at, wait, give_up_at: world.now + timers.claim_give_up }
+    }
 }
 
 /// What asking at the claimed port has come to.
@@ -101,12 +110,12 @@ struct Place {
     question: Option<Question>,
     answers: Answers,
     again: Option<Instant>,
-    wait: Duration,
+    wait: Wait,
 }
 
 impl Place {
     fn begin(question: Question) -> Self {
-        Self { question: Some(question), answers: Answers::Unknown, again: None, wait: Duration::ZERO }
+        Self { question: Some(question), answers: Answers::Unknown, again: None, wait: Wait::default() }
     }
 }
 
@@ -203,12 +212,7 @@ impl Claimant {
     fn ask_owner(&mut self, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
         self.nobody_asks(world);
         if world.peers.is_up(self.remote.vtep()) {
-            let timers = world.timers();
-            self.claim.stage = Stage::Owner {
-                retry_at: world.now + timers.claim_retry,
-                wait: timers.claim_retry,
-                give_up_at: world.now + timers.claim_give_up,
-            };
+            self.claim.stage = Stage::owner(world);
             self.send_claim(known, out);
         } else {
             self.ask_through_tunnel(known, world, out);
@@ -270,8 +274,7 @@ impl Claimant {
                 if world.now >= *give_up_at {
                     self.ask_through_tunnel(known, world, out);
                 } else if world.now >= *retry_at {
-                    *wait = wait.saturating_mul(2);
-                    *retry_at = world.now + *wait;
+                    *retry_at = world.now + wait.longer(world.timers().claim_retry, Duration::MAX);
                     out.counters.retries += 1;
                     self.send_claim(known, out);
                 }
@@ -283,8 +286,8 @@ impl Claimant {
             Stage::Open { remind_at, wait, reminded, .. } => {
                 if world.now >= *remind_at {
                     *reminded = true;
-                    *wait = (*wait * 2).min(world.timers().unproven_retry_max);
-                    *remind_at = world.now + *wait;
+                    let timers = world.timers();
+                    *remind_at = world.now + wait.longer(timers.unproven_retry, timers.unproven_retry_max);
                     self.send_claim(known, out);
                 }
             }
@@ -349,9 +352,7 @@ impl Claimant {
         let place = &mut self.claim.place;
         place.question = None;
         let timers = world.timers();
-        place.wait =
-            if place.wait.is_zero() { timers.unproven_retry } else { (place.wait * 2).min(timers.unproven_retry_max) };
-        place.again = Some(world.now + place.wait);
+        place.again = Some(world.now + place.wait.longer(timers.unproven_retry, timers.unproven_retry_max));
         let news = place.answers != answers;
         place.answers = answers;
         if news {
@@ -485,12 +486,7 @@ impl Claimant {
             out.memories.push(Memory::Paused(claim, true));
         } else {
             out.counters.coalesced += 1;
-            let limit = world.addresses_limit();
-            for address in heard.addresses {
-                if !self.claim.addresses.contains(&address) && self.claim.addresses.len() < limit {
-                    self.claim.addresses.push(address);
-                }
-            }
+            self.claim.names(&heard.addresses, world);
             match (self.claim.frame, &self.claim.stage) {
                 (None, Stage::Owner { .. } | Stage::Tunnel(_)) => self.claim.frame = heard.frame,
                 (Some(_), _) | (None, Stage::Open { .. }) => out.drop(heard.frame),
@@ -562,9 +558,7 @@ impl Claimant {
             self.follow_rival(known, world, out);
         }
         if from == Location::Local(self.claim.port) {
-            if !self.claim.addresses.contains(&address) && self.claim.addresses.len() < world.addresses_limit() {
-                self.claim.addresses.push(address);
-            }
+            self.claim.names(&[address], world);
             self.asked_here(Answers::Yes, known, world, out);
             return Became::Claimant(self);
         }
@@ -602,12 +596,7 @@ impl Claimant {
     /// The owner had no verdict yet, and does not say any more that it goes on asking.
     fn nobody_knows(&mut self, world: &World<'_>) {
         self.nobody_asks(world);
-        let timers = world.timers();
-        self.claim.stage = Stage::Owner {
-            retry_at: world.now + timers.claim_retry,
-            wait: timers.claim_retry,
-            give_up_at: world.now + timers.claim_give_up,
-        };
+        self.claim.stage = Stage::owner(world);
     }
 
     /// The verdict (M6), that there is none yet, or a hint where to get it.
@@ -675,8 +664,9 @@ impl Claimant {
                 (*before, *reminded) = (open, false);
             }
             (Open::Unproven | Open::Contested, Stage::Owner { .. } | Stage::Tunnel(_)) => {
-                let wait = world.timers().unproven_retry;
-                self.claim.stage = Stage::Open { open, remind_at: world.now + wait, wait, reminded: false };
+                let (timers, mut wait) = (world.timers(), Wait::default());
+                let remind_at = world.now + wait.longer(timers.unproven_retry, timers.unproven_retry_max);
+                self.claim.stage = Stage::Open { open, remind_at, wait, reminded: false };
             }
         }
         // There may be no verdict for long: announcements are not held until then.
@@ -917,6 +907,15 @@ impl Rival {
 }
 
 impl Claim {
+    /// The host says there that it has these addresses.
+    fn names(&mut self, addresses: &[IpAddr], world: &World<'_>) {
+        for address in addresses {
+            if !self.addresses.contains(address) && self.addresses.len() < world.addresses_limit() {
+                self.addresses.push(*address);
+            }
+        }
+    }
+
     fn drop_rival(&mut self, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
         if let Some(rival) = self.rival.take() {
             rival.waits(known, world, out);
@@ -944,7 +943,7 @@ impl Claim {
             tenure: known.tenure_at(heard.port, world.now),
             damped,
             told: false,
-            stage: Stage::Owner { retry_at: world.now, wait: Duration::ZERO, give_up_at: world.now },
+            stage: Stage::Owner { retry_at: world.now, wait: Wait::default(), give_up_at: world.now },
             hops: 0,
             copied: false,
             place: Place::begin(question),
