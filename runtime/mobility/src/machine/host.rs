@@ -146,10 +146,7 @@ fn if_owner(mut owner: Owner, known: &mut Known, world: &World<'_>, out: &mut Ou
         Fact::Claimed(claimed) => owner.claimed(claimed, known, world, out),
         Fact::Standing { from, claim, answers } => owner.standing(from, claim, answers, known, world, out),
         Fact::Told(told) => owner.told(told, known, world, out),
-        Fact::Replied { from, reply } => {
-            owner.replied(from, &reply, known, out);
-            return Role::Owner(owner);
-        }
+        Fact::Replied { from, reply } => owner.replied(from, &reply, known, world, out),
         Fact::Withdrawn(withdrawn) => owner.withdrawn(&withdrawn, known, world, out),
         Fact::Ours { bindings, sequence } => {
             owner.ours(&bindings, sequence, known, world, out);

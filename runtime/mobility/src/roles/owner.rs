@@ -485,17 +485,22 @@ impl Owner {
             }
             // It has the host, too, and is answered, later than we waited for it: if we have less right to the host, that is weighed after all.
             None if answers && claim.number == ClaimId::NONE && self.must_yield_to(from, world) => {
-                let sequence = known.routes.of(from).map_or(Sequence::FIRST, |route| route.sequence);
-                let who = Who::Rival { vtep: from, sequence, migration: false };
-                let (since, tenure) = (world.now, Duration::ZERO);
-                let claimant = Claimant { who, since, tenure, damped: false, answers: Answers::Yes };
-                self.claimed_by(claimant, None, known, world, out)
+                self.weigh(from, known, world, out)
             }
             None => {
                 out.counters.stale_messages += 1;
                 Became::Owner(self)
             }
         }
+    }
+
+    /// A peer has the host, too, and it answers there.
+    fn weigh(self, rival: VtepAddr, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        let sequence = known.routes.of(rival).map_or(Sequence::FIRST, |route| route.sequence);
+        let who = Who::Rival { vtep: rival, sequence, migration: false };
+        let (since, tenure) = (world.now, Duration::ZERO);
+        let claimant = Claimant { who, since, tenure, damped: false, answers: Answers::Yes };
+        self.claimed_by(claimant, None, known, world, out)
     }
 
     /// Whether an answer here is not enough against one at a peer that says it has the host, too.
@@ -522,7 +527,10 @@ impl Owner {
             return Became::Owner(self);
         }
         let place = Location::Remote(told.from);
-        if self.inquiry.as_ref().is_some_and(|inquiry| inquiry.claimants.iter().any(|one| one.location() == place)) {
+        if let Some(one) = self.inquiry.as_mut().and_then(|inquiry| inquiry.claimants.at(place)) {
+            // It does not claim it any more, it has it.
+            let migration = told.how == How::Verified;
+            one.who = Who::Rival { vtep: told.from, sequence: told.sequence, migration };
             out.counters.coalesced += 1;
             return Became::Owner(self);
         }
@@ -547,16 +555,35 @@ impl Owner {
         out.send(with, Message::Advertisement(self.advertisement(known, None)));
     }
 
-    /// A reply that we did not wait for. If it gives the host to us, then with a sequence that others have heard of.
-    pub(crate) fn replied(&mut self, from: VtepAddr, reply: &Reply, known: &mut Known, out: &mut Out<'_>) {
+    /// A reply that we did not wait for. If it gives the host to us, then with a sequence that others have heard of; if it says that the host answers
+    /// there, and we have taken it meanwhile without that word, that is weighed.
+    pub(crate) fn replied(
+        mut self,
+        from: VtepAddr,
+        reply: &Reply,
+        known: &mut Known,
+        world: &World<'_>,
+        out: &mut Out<'_>,
+    ) -> Became {
         match reply.verdict {
             Verdict::Moved { .. } if reply.sequence > self.local.sequence() => {
-                self.given(from, reply.sequence, known, out)
+                self.given(from, reply.sequence, known, out);
+            }
+            Verdict::Stayed if self.stay.is_by_policy(world.now) => {
+                let place = Location::Remote(from);
+                return match self.inquiry.take_if(|inquiry| inquiry.claimants.at(place).is_some()) {
+                    Some(inquiry) => {
+                        let verdict = inquiry.answered_at(place, Answers::Yes, &self.subject(known), world, out);
+                        self.follow(verdict, known, world, out)
+                    }
+                    None => self.weigh(from, known, world, out),
+                };
             }
             Verdict::Moved { .. } | Verdict::Stayed | Verdict::Open(_) | Verdict::Elsewhere(_) => {
-                out.counters.stale_messages += 1
+                out.counters.stale_messages += 1;
             }
         }
+        Became::Owner(self)
     }
 
     /// A peer does not have it, which is what we thought; or not any more, and says it is ours. Or a claimant changed its mind.

@@ -304,6 +304,48 @@ fn b12_a_host_that_was_taken_without_its_owner_s_word_and_is_heard_on_waits_for_
     }
 }
 
+/// Row 13d: the owner had the claim, and answers it when it has come to itself.
+#[test]
+fn b12_an_owner_s_late_verdict_counts_for_who_did_not_wait_for_it() {
+    let mut bench = Bench::new().following();
+    bench.routine = false;
+    bench.heard(P1, Evidence::Arp, None);
+    bench.wait(3_400);
+    assert_eq!(bench.location(), Some(HERE), "the owner says nothing");
+    bench.replied(B, 1, 2, Verdict::Stayed);
+    bench.told(B, 2, None);
+    bench.wait(400);
+    assert_eq!((bench.location(), bench.phase()), (Some(THERE), Phase::Settled));
+}
+
+/// Row 13d: what came of it was decided elsewhere, and the host moved on from there.
+#[test]
+fn b12_a_host_that_was_taken_without_a_word_belongs_to_who_has_been_given_it_since() {
+    let mut bench = Bench::new().following();
+    bench.session(B, false);
+    bench.routine = false;
+    bench.heard(P1, Evidence::Arp, None);
+    bench.wait(250_000);
+    let mut actions = bench.told(C, 3, Some(Migration::Verified { by: B }));
+    assert_eq!(bench.phase(), Phase::Verifying);
+    actions.extend(bench.wait(700));
+    assert_eq!(bench.phase(), Phase::Unproven, "C has not said anything");
+    actions.retain(|action| matches!(action, Action::Send { to, message: Message::Advertisement(_) } if *to == C));
+    assert!(!actions.is_empty(), "it is told who has it as well, and will ask");
+    bench.stands(C, ClaimId::NONE, true);
+    assert_eq!((bench.location(), bench.phase()), (Some(Location::Remote(C)), Phase::Settled));
+}
+
+/// An owner that had a claim pending, and hears that the claimant has taken the host, gives its word like any other.
+#[test]
+fn b12_who_claimed_a_host_and_has_it_now_is_a_rival() {
+    let mut bench = Bench::new().owning();
+    bench.asked(B, 1, 1);
+    bench.told(B, 1, Some(Migration::Verified { by: B }));
+    let standing = Standing { host: host(), claim: claim_id(ClaimId::NONE), answers: true };
+    assert!(bench.answered(HERE).contains(&send(B, Message::Standing(standing))));
+}
+
 /// What the owner has found out may come before what it has.
 #[test]
 fn b12_an_owner_s_word_counts_although_nothing_was_heard_of_its_route_yet() {
