@@ -117,6 +117,11 @@ impl Stay {
         Self { trusted_at: now + timers.probation, doubt, ..Self::first(now) }
     }
 
+    /// Whether it was heard before anybody had said what he knows.
+    pub(crate) fn is_unheard_of(&self) -> bool {
+        self.doubt == Doubt::Unheard
+    }
+
     /// A peer has said what it remembers of a host of which nobody had yet said anything. What is said when all have told what they know, `all_told`, is
     /// news.
     pub(crate) fn heard_of(&mut self, remembered: Doubt, all_told: impl Fn() -> bool) {

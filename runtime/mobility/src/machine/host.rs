@@ -148,6 +148,12 @@ fn if_owner(mut owner: Owner, known: &mut Known, world: &World<'_>, out: &mut Ou
         Fact::Told(told) => owner.told(told, known, world, out),
         Fact::Replied { from, reply } => owner.replied(from, &reply, known, world, out),
         Fact::Withdrawn(withdrawn) => owner.withdrawn(&withdrawn, known, world, out),
+        Fact::Ours { bindings, sequence } if owner.may_be_elsewhere_here(world) => {
+            known.addresses.told(&bindings, Location::Remote(world.config.me), world.now, world.addresses_limit());
+            let (absent, heard) = owner.unlearned();
+            let sought = Sought::begin(absent, sequence, world.now);
+            return after_sought(sought.heard(heard, known, world, out), known, world, out);
+        }
         Fact::Ours { bindings, sequence } => {
             owner.ours(&bindings, sequence, known, world, out);
             return Role::Owner(owner);

@@ -195,6 +195,19 @@ impl Owner {
         self.answered = claims;
     }
 
+    /// Whether a peer's memory of the host as ours undoes that it was learned here: whoever was heard first, just after a restart, need not be the host,
+    /// which may be quiet at another port. Not while it is asked anyway.
+    pub(crate) fn may_be_elsewhere_here(&self, world: &World<'_>) -> bool {
+        self.stay.is_unheard_of() && self.inquiry.is_none() && self.disputes.is_empty() && !world.all_have_told()
+    }
+
+    /// Nothing but where it was heard is left of it.
+    pub(crate) fn unlearned(self) -> (Absent, HeardAt) {
+        let port = self.local.port();
+        let heard = HeardAt { port, evidence: Evidence::Data, addresses: Vec::new(), frame: None };
+        (self.local.unlearned(), heard)
+    }
+
     /// A peer believes that it is ours, and remembers more of it than we do.
     pub(crate) fn ours(
         &mut self,

@@ -307,6 +307,26 @@ fn evidence_a_list_with_a_gap_says_nothing_of_what_was_forgotten() {
     assert_eq!(bench.phase(), Phase::Contested);
 }
 
+/// Row 13c: the host is quiet, and somebody at another port was heard before the peers said that the host was here.
+#[test]
+fn evidence_a_quiet_host_that_a_peer_remembers_here_is_sought_although_somebody_was_heard_first() {
+    let mut bench = heard_first();
+    bench.routine = false;
+    bench.says(B, Message::Sync(Sync::Start));
+    let actions = bench.says(B, yours(0));
+    for port in [1, 2, 3] {
+        assert!(actions.contains(&probe_claimed(Location::Local(vouch_mobility::AccessId(port)))), "port {port}");
+    }
+    bench.answered(Location::Local(P2));
+    assert_eq!(bench.location(), Some(Location::Local(P2)));
+
+    let mut bench = heard_first();
+    bench.says(B, Message::Sync(Sync::Start));
+    bench.says(B, yours(0));
+    bench.wait(400);
+    assert_eq!(bench.location(), Some(HERE), "nobody answers: what was heard is believed");
+}
+
 /// The peers know that the host was here, and not at which port: any of them may be the true one, another VTEP is not.
 #[test]
 fn evidence_a_host_that_a_peer_remembers_here_may_have_been_at_another_port() {
@@ -314,6 +334,8 @@ fn evidence_a_host_that_a_peer_remembers_here_may_have_been_at_another_port() {
         let mut bench = heard_first();
         lists(&mut bench, B, &[yours(0)]);
         lists(&mut bench, C, &[]);
+        // It is asked for everywhere, and answers here first.
+        bench.answered(HERE);
         bench
     };
     let mut bench = remembered();
