@@ -19,6 +19,8 @@ use crate::words::time::Instant;
 pub(crate) struct Addresses {
     list: Vec<Known>,
     answer_time: AnswerTime,
+    /// How long its answers take was known once, and is forgotten.
+    restored: bool,
     /// Whether it ever answered a question, and how many routine ones in a row it has not.
     has_answered: bool,
     unanswered: u8,
@@ -265,10 +267,16 @@ impl Addresses {
         self.answer_time.known.map(|(mean, deviation)| 2 * mean + 4 * deviation)
     }
 
-    /// How long its answer is waited for at the least. A host that has answered, it is not known to which question, may be a slow one.
+    /// The host was known before a restart.
+    pub(crate) fn restored(&mut self) {
+        self.restored = true;
+    }
+
+    /// How long its answer is waited for at the least. A host that has answered, it is not known to which question, or that was known before a restart,
+    /// may be a slow one.
     pub(crate) fn patience(&self) -> Option<Duration> {
         match self.overdue_after() {
-            None if self.has_answered => Some(Duration::MAX),
+            None if self.has_answered || self.restored => Some(Duration::MAX),
             usual => usual,
         }
     }

@@ -117,10 +117,16 @@ impl Stay {
         Self { trusted_at: now + timers.probation, doubt, ..Self::first(now) }
     }
 
-    /// A peer has said what it remembers of a host of which nobody had yet said anything.
-    pub(crate) fn heard_of(&mut self, remembered: Doubt) {
+    /// Whether it was heard before anybody had said what he knows.
+    pub(crate) fn is_unheard_of(&self) -> bool {
+        self.doubt == Doubt::Unheard
+    }
+
+    /// A peer has said what it remembers of a host of which nobody had yet said anything. What is said when all have told what they know, `all_told`, is
+    /// news.
+    pub(crate) fn heard_of(&mut self, remembered: Doubt, all_told: impl Fn() -> bool) {
         if self.doubt == Doubt::Unheard {
-            self.doubt = remembered;
+            self.doubt = if all_told() { Doubt::No } else { remembered };
         }
     }
 
@@ -141,9 +147,15 @@ impl Stay {
         Self { by_policy: true, ..self }
     }
 
-    /// Whether nothing but policy took it from `place`, and not long ago: that it answers there is proof enough, unless it answers here, too.
-    pub(crate) fn returns_to(&self, place: Location, now: Instant) -> bool {
-        self.by_policy && now < self.trusted_at && self.before.is_some_and(|(before, _)| before == place)
+    /// Whether it is by nothing but policy that it is believed to be here, and not for long: that it answers where it was before, or at a VTEP that
+    /// has been given it since, is proof enough, unless it answers here, too.
+    pub(crate) fn is_by_policy(&self, now: Instant) -> bool {
+        self.by_policy && now < self.trusted_at
+    }
+
+    /// Whether it came here from `place`.
+    pub(crate) fn came_from(&self, place: Location) -> bool {
+        self.before.is_some_and(|(before, _)| before == place)
     }
 
     /// For how long it has been here, before it was away for a while included.
@@ -166,9 +178,10 @@ impl Stay {
             (Doubt::Unheard, _) => now < self.trusted_at && !all_told(),
             (Doubt::Anywhere, _) | (Doubt::Here, Location::Local(_)) => now < self.trusted_at,
         };
-        let was_there = self.before.is_some_and(|(before, _)| before == place) || tenure > Duration::ZERO;
+        let was_there = self.came_from(place) || tenure > Duration::ZERO;
         let for_long = tenure.max(self.earlier_tenure(place)) >= self.credit;
-        doubted || now < self.settled_at || (was_there && for_long && now < self.trusted_at)
+        let unfounded = self.is_by_policy(now) && matches!(place, Location::Remote(_));
+        doubted || unfounded || now < self.settled_at || (was_there && for_long && now < self.trusted_at)
     }
 
     /// For how long the host was at `place` before it came here, as far as is known.

@@ -7,11 +7,10 @@
 //! not, nobody hears of it and nothing is held against the port. What comes too soon even for that is remembered, and taken up by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use crate::words::config::{Limits, Timers};
 use crate::words::ids::{AccessId, HostKey};
-use crate::words::time::Instant;
+use crate::words::time::{Instant, Wait};
 
 /// Refusals that follow each other within so many refusal memories count as one: a destination that announces a guest too early says so five times
 /// (QEMU, at 0, 50, 200, 450 and 800 ms), and is no attacker.
@@ -35,9 +34,9 @@ struct Memory {
     /// Until then the claim is damped.
     damped_until: Instant,
     /// How long that was.
-    damped_for: Duration,
+    damped_for: Wait,
     /// How long it was not taken up for a reason that is not the port's.
-    paused_for: Duration,
+    paused_for: Wait,
     /// When the host may be asked in passing.
     ask_from: Instant,
     /// How many refusals count towards an attack, since when, and the last of them.
@@ -139,12 +138,7 @@ impl Damping {
         let Claim { host, port, heard } = claim;
         self.forget_expired(port, now);
         let mut memory = self.take(host, port).unwrap_or_else(|| Memory::new(heard));
-        memory.damped_for = if memory.damped_for.is_zero() {
-            timers.refusal_memory
-        } else {
-            (memory.damped_for * 2).min(timers.refusal_memory_max)
-        };
-        memory.damped_until = heard + memory.damped_for;
+        memory.damped_until = heard + memory.damped_for.longer(timers.refusal_memory, timers.refusal_memory_max);
         memory.ask_from = now + timers.damped_question;
         let mut outcome = Refused::Once;
         if counts {
@@ -172,12 +166,8 @@ impl Damping {
         let Claim { host, port, heard } = claim;
         self.forget_expired(port, now);
         let mut memory = self.take(host, port).unwrap_or_else(|| Memory::new(heard));
-        memory.paused_for = if memory.paused_for.is_zero() {
-            timers.refusal_memory
-        } else {
-            (memory.paused_for * 2).min(timers.refusal_memory_max)
-        };
-        memory.damped_until = memory.damped_until.max(now + memory.paused_for);
+        let paused_for = memory.paused_for.longer(timers.refusal_memory, timers.refusal_memory_max);
+        memory.damped_until = memory.damped_until.max(now + paused_for);
         memory.ask_from = memory.damped_until;
         memory.forgotten_at = memory.forgotten_at.max(memory.damped_until + timers.refusal_memory_max);
         let when = memory.damped_until;
@@ -255,8 +245,8 @@ impl Memory {
     fn new(heard: Instant) -> Self {
         Self {
             damped_until: heard,
-            damped_for: Duration::ZERO,
-            paused_for: Duration::ZERO,
+            damped_for: Wait::default(),
+            paused_for: Wait::default(),
             ask_from: heard,
             refusals: 0,
             first_refused: heard,
@@ -270,6 +260,8 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use vouch_net::{MacAddr, Vni};
 

@@ -182,6 +182,11 @@ impl Local {
         Remote { vtep: to }
     }
 
+    /// It was learned before all was known, and a peer remembers it here: it has to be found.
+    pub(crate) fn unlearned(self) -> Absent {
+        Absent(())
+    }
+
     /// The host is no more.
     pub(crate) fn removed(self, _: &Proof) -> Absent {
         Absent(())

@@ -4,13 +4,11 @@
 //! holder. Only proof that the holder has given the address up lets the binding pass. A refused claim is damped like a host's, taken up again by itself
 //! when the damping ends, and reported.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
-use std::time::Duration;
-
 use crate::words::config::{Limits, Timers};
 use crate::words::ids::{AccessId, ClaimId, FrameId, HostKey};
-use crate::words::time::Instant;
+use crate::words::time::{Instant, Wait};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// Who claims which address.
 pub(crate) type Key = (HostKey, IpAddr);
@@ -31,7 +29,7 @@ struct Dispute {
     refusals: u32,
     /// Until when it is damped after the last refusal, and for how long that is.
     damped_until: Instant,
-    damped_for: Duration,
+    damped_for: Wait,
     timer: Instant,
 }
 
@@ -110,7 +108,7 @@ impl Disputes {
                     since: now,
                     refusals: 0,
                     damped_until: now,
-                    damped_for: Duration::ZERO,
+                    damped_for: Wait::default(),
                     timer: now,
                 };
                 self.all.insert(key, dispute);
@@ -141,12 +139,8 @@ impl Disputes {
             return Some(Decided { holder, port, frame, refusals });
         }
         dispute.refusals += 1;
-        dispute.damped_for = if dispute.damped_for.is_zero() {
-            timers.refusal_memory
-        } else {
-            (dispute.damped_for * 2).min(timers.refusal_memory_max)
-        };
-        dispute.damped_until = (dispute.since + dispute.damped_for).max(now);
+        let damped_for = dispute.damped_for.longer(timers.refusal_memory, timers.refusal_memory_max);
+        dispute.damped_until = (dispute.since + damped_for).max(now);
         dispute.stage = Stage::Refused { again: false };
         let (refusals, until) = (dispute.refusals, dispute.damped_until);
         self.arm(key, until);
@@ -204,6 +198,8 @@ impl Disputes {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::words::ids::Incarnation;
     use vouch_net::{MacAddr, Vni};

@@ -74,7 +74,9 @@ fn if_absent(absent: Absent, known: &mut Known, world: &World<'_>, out: &mut Out
             out.release([frame]);
             Role::Absent(absent)
         }
-        Fact::Restored { location: Location::Local(port) } => Role::Owner(Owner::restored(absent, port, world.now)),
+        Fact::Restored { location: Location::Local(port) } => {
+            Role::Owner(Owner::restored(absent, port, known, world.now))
+        }
         Fact::Restored { location: Location::Remote(vtep) } => {
             after_observer(observer::restored(absent, vtep, known, world, out))
         }
@@ -144,11 +146,14 @@ fn if_owner(mut owner: Owner, known: &mut Known, world: &World<'_>, out: &mut Ou
         Fact::Claimed(claimed) => owner.claimed(claimed, known, world, out),
         Fact::Standing { from, claim, answers } => owner.standing(from, claim, answers, known, world, out),
         Fact::Told(told) => owner.told(told, known, world, out),
-        Fact::Replied { from, reply } => {
-            owner.replied(from, &reply, known, out);
-            return Role::Owner(owner);
-        }
+        Fact::Replied { from, reply } => owner.replied(from, &reply, known, world, out),
         Fact::Withdrawn(withdrawn) => owner.withdrawn(&withdrawn, known, world, out),
+        Fact::Ours { bindings, sequence } if owner.may_be_elsewhere_here(world) => {
+            known.addresses.told(&bindings, Location::Remote(world.config.me), world.now, world.addresses_limit());
+            let (absent, heard) = owner.unlearned();
+            let sought = Sought::begin(absent, sequence, world.now);
+            return after_sought(sought.heard(heard, known, world, out), known, world, out);
+        }
         Fact::Ours { bindings, sequence } => {
             owner.ours(&bindings, sequence, known, world, out);
             return Role::Owner(owner);

@@ -36,7 +36,7 @@ use crate::roles::world::{Memory, Out, World};
 use crate::words::config::{Advertise, During, Timers};
 use crate::words::ids::{AccessId, ClaimId, FrameId, Location, QuestionId, VtepAddr};
 use crate::words::sequence::Sequence;
-use crate::words::time::Instant;
+use crate::words::time::{Instant, Wait};
 
 /// How often a claim is made anew, mostly because it follows the host to yet another owner, before it is dropped. The next announcement
 /// begins another.
@@ -73,17 +73,35 @@ struct Claim {
     /// The claimed port gets copies.
     copied: bool,
     place: Place,
+    /// It was heard at another port before it was known whether it answers at the claimed one (B14).
+    rival: Option<Rival>,
+}
+
+/// Another port of ours where it was heard. The claim follows the host there if it answers there first.
+#[derive(Debug)]
+struct Rival {
+    heard: HeardAt,
+    question: Question,
 }
 
 /// Who asks the host at its recorded place.
 #[derive(Debug)]
 enum Stage {
     /// The owner is to ask it.
-    Owner { retry_at: Instant, wait: Duration, give_up_at: Instant },
+    Owner { retry_at: Instant, wait: Wait, give_up_at: Instant },
     /// The owner has, and nothing is proved yet. It is reminded from time to time.
-    Open { open: Open, remind_at: Instant, wait: Duration, reminded: bool },
+    Open { open: Open, remind_at: Instant, wait: Wait, reminded: bool },
     /// The owner is unreachable: we ask the host ourselves, through the tunnel.
     Tunnel(Question),
+}
+
+impl Stage {
+    /// The owner is being asked from now on.
+    fn owner(world: &World<'_>) -> Self {
+        let (timers, mut wait) = (world.timers(), Wait::default());
+        let retry_at = world.now + wait.longer(timers.claim_retry, Duration::MAX);
+        Self::Owner { retry_at, wait, give_up_at: world.now + timers.claim_give_up }
+    }
 }
 
 /// What asking at the claimed port has come to.
@@ -92,12 +110,12 @@ struct Place {
     question: Option<Question>,
     answers: Answers,
     again: Option<Instant>,
-    wait: Duration,
+    wait: Wait,
 }
 
 impl Place {
     fn begin(question: Question) -> Self {
-        Self { question: Some(question), answers: Answers::Unknown, again: None, wait: Duration::ZERO }
+        Self { question: Some(question), answers: Answers::Unknown, again: None, wait: Wait::default() }
     }
 }
 
@@ -194,12 +212,7 @@ impl Claimant {
     fn ask_owner(&mut self, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
         self.nobody_asks(world);
         if world.peers.is_up(self.remote.vtep()) {
-            let timers = world.timers();
-            self.claim.stage = Stage::Owner {
-                retry_at: world.now + timers.claim_retry,
-                wait: timers.claim_retry,
-                give_up_at: world.now + timers.claim_give_up,
-            };
+            self.claim.stage = Stage::owner(world);
             self.send_claim(known, out);
         } else {
             self.ask_through_tunnel(known, world, out);
@@ -255,13 +268,13 @@ impl Claimant {
     /// Does what is due: the claim again, a round of questions, or the end of waiting.
     pub(crate) fn advance(mut self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
         self.ask_here(known, world, out);
+        self.ask_rival(known, world, out);
         match &mut self.claim.stage {
             Stage::Owner { retry_at, wait, give_up_at } => {
                 if world.now >= *give_up_at {
                     self.ask_through_tunnel(known, world, out);
                 } else if world.now >= *retry_at {
-                    *wait = wait.saturating_mul(2);
-                    *retry_at = world.now + *wait;
+                    *retry_at = world.now + wait.longer(world.timers().claim_retry, Duration::MAX);
                     out.counters.retries += 1;
                     self.send_claim(known, out);
                 }
@@ -273,8 +286,8 @@ impl Claimant {
             Stage::Open { remind_at, wait, reminded, .. } => {
                 if world.now >= *remind_at {
                     *reminded = true;
-                    *wait = (*wait * 2).min(world.timers().unproven_retry_max);
-                    *remind_at = world.now + *wait;
+                    let timers = world.timers();
+                    *remind_at = world.now + wait.longer(timers.unproven_retry, timers.unproven_retry_max);
                     self.send_claim(known, out);
                 }
             }
@@ -316,14 +329,30 @@ impl Claimant {
         }
     }
 
+    /// Asks at the other port.
+    fn ask_rival(&mut self, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
+        let Some(Rival { heard, question }) = &mut self.claim.rival else { return };
+        match question.step(world.now, world.timers()) {
+            Step::Wait => {}
+            Step::Ask(round) => {
+                out.ask(known.key, question, round, false, known.addresses.targets(&heard.addresses, known.key.mac));
+            }
+            Step::Check => out.check(known.key, question),
+            Step::End(_) => self.claim.drop_rival(known, world, out),
+        }
+    }
+
     /// What asking at the claimed port has come to. While the claim is open, it is asked again.
     fn asked_here(&mut self, answers: Answers, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
+        match answers {
+            Answers::Yes => self.claim.drop_rival(known, world, out),
+            Answers::No if self.claim.rival.is_some() => return self.follow_rival(known, world, out),
+            Answers::No | Answers::Unknown => {}
+        }
         let place = &mut self.claim.place;
         place.question = None;
         let timers = world.timers();
-        place.wait =
-            if place.wait.is_zero() { timers.unproven_retry } else { (place.wait * 2).min(timers.unproven_retry_max) };
-        place.again = Some(world.now + place.wait);
+        place.again = Some(world.now + place.wait.longer(timers.unproven_retry, timers.unproven_retry_max));
         let news = place.answers != answers;
         place.answers = answers;
         if news {
@@ -333,11 +362,13 @@ impl Claimant {
 
     /// The switch confirms that a round has left.
     pub(crate) fn has_left(&mut self, id: QuestionId, round: u32, now: Instant) {
-        let tunnel = match &mut self.claim.stage {
+        let Claim { stage, place, rival, .. } = &mut *self.claim;
+        let tunnel = match stage {
             Stage::Tunnel(question) => Some(question),
             Stage::Owner { .. } | Stage::Open { .. } => None,
         };
-        for question in self.claim.place.question.as_mut().into_iter().chain(tunnel) {
+        let rival = rival.as_mut().map(|rival| &mut rival.question);
+        for question in place.question.as_mut().into_iter().chain(tunnel).chain(rival) {
             if question.id() == id {
                 question.has_left(round, now);
             }
@@ -356,6 +387,10 @@ impl Claimant {
         if let Some(question) = self.claim.place.question.take_if(|question| question.id() == id) {
             let answers = without_answer(&question.checked(complete));
             self.asked_here(answers, known, world, out);
+            return Became::Claimant(self);
+        }
+        if self.claim.rival.as_ref().is_some_and(|rival| rival.question.id() == id) {
+            self.claim.drop_rival(known, world, out);
             return Became::Claimant(self);
         }
         let end = match &self.claim.stage {
@@ -388,18 +423,32 @@ impl Claimant {
             Stage::Tunnel(question) => question.due(timers),
         };
         let place = &self.claim.place;
-        let here = place.question.as_ref().map(|question| question.due(timers)).into_iter().chain(place.again).min();
+        let questions = place.question.iter().chain(self.claim.rival.as_ref().map(|rival| &rival.question));
+        let here = questions.map(|question| question.due(timers)).chain(place.again).min();
         here.map_or(stage, |here| here.min(stage))
     }
 
     /// The claimed port is down: the host is not there any more either.
-    pub(crate) fn port_down(self, port: AccessId, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
-        if port == self.claim.port { self.abandoned(known, world, out) } else { Became::Claimant(self) }
+    pub(crate) fn port_down(
+        mut self,
+        port: AccessId,
+        known: &mut Known,
+        world: &World<'_>,
+        out: &mut Out<'_>,
+    ) -> Became {
+        if port == self.claim.port {
+            return self.abandoned(known, world, out);
+        }
+        if let Some(rival) = self.claim.rival.take_if(|rival| rival.heard.port == port) {
+            out.drop(rival.heard.frame);
+        }
+        Became::Claimant(self)
     }
 
     // ---- what the host says
 
-    /// It is heard again, here or at another port. The claim that is on its way stays the only one; another port is taken up after it.
+    /// It is heard again, here or at another port. The claim that is on its way stays the only one. At the other port it is asked for as well, while
+    /// it is not known whether it answers at the claimed one, and the claim is for the first that answers; a third is taken up after that.
     pub(crate) fn heard_again(
         mut self,
         heard: HeardAt,
@@ -415,6 +464,21 @@ impl Claimant {
             out.release(heard.frame);
         } else if heard.port != self.claim.port && self.claim.place.answers == Answers::No {
             self.claims_at(heard, known, world, out);
+        } else if heard.port != self.claim.port
+            && self.claim.rival.as_ref().is_some_and(|it| it.heard.port == heard.port)
+        {
+            out.counters.coalesced += 1;
+            out.drop(heard.frame);
+        } else if heard.port != self.claim.port
+            && self.claim.rival.is_none()
+            && self.claim.place.answers == Answers::Unknown
+        {
+            let place = Location::Local(heard.port);
+            let (host, port, recorded) = (known.key, heard.port, Location::Remote(self.remote.vtep()));
+            out.report(Report::ClaimRaised { host, port, recorded });
+            let question = Question::begin(out.new_question(), place, None, world.now);
+            self.claim.rival = Some(Rival { heard, question });
+            self.ask_rival(known, world, out);
         } else if heard.port != self.claim.port {
             out.counters.coalesced += 1;
             out.drop(heard.frame);
@@ -422,12 +486,7 @@ impl Claimant {
             out.memories.push(Memory::Paused(claim, true));
         } else {
             out.counters.coalesced += 1;
-            let limit = world.addresses_limit();
-            for address in heard.addresses {
-                if !self.claim.addresses.contains(&address) && self.claim.addresses.len() < limit {
-                    self.claim.addresses.push(address);
-                }
-            }
+            self.claim.names(&heard.addresses, world);
             match (self.claim.frame, &self.claim.stage) {
                 (None, Stage::Owner { .. } | Stage::Tunnel(_)) => self.claim.frame = heard.frame,
                 (Some(_), _) | (None, Stage::Open { .. }) => out.drop(heard.frame),
@@ -438,16 +497,24 @@ impl Claimant {
 
     /// It does not answer at the claimed port, and is heard at another: that is what the claim is for now.
     fn claims_at(&mut self, heard: HeardAt, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) {
-        let claim = &mut *self.claim;
-        out.drop(claim.frame.take());
-        out.drop(std::mem::take(&mut claim.requests).into_frames());
         let place = Location::Local(heard.port);
         let (host, port, recorded) = (known.key, heard.port, Location::Remote(self.remote.vtep()));
         out.report(Report::ClaimRaised { host, port, recorded });
+        let question = Question::begin(out.new_question(), place, None, world.now);
+        self.claim.rival = Some(Rival { heard, question });
+        self.follow_rival(known, world, out);
+        self.ask_here(known, world, out);
+    }
+
+    /// The claim is for the other port from now on.
+    fn follow_rival(&mut self, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
+        let claim = &mut *self.claim;
+        let Some(Rival { heard, question }) = claim.rival.take() else { return };
+        out.drop(claim.frame.take());
+        out.drop(std::mem::take(&mut claim.requests).into_frames());
         (claim.port, claim.frame, claim.addresses) = (heard.port, heard.frame, heard.addresses);
         claim.tenure = known.tenure_at(heard.port, world.now);
-        claim.place = Place::begin(Question::begin(out.new_question(), place, None, world.now));
-        self.ask_here(known, world, out);
+        claim.place = Place::begin(question);
     }
 
     /// It asks for somebody, while it waits.
@@ -487,10 +554,11 @@ impl Claimant {
         world: &World<'_>,
         out: &mut Out<'_>,
     ) -> Became {
+        if self.claim.rival.as_ref().is_some_and(|rival| from == Location::Local(rival.heard.port)) {
+            self.follow_rival(known, world, out);
+        }
         if from == Location::Local(self.claim.port) {
-            if !self.claim.addresses.contains(&address) && self.claim.addresses.len() < world.addresses_limit() {
-                self.claim.addresses.push(address);
-            }
+            self.claim.names(&[address], world);
             self.asked_here(Answers::Yes, known, world, out);
             return Became::Claimant(self);
         }
@@ -528,12 +596,7 @@ impl Claimant {
     /// The owner had no verdict yet, and does not say any more that it goes on asking.
     fn nobody_knows(&mut self, world: &World<'_>) {
         self.nobody_asks(world);
-        let timers = world.timers();
-        self.claim.stage = Stage::Owner {
-            retry_at: world.now + timers.claim_retry,
-            wait: timers.claim_retry,
-            give_up_at: world.now + timers.claim_give_up,
-        };
+        self.claim.stage = Stage::owner(world);
     }
 
     /// The verdict (M6), that there is none yet, or a hint where to get it.
@@ -601,8 +664,9 @@ impl Claimant {
                 (*before, *reminded) = (open, false);
             }
             (Open::Unproven | Open::Contested, Stage::Owner { .. } | Stage::Tunnel(_)) => {
-                let wait = world.timers().unproven_retry;
-                self.claim.stage = Stage::Open { open, remind_at: world.now + wait, wait, reminded: false };
+                let (timers, mut wait) = (world.timers(), Wait::default());
+                let remind_at = world.now + wait.longer(timers.unproven_retry, timers.unproven_retry_max);
+                self.claim.stage = Stage::Open { open, remind_at, wait, reminded: false };
             }
         }
         // There may be no verdict for long: announcements are not held until then.
@@ -749,7 +813,10 @@ impl Claimant {
         world: &World<'_>,
         out: &mut Out<'_>,
     ) -> Won {
-        let Claim { port, frame, requests, heard, addresses, place, tenure: credit, .. } = *self.claim;
+        let Claim { port, frame, requests, heard, addresses, place, rival, tenure: credit, .. } = *self.claim;
+        if let Some(rival) = rival {
+            rival.waits(known, world, out);
+        }
         let from = Location::Remote(self.remote.vtep());
         let to = Location::Local(port);
         known.addresses.handed_over(from, world.now);
@@ -771,7 +838,8 @@ impl Claimant {
     }
 
     /// The host is still at the owner: the second entry is gone (M6), and observers that were told at once take it back (M8).
-    fn refused(self, owner_sequence: Sequence, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+    fn refused(mut self, owner_sequence: Sequence, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        self.claim.drop_rival(known, world, out);
         let owner = self.remote.vtep();
         let claim = *self.claim;
         let contested = matches!(claim.stage, Stage::Open { open: Open::Contested | Open::Unproven, .. });
@@ -806,12 +874,14 @@ impl Claimant {
 
     /// The host is none.
     pub(crate) fn discard(self, out: &mut Out<'_>) {
+        out.drop(self.claim.rival.and_then(|rival| rival.heard.frame));
         out.drop(self.claim.frame);
         out.drop(self.claim.requests.into_frames());
     }
 
     /// The claim is taken back before the verdict.
-    fn abandoned(self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+    fn abandoned(mut self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        self.claim.drop_rival(known, world, out);
         let claim = *self.claim;
         out.counters.abandoned += 1;
         out.drop(claim.frame);
@@ -827,7 +897,31 @@ impl Claimant {
     }
 }
 
+impl Rival {
+    /// It is taken up again by itself.
+    fn waits(self, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
+        out.drop(self.heard.frame);
+        let claim = damping::Claim { host: known.key, port: self.heard.port, heard: world.now };
+        out.memories.push(Memory::Paused(claim, true));
+    }
+}
+
 impl Claim {
+    /// The host says there that it has these addresses.
+    fn names(&mut self, addresses: &[IpAddr], world: &World<'_>) {
+        for address in addresses {
+            if !self.addresses.contains(address) && self.addresses.len() < world.addresses_limit() {
+                self.addresses.push(*address);
+            }
+        }
+    }
+
+    fn drop_rival(&mut self, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
+        if let Some(rival) = self.rival.take() {
+            rival.waits(known, world, out);
+        }
+    }
+
     fn new(
         sequence: Sequence,
         heard: HeardAt,
@@ -849,10 +943,11 @@ impl Claim {
             tenure: known.tenure_at(heard.port, world.now),
             damped,
             told: false,
-            stage: Stage::Owner { retry_at: world.now, wait: Duration::ZERO, give_up_at: world.now },
+            stage: Stage::Owner { retry_at: world.now, wait: Wait::default(), give_up_at: world.now },
             hops: 0,
             copied: false,
             place: Place::begin(question),
+            rival: None,
         }
     }
 }

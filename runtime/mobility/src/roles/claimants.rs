@@ -8,7 +8,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::inout::message::{Open, Verdict};
+use crate::inout::message::{Advertisement, Message, Open, Verdict};
 use crate::knowledge::addresses::Addresses;
 use crate::knowledge::question::{End, Question, Step};
 use crate::roles::known::Announced;
@@ -178,6 +178,24 @@ impl Claimants {
         for claimant in &self.0 {
             if let Who::Peer { vtep, claim, .. } = claimant.who {
                 out.reply(vtep, host, claim, sequence, Verdict::Open(open));
+            }
+        }
+    }
+
+    /// Tells those who have it in their own tables that we have it, too: then they ask, and say what that has come to.
+    pub(crate) fn have_rivals_ask(&self, ours: &Advertisement, out: &mut Out<'_>) {
+        for claimant in &self.0 {
+            if let Who::Rival { vtep, .. } = claimant.who {
+                out.send(vtep, Message::Advertisement(ours.clone()));
+            }
+        }
+    }
+
+    /// Tells those who have it in their own tables that it answers here: they may have less right to it, and not know.
+    pub(crate) fn tell_rivals(&self, host: HostKey, world: &World<'_>, out: &mut Out<'_>) {
+        for claimant in &self.0 {
+            if let Who::Rival { vtep, .. } = claimant.who {
+                out.answers_here(vtep, host, world.config);
             }
         }
     }

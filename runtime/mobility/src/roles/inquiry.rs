@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-use crate::inout::message::{self, Open};
+use crate::inout::message::{self, Advertisement, Open};
 use crate::inout::report::{Report, WhyUnproven};
 use crate::knowledge::aftermath::Stay;
 use crate::knowledge::entry::{Local, NoAnswer, OnlyAnswer, Overdue, Proof};
@@ -23,7 +23,7 @@ use crate::roles::known::{Announced, Known};
 use crate::roles::world::{Out, World};
 use crate::words::config::{Contested, During, Timers, Unproven};
 use crate::words::ids::{Location, QuestionId};
-use crate::words::time::Instant;
+use crate::words::time::{Instant, Wait};
 
 /// A claim that was disturbed is asked about again so soon.
 const DISTURBED_RETRY: Duration = Duration::from_millis(100);
@@ -44,7 +44,7 @@ pub(crate) struct Inquiry {
     idle: bool,
     /// When the places are asked again, and how long the wait was.
     again: Option<Instant>,
-    wait: Duration,
+    wait: Wait,
     pub(crate) claimants: Claimants,
 }
 
@@ -119,7 +119,7 @@ impl Inquiry {
             copying: false,
             idle: claimants.is_empty(),
             again: None,
-            wait: Duration::ZERO,
+            wait: Wait::default(),
             claimants,
         });
         inquiry.ask(true, subject, world, out);
@@ -294,8 +294,10 @@ impl Inquiry {
             return self.unproven(WhyUnproven::ExpectedElsewhere, subject, world, out);
         }
         let fresh = |claimant: &Claimant| subject.must_yield_to(claimant, world);
-        let returns =
-            |one: &Claimant| one.answers == Answers::Yes && subject.stay.returns_to(one.location(), world.now);
+        let returns = |one: &Claimant| {
+            let had_it = matches!(one.who, Who::Rival { .. }) || subject.stay.came_from(one.location());
+            one.answers == Answers::Yes && had_it && subject.stay.is_by_policy(world.now)
+        };
         let returned = self.claimants.iter().any(returns);
         let (answer, unknown) = (self.claimants.count(Answers::Yes), self.claimants.count(Answers::Unknown));
         let answering = subject.known.addresses.answering(world.now, world.timers());
@@ -366,12 +368,14 @@ impl Inquiry {
         let host = subject.known.key;
         if self.stage != Stage::Unproven {
             self.stage = Stage::Unproven;
-            self.wait = Duration::ZERO;
+            self.wait = Wait::default();
             out.counters.unproven += 1;
             for claimant in self.claimants.iter() {
                 let (recorded, claimed) = (subject.place(), claimant.location());
                 out.report(Report::Unproven { host, recorded, claimed, why });
             }
+            let (bindings, sequence) = (subject.known.addresses.bindings(), subject.local.sequence());
+            self.claimants.have_rivals_ask(&Advertisement { host, bindings, sequence, migration: None }, out);
         }
         self.claimants.tell(host, subject.local.sequence(), Open::Unproven, out);
         self.copying = world.vni.during != During::Hold;
@@ -404,13 +408,16 @@ impl Inquiry {
         let host = subject.known.key;
         if self.stage != Stage::Contested {
             self.stage = Stage::Contested;
-            self.wait = Duration::ZERO;
+            self.wait = Wait::default();
             out.counters.contested += 1;
             if let Some(claimed) = longest {
                 let recorded = (subject.place(), subject.stay.tenure(world.now));
                 out.report(Report::Contested { host, recorded, claimed });
             }
             self.claimants.tell(host, subject.local.sequence(), Open::Contested, out);
+            if matches!(self.recorded, Recorded::Answered) {
+                self.claimants.tell_rivals(host, world, out);
+            }
         }
         self.copying = true;
         self.let_go(subject, world, out);
@@ -427,8 +434,7 @@ impl Inquiry {
     }
 
     fn wait_longer(&mut self, first: Duration, world: &World<'_>) {
-        self.wait = if self.wait.is_zero() { first } else { (self.wait * 2).min(world.timers().unproven_retry_max) };
-        self.again = Some(world.now + self.wait);
+        self.again = Some(world.now + self.wait.longer(first, world.timers().unproven_retry_max));
     }
 
     fn stays(self) -> Verdict {

@@ -155,7 +155,8 @@ impl Owner {
     }
 
     /// The switch had it when we started.
-    pub(crate) fn restored(absent: Absent, port: AccessId, now: Instant) -> Self {
+    pub(crate) fn restored(absent: Absent, port: AccessId, known: &mut Known, now: Instant) -> Self {
+        known.addresses.restored();
         let owner = Self::new(Local::learned(absent, port, Sequence::FIRST), Stay::first(now));
         Self { echoes_until: now + MAX_PATIENCE, ..owner }
     }
@@ -194,6 +195,19 @@ impl Owner {
         self.answered = claims;
     }
 
+    /// Whether a peer's memory of the host as ours undoes that it was learned here: whoever was heard first, just after a restart, need not be the host,
+    /// which may be quiet at another port. Not while it is asked anyway.
+    pub(crate) fn may_be_elsewhere_here(&self, world: &World<'_>) -> bool {
+        self.stay.is_unheard_of() && self.inquiry.is_none() && self.disputes.is_empty() && !world.all_have_told()
+    }
+
+    /// Nothing but where it was heard is left of it.
+    pub(crate) fn unlearned(self) -> (Absent, HeardAt) {
+        let port = self.local.port();
+        let heard = HeardAt { port, evidence: Evidence::Data, addresses: Vec::new(), frame: None };
+        (self.local.unlearned(), heard)
+    }
+
     /// A peer believes that it is ours, and remembers more of it than we do.
     pub(crate) fn ours(
         &mut self,
@@ -203,7 +217,7 @@ impl Owner {
         world: &World<'_>,
         out: &mut Out<'_>,
     ) {
-        self.stay.heard_of(Doubt::Here);
+        self.stay.heard_of(Doubt::Here, || world.all_have_told());
         if sequence > self.local.sequence() {
             self.local.raise(sequence);
             self.advertise(known, None, out);
@@ -483,12 +497,8 @@ impl Owner {
                 self.follow(verdict, known, world, out)
             }
             // It has the host, too, and is answered, later than we waited for it: if we have less right to the host, that is weighed after all.
-            None if answers && claim.number == ClaimId::NONE && self.must_yield_to(from, known, world) => {
-                let sequence = known.routes.of(from).map_or(Sequence::FIRST, |route| route.sequence);
-                let who = Who::Rival { vtep: from, sequence, migration: false };
-                let (since, tenure) = (world.now, Duration::ZERO);
-                let claimant = Claimant { who, since, tenure, damped: false, answers: Answers::Yes };
-                self.claimed_by(claimant, None, known, world, out)
+            None if answers && claim.number == ClaimId::NONE && self.must_yield_to(from, world) => {
+                self.weigh(from, known, world, out)
             }
             None => {
                 out.counters.stale_messages += 1;
@@ -497,11 +507,19 @@ impl Owner {
         }
     }
 
+    /// A peer has the host, too, and it answers there.
+    fn weigh(self, rival: VtepAddr, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        let sequence = known.routes.of(rival).map_or(Sequence::FIRST, |route| route.sequence);
+        let who = Who::Rival { vtep: rival, sequence, migration: false };
+        let (since, tenure) = (world.now, Duration::ZERO);
+        let claimant = Claimant { who, since, tenure, damped: false, answers: Answers::Yes };
+        self.claimed_by(claimant, None, known, world, out)
+    }
+
     /// Whether an answer here is not enough against one at a peer that says it has the host, too.
-    fn must_yield_to(&self, rival: VtepAddr, known: &Known, world: &World<'_>) -> bool {
+    fn must_yield_to(&self, rival: VtepAddr, world: &World<'_>) -> bool {
         let place = Location::Remote(rival);
-        known.routes.of(rival).is_some()
-            && self.stay.must_yield_to_answers_of(place, Duration::ZERO, || world.all_have_told(), world.now)
+        self.stay.must_yield_to_answers_of(place, Duration::ZERO, || world.all_have_told(), world.now)
     }
 
     /// A peer says it has the host, which is here: neither is right without asking.
@@ -517,12 +535,15 @@ impl Owner {
             out.counters.stale_messages += 1;
             return Became::Owner(self);
         }
-        self.stay.heard_of(Doubt::Anywhere);
+        self.stay.heard_of(Doubt::Anywhere, || world.all_have_told());
         if known.routes.of(told.from).is_none_or(|route| route.disputed) {
             return Became::Owner(self);
         }
         let place = Location::Remote(told.from);
-        if self.inquiry.as_ref().is_some_and(|inquiry| inquiry.claimants.iter().any(|one| one.location() == place)) {
+        if let Some(one) = self.inquiry.as_mut().and_then(|inquiry| inquiry.claimants.at(place)) {
+            // It does not claim it any more, it has it.
+            let migration = told.how == How::Verified;
+            one.who = Who::Rival { vtep: told.from, sequence: told.sequence, migration };
             out.counters.coalesced += 1;
             return Became::Owner(self);
         }
@@ -547,16 +568,35 @@ impl Owner {
         out.send(with, Message::Advertisement(self.advertisement(known, None)));
     }
 
-    /// A reply that we did not wait for. If it gives the host to us, then with a sequence that others have heard of.
-    pub(crate) fn replied(&mut self, from: VtepAddr, reply: &Reply, known: &mut Known, out: &mut Out<'_>) {
+    /// A reply that we did not wait for. If it gives the host to us, then with a sequence that others have heard of; if it says that the host answers
+    /// there, and we have taken it meanwhile without that word, that is weighed.
+    pub(crate) fn replied(
+        mut self,
+        from: VtepAddr,
+        reply: &Reply,
+        known: &mut Known,
+        world: &World<'_>,
+        out: &mut Out<'_>,
+    ) -> Became {
         match reply.verdict {
             Verdict::Moved { .. } if reply.sequence > self.local.sequence() => {
-                self.given(from, reply.sequence, known, out)
+                self.given(from, reply.sequence, known, out);
+            }
+            Verdict::Stayed if self.stay.is_by_policy(world.now) => {
+                let place = Location::Remote(from);
+                return match self.inquiry.take_if(|inquiry| inquiry.claimants.at(place).is_some()) {
+                    Some(inquiry) => {
+                        let verdict = inquiry.answered_at(place, Answers::Yes, &self.subject(known), world, out);
+                        self.follow(verdict, known, world, out)
+                    }
+                    None => self.weigh(from, known, world, out),
+                };
             }
             Verdict::Moved { .. } | Verdict::Stayed | Verdict::Open(_) | Verdict::Elsewhere(_) => {
-                out.counters.stale_messages += 1
+                out.counters.stale_messages += 1;
             }
         }
+        Became::Owner(self)
     }
 
     /// A peer does not have it, which is what we thought; or not any more, and says it is ours. Or a claimant changed its mind.

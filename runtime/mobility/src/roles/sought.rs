@@ -18,7 +18,7 @@ use crate::roles::world::{Out, World};
 use crate::words::config::{Timers, Unproven};
 use crate::words::ids::{AccessId, ClaimId, Location, QuestionId, VtepAddr};
 use crate::words::sequence::Sequence;
-use crate::words::time::Instant;
+use crate::words::time::{Instant, Wait};
 
 /// On how many access interfaces a host is sought. In a VNI with more, it is not.
 const MAX_PORTS: usize = 64;
@@ -39,7 +39,7 @@ pub(crate) struct Sought {
     /// Heard here meanwhile, which is a claim like any other.
     heard: Option<HeardAt>,
     again: Option<Instant>,
-    wait: Duration,
+    wait: Wait,
 }
 
 /// It is being asked for, everywhere.
@@ -80,7 +80,7 @@ impl Sought {
             claimants: Vec::new(),
             heard: None,
             again: None,
-            wait: Duration::ZERO,
+            wait: Wait::default(),
         }
     }
 
@@ -325,7 +325,7 @@ impl Sought {
             out.withdraw(Some(vtep), known.key, sequence, Some(vtep));
             return self.elsewhere(vtep, sequence, known, out);
         }
-        if self.wait.is_zero() {
+        if self.wait.is_none() {
             for claimant in &self.claimants {
                 let (host, claimed) = (known.key, Location::Remote(claimant.vtep));
                 let (recorded, why) = (Location::Remote(world.config.me), WhyUnproven::PortUnknown);
@@ -339,9 +339,7 @@ impl Sought {
             out.reply(claimant.vtep, known.key, claimant.claim, self.sequence, Verdict::Open(Open::Unproven));
         }
         let timers = world.timers();
-        self.wait =
-            if self.wait.is_zero() { timers.unproven_retry } else { (self.wait * 2).min(timers.unproven_retry_max) };
-        self.again = Some(world.now + self.wait);
+        self.again = Some(world.now + self.wait.longer(timers.unproven_retry, timers.unproven_retry_max));
         Became::Sought(self)
     }
 

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use crate::inout::action::{Action, Probe};
 use crate::inout::counters::Counters;
-use crate::inout::message::{AddressReply, Advertisement, Binding, Message, Migration, Reply, Verdict, Withdrawal};
+use crate::inout::message::{
+    AddressReply, Advertisement, Binding, Message, Migration, Reply, Standing, Verdict, Withdrawal,
+};
 use crate::inout::report::{Full, Report};
 use crate::knowledge::damping::{self, Admitted, Damping};
 use crate::knowledge::index::{Peers, Ports};
@@ -169,6 +171,12 @@ impl<'a> Out<'a> {
                 self.send(vtep, Message::AddressReply(AddressReply { holder, address, claim, given_up }));
             }
         }
+    }
+
+    /// To a peer that has the host in its own table, and may not be able to tell by itself who is right.
+    pub(crate) fn answers_here(&mut self, to: VtepAddr, host: HostKey, config: &Config) {
+        let claim = ClaimId { incarnation: config.incarnation, number: ClaimId::NONE };
+        self.send(to, Message::Standing(Standing { host, claim, answers: true }));
     }
 
     pub(crate) fn report(&mut self, report: Report) {

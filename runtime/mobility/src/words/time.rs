@@ -51,9 +51,35 @@ impl fmt::Debug for Instant {
     }
 }
 
+/// A wait before something is tried again, which doubles each time up to a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Wait(Duration);
+
+impl Wait {
+    /// The next one: `first`, and from then on twice the last, but no more than `max`.
+    pub(crate) fn longer(&mut self, first: Duration, max: Duration) -> Duration {
+        self.0 = if self.0.is_zero() { first } else { self.0.saturating_mul(2).min(max) };
+        self.0
+    }
+
+    /// Whether there has been none yet.
+    pub(crate) fn is_none(self) -> bool {
+        self.0.is_zero()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wait_doubles_up_to_its_limit() {
+        let mut wait = Wait::default();
+        assert!(wait.is_none());
+        let (first, max) = (Duration::from_millis(200), Duration::from_millis(700));
+        let waits: Vec<_> = (0..4).map(|_| wait.longer(first, max).as_millis()).collect();
+        assert_eq!(waits, [200, 400, 700, 700]);
+    }
 
     #[test]
     fn arithmetic_saturates_at_both_ends() {

@@ -4,12 +4,12 @@ use std::net::IpAddr;
 
 use vouch_mobility::{
     Because, ClaimId, ClaimView, Config, Destination, During, Event, Evidence, Heard, Location, Message, Open, Phase,
-    Report, Sequence, Sync, Unproven, Verdict, WhyUnproven,
+    Report, Sequence, Standing, Sync, Unproven, Verdict, WhyUnproven,
 };
 
 use crate::bench::{
-    B, Bench, C, FRAME, HERE, IP, ME, MOVED, P1, P2, THERE, asked_for, asks, bound, host, listed, lists, probe,
-    probe_claimed, probes, reply, reports, send, sent, vni_config, yours,
+    B, Bench, C, FRAME, HERE, IP, ME, MOVED, P1, P2, THERE, asked_for, asks, bound, claim_id, host, listed, lists,
+    probe, probe_claimed, probes, reply, reports, send, sent, vni_config, yours,
 };
 
 const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 0, 2));
@@ -222,7 +222,9 @@ fn evidence_after_a_restart_of_the_agent_a_claim_is_judged_by_what_the_switch_re
     // Before anything could be confirmed, and the host happens to be slow.
     bench.routine = false;
     bench.heard(P2, Evidence::Rarp, Some(FRAME));
-    bench.wait(400);
+    bench.wait(1_900);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Verifying), "it may be one that takes long");
+    bench.wait(200);
     assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Unproven));
     bench.answered(HERE);
     assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Settled));
@@ -305,6 +307,26 @@ fn evidence_a_list_with_a_gap_says_nothing_of_what_was_forgotten() {
     assert_eq!(bench.phase(), Phase::Contested);
 }
 
+/// Row 13c: the host is quiet, and somebody at another port was heard before the peers said that the host was here.
+#[test]
+fn evidence_a_quiet_host_that_a_peer_remembers_here_is_sought_although_somebody_was_heard_first() {
+    let mut bench = heard_first();
+    bench.routine = false;
+    bench.says(B, Message::Sync(Sync::Start));
+    let actions = bench.says(B, yours(0));
+    for port in [1, 2, 3] {
+        assert!(actions.contains(&probe_claimed(Location::Local(vouch_mobility::AccessId(port)))), "port {port}");
+    }
+    bench.answered(Location::Local(P2));
+    assert_eq!(bench.location(), Some(Location::Local(P2)));
+
+    let mut bench = heard_first();
+    bench.says(B, Message::Sync(Sync::Start));
+    bench.says(B, yours(0));
+    bench.wait(400);
+    assert_eq!(bench.location(), Some(HERE), "nobody answers: what was heard is believed");
+}
+
 /// The peers know that the host was here, and not at which port: any of them may be the true one, another VTEP is not.
 #[test]
 fn evidence_a_host_that_a_peer_remembers_here_may_have_been_at_another_port() {
@@ -312,6 +334,8 @@ fn evidence_a_host_that_a_peer_remembers_here_may_have_been_at_another_port() {
         let mut bench = heard_first();
         lists(&mut bench, B, &[yours(0)]);
         lists(&mut bench, C, &[]);
+        // It is asked for everywhere, and answers here first.
+        bench.answered(HERE);
         bench
     };
     let mut bench = remembered();
@@ -332,9 +356,24 @@ fn evidence_a_host_that_a_peer_has_may_have_been_there_before_the_restart() {
     lists(&mut bench, B, &[listed(0)]);
     lists(&mut bench, C, &[]);
     bench.stands(B, ClaimId::NONE, true);
-    bench.answered(HERE);
+    let actions = bench.answered(HERE);
     assert_eq!(bench.phase(), Phase::Contested);
     assert_eq!(bench.view().destination, Destination::Both { with: THERE, and: None });
+    let standing = Standing { host: host(), claim: claim_id(ClaimId::NONE), answers: true };
+    assert!(actions.contains(&send(B, Message::Standing(standing))), "the other is told, and may be wrong");
+}
+
+/// Row 13d: somebody got the host by policy, long after all had told what they know.
+#[test]
+fn evidence_what_a_peer_says_when_all_have_told_what_they_know_is_news_and_no_memory() {
+    let mut bench = heard_first();
+    lists(&mut bench, B, &[]);
+    lists(&mut bench, C, &[]);
+    bench.wait(5_000);
+    bench.told(B, 1, None);
+    bench.stands(B, ClaimId::NONE, true);
+    bench.answered(HERE);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Settled));
 }
 
 #[test]

@@ -310,3 +310,26 @@ fn answers_to_questions_that_have_ended_are_not_those_to_the_next() {
         ])
     });
 }
+
+/// A slow host was asked just after its agent had been started anew, which did not know how slow it is, and was forgotten.
+#[test]
+fn a_host_that_was_known_before_a_restart_may_be_a_slow_one() {
+    run(&Script {
+        seed: 623075286491146821,
+        vteps: 4,
+        advertise: Advertise::AtOnce,
+        during: During::Hold,
+        weather: Weather { max_delay_ms: 7, ..Weather::FAIR },
+        cunning: true,
+        habit: Habit::Late { after_ms: 496 },
+        ..Script::of(vec![
+            (6217, Deed::Restart { at: 0 }),
+            (7153, Deed::Idle { device: 0 }),
+            (7802, Deed::Stall { at: 3, millis: 1419, loses: false }),
+            (5208, Deed::Move { device: 1, at: 0, port: AccessId(3), stunned_ms: 367 }),
+            (6812, Deed::Flood { at: 0, port: AccessId(3), count: 14 }),
+            (371, Deed::Readdress { device: 0 }),
+            (7811, Deed::Announce { device: 3, evidence: Evidence::Arp }),
+        ])
+    });
+}

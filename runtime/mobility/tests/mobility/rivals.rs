@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use vouch_mobility::{
-    Action, Because, ClaimId, Contested, Destination, During, Event, Evidence, Expect, Instant, Location, Message,
-    Migration, Open, Phase, Report, Standing, Verdict, VtepAddr, WhyUnproven,
+    Action, Because, ClaimId, Contested, Destination, During, Event, Evidence, Expect, FrameId, Instant, Location,
+    Message, Migration, Open, Phase, Report, Standing, Verdict, VtepAddr, WhyUnproven,
 };
 
 use crate::bench::{
@@ -149,7 +149,7 @@ fn b12_the_place_with_the_longer_history_is_neither_reported_nor_shut() {
     bench.wait(300);
     let mut sequence = 1;
     for claim in 1..=5 {
-        bench.heard(P1, Evidence::Arp, Some(vouch_mobility::FrameId(claim)));
+        bench.heard(P1, Evidence::Arp, Some(FrameId(claim)));
         bench.answered(HERE);
         bench.replied(B, claim, sequence + 2, Verdict::Stayed);
         sequence += 2;
@@ -304,6 +304,63 @@ fn b12_a_host_that_was_taken_without_its_owner_s_word_and_is_heard_on_waits_for_
     }
 }
 
+/// Row 13d: the owner had the claim, and answers it when it has come to itself.
+#[test]
+fn b12_an_owner_s_late_verdict_counts_for_who_did_not_wait_for_it() {
+    let mut bench = Bench::new().following();
+    bench.routine = false;
+    bench.heard(P1, Evidence::Arp, None);
+    bench.wait(3_400);
+    assert_eq!(bench.location(), Some(HERE), "the owner says nothing");
+    bench.replied(B, 1, 2, Verdict::Stayed);
+    bench.told(B, 2, None);
+    bench.wait(400);
+    assert_eq!((bench.location(), bench.phase()), (Some(THERE), Phase::Settled));
+}
+
+/// Row 13d: what came of it was decided elsewhere, and the host moved on from there.
+#[test]
+fn b12_a_host_that_was_taken_without_a_word_belongs_to_who_has_been_given_it_since() {
+    let mut bench = Bench::new().following();
+    bench.session(B, false);
+    bench.routine = false;
+    bench.heard(P1, Evidence::Arp, None);
+    bench.wait(250_000);
+    let mut actions = bench.told(C, 3, Some(Migration::Verified { by: B }));
+    assert_eq!(bench.phase(), Phase::Verifying);
+    actions.extend(bench.wait(700));
+    assert_eq!(bench.phase(), Phase::Unproven, "C has not said anything");
+    actions.retain(|action| matches!(action, Action::Send { to, message: Message::Advertisement(_) } if *to == C));
+    assert!(!actions.is_empty(), "it is told who has it as well, and will ask");
+    bench.stands(C, ClaimId::NONE, true);
+    assert_eq!((bench.location(), bench.phase()), (Some(Location::Remote(C)), Phase::Settled));
+}
+
+/// An owner that had a claim pending, and hears that the claimant has taken the host, gives its word like any other.
+#[test]
+fn b12_who_claimed_a_host_and_has_it_now_is_a_rival() {
+    let mut bench = Bench::new().owning();
+    bench.asked(B, 1, 1);
+    bench.told(B, 1, Some(Migration::Verified { by: B }));
+    let standing = Standing { host: host(), claim: claim_id(ClaimId::NONE), answers: true };
+    assert!(bench.answered(HERE).contains(&send(B, Message::Standing(standing))));
+}
+
+/// What the owner has found out may come before what it has.
+#[test]
+fn b12_an_owner_s_word_counts_although_nothing_was_heard_of_its_route_yet() {
+    let mut bench = Bench::new().following();
+    bench.session(B, false);
+    bench.routine = false;
+    bench.heard(P1, Evidence::Arp, None);
+    bench.wait(2_000);
+    bench.session(B, true);
+    bench.stands(B, ClaimId::NONE, true);
+    bench.told(B, 0, None);
+    bench.wait(400);
+    assert_eq!((bench.location(), bench.phase()), (Some(THERE), Phase::Settled));
+}
+
 /// The same, and whoever claimed it answers for it: neither loses it.
 #[test]
 fn b12_a_host_that_was_taken_without_its_owner_s_word_and_answers_at_both_is_contested() {
@@ -357,6 +414,53 @@ fn b14_a_claim_follows_the_host_to_the_port_where_it_answers() {
     assert!(bench.answered(SECOND).contains(&send(B, Message::Standing(standing))));
     bench.replied(B, 1, 1, MOVED);
     assert_eq!(bench.location(), Some(SECOND));
+}
+
+const LATER: FrameId = FrameId(8);
+
+/// Somebody at another port of the same VTEP was first, and is silent.
+#[test]
+fn b14_of_two_ports_of_one_claimant_the_one_that_answers_has_it() {
+    let mut bench = Bench::new().following();
+    bench.heard(P1, Evidence::Arp, Some(FRAME));
+    bench.wait(100);
+    let actions = bench.heard(P2, Evidence::Arp, Some(LATER));
+    assert_eq!(probes(&actions, SECOND), 1, "it is asked there, too");
+    let actions = bench.answered(SECOND);
+    let standing = Standing { host: host(), claim: claim_id(1), answers: true };
+    assert!(actions.contains(&send(B, Message::Standing(standing))));
+    assert!(actions.contains(&Action::Drop { frame: FRAME }));
+    let actions = bench.replied(B, 1, 1, MOVED);
+    assert!(actions.contains(&Action::Release { frame: LATER }));
+    assert_eq!(bench.location(), Some(SECOND));
+}
+
+/// Who was first answers: the other is weighed after the claim, at the place that has just got the host.
+#[test]
+fn b14_of_two_ports_of_one_claimant_that_both_answer_neither_loses_the_host() {
+    let mut bench = Bench::new().following();
+    bench.heard(P1, Evidence::Arp, Some(FRAME));
+    bench.heard(P2, Evidence::Arp, Some(LATER));
+    assert!(bench.answered(HERE).contains(&Action::Drop { frame: LATER }));
+    bench.replied(B, 1, 1, Verdict::Moved { tenure: Duration::from_secs(3_600) });
+    assert_eq!(bench.location(), Some(HERE));
+    let actions = bench.wait(300);
+    assert!(probes(&actions, SECOND) > 0, "it is taken up by itself");
+    bench.answered(SECOND);
+    bench.answered(HERE);
+    assert_eq!(bench.phase(), Phase::Contested);
+}
+
+#[test]
+fn b14_of_two_ports_of_one_claimant_none_of_which_answers_the_later_is_claimed_and_no_frame_is_kept() {
+    let mut bench = Bench::new().following();
+    bench.heard(P1, Evidence::Arp, Some(FRAME));
+    bench.wait(50);
+    bench.heard(P2, Evidence::Arp, Some(LATER));
+    let mut actions = bench.wait(400);
+    actions.extend(bench.replied(B, 1, 2, Verdict::Stayed));
+    let dropped = |frame| actions.iter().filter(|action| **action == Action::Drop { frame }).count();
+    assert_eq!((dropped(FRAME), dropped(LATER)), (1, 1));
 }
 
 fn in_a_minute(bench: &Bench) -> Instant {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Became, Owner, Refused, Taken};
-use crate::inout::message::{Advertisement, Message, Migration, Standing, Verdict};
+use crate::inout::message::{Advertisement, Message, Migration, Verdict};
 use crate::inout::report::Report;
 use crate::knowledge::aftermath::Aftermath;
 use crate::knowledge::damping;
@@ -106,9 +106,7 @@ impl Owner {
                     out.counters.duplicates += 1;
                     out.report(Report::Duplicate { host: known.key, port: self.local.port(), other: vtep });
                     self.settle_dispute(known, vtep, out);
-                    // It may not be able to tell by itself who is right.
-                    let claim = ClaimId { incarnation: world.config.incarnation, number: ClaimId::NONE };
-                    out.send(vtep, Message::Standing(Standing { host: known.key, claim, answers: true }));
+                    out.answers_here(vtep, known.key, world.config);
                 }
             }
             if !damped {
