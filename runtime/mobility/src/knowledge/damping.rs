@@ -7,6 +7,7 @@
 //! not, nobody hears of it and nothing is held against the port. What comes too soon even for that is remembered, and taken up by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use crate::words::config::{Limits, Timers};
 use crate::words::ids::{AccessId, HostKey};
@@ -15,6 +16,9 @@ use crate::words::time::{Instant, Wait};
 /// Refusals that follow each other within so many refusal memories count as one: a destination that announces a guest too early says so five times
 /// (QEMU, at 0, 50, 200, 450 and 800 ms), and is no attacker.
 const EPISODE: u32 = 2;
+
+/// So many of the addresses that a claim named are remembered with it.
+const MAX_ADDRESSES: usize = 4;
 
 #[derive(Debug, Default)]
 pub(crate) struct Damping {
@@ -47,6 +51,8 @@ struct Memory {
     reported: bool,
     /// It was heard in vain, and is taken up again then.
     again: Option<Instant>,
+    /// What the host said there of its addresses, latest first: it may have changed them, and be asked for nothing that it has otherwise.
+    addresses: Vec<IpAddr>,
     forgotten_at: Instant,
 }
 
@@ -91,16 +97,18 @@ impl Damping {
     }
 
     /// A claim that was heard while it is damped is taken up once more when that is over (B13).
-    pub(crate) fn remember_until_over(&mut self, host: HostKey, port: AccessId, now: Instant) {
-        let memory = self.ports.get(&port).and_then(|memory| memory.claims.get(&host));
+    pub(crate) fn remember_until_over(&mut self, claim: Claim, now: Instant) {
+        let memory = self.ports.get(&claim.port).and_then(|memory| memory.claims.get(&claim.host));
         if let Some(over) = memory.map(|memory| memory.damped_until).filter(|&over| over > now) {
-            self.remember(host, port, over);
+            self.remember(claim, over);
         }
     }
 
     /// A claim came too soon: it is taken up at `when` (B13).
-    pub(crate) fn remember(&mut self, host: HostKey, port: AccessId, when: Instant) {
+    pub(crate) fn remember(&mut self, claim: Claim, when: Instant) {
+        let Claim { host, port, heard: _, addresses } = claim;
         let Some(memory) = self.ports.get_mut(&port).and_then(|memory| memory.claims.get_mut(&host)) else { return };
+        memory.names(addresses);
         if memory.again.is_none() {
             memory.again = Some(when);
             self.again.insert((when, host, port));
@@ -113,14 +121,16 @@ impl Damping {
     }
 
     /// A claim to take up again now.
-    pub(crate) fn take_again(&mut self, now: Instant) -> Option<(HostKey, AccessId)> {
+    pub(crate) fn take_again(&mut self, now: Instant) -> Option<Claim> {
         let &(when, host, port) = self.again.first().filter(|&&(when, _, _)| when <= now)?;
         self.again.pop_first();
-        if let Some(memory) = self.ports.get_mut(&port).and_then(|memory| memory.claims.get_mut(&host)) {
+        let memory = self.ports.get_mut(&port).and_then(|memory| memory.claims.get_mut(&host));
+        let addresses = memory.map_or_else(Vec::new, |memory| {
             debug_assert_eq!(memory.again, Some(when));
             memory.again = None;
-        }
-        Some((host, port))
+            std::mem::take(&mut memory.addresses)
+        });
+        Some(Claim { host, port, heard: now, addresses })
     }
 
     /// Remembers that a claim heard at `heard` was refused.
@@ -135,9 +145,10 @@ impl Damping {
         timers: &Timers,
         limits: &Limits,
     ) -> Refused {
-        let Claim { host, port, heard } = claim;
+        let Claim { host, port, heard, addresses } = claim;
         self.forget_expired(port, now);
         let mut memory = self.take(host, port).unwrap_or_else(|| Memory::new(heard));
+        memory.names(addresses);
         memory.damped_until = heard + memory.damped_for.longer(timers.refusal_memory, timers.refusal_memory_max);
         memory.ask_from = now + timers.damped_question;
         let mut outcome = Refused::Once;
@@ -163,9 +174,10 @@ impl Damping {
     /// Does not take the claim up again for a moment, longer each time, without holding it against the port; then it is taken up by itself.
     /// `false`: there was no room to remember it.
     pub(crate) fn pause(&mut self, claim: Claim, again: bool, now: Instant, timers: &Timers, limits: &Limits) -> bool {
-        let Claim { host, port, heard } = claim;
+        let Claim { host, port, heard, addresses } = claim;
         self.forget_expired(port, now);
         let mut memory = self.take(host, port).unwrap_or_else(|| Memory::new(heard));
+        memory.names(addresses);
         let paused_for = memory.paused_for.longer(timers.refusal_memory, timers.refusal_memory_max);
         memory.damped_until = memory.damped_until.max(now + paused_for);
         memory.ask_from = memory.damped_until;
@@ -173,7 +185,7 @@ impl Damping {
         let when = memory.damped_until;
         let remembered = self.put(host, port, memory, now, limits);
         if remembered && again {
-            self.remember(host, port, when);
+            self.remember(Claim { host, port, heard, addresses: Vec::new() }, when);
         }
         remembered
     }
@@ -233,15 +245,26 @@ impl Damping {
     }
 }
 
-/// Which claim, and when it was heard.
-#[derive(Debug, Clone, Copy)]
+/// Which claim, when it was heard, and which addresses the host said it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Claim {
     pub(crate) host: HostKey,
     pub(crate) port: AccessId,
     pub(crate) heard: Instant,
+    pub(crate) addresses: Vec<IpAddr>,
 }
 
 impl Memory {
+    fn names(&mut self, addresses: Vec<IpAddr>) {
+        let before = std::mem::replace(&mut self.addresses, addresses);
+        for address in before {
+            if !self.addresses.contains(&address) {
+                self.addresses.push(address);
+            }
+        }
+        self.addresses.truncate(MAX_ADDRESSES);
+    }
+
     fn new(heard: Instant) -> Self {
         Self {
             damped_until: heard,
@@ -253,6 +276,7 @@ impl Memory {
             last_refused: heard,
             reported: false,
             again: None,
+            addresses: Vec::new(),
             forgotten_at: heard,
         }
     }
@@ -274,7 +298,7 @@ mod tests {
     }
 
     fn claim(last: u8, port: u16, heard: u64) -> Claim {
-        Claim { host: host(last), port: AccessId(port), heard: ms(heard) }
+        Claim { host: host(last), port: AccessId(port), heard: ms(heard), addresses: Vec::new() }
     }
 
     #[test]
@@ -313,14 +337,14 @@ mod tests {
         let mut damping = Damping::default();
         damping.refuse(claim(1, 1, 0), true, ms(1), &timers, &limits);
         let Admitted::Later(when) = damping.admits(host(1), AccessId(1), ms(2)) else { panic!("it is damped") };
-        damping.remember(host(1), AccessId(1), when);
+        damping.remember(claim(1, 1, 2), when);
         assert_eq!(damping.next_again(), Some(ms(21)));
         assert_eq!(damping.take_again(ms(20)), None);
-        assert_eq!(damping.take_again(ms(21)), Some((host(1), AccessId(1))));
+        assert_eq!(damping.take_again(ms(21)), Some(claim(1, 1, 21)));
         assert_eq!(damping.admits(host(1), AccessId(1), ms(21)), Admitted::InPassing);
         damping.asked_in_passing(host(1), AccessId(1), ms(21), &timers);
         assert_eq!(damping.admits(host(1), AccessId(1), ms(22)), Admitted::Later(ms(41)));
-        damping.remember(host(1), AccessId(1), ms(41));
+        damping.remember(claim(1, 1, 22), ms(41));
         damping.forget_port(AccessId(1));
         assert_eq!(damping.next_again(), None);
     }
@@ -330,11 +354,24 @@ mod tests {
         let (timers, limits) = (Timers::default(), Limits::default());
         let mut damping = Damping::default();
         damping.refuse(claim(1, 1, 0), true, ms(1), &timers, &limits);
-        damping.remember_until_over(host(1), AccessId(1), ms(50));
+        damping.remember_until_over(claim(1, 1, 50), ms(50));
         assert_eq!(damping.next_again(), Some(ms(200)));
-        assert_eq!(damping.take_again(ms(200)), Some((host(1), AccessId(1))));
-        damping.remember_until_over(host(1), AccessId(1), ms(200));
+        assert_eq!(damping.take_again(ms(200)), Some(claim(1, 1, 200)));
+        damping.remember_until_over(claim(1, 1, 200), ms(200));
         assert_eq!(damping.next_again(), None, "it is over");
+    }
+
+    #[test]
+    fn b13_the_latest_addresses_of_a_claim_are_remembered_with_it() {
+        let (timers, limits) = (Timers::default(), Limits::default());
+        let mut damping = Damping::default();
+        let named = |last: u8| IpAddr::from([10, 0, 0, last]);
+        let claim =
+            |addresses: &[u8]| Claim { addresses: addresses.iter().copied().map(named).collect(), ..claim(1, 1, 0) };
+        damping.refuse(claim(&[1, 2, 3]), true, ms(1), &timers, &limits);
+        damping.remember(claim(&[4, 1]), ms(20));
+        damping.remember(claim(&[5]), ms(30));
+        assert_eq!(damping.take_again(ms(20)), Some(Claim { heard: ms(20), ..claim(&[5, 4, 1, 2]) }));
     }
 
     #[test]

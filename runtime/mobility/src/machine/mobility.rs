@@ -16,7 +16,7 @@ use crate::inout::message::{Advertisement, Binding, Message, Migration, Sync};
 use crate::inout::report::{Full, Report};
 use crate::inout::view::{BindingView, HostView};
 use crate::knowledge::addresses::is_host_address;
-use crate::knowledge::damping::{Damping, Refused};
+use crate::knowledge::damping::{self, Damping, Refused};
 use crate::knowledge::entry::Absent;
 use crate::knowledge::index::{self, Peers, Ports};
 use crate::knowledge::shares::{Refusals, Shares};
@@ -157,10 +157,8 @@ impl Mobility {
             }
             self.tell(host, Fact::Due, now);
         }
-        while let Some((host, port)) = self.damping.take_again(now) {
-            self.counters.taken_up_again += 1;
-            let heard = HeardAt { port, evidence: Evidence::Data, addresses: Vec::new(), frame: None };
-            self.tell_known(host, Fact::Heard(heard), now);
+        while let Some(claim) = self.damping.take_again(now) {
+            self.take_up_again(claim, now);
         }
         self.disputes_due(now);
         self.unlisted_due(now);
@@ -235,6 +233,17 @@ impl Mobility {
         if let Some(address) = disputed {
             self.address_disputed(host, address, port, disputed_frame, now);
         }
+    }
+
+    /// A claim is taken up again by itself. That the host was heard there a while ago is no sign of life of a host that is recorded there by now.
+    fn take_up_again(&mut self, claim: damping::Claim, now: Instant) {
+        let damping::Claim { host, port, heard: _, mut addresses } = claim;
+        self.counters.taken_up_again += 1;
+        if self.hosts.get(&host).is_none_or(|slot| slot.location() == Some(Location::Local(port))) {
+            return;
+        }
+        addresses.retain(|&address| !self.is_anothers(host, address));
+        self.tell(host, Fact::Heard(HeardAt { port, evidence: Evidence::Data, addresses, frame: None }), now);
     }
 
     fn port_down(&mut self, port: AccessId, now: Instant) {
@@ -435,24 +444,26 @@ impl Mobility {
         let mut reports = Vec::new();
         for memory in memories {
             match memory {
-                Memory::Refused(claim, counts) => match self.damping.refuse(claim, counts, now, timers, limits) {
-                    Refused::Once => {}
-                    Refused::NotRemembered => self.counters.not_remembered += 1,
-                    Refused::Attack { refusals } => {
-                        let time = self.config.vnis.get(&host.vni).and_then(|vni| vni.quarantine);
-                        slot.known.quarantine.extend(time.map(|time| (claim.port, now + time)));
-                        self.counters.attacks += 1;
-                        let quarantined = time.is_some();
-                        reports.push(Report::Attack { host, port: claim.port, refusals, quarantined });
+                Memory::Refused(claim, counts) => {
+                    let port = claim.port;
+                    match self.damping.refuse(claim, counts, now, timers, limits) {
+                        Refused::Once => {}
+                        Refused::NotRemembered => self.counters.not_remembered += 1,
+                        Refused::Attack { refusals } => {
+                            let time = self.config.vnis.get(&host.vni).and_then(|vni| vni.quarantine);
+                            slot.known.quarantine.extend(time.map(|time| (port, now + time)));
+                            self.counters.attacks += 1;
+                            reports.push(Report::Attack { host, port, refusals, quarantined: time.is_some() });
+                        }
                     }
-                },
+                }
                 Memory::Paused(claim, again) => {
                     let remembered = self.damping.pause(claim, again, now, timers, limits);
                     self.counters.not_remembered += u64::from(!remembered);
                 }
                 Memory::InPassing(host, port) => self.damping.asked_in_passing(host, port, now, timers),
-                Memory::Again(host, port, when) => self.damping.remember(host, port, when),
-                Memory::AgainUndamped(host, port) => self.damping.remember_until_over(host, port, now),
+                Memory::Again(claim, when) => self.damping.remember(claim, when),
+                Memory::AgainUndamped(claim) => self.damping.remember_until_over(claim, now),
                 Memory::True(host, port) => {
                     if self.damping.forget(host, port) {
                         reports.push(Report::AttackOver { host, port });

@@ -2,7 +2,7 @@
 
 use crate::inout::event::Evidence;
 use crate::inout::report::{Full, Report};
-use crate::knowledge::damping::{Admitted, Claim};
+use crate::knowledge::damping::Admitted;
 use crate::knowledge::entry::Proof;
 use crate::roles::fact::HeardAt;
 use crate::roles::known::Known;
@@ -44,13 +44,13 @@ pub(crate) fn admit(
     if let Admitted::Later(when) = admitted {
         out.counters.damped += 1;
         out.drop(heard.frame);
-        out.memories.push(Memory::Again(host, port, when));
+        out.memories.push(Memory::Again(heard.claim(host, world.now), when));
         return Admission::Refused;
     }
     if !world.ports.has_room_for_claim(port, &world.config.limits) {
         out.is_full(Full::Claims(port), None);
         out.drop(heard.frame);
-        out.memories.push(Memory::Paused(Claim { host, port, heard: world.now }, true));
+        out.memories.push(Memory::Paused(heard.claim(host, world.now), true));
         return Admission::Refused;
     }
     if let Some(proof) = Proof::by_configuration(host, world.config, world.vni) {

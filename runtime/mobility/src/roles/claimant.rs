@@ -27,7 +27,7 @@ use crate::knowledge::entry::{Local, Proof, Remote};
 use crate::knowledge::question::{End, Question, Step};
 use crate::knowledge::routes::outranks;
 use crate::roles::admission::{Admission, admit};
-use crate::roles::claimants::{Answers, Requests, without_answer};
+use crate::roles::claimants::{Answers, Requests, add_addresses, without_answer};
 use crate::roles::fact::{Claimed, HeardAt, How, Told, Withdrawn};
 use crate::roles::known::Known;
 use crate::roles::observer;
@@ -155,8 +155,7 @@ impl Claimant {
             // The owner would take it for the announced move.
             out.counters.damped += 1;
             out.drop(heard.frame);
-            let claim = damping::Claim { host: known.key, port: heard.port, heard: world.now };
-            out.memories.push(Memory::Paused(claim, true));
+            out.memories.push(Memory::Paused(heard.claim(known.key, world.now), true));
             return Became::Observer(remote);
         }
         match admit(known, &heard, Location::Remote(remote.vtep()), world, out) {
@@ -465,8 +464,9 @@ impl Claimant {
         } else if heard.port != self.claim.port && self.claim.place.answers == Answers::No {
             self.claims_at(heard, known, world, out);
         } else if heard.port != self.claim.port
-            && self.claim.rival.as_ref().is_some_and(|it| it.heard.port == heard.port)
+            && let Some(rival) = self.claim.rival.as_mut().filter(|rival| rival.heard.port == heard.port)
         {
+            add_addresses(&mut rival.heard.addresses, &heard.addresses, world);
             out.counters.coalesced += 1;
             out.drop(heard.frame);
         } else if heard.port != self.claim.port
@@ -482,8 +482,7 @@ impl Claimant {
         } else if heard.port != self.claim.port {
             out.counters.coalesced += 1;
             out.drop(heard.frame);
-            let claim = damping::Claim { host: known.key, port: heard.port, heard: world.now };
-            out.memories.push(Memory::Paused(claim, true));
+            out.memories.push(Memory::Paused(heard.claim(known.key, world.now), true));
         } else {
             out.counters.coalesced += 1;
             self.claim.names(&heard.addresses, world);
@@ -841,6 +840,7 @@ impl Claimant {
     fn refused(mut self, owner_sequence: Sequence, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
         self.claim.drop_rival(known, world, out);
         let owner = self.remote.vtep();
+        let remembered = self.claim.remembered(known);
         let claim = *self.claim;
         let contested = matches!(claim.stage, Stage::Open { open: Open::Contested | Open::Unproven, .. });
         let announced = known.is_announced_at(Location::Local(claim.port), world.now);
@@ -849,11 +849,10 @@ impl Claimant {
         out.drop(claim.requests.into_frames());
         known.routes.insert(world.firm_route(owner, owner_sequence), false);
         if claim.damped {
-            out.memories.push(Memory::AgainUndamped(known.key, claim.port));
+            out.memories.push(Memory::AgainUndamped(remembered));
         } else {
-            let refused = damping::Claim { host: known.key, port: claim.port, heard: claim.heard };
             out.counters.refused += 1;
-            out.memories.push(Memory::Refused(refused, counts));
+            out.memories.push(Memory::Refused(remembered, counts));
             let (kept, claimed) = (Location::Remote(owner), Location::Local(claim.port));
             out.report(Report::Stayed { host: known.key, kept, claimed, took: world.now - claim.heard });
         }
@@ -867,8 +866,7 @@ impl Claimant {
 
     /// Nobody could decide: the entry stays as it is, and the claim is made again after a while. That is not held against the port.
     fn undecided(self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
-        let claim = damping::Claim { host: known.key, port: self.claim.port, heard: self.claim.heard };
-        out.memories.push(Memory::Paused(claim, true));
+        out.memories.push(Memory::Paused(self.claim.remembered(known), true));
         self.abandoned(known, world, out)
     }
 
@@ -901,19 +899,18 @@ impl Rival {
     /// It is taken up again by itself.
     fn waits(self, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
         out.drop(self.heard.frame);
-        let claim = damping::Claim { host: known.key, port: self.heard.port, heard: world.now };
-        out.memories.push(Memory::Paused(claim, true));
+        out.memories.push(Memory::Paused(self.heard.claim(known.key, world.now), true));
     }
 }
 
 impl Claim {
+    fn remembered(&self, known: &Known) -> damping::Claim {
+        damping::Claim { host: known.key, port: self.port, heard: self.heard, addresses: self.addresses.clone() }
+    }
+
     /// The host says there that it has these addresses.
     fn names(&mut self, addresses: &[IpAddr], world: &World<'_>) {
-        for address in addresses {
-            if !self.addresses.contains(address) && self.addresses.len() < world.addresses_limit() {
-                self.addresses.push(*address);
-            }
-        }
+        add_addresses(&mut self.addresses, addresses, world);
     }
 
     fn drop_rival(&mut self, known: &Known, world: &World<'_>, out: &mut Out<'_>) {

@@ -316,6 +316,15 @@ impl Claimants {
     }
 }
 
+/// The host says once more which addresses it has where it is claimed.
+pub(crate) fn add_addresses(to: &mut Vec<IpAddr>, more: &[IpAddr], world: &World<'_>) {
+    for address in more {
+        if !to.contains(address) && to.len() < world.addresses_limit() {
+            to.push(*address);
+        }
+    }
+}
+
 /// For how long a peer may say nothing of what asking at its place has come to.
 fn rival_patience(timers: &Timers) -> Duration {
     timers.verdict_after * 2

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::inout::event::Evidence;
 use crate::inout::message::{Binding, Reply};
+use crate::knowledge::damping;
 use crate::roles::known::Announced;
 use crate::words::ids::{AccessId, ClaimId, FrameId, HostKey, Location, QuestionId, VtepAddr};
 use crate::words::sequence::Sequence;
@@ -96,6 +97,13 @@ pub(crate) struct HeardAt {
     pub(crate) evidence: Evidence,
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) frame: Option<FrameId>,
+}
+
+impl HeardAt {
+    /// What is to be remembered of it, if it is not taken up now.
+    pub(crate) fn claim(&self, host: HostKey, now: Instant) -> damping::Claim {
+        damping::Claim { host, port: self.port, heard: now, addresses: self.addresses.clone() }
+    }
 }
 
 #[derive(Debug)]

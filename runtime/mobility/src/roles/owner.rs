@@ -14,12 +14,11 @@ use crate::inout::message::{Binding, Message, Migration, Open, Reply, Verdict};
 use crate::inout::report::{Because, Full, Report};
 use crate::knowledge::addresses::MAX_PATIENCE;
 use crate::knowledge::aftermath::{Doubt, Stay};
-use crate::knowledge::damping;
 use crate::knowledge::entry::{Absent, Local, Proof, Remote};
 use crate::knowledge::question::Question;
 use crate::knowledge::routes::outranks;
 use crate::roles::admission::{Admission, admit};
-use crate::roles::claimants::{Answers, Claimant, Claimants, Requests, Who};
+use crate::roles::claimants::{Answers, Claimant, Claimants, Requests, Who, add_addresses};
 use crate::roles::fact::{AddressClaimant, Claimed, HeardAt, How, Told, Withdrawn};
 use crate::roles::inquiry::{self, Inquiry};
 use crate::roles::known::Known;
@@ -262,7 +261,12 @@ impl Owner {
         }
         if let Some(inquiry) = &mut self.inquiry {
             let place = Location::Local(heard.port);
-            if heard.evidence != Evidence::Dad && inquiry.claimants.at(place).is_some() {
+            if heard.evidence != Evidence::Dad
+                && let Some(claimant) = inquiry.claimants.at(place)
+            {
+                if let Who::Port { addresses, .. } = &mut claimant.who {
+                    add_addresses(addresses, &heard.addresses, world);
+                }
                 out.counters.coalesced += 1;
                 out.drop(heard.frame);
                 return Became::Owner(self);
@@ -270,8 +274,7 @@ impl Owner {
             if heard.evidence != Evidence::Dad && !inquiry.claimants.has_room_for_port() {
                 out.is_full(Full::Claims(heard.port), None);
                 out.drop(heard.frame);
-                let claim = damping::Claim { host: known.key, port: heard.port, heard: world.now };
-                out.memories.push(Memory::Paused(claim, true));
+                out.memories.push(Memory::Paused(heard.claim(known.key, world.now), true));
                 return Became::Owner(self);
             }
         }

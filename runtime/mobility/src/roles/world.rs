@@ -101,9 +101,9 @@ pub(crate) enum Memory {
     /// It is asked about in passing.
     InPassing(HostKey, AccessId),
     /// It is to be taken up again then.
-    Again(HostKey, AccessId, Instant),
+    Again(damping::Claim, Instant),
     /// It is to be taken up again when it is no longer damped.
-    AgainUndamped(HostKey, AccessId),
+    AgainUndamped(damping::Claim),
     /// It was true.
     True(HostKey, AccessId),
 }

@@ -333,3 +333,29 @@ fn a_host_that_was_known_before_a_restart_may_be_a_slow_one() {
         ])
     });
 }
+
+/// A host changed its address and moved; what it said there was damped and taken up again by itself, without the address.
+#[test]
+fn b13_a_claim_that_is_taken_up_again_still_has_its_addresses() {
+    run(&Script {
+        seed: 3648061507564766530,
+        vteps: 2,
+        during: During::Hold,
+        weather: Weather { max_delay_ms: 14, loss: 11, duplication: 28, reordering: 42 },
+        habit: Habit::Answers { within_ms: 38 },
+        ..Script::of(vec![
+            (3795, Deed::Idle { device: 0 }),
+            (7308, Deed::Move { device: 1, at: 1, port: AccessId(1), stunned_ms: 130 }),
+            (7589, Deed::Announce { device: 5, evidence: Evidence::Arp }),
+            (6569, Deed::Readdress { device: 1 }),
+            (7288, Deed::Silent { device: 1, millis: 1483 }),
+            (6783, Deed::Move { device: 6, at: 0, port: AccessId(3), stunned_ms: 0 }),
+            (6783, Deed::Announce { device: 6, evidence: Evidence::Arp }),
+            (823, Deed::Announce { device: 4, evidence: Evidence::Data }),
+            (681, Deed::Expect { device: 1, at: 0, port: AccessId(3), told: 1 }),
+            (7517, Deed::Expect { device: 1, at: 1, port: AccessId(2), told: 1 }),
+            (5992, Deed::Expect { device: 1, at: 1, port: AccessId(3), told: 1 }),
+            (1655, Deed::Move { device: 1, at: 0, port: AccessId(4), stunned_ms: 116 }),
+        ])
+    });
+}

@@ -88,12 +88,13 @@ impl Owner {
             let (claimed, since, damped) = (claimant.location(), claimant.since, claimant.damped);
             let earned = claimant.tenure > Duration::ZERO || known.is_announced_at(claimed, world.now);
             match claimant.who {
-                Who::Port { port, .. } => {
+                Who::Port { port, ref addresses, .. } => {
+                    let addresses = addresses.clone();
                     drop_frames(claimant, out);
+                    let claim = damping::Claim { host: known.key, port, heard: since, addresses };
                     if damped {
-                        out.memories.push(Memory::AgainUndamped(known.key, port));
+                        out.memories.push(Memory::AgainUndamped(claim));
                     } else {
-                        let claim = damping::Claim { host: known.key, port, heard: since };
                         out.counters.refused += 1;
                         out.memories.push(Memory::Refused(claim, counts && !earned));
                     }
@@ -142,7 +143,7 @@ impl Owner {
                 let mut owner = Self::take_over(taken, known, world, out);
                 known.aftermath = Some(Aftermath::of_move(old_port, tenure, world.now, world.timers()));
                 // Who moves unasked may do so, but not at any rate.
-                let claim = damping::Claim { host: known.key, port: old_port, heard: world.now };
+                let claim = damping::Claim { host: known.key, port: old_port, heard: world.now, addresses: Vec::new() };
                 if Proof::by_configuration(known.key, world.config, world.vni).is_some() {
                     out.memories.push(Memory::Paused(claim, false));
                 }
