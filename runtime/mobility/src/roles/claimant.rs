@@ -399,11 +399,14 @@ impl Claimant {
         self.tunnel_silent(&end, known, world, out)
     }
 
-    /// Neither the owner nor the host can be reached: the configuration decides (B9).
+    /// Neither the owner nor the host can be reached: the configuration decides (B9). An owner whose session is up can be reached; it is busy, and
+    /// with it perhaps what a host's answer comes through.
     fn tunnel_silent(self, end: &End, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
         let proof = match end {
-            End::Unanswered(unanswered) => Proof::by_policy(unanswered, world.vni),
-            End::Silent(_) | End::Disturbed(_) => None,
+            End::Unanswered(unanswered) if !world.peers.is_up(self.remote.vtep()) => {
+                Proof::by_policy(unanswered, world.vni)
+            }
+            End::Unanswered(_) | End::Silent(_) | End::Disturbed(_) => None,
         };
         match proof {
             Some(proof) => {

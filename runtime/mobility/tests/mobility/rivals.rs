@@ -310,8 +310,11 @@ fn b12_an_owner_s_late_verdict_counts_for_who_did_not_wait_for_it() {
     let mut bench = Bench::new().following();
     bench.routine = false;
     bench.heard(P1, Evidence::Arp, None);
+    bench.wait(100);
+    bench.session(B, false);
     bench.wait(3_400);
     assert_eq!(bench.location(), Some(HERE), "the owner says nothing");
+    bench.session(B, true);
     bench.replied(B, 1, 2, Verdict::Stayed);
     bench.told(B, 2, None);
     bench.wait(400);
