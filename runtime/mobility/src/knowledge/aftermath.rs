@@ -153,6 +153,12 @@ impl Stay {
         self.by_policy && now < self.trusted_at
     }
 
+    /// Whether it was only heard here first after a restart, and a peer had it before that: if it answers there, and not here, it is there, and whoever
+    /// was heard here is silent for being somebody else, not for being a host that does not answer.
+    pub(crate) fn may_have_been_anywhere(&self, now: Instant) -> bool {
+        self.doubt == Doubt::Anywhere && now < self.trusted_at
+    }
+
     /// Whether it came here from `place`.
     pub(crate) fn came_from(&self, place: Location) -> bool {
         self.before.is_some_and(|(before, _)| before == place)

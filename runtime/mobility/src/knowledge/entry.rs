@@ -59,7 +59,7 @@ pub(crate) struct OnlyAnswer(());
 
 impl OnlyAnswer {
     /// A host that is known to answer was asked where it is recorded and did not, or cannot be there, or nothing speaks for its being there any more
-    /// (`unfounded`: it has not been heard for the ageing time, or nothing but policy put it there); `answers` says at how many of the claimed places it does, `unknown` of how many that is not known.
+    /// (`unfounded`: it has not been heard for the ageing time, or nothing but policy put it there, or that it was heard there first after a restart); `answers` says at how many of the claimed places it does, `unknown` of how many that is not known.
     pub(crate) fn of(
         answering: Option<Answering>,
         recorded: &NoAnswer,

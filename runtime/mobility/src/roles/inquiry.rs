@@ -295,8 +295,10 @@ impl Inquiry {
         }
         let fresh = |claimant: &Claimant| subject.must_yield_to(claimant, world);
         let returns = |one: &Claimant| {
-            let had_it = matches!(one.who, Who::Rival { .. }) || subject.stay.came_from(one.location());
-            one.answers == Answers::Yes && had_it && subject.stay.is_by_policy(world.now)
+            let rival = matches!(one.who, Who::Rival { .. });
+            let had_it = rival || subject.stay.came_from(one.location());
+            let unfounded = had_it && subject.stay.is_by_policy(world.now);
+            one.answers == Answers::Yes && (unfounded || rival && subject.stay.may_have_been_anywhere(world.now))
         };
         let returned = self.claimants.iter().any(returns);
         let (answer, unknown) = (self.claimants.count(Answers::Yes), self.claimants.count(Answers::Unknown));

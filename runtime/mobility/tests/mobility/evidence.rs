@@ -363,6 +363,23 @@ fn evidence_a_host_that_a_peer_has_may_have_been_there_before_the_restart() {
     assert!(actions.contains(&send(B, Message::Standing(standing))), "the other is told, and may be wrong");
 }
 
+/// Row 13c: forged frames came first after a reboot, and who forged them answers nothing. The peer that has the host is answered.
+#[test]
+fn evidence_a_host_that_answers_a_peer_is_there_although_a_silent_one_was_heard_here_first() {
+    let mut config = Config::new(ME);
+    config.vnis.insert(host().vni, vni_config());
+    let mut bench = Bench::just_started(config);
+    bench.routine = false;
+    bench.heard(P1, Evidence::Arp, None);
+    bench.wait(2_500);
+    lists(&mut bench, B, &[listed(0)]);
+    bench.stands(B, ClaimId::NONE, true);
+    bench.heard(P1, Evidence::Arp, None);
+    assert_eq!(bench.phase(), Phase::Contested, "who forges frames passes for alive, as long as it does");
+    bench.wait(3_000);
+    assert_eq!((bench.location(), bench.phase()), (Some(THERE), Phase::Settled));
+}
+
 /// Row 13d: somebody got the host by policy, long after all had told what they know.
 #[test]
 fn evidence_what_a_peer_says_when_all_have_told_what_they_know_is_news_and_no_memory() {
