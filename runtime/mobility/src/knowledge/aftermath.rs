@@ -117,9 +117,9 @@ impl Stay {
         Self { trusted_at: now + timers.probation, doubt, ..Self::first(now) }
     }
 
-    /// Whether it was heard before anybody had said what he knows.
-    pub(crate) fn is_unheard_of(&self) -> bool {
-        self.doubt == Doubt::Unheard
+    /// Whether it was heard before anybody had said what he knows, and has not been here for long since.
+    pub(crate) fn is_unheard_of(&self, now: Instant) -> bool {
+        self.doubt == Doubt::Unheard && now < self.trusted_at
     }
 
     /// A peer has said what it remembers of a host of which nobody had yet said anything. What is said when all have told what they know, `all_told`, is

@@ -145,6 +145,12 @@ fn if_owner(mut owner: Owner, known: &mut Known, world: &World<'_>, out: &mut Ou
         Fact::Idle => owner.idle(known, world, out),
         Fact::Claimed(claimed) => owner.claimed(claimed, known, world, out),
         Fact::Standing { from, claim, answers } => owner.standing(from, claim, answers, known, world, out),
+        Fact::Told(told) if owner.may_be_anywhere(&told, known, world) => {
+            let sequence = owner.sequence();
+            let (absent, heard) = owner.unlearned();
+            let sought = Sought::begin(absent, sequence, world.now).contested_by(&told, known, world, out);
+            return after_sought(sought.heard(heard, known, world, out), known, world, out);
+        }
         Fact::Told(told) => owner.told(told, known, world, out),
         Fact::Replied { from, reply } => owner.replied(from, &reply, known, world, out),
         Fact::Withdrawn(withdrawn) => owner.withdrawn(&withdrawn, known, world, out),
@@ -195,7 +201,7 @@ fn if_sought(mut sought: Sought, known: &mut Known, world: &World<'_>, out: &mut
         Fact::Standing { from, claim, answers } => sought.standing(from, claim, answers, known, world, out),
         Fact::Ours { sequence, .. } => sought::Became::Sought(sought.ours(sequence)),
         Fact::Withdrawn(withdrawn) => {
-            sought.withdrawn(&withdrawn);
+            sought.withdrawn(&withdrawn, known, world);
             sought::Became::Sought(sought)
         }
         Fact::Told(told) => sought.told(&told, known, out),
@@ -337,16 +343,8 @@ fn after_observer(became: observer::Became) -> Role {
 fn after_sought(became: sought::Became, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Role {
     match became {
         sought::Became::Sought(sought) => Role::Sought(sought),
-        sought::Became::Found(absent, sequence, heard, refused) => {
-            match Owner::learn(absent, sequence, heard, Doubt::Here, known, world, out) {
-                owner::Became::Owner(mut owner) => {
-                    owner.has_answered(refused);
-                    Role::Owner(owner)
-                }
-                became @ (owner::Became::Observer(_) | owner::Became::Nothing(_)) => {
-                    after_owner(became, known, world, out)
-                }
-            }
+        sought::Became::Found(absent, found) => {
+            after_owner(Owner::found(absent, found, known, world, out), known, world, out)
         }
         sought::Became::Elsewhere(absent, vtep, sequence) => {
             known.routes.insert(world.firm_route(vtep, sequence), true);

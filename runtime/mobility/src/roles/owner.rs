@@ -22,6 +22,7 @@ use crate::roles::claimants::{Answers, Claimant, Claimants, Requests, Who, add_a
 use crate::roles::fact::{AddressClaimant, Claimed, HeardAt, How, Told, Withdrawn};
 use crate::roles::inquiry::{self, Inquiry};
 use crate::roles::known::Known;
+use crate::roles::sought::{Found, Rival};
 use crate::roles::world::{Memory, Out, World};
 use crate::words::config::Timers;
 use crate::words::ids::{AccessId, ClaimId, Location, QuestionId, VtepAddr};
@@ -189,15 +190,41 @@ impl Owner {
         }
     }
 
-    /// It has been found after a restart, and these claims were refused.
-    pub(crate) fn has_answered(&mut self, claims: Vec<Refused>) {
-        self.answered = claims;
+    /// It has been sought after a restart, and is here, as far as it was found out.
+    pub(crate) fn found(
+        absent: Absent,
+        found: Found,
+        known: &mut Known,
+        world: &World<'_>,
+        out: &mut Out<'_>,
+    ) -> Became {
+        let Found { sequence, heard, answered, refused, rival } = found;
+        let doubt = if rival.is_some() { Doubt::Anywhere } else { Doubt::Here };
+        let mut owner = match Self::learn(absent, sequence, heard, doubt, known, world, out) {
+            Became::Owner(owner) => owner,
+            became @ (Became::Observer(_) | Became::Nothing(_)) => return became,
+        };
+        owner.answered = refused;
+        let Some(rival) = rival else { return Became::Owner(owner) };
+        match owner.has_rival(rival, known, world, out) {
+            Became::Owner(owner) if answered => owner.alive(None, known, world, out),
+            became @ (Became::Owner(_) | Became::Observer(_) | Became::Nothing(_)) => became,
+        }
     }
 
     /// Whether a peer's memory of the host as ours undoes that it was learned here: whoever was heard first, just after a restart, need not be the host,
     /// which may be quiet at another port. Not while it is asked anyway.
     pub(crate) fn may_be_elsewhere_here(&self, world: &World<'_>) -> bool {
-        self.stay.is_unheard_of() && self.inquiry.is_none() && self.disputes.is_empty() && !world.all_have_told()
+        self.stay.is_unheard_of(world.now)
+            && self.inquiry.is_none()
+            && self.disputes.is_empty()
+            && !world.all_have_told()
+    }
+
+    /// The same if a peer says that it has the host.
+    pub(crate) fn may_be_anywhere(&self, told: &Told, known: &Known, world: &World<'_>) -> bool {
+        let exempt = Proof::by_configuration(known.key, world.config, world.vni).is_some();
+        told.how != How::AtOnce && !exempt && self.may_be_elsewhere_here(world)
     }
 
     /// Nothing but where it was heard is left of it.
@@ -511,11 +538,15 @@ impl Owner {
     }
 
     /// A peer has the host, too, and it answers there.
-    fn weigh(self, rival: VtepAddr, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
-        let sequence = known.routes.of(rival).map_or(Sequence::FIRST, |route| route.sequence);
-        let who = Who::Rival { vtep: rival, sequence, migration: false };
-        let (since, tenure) = (world.now, Duration::ZERO);
-        let claimant = Claimant { who, since, tenure, damped: false, answers: Answers::Yes };
+    fn weigh(self, vtep: VtepAddr, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        let sequence = known.routes.of(vtep).map_or(Sequence::FIRST, |route| route.sequence);
+        self.has_rival(Rival { vtep, sequence, migration: false, answers: Answers::Yes }, known, world, out)
+    }
+
+    fn has_rival(self, rival: Rival, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        let Rival { vtep, sequence, migration, answers } = rival;
+        let who = Who::Rival { vtep, sequence, migration };
+        let claimant = Claimant { who, since: world.now, tenure: Duration::ZERO, damped: false, answers };
         self.claimed_by(claimant, None, known, world, out)
     }
 

@@ -1,4 +1,5 @@
-//! The owner of a host whose port it does not know: peers say that it was ours, before a restart that has left the switch empty.
+//! The owner of a host whose port it does not know: peers say that it was ours, before a restart that has left the switch empty. Or it was heard here
+//! first after such a restart, and then a peer says that it has it: neither need be true, as the peer may not have heard where it went.
 //!
 //! Nothing is done about it until somebody claims it, here or elsewhere: then it is asked for on every access interface of its VNI, in frames to its own
 //! MAC. Where it answers, it is; if it answers only elsewhere, it has moved; if it answers nowhere, nothing is proved (4a).
@@ -6,7 +7,7 @@
 use std::time::Duration;
 
 use crate::inout::event::Evidence;
-use crate::inout::message::{Open, Verdict};
+use crate::inout::message::{Advertisement, Message, Open, Verdict};
 use crate::inout::report::{Report, WhyUnproven};
 use crate::knowledge::entry::Absent;
 use crate::knowledge::question::{Question, Step};
@@ -38,8 +39,32 @@ pub(crate) struct Sought {
     claimants: Vec<Claimant>,
     /// Heard here meanwhile, which is a claim like any other.
     heard: Option<HeardAt>,
+    rival: Option<Rival>,
     again: Option<Instant>,
     wait: Wait,
+}
+
+/// A peer had it in its own table before we heard it.
+#[derive(Debug)]
+pub(crate) struct Rival {
+    pub(crate) vtep: VtepAddr,
+    pub(crate) sequence: Sequence,
+    /// It got it by a claim.
+    pub(crate) migration: bool,
+    /// Whether it answers there.
+    pub(crate) answers: Answers,
+}
+
+/// On which port it is, and on whose word.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) sequence: Sequence,
+    pub(crate) heard: HeardAt,
+    /// It answered there.
+    pub(crate) answered: bool,
+    pub(crate) refused: Vec<Refused>,
+    /// Who is still to be told, or to be weighed.
+    pub(crate) rival: Option<Rival>,
 }
 
 /// It is being asked for, everywhere.
@@ -62,7 +87,7 @@ struct Claimant {
 pub(crate) enum Became {
     Sought(Sought),
     /// It is on this port, as the frame says, or an answer.
-    Found(Absent, Sequence, HeardAt, Vec<Refused>),
+    Found(Absent, Found),
     /// It is behind that VTEP.
     Elsewhere(Absent, VtepAddr, Sequence),
     /// Given up.
@@ -79,9 +104,22 @@ impl Sought {
             hunt: None,
             claimants: Vec::new(),
             heard: None,
+            rival: None,
             again: None,
             wait: Wait::default(),
         }
+    }
+
+    /// A peer says that it has the host, which was heard here first. It is told so, and asks (B14).
+    pub(crate) fn contested_by(self, told: &Told, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Self {
+        let (vtep, sequence) = (told.from, told.sequence);
+        known.routes.insert(world.route_told(told), true);
+        known.addresses.told(&told.bindings, Location::Remote(vtep), world.now, world.addresses_limit());
+        let (host, bindings) = (known.key, known.addresses.bindings());
+        let ours = Advertisement { host, bindings, sequence: self.sequence, migration: None };
+        out.send(vtep, Message::Advertisement(ours));
+        let migration = told.how == How::Verified;
+        Self { rival: Some(Rival { vtep, sequence, migration, answers: Answers::Unknown }), ..self }
     }
 
     pub(crate) fn sequence(&self) -> Sequence {
@@ -149,6 +187,10 @@ impl Sought {
         world: &World<'_>,
         out: &mut Out<'_>,
     ) -> Became {
+        if let Some(rival) = self.rival.as_mut().filter(|rival| rival.vtep == from && claim.number == ClaimId::NONE) {
+            rival.answers = if answers { Answers::Yes } else { Answers::No };
+            return self.hunt(known, world, out);
+        }
         let room = self.claimants.len() < MAX_CLAIMANTS;
         match self.claimants.iter_mut().find(|claimant| claimant.vtep == from && claimant.claim == claim) {
             Some(claimant) => claimant.answers = if answers { Answers::Yes } else { Answers::No },
@@ -164,12 +206,24 @@ impl Sought {
     }
 
     /// A claimant changed its mind.
-    pub(crate) fn withdrawn(&mut self, withdrawn: &Withdrawn) {
+    pub(crate) fn withdrawn(&mut self, withdrawn: &Withdrawn, known: &mut Known, world: &World<'_>) {
+        if self.rival.take_if(|rival| rival.vtep == withdrawn.from && rival.sequence <= withdrawn.sequence).is_some() {
+            known.routes.forget(withdrawn.from, withdrawn.sequence);
+            if withdrawn.moved_to == Some(world.config.me) {
+                self.sequence = self.sequence.max(withdrawn.sequence);
+            }
+        }
         self.claimants.retain(|claimant| claimant.vtep != withdrawn.from || claimant.sequence > withdrawn.sequence);
     }
 
     /// A peer has it in its own table. If that is newer than what made it ours, it has moved there before the restart, or since.
-    pub(crate) fn told(self, told: &Told, known: &Known, out: &mut Out<'_>) -> Became {
+    pub(crate) fn told(mut self, told: &Told, known: &Known, out: &mut Out<'_>) -> Became {
+        if let Some(rival) = self.rival.as_mut().filter(|rival| rival.vtep == told.from && told.how != How::AtOnce) {
+            rival.sequence = rival.sequence.max(told.sequence);
+            rival.migration |= told.how == How::Verified;
+            out.counters.coalesced += 1;
+            return Became::Sought(self);
+        }
         let newer = told.sequence > self.sequence && told.how != How::AtOnce;
         if !newer {
             out.counters.stale_messages += 1;
@@ -277,7 +331,11 @@ impl Sought {
         };
         let heard = HeardAt { port, evidence: Evidence::Arp, addresses: vec![address], frame };
         let refused = self.refuse(known, out);
-        Became::Found(self.absent, self.sequence, heard, refused)
+        self.found(heard, true, refused)
+    }
+
+    fn found(self, heard: HeardAt, answered: bool, refused: Vec<Refused>) -> Became {
+        Became::Found(self.absent, Found { sequence: self.sequence, heard, answered, refused, rival: self.rival })
     }
 
     /// All claims outside are refused, with a sequence that outranks them.
@@ -305,12 +363,18 @@ impl Sought {
         }
         let disturbed = hunt.disturbed;
         self.hunt = None;
-        // Nobody else says that he has it, and it was asked for everywhere: what is heard is believed, as of any host that nobody knows (M9).
+        // It answers the peer that had it, and nobody here.
+        if let Some(Rival { vtep, sequence, .. }) =
+            self.rival.take_if(|rival| rival.answers == Answers::Yes && !disturbed)
+        {
+            return self.elsewhere(vtep, sequence, known, out);
+        }
+        // Nobody else says that he is answered, and it was asked for everywhere: what is heard is believed, as of any host that nobody knows (M9).
         if self.claimants.is_empty()
             && !disturbed
             && let Some(heard) = self.heard.take()
         {
-            return Became::Found(self.absent, self.sequence, heard, Vec::new());
+            return self.found(heard, false, Vec::new());
         }
         let yes: Vec<&Claimant> = self.claimants.iter().filter(|claimant| claimant.answers == Answers::Yes).collect();
         let answering = known.addresses.answering(world.now, world.timers()).is_some();

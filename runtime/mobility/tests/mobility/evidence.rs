@@ -366,18 +366,68 @@ fn evidence_a_host_that_a_peer_has_may_have_been_there_before_the_restart() {
 /// Row 13c: forged frames came first after a reboot, and who forged them answers nothing. The peer that has the host is answered.
 #[test]
 fn evidence_a_host_that_answers_a_peer_is_there_although_a_silent_one_was_heard_here_first() {
-    let mut config = Config::new(ME);
-    config.vnis.insert(host().vni, vni_config());
-    let mut bench = Bench::just_started(config);
-    bench.routine = false;
-    bench.heard(P1, Evidence::Arp, None);
-    bench.wait(2_500);
-    lists(&mut bench, B, &[listed(0)]);
+    let started = || {
+        let mut config = Config::new(ME);
+        config.vnis.insert(host().vni, vni_config());
+        let mut bench = Bench::just_started(config);
+        bench.routine = false;
+        bench.heard(P1, Evidence::Arp, None);
+        bench.wait(2_500);
+        lists(&mut bench, B, &[listed(0)]);
+        bench
+    };
+    let mut bench = started();
     bench.stands(B, ClaimId::NONE, true);
     bench.heard(P1, Evidence::Arp, None);
-    assert_eq!(bench.phase(), Phase::Contested, "who forges frames passes for alive, as long as it does");
+    bench.wait(300);
+    assert_eq!((bench.location(), bench.phase()), (Some(THERE), Phase::Settled), "frames alone are no answer");
+
+    let mut bench = started();
+    bench.wait(400);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Verifying), "B has not said yet");
+    bench.stands(B, ClaimId::NONE, true);
+    bench.wait(3_000);
+    assert_eq!((bench.location(), bench.phase()), (Some(THERE), Phase::Settled), "a silent one does not answer at all");
+}
+
+/// Row 13c: the host had come here, that was not decided yet when we were rebooted, and who had it before still says so.
+#[test]
+fn evidence_a_quiet_host_is_sought_although_somebody_was_heard_first_and_a_peer_says_it_has_it() {
+    let started = || {
+        let mut bench = heard_first();
+        bench.routine = false;
+        bench.says(B, Message::Sync(Sync::Start));
+        let actions = bench.says(B, listed(3));
+        for port in [1, 2, 3] {
+            assert!(actions.contains(&probe_claimed(Location::Local(vouch_mobility::AccessId(port)))), "port {port}");
+        }
+        assert!(actions.contains(&send(B, crate::bench::advertisement(0, None))), "it is to ask");
+        bench.heard(P1, Evidence::Arp, None);
+        bench
+    };
+    let mut bench = started();
+    bench.answered(Location::Local(P2));
+    assert_eq!((bench.location(), bench.phase()), (Some(Location::Local(P2)), Phase::Verifying), "B has its say");
+    bench.stands(B, ClaimId::NONE, false);
+    assert_eq!((bench.location(), bench.phase()), (Some(Location::Local(P2)), Phase::Settled));
+
+    let mut bench = started();
+    bench.answered(Location::Local(P2));
+    bench.stands(B, ClaimId::NONE, true);
+    assert_eq!(bench.phase(), Phase::Contested, "it answers here and there");
+
+    let mut bench = started();
+    bench.wait(400);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Verifying), "nobody has answered yet");
+    bench.stands(B, ClaimId::NONE, true);
     bench.wait(3_000);
     assert_eq!((bench.location(), bench.phase()), (Some(THERE), Phase::Settled));
+
+    let mut bench = started();
+    bench.says(B, crate::bench::withdrawal(4, Some(ME)));
+    bench.wait(400);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Settled), "B gives it to us");
+    assert_eq!(bench.machine.host(&host()).expect("known").sequence, Sequence(4));
 }
 
 /// Row 13d: somebody got the host by policy, long after all had told what they know.
