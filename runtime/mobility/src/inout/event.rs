@@ -117,6 +117,8 @@ pub enum Event {
         host: HostKey,
         /// The address.
         address: IpAddr,
+        /// Whether it was confirmed ([`BindingView::confirmed`](crate::BindingView)).
+        confirmed: bool,
     },
     /// An orchestrator says that a host is about to move (B15).
     MoveExpected {

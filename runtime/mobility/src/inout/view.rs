@@ -69,6 +69,7 @@ pub enum ClaimView {
 pub struct BindingView {
     /// The host that has it, in the same VNI.
     pub mac: MacAddr,
-    /// Whether the host has been heard to have it: if not, its next announcement of the address is wanted as a copy.
+    /// Whether the host has been heard to have it, and is not known to leave questions unanswered: if not, its next announcement of the address is
+    /// wanted as a copy, and its silence proves nothing after a restart.
     pub confirmed: bool,
 }

@@ -21,6 +21,8 @@ pub(crate) struct Addresses {
     answer_time: AnswerTime,
     /// How long its answers take was known once, and is forgotten.
     restored: bool,
+    /// Where it used to answer before a restart, and until when that counts.
+    answered_before: Option<(Location, Instant)>,
     /// Whether it ever answered a question, and how many routine ones in a row it has not.
     has_answered: bool,
     unanswered: u8,
@@ -40,6 +42,9 @@ struct Known {
 
 /// How long the slowest of hosts is waited for. It is less than what a claimant waits for its owner.
 pub(crate) const MAX_PATIENCE: Duration = Duration::from_secs(2);
+
+/// For how long after a restart it counts that a host had been answering before.
+const ANSWERED_BEFORE: Duration = Duration::from_secs(30);
 
 /// So many routine questions in a row make a host that used to answer one that does not.
 const MUTE_AFTER: u8 = 3;
@@ -139,7 +144,7 @@ impl Addresses {
     /// Whether an answer is to be expected from the host if it is asked at `place`.
     pub(crate) fn expected_at(&self, place: Location, now: Instant, timers: &Timers) -> Option<Expected> {
         let confirmed = self.list.iter().any(|known| known.is_confirmed(Some(place), now, timers));
-        (confirmed && !self.is_mute()).then_some(Expected(()))
+        ((confirmed && !self.is_mute()) || self.answered_before(Some(place), now)).then_some(Expected(()))
     }
 
     /// Whether the host would answer for this very address at `place`.
@@ -157,7 +162,7 @@ impl Addresses {
     /// Whether it is a host that answers, wherever it is.
     pub(crate) fn answering(&self, now: Instant, timers: &Timers) -> Option<Answering> {
         let confirmed = self.list.iter().any(|known| known.is_confirmed(None, now, timers));
-        (confirmed && !self.is_mute()).then_some(Answering(()))
+        ((confirmed && !self.is_mute()) || self.answered_before(None, now)).then_some(Answering(()))
     }
 
     /// What to ask `mac` for: these and the `claimed` addresses. A host of which no address is known is asked for the link-local address that
@@ -258,7 +263,7 @@ impl Addresses {
     }
 
     /// Whether it is one of those that do not answer.
-    fn is_mute(&self) -> bool {
+    pub(crate) fn is_mute(&self) -> bool {
         self.unanswered >= if self.has_answered { MUTE_AFTER } else { 1 }
     }
 
@@ -270,6 +275,21 @@ impl Addresses {
     /// The host was known before a restart.
     pub(crate) fn restored(&mut self) {
         self.restored = true;
+    }
+
+    /// The switch had kept an address of its as confirmed at `place`, over a restart of ours: it was going to answer for it there.
+    ///
+    /// How old that is is not known. When the agent was killed it was no older than `confirm_max_age`, and of no host that was known to be mute; but nobody
+    /// has looked since. A host that has changed all its addresses while there was no agent, or stopped answering, and says nothing at all in the
+    /// [`MAX_PATIENCE`] for which it is asked, is taken for gone if somebody claims it just then. So it counts only for the first
+    /// moments of the new agent, in which moves are made up for that happened while there was none, and what follows is a move like any other: the old
+    /// place is watched and may contest it (B7, B12).
+    pub(crate) fn was_confirmed(&mut self, place: Location, now: Instant) {
+        self.answered_before = Some((place, now + ANSWERED_BEFORE));
+    }
+
+    fn answered_before(&self, place: Option<Location>, now: Instant) -> bool {
+        self.answered_before.is_some_and(|(at, until)| now < until && place.is_none_or(|place| place == at))
     }
 
     /// How long its answer is waited for at the least. A host that has answered, it is not known to which question, or that was known before a restart,

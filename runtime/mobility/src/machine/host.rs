@@ -164,8 +164,8 @@ fn if_owner(mut owner: Owner, known: &mut Known, world: &World<'_>, out: &mut Ou
             owner.ours(&bindings, sequence, known, world, out);
             return Role::Owner(owner);
         }
-        Fact::RestoredAddress { address } => {
-            known.addresses.add_unconfirmed(address, world.addresses_limit());
+        Fact::RestoredAddress { address, confirmed } => {
+            owner.restored_address(address, confirmed, known, world);
             return Role::Owner(owner);
         }
         Fact::Expected { to, until } => {
@@ -257,7 +257,7 @@ fn if_observer(remote: Remote, known: &mut Known, world: &World<'_>, out: &mut O
             out.counters.stale_messages += 1;
             Role::Observer(remote)
         }
-        Fact::RestoredAddress { address } => {
+        Fact::RestoredAddress { address, confirmed: _ } => {
             known.addresses.add_unconfirmed(address, world.addresses_limit());
             Role::Observer(remote)
         }

@@ -137,7 +137,9 @@ impl Mobility {
                     self.tell(host, Fact::Restored { location }, now);
                 }
             }
-            Event::RestoredBinding { host, address } => self.tell_known(host, Fact::RestoredAddress { address }, now),
+            Event::RestoredBinding { host, address, confirmed } => {
+                self.tell_known(host, Fact::RestoredAddress { address, confirmed }, now);
+            }
             Event::MoveExpected { host, to, until } => self.move_expected(host, to, until, now),
             Event::Settle { host, keep } => self.tell(host, Fact::Settled { keep }, now),
         }
@@ -198,9 +200,9 @@ impl Mobility {
     /// What the switch is to know about the address: what was last given out as [`Action::Bind`].
     pub fn binding(&self, vni: Vni, address: IpAddr) -> Option<BindingView> {
         let mac = *self.bindings.get(&(vni, address))?;
-        let bound = &self.hosts.get(&HostKey { vni, mac })?.bound;
-        let binding = bound.iter().find(|binding| binding.address == address)?;
-        Some(BindingView { mac, confirmed: binding.confirmed })
+        let slot = self.hosts.get(&HostKey { vni, mac })?;
+        let binding = slot.bound.iter().find(|binding| binding.address == address)?;
+        Some(BindingView { mac, confirmed: binding.confirmed && slot.bound_answers })
     }
 
     /// What is known about the host.

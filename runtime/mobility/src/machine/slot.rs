@@ -18,9 +18,10 @@ pub(crate) struct Slot {
     pub(crate) installed: Option<HostView>,
     /// What the indices know.
     pub(crate) footprint: Footprint,
-    /// The bindings given out, and the revision of the addresses that they are of.
+    /// The bindings given out, the revision of the addresses that they are of, and whether the host was not known to be one that does not answer.
     pub(crate) bound: Vec<Binding>,
     pub(crate) bound_revision: u32,
+    pub(crate) bound_answers: bool,
     /// The deadline that is set for it, and when it is to be asked only to confirm what is known.
     pub(crate) armed: Option<Instant>,
     pub(crate) confirm_armed: Option<Instant>,
@@ -80,6 +81,7 @@ impl Slot {
             footprint: Footprint::default(),
             bound: Vec::new(),
             bound_revision: 0,
+            bound_answers: true,
             armed: None,
             confirm_armed: None,
             counted: None,

@@ -73,6 +73,7 @@ pub(crate) enum Fact {
     },
     RestoredAddress {
         address: IpAddr,
+        confirmed: bool,
     },
     /// It will move (B15).
     Expected {

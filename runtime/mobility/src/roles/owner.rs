@@ -161,6 +161,14 @@ impl Owner {
         Self { echoes_until: now + MAX_PATIENCE, ..owner }
     }
 
+    /// The switch had an address of its when we started; if `confirmed`, it was going to answer.
+    pub(crate) fn restored_address(&self, address: IpAddr, confirmed: bool, known: &mut Known, world: &World<'_>) {
+        known.addresses.add_unconfirmed(address, world.addresses_limit());
+        if confirmed && known.addresses.has(address) {
+            known.addresses.was_confirmed(self.place(), world.now);
+        }
+    }
+
     /// It has come to us. Everybody is told, and what it waited for is let go.
     pub(crate) fn take_over(taken: Taken, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Self {
         let Taken { local, before, credit, because } = taken;

@@ -396,7 +396,7 @@ fn a_new_session_begins_with_the_whole_list() {
 fn a_restored_host_is_owned_again_and_its_addresses_are_looked_for() {
     let mut bench = Bench::new();
     bench.feed(Event::Restored { host: host(), location: HERE });
-    bench.feed(Event::RestoredBinding { host: host(), address: IP });
+    bench.feed(Event::RestoredBinding { host: host(), address: IP, confirmed: true });
     let binding = |bench: &Bench| bench.machine.binding(host().vni, IP).map(|binding| binding.confirmed);
     assert_eq!(binding(&bench), Some(false));
     bench.wait(100);
@@ -507,7 +507,7 @@ fn every_event() -> Vec<Event> {
         Event::PeerUp { peer: B, probe_mac: Some(host().mac) },
         Event::Restored { host: host(), location: HERE },
         Event::Restored { host: host(), location: THERE },
-        Event::RestoredBinding { host: host(), address: IP },
+        Event::RestoredBinding { host: host(), address: IP, confirmed: true },
         Event::Asked { host: host(), question: QuestionId(1), round: 0 },
         Event::Checked { host: host(), question: QuestionId(1), complete: true },
         Event::Checked { host: host(), question: QuestionId(1), complete: false },

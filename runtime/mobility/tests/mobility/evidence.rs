@@ -211,14 +211,77 @@ fn evidence_a_port_is_down_only_while_the_switch_says_so() {
     assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Verifying));
 }
 
-/// Row 5 of the issue: the agent has restarted, and the switch still has host and address.
-#[test]
-fn evidence_after_a_restart_of_the_agent_a_claim_is_judged_by_what_the_switch_remembers() {
+/// An agent that was killed and started again, and a switch that has kept the host, and its address as confirmed or not.
+fn restored(confirmed: bool) -> Bench {
     let mut config = Config::new(ME);
     config.vnis.insert(host().vni, vni_config());
     let mut bench = Bench::just_started(config);
+    bench.routine = false;
     bench.feed(Event::Restored { host: host(), location: HERE });
-    bench.feed(Event::RestoredBinding { host: host(), address: IP });
+    bench.feed(Event::RestoredBinding { host: host(), address: IP, confirmed });
+    bench
+}
+
+/// Row 13a: the host moved while there was no agent, and so was gone before anybody could see it answer again.
+#[test]
+fn evidence_a_host_that_had_been_answering_before_a_restart_is_gone_if_it_is_silent_after_it() {
+    let mut bench = restored(true);
+    bench.heard(P2, Evidence::Rarp, Some(FRAME));
+    bench.wait(1_900);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Verifying), "it may be one that takes long");
+    bench.wait(200);
+    assert_eq!((bench.location(), bench.phase()), (Some(Location::Local(P2)), Phase::Settled));
+
+    let mut bench = restored(true);
+    bench.asked(B, 1, 1);
+    assert!(bench.wait(2_100).contains(&send(B, reply(1, 1, MOVED))));
+
+    let mut bench = restored(true);
+    bench.asked(B, 1, 1);
+    bench.wait(1_900);
+    assert!(bench.seen(P1).contains(&send(B, reply(1, 2, Verdict::Stayed))), "whatever it says shows that it is there");
+
+    let mut bench = restored(true);
+    bench.asked(B, 1, 1);
+    bench.asked(C, 1, 1);
+    bench.stands(B, 1, false);
+    bench.stands(C, 1, true);
+    bench.wait(2_100);
+    assert_eq!(bench.location(), Some(Location::Remote(C)), "of several, the one that answers has it");
+
+    let mut bench = restored(true);
+    bench.wait(31_000);
+    bench.asked(B, 1, 1);
+    bench.wait(3_000);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Unproven), "nobody has looked for too long");
+}
+
+/// A host that announces itself and does not answer looks the same after a restart, but for what the switch was told of it.
+#[test]
+fn evidence_a_mute_host_keeps_its_place_over_a_restart() {
+    let mut before = Bench::new();
+    before.routine = false;
+    before.heard(P1, Evidence::Arp, None);
+    let confirmed = |bench: &Bench| bench.machine.binding(host().vni, IP).expect("it is bound").confirmed;
+    assert!(confirmed(&before), "it may be one that answers");
+    before.wait(1_000);
+    assert!(!confirmed(&before), "and is not");
+    before.heard(P1, Evidence::Arp, None);
+    assert!(!confirmed(&before));
+
+    let mut bench = restored(confirmed(&before));
+    bench.heard(P2, Evidence::Rarp, Some(FRAME));
+    bench.wait(3_000);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Unproven));
+
+    before.answered(HERE);
+    assert!(confirmed(&before), "it answers after all");
+}
+
+/// Row 5 of the issue: the agent has restarted, and the switch still has host and address.
+#[test]
+fn evidence_after_a_restart_of_the_agent_a_claim_is_judged_by_what_the_switch_remembers() {
+    let mut bench = restored(false);
     // Before anything could be confirmed, and the host happens to be slow.
     bench.routine = false;
     bench.heard(P2, Evidence::Rarp, Some(FRAME));

@@ -37,9 +37,9 @@ impl Core {
             self.tell(Event::Restored { host, location }, now);
         }
         for (key, value) in actual {
-            let Some((bd, address, mac)) = bound(key, value) else { continue };
+            let Some((bd, address, mac, confirmed)) = bound(key, value) else { continue };
             if let Some(host) = self.prior_host(bd, mac, prior) {
-                self.tell(Event::RestoredBinding { host, address }, now);
+                self.tell(Event::RestoredBinding { host, address, confirmed }, now);
             }
         }
         self.restore_claims(actual, prior, now);
@@ -75,13 +75,13 @@ impl Core {
 }
 
 /// What a binding says.
-fn bound(key: &EntryKey, value: &EntryAction) -> Option<(Bd, IpAddr, MacAddr)> {
+fn bound(key: &EntryKey, value: &EntryAction) -> Option<(Bd, IpAddr, MacAddr, bool)> {
     match (key, value) {
-        (EntryKey::BindingIpv4(key), EntryAction::BindingIpv4(BindingIpv4Action::Bound { mac, .. })) => {
-            Some((key.bd, key.ip.into(), *mac))
+        (EntryKey::BindingIpv4(key), EntryAction::BindingIpv4(BindingIpv4Action::Bound { mac, confirmed })) => {
+            Some((key.bd, key.ip.into(), *mac, *confirmed))
         }
-        (EntryKey::BindingIpv6(key), EntryAction::BindingIpv6(BindingIpv6Action::Bound { mac, .. })) => {
-            Some((key.bd, key.ip.into(), *mac))
+        (EntryKey::BindingIpv6(key), EntryAction::BindingIpv6(BindingIpv6Action::Bound { mac, confirmed })) => {
+            Some((key.bd, key.ip.into(), *mac, *confirmed))
         }
         _ => None,
     }

@@ -35,10 +35,12 @@ impl Mobility {
     /// Brings the bindings up to date with the host's addresses. Of two hosts with one address, the first keeps it.
     pub(super) fn bind(&mut self, host: HostKey, slot: &mut Slot, gone: bool) {
         let revision = slot.known.addresses.revision();
-        if !gone && slot.bound_revision == revision {
+        let answers = !matches!(slot.role, Role::Owner(_)) || !slot.known.addresses.is_mute();
+        if !gone && slot.bound_revision == revision && slot.bound_answers == answers {
             return;
         }
         slot.bound_revision = revision;
+        let news = std::mem::replace(&mut slot.bound_answers, answers) != answers;
         let wanted: Vec<_> = if gone {
             Vec::new()
         } else {
@@ -61,8 +63,8 @@ impl Mobility {
                 let its = holder == host.mac;
                 if !its {
                     self.unbound.insert((host.vni, binding.address, host.mac));
-                } else if !slot.bound.contains(binding) {
-                    let view = BindingView { mac: host.mac, confirmed: binding.confirmed };
+                } else if !slot.bound.contains(binding) || (news && binding.confirmed) {
+                    let view = BindingView { mac: host.mac, confirmed: binding.confirmed && answers };
                     let (vni, address) = (host.vni, binding.address);
                     self.actions.push_back(Action::Bind { vni, address, binding: Some(view) });
                 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use vouch_mobility::{
-    AccessId, Action, Config, Event, Evidence, FrameId, Heard, HostKey, Instant, Location, Message, Mobility, Probe,
-    QuestionId, Sync, VtepAddr,
+    AccessId, Action, BindingView, Config, Event, Evidence, FrameId, Heard, HostKey, Instant, Location, Message,
+    Mobility, Probe, QuestionId, Sync, VtepAddr,
 };
 use vouch_net::MacAddr;
 
@@ -349,12 +349,12 @@ impl World {
         let bindings = std::mem::take(&mut vtep.switch.bindings);
         if remembers {
             let restored: Vec<_> = views.iter().map(|(&host, view)| (host, view.location)).collect();
-            let bindings: Vec<_> = bindings.iter().map(|(&address, view)| (address, view.mac)).collect();
+            let bindings: Vec<_> = bindings.iter().map(|(&address, &view)| (address, view)).collect();
             for (host, location) in restored {
                 self.feed(at, Event::Restored { host, location });
             }
-            for (address, mac) in bindings {
-                self.feed(at, Event::RestoredBinding { host: HostKey { mac, ..key(1) }, address });
+            for (address, BindingView { mac, confirmed }) in bindings {
+                self.feed(at, Event::RestoredBinding { host: HostKey { mac, ..key(1) }, address, confirmed });
             }
         }
         for other in others {
