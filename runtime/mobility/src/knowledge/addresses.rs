@@ -73,6 +73,10 @@ impl Addresses {
                     if before.is_none() {
                         self.revision += 1;
                     }
+                    // That it was asked in vain before it was known to have the address there said nothing of whether it answers: it is asked anew.
+                    if before.is_none_or(|(at, _)| at != place) {
+                        self.list[at].asked = None;
+                    }
                 }
                 Err(_) => {
                     self.make_room(limit);

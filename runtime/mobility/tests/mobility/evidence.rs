@@ -278,6 +278,19 @@ fn evidence_a_mute_host_keeps_its_place_over_a_restart() {
     assert!(confirmed(&before), "it answers after all");
 }
 
+/// It was asked in vain when the agent had just been started, for an address that nobody knew it still had; when it says that it has, it is asked again.
+#[test]
+fn evidence_a_mute_host_that_announces_itself_after_a_restart_is_found_to_be_mute() {
+    let mut bench = restored(false);
+    // As long as an answer to the first question may still come.
+    bench.wait(2_100);
+    bench.heard(P1, Evidence::Arp, None);
+    bench.wait(400);
+    bench.asked(B, 1, 1);
+    bench.wait(3_000);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Unproven));
+}
+
 /// Row 5 of the issue: the agent has restarted, and the switch still has host and address.
 #[test]
 fn evidence_after_a_restart_of_the_agent_a_claim_is_judged_by_what_the_switch_remembers() {
