@@ -131,6 +131,24 @@ pub(crate) enum Became {
     Crossed(Taken, Claimed),
 }
 
+/// What gives the host to us.
+#[derive(Debug)]
+struct Grant {
+    /// On whose word.
+    by: VtepAddr,
+    proof: Proof,
+    /// The sequence with which it is ours.
+    sequence: Sequence,
+    /// For how long it was where it comes from, as far as that was said.
+    tenure: Duration,
+}
+
+impl Grant {
+    fn new(by: VtepAddr, proof: Proof, sequence: Sequence) -> Self {
+        Self { by, proof, sequence, tenure: Duration::ZERO }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Won {
     pub(crate) local: Local,
@@ -164,8 +182,8 @@ impl Claimant {
                 let highest = known.routes.highest().unwrap_or(Sequence::FIRST);
                 let sequence = out.sequence_after(known.key, highest);
                 let claim = Claim::new(sequence, heard, false, known, world, out);
-                let by = world.config.me;
-                Self { remote, claim: Box::new(claim) }.won(by, sequence, Duration::ZERO, &proof, known, world, out)
+                let grant = Grant::new(world.config.me, proof, sequence);
+                Self { remote, claim: Box::new(claim) }.won(grant, known, world, out)
             }
             Admission::Verify { damped } => {
                 // What was told at once is no verdict: the one to ask is who has the host for certain.
@@ -410,8 +428,8 @@ impl Claimant {
         };
         match proof {
             Some(proof) => {
-                let (by, sequence) = (world.config.me, self.claim.sequence);
-                self.won(by, sequence, Duration::ZERO, &proof, known, world, out)
+                let grant = Grant::new(world.config.me, proof, self.claim.sequence);
+                self.won(grant, known, world, out)
             }
             None => self.undecided(known, world, out),
         }
@@ -618,7 +636,7 @@ impl Claimant {
             Verdict::Moved { tenure } => match Proof::by_owner(&self.remote, from, reply) {
                 Some(proof) => {
                     let sequence = reply.sequence.max(self.claim.sequence);
-                    self.won(from, sequence, tenure, &proof, known, world, out)
+                    self.won(Grant { tenure, ..Grant::new(from, proof, sequence) }, known, world, out)
                 }
                 None => Became::Claimant(self),
             },
@@ -710,7 +728,7 @@ impl Claimant {
             && let Some(proof) = Proof::by_disowning(&self.remote, withdrawn.from)
         {
             let sequence = withdrawn.sequence.max(self.claim.sequence);
-            return self.won(withdrawn.from, sequence, Duration::ZERO, &proof, known, world, out);
+            return self.won(Grant::new(withdrawn.from, proof, sequence), known, world, out);
         }
         if had_it {
             observer::note_hand_over(known, withdrawn, world);
@@ -736,8 +754,7 @@ impl Claimant {
         // With a sequence that the other claim outranks.
         let sequence = known.routes.of(self.remote.vtep()).map_or(Sequence::FIRST, |route| route.sequence);
         known.routes.remove(self.remote.vtep());
-        let Won { local, because, .. } =
-            self.take(world.config.me, sequence, Duration::ZERO, &proof, known, world, out);
+        let Won { local, because, .. } = self.take(Grant::new(world.config.me, proof, sequence), known, world, out);
         Became::Crossed(Taken { local, before: None, credit: Duration::ZERO, because }, claimed)
     }
 
@@ -745,8 +762,8 @@ impl Claimant {
     fn disowned(self, by: VtepAddr, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
         match Proof::by_disowning(&self.remote, by) {
             Some(proof) => {
-                let sequence = self.claim.sequence;
-                self.won(by, sequence, Duration::ZERO, &proof, known, world, out)
+                let grant = Grant::new(by, proof, self.claim.sequence);
+                self.won(grant, known, world, out)
             }
             None => Became::Claimant(self),
         }
@@ -785,36 +802,17 @@ impl Claimant {
     // ---- the end
 
     /// The first entry is gone, the second is now the entry (M6), and the observers are told (M7).
-    #[allow(clippy::too_many_arguments)]
-    fn won(
-        self,
-        by: VtepAddr,
-        sequence: Sequence,
-        tenure: Duration,
-        proof: &Proof,
-        known: &mut Known,
-        world: &World<'_>,
-        out: &mut Out<'_>,
-    ) -> Became {
-        let owner = self.remote.vtep();
-        let won = self.take(by, sequence, tenure, proof, known, world, out);
+    fn won(self, grant: Grant, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        let (owner, by, sequence) = (self.remote.vtep(), grant.by, grant.sequence);
+        let won = self.take(grant, known, world, out);
         known.routes.remove(by);
         known.routes.remove(owner);
         known.routes.remove_outranked(sequence);
         Became::Owner(won)
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn take(
-        self,
-        by: VtepAddr,
-        sequence: Sequence,
-        tenure: Duration,
-        proof: &Proof,
-        known: &mut Known,
-        world: &World<'_>,
-        out: &mut Out<'_>,
-    ) -> Won {
+    fn take(self, grant: Grant, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Won {
+        let Grant { by, proof, sequence, tenure } = grant;
         let Claim { port, frame, requests, heard, addresses, place, rival, tenure: credit, .. } = *self.claim;
         if let Some(rival) = rival {
             rival.waits(known, world, out);
@@ -822,7 +820,7 @@ impl Claimant {
         let from = Location::Remote(self.remote.vtep());
         let to = Location::Local(port);
         known.addresses.handed_over(from, world.now);
-        let local = self.remote.taken_over(port, sequence, proof);
+        let local = self.remote.taken_over(port, sequence, &proof);
         if place.answers == Answers::Yes {
             known.addresses.answered(None);
             known.addresses.confirm(&addresses, to, world.now, world.addresses_limit());

@@ -99,6 +99,17 @@ pub(crate) enum Became {
     Nothing(Absent),
 }
 
+/// To whom the host goes.
+#[derive(Debug)]
+struct Heir {
+    vtep: VtepAddr,
+    /// With which it claims the host, or has it.
+    sequence: Sequence,
+    /// The claim that waits for a reply, and since when.
+    claim: Option<ClaimId>,
+    since: Instant,
+}
+
 /// How it came to own the host.
 #[derive(Debug)]
 pub(crate) struct Taken {
@@ -788,8 +799,8 @@ impl Owner {
             }
             return match known.routes.best_firm(None) {
                 Some(rival) => {
-                    let (vtep, sequence) = (rival.vtep, rival.sequence);
-                    self.hand_over(vtep, sequence, None, world.now, &proof, known, world, out)
+                    let heir = Heir { vtep: rival.vtep, sequence: rival.sequence, claim: None, since: world.now };
+                    self.hand_over(heir, &proof, known, world, out)
                 }
                 None => Became::Owner(self),
             };

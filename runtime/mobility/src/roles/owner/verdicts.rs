@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Became, Owner, Refused, Taken};
+use super::{Became, Heir, Owner, Refused, Taken};
 use crate::inout::message::{Advertisement, Message, Migration, Verdict};
 use crate::inout::report::Report;
 use crate::knowledge::aftermath::Aftermath;
@@ -13,9 +13,8 @@ use crate::roles::claimants::{Answers, Claimant, Claimants, Who};
 use crate::roles::inquiry::{self, Inquiry, Subject};
 use crate::roles::known::Known;
 use crate::roles::world::{Memory, Out, World};
-use crate::words::ids::{ClaimId, Location, VtepAddr};
+use crate::words::ids::Location;
 use crate::words::sequence::Sequence;
-use crate::words::time::Instant;
 
 impl Owner {
     pub(super) fn subject<'a>(&'a self, known: &'a Known) -> Subject<'a> {
@@ -155,9 +154,11 @@ impl Owner {
                 Became::Owner(owner)
             }
             Who::Peer { vtep, claim, sequence } => {
-                self.hand_over(vtep, sequence, Some(claim), since, proof, known, world, out)
+                self.hand_over(Heir { vtep, sequence, claim: Some(claim), since }, proof, known, world, out)
             }
-            Who::Rival { vtep, sequence, .. } => self.hand_over(vtep, sequence, None, since, proof, known, world, out),
+            Who::Rival { vtep, sequence, .. } => {
+                self.hand_over(Heir { vtep, sequence, claim: None, since }, proof, known, world, out)
+            }
         };
         let (place, sequence) = match &became {
             Became::Owner(owner) => (world.config.me, owner.local.sequence()),
@@ -192,18 +193,15 @@ impl Owner {
     }
 
     /// Gives the host to another VTEP. For a while what still comes here for it is sent on (B8), and the old port is watched (B7).
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn hand_over(
         mut self,
-        to: VtepAddr,
-        claimed: Sequence,
-        reply: Option<ClaimId>,
-        since: Instant,
+        heir: Heir,
         proof: &Proof,
         known: &mut Known,
         world: &World<'_>,
         out: &mut Out<'_>,
     ) -> Became {
+        let Heir { vtep: to, sequence: claimed, claim: reply, since } = heir;
         self.end_disputes(known, out);
         let sequence = if outranks(claimed, self.local.sequence()) {
             claimed
