@@ -506,6 +506,19 @@ fn evidence_a_quiet_host_is_sought_although_somebody_was_heard_first_and_a_peer_
     assert_eq!(bench.machine.host(&host()).expect("known").sequence, Sequence(4));
 }
 
+#[test]
+fn evidence_a_peer_that_comes_back_after_minutes_does_not_undo_what_was_heard() {
+    let mut bench = heard_first();
+    lists(&mut bench, C, &[]);
+    // The probation is over.
+    bench.wait(301_000);
+    bench.says(B, Message::Sync(Sync::Start));
+    bench.says(B, listed(3));
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Verifying), "it is asked where it is recorded");
+    bench.says(B, yours(3));
+    assert_eq!(bench.location(), Some(HERE));
+}
+
 /// Row 13d: somebody got the host by policy, long after all had told what they know.
 #[test]
 fn evidence_what_a_peer_says_when_all_have_told_what_they_know_is_news_and_no_memory() {

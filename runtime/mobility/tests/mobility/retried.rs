@@ -51,6 +51,26 @@ fn b13_early_announcements_cost_the_real_one_nothing_and_are_no_attack() {
     assert_eq!(bench.counters().attacks, 0);
 }
 
+#[test]
+fn b13_a_claim_that_is_taken_up_where_the_host_is_by_now_is_no_sign_of_life() {
+    let mut bench = Bench::new().owning();
+    bench.routine = false;
+    bench.heard(P2, Evidence::Arp, None);
+    bench.answered(HERE);
+    bench.heard(P2, Evidence::Arp, None);
+    // It goes, and comes to the port that it was refused at.
+    bench.feed(Event::PortDown { port: P1 });
+    bench.feed(Event::Idle { host: host() });
+    bench.heard(P2, Evidence::Arp, None);
+    assert_eq!(bench.location(), Some(Location::Local(P2)));
+    bench.asked(B, 1, 5);
+    let again = bench.counters().taken_up_again;
+    let actions = bench.wait(100);
+    assert_eq!(bench.counters().taken_up_again, again + 1);
+    assert!(!actions.contains(&send(B, crate::bench::reply(1, 6, Verdict::Stayed))));
+    assert_eq!(bench.phase(), Phase::Verifying);
+}
+
 /// Row 9: a host honestly moves to a port from which it was forged before, and announces itself once.
 #[test]
 fn b13_a_claim_that_was_damped_is_made_by_itself() {
