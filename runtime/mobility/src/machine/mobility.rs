@@ -356,7 +356,7 @@ impl Mobility {
         let how = match migration {
             None => How::Plain,
             Some(Migration::AtOnce) => How::AtOnce,
-            Some(Migration::Verified { by: _ }) => How::Verified,
+            Some(Migration::Verified { by }) => How::Verified { by },
             Some(Migration::Asked { claim, tenure, damped }) => {
                 let claimed = Claimed { from, claim, sequence, bindings, tenure, damped };
                 return self.tell_from(from, host, Fact::Claimed(claimed), now);

@@ -59,6 +59,14 @@ pub(crate) enum Answers {
 }
 
 impl Claimant {
+    /// Whether it is a claim of that peer, with that sequence or an earlier one.
+    pub(crate) fn is_of(&self, peer: VtepAddr, until: Sequence) -> bool {
+        match self.who {
+            Who::Peer { vtep, sequence, .. } | Who::Rival { vtep, sequence, .. } => vtep == peer && sequence <= until,
+            Who::Port { .. } => false,
+        }
+    }
+
     pub(crate) fn location(&self) -> Location {
         match self.who {
             Who::Port { port, .. } => Location::Local(port),

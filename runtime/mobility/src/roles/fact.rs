@@ -134,8 +134,8 @@ pub(crate) enum How {
     Listed,
     /// Before the verdict.
     AtOnce,
-    /// After the verdict.
-    Verified,
+    /// After the verdict of a peer.
+    Verified { by: VtepAddr },
 }
 
 #[derive(Debug)]

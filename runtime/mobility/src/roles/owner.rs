@@ -592,10 +592,16 @@ impl Owner {
         if known.routes.of(told.from).is_none_or(|route| route.disputed) {
             return Became::Owner(self);
         }
+        if let How::Verified { by } = told.how
+            && let Some(inquiry) = &mut self.inquiry
+        {
+            // Who gave it away has it no more, whatever it said before, and what were sent there would come back by way of who has it now.
+            inquiry.claimants.take_if(|one| one.is_of(by, told.sequence));
+        }
         let place = Location::Remote(told.from);
         if let Some(one) = self.inquiry.as_mut().and_then(|inquiry| inquiry.claimants.at(place)) {
             // It does not claim it any more, it has it.
-            let migration = told.how == How::Verified;
+            let migration = matches!(told.how, How::Verified { .. });
             one.who = Who::Rival { vtep: told.from, sequence: told.sequence, migration };
             out.counters.coalesced += 1;
             return Became::Owner(self);
@@ -606,7 +612,7 @@ impl Owner {
             return Became::Owner(self);
         }
         let proof = exempt.or_else(|| Proof::by_port_down(&self.local, world.ports.down(self.local.port())));
-        let migration = told.how == How::Verified;
+        let migration = matches!(told.how, How::Verified { .. });
         let who = Who::Rival { vtep: told.from, sequence: told.sequence, migration };
         let claimant =
             Claimant { who, since: world.now, tenure: Duration::ZERO, damped: false, answers: Answers::Unknown };
@@ -665,12 +671,7 @@ impl Owner {
             self.given(withdrawn.from, withdrawn.sequence, known, out);
         }
         let Some(mut inquiry) = self.inquiry.take() else { return Became::Owner(self) };
-        let gone = inquiry.claimants.take_if(|one| match one.who {
-            Who::Peer { vtep, sequence, .. } | Who::Rival { vtep, sequence, .. } => {
-                vtep == withdrawn.from && sequence <= withdrawn.sequence
-            }
-            Who::Port { .. } => false,
-        });
+        let gone = inquiry.claimants.take_if(|one| one.is_of(withdrawn.from, withdrawn.sequence));
         self.go_on(inquiry, !gone.is_empty(), known, world, out)
     }
 

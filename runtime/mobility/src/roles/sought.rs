@@ -118,7 +118,7 @@ impl Sought {
         let (host, bindings) = (known.key, known.addresses.bindings());
         let ours = Advertisement { host, bindings, sequence: self.sequence, migration: None };
         out.send(vtep, Message::Advertisement(ours));
-        let migration = told.how == How::Verified;
+        let migration = matches!(told.how, How::Verified { .. });
         Self { rival: Some(Rival { vtep, sequence, migration, answers: Answers::Unknown }), ..self }
     }
 
@@ -220,7 +220,7 @@ impl Sought {
     pub(crate) fn told(mut self, told: &Told, known: &Known, out: &mut Out<'_>) -> Became {
         if let Some(rival) = self.rival.as_mut().filter(|rival| rival.vtep == told.from && told.how != How::AtOnce) {
             rival.sequence = rival.sequence.max(told.sequence);
-            rival.migration |= told.how == How::Verified;
+            rival.migration |= matches!(told.how, How::Verified { .. });
             out.counters.coalesced += 1;
             return Became::Sought(self);
         }

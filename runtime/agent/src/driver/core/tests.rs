@@ -499,7 +499,8 @@ fn silence_moves_a_host_only_if_it_was_asked_and_would_have_been_heard() {
     ];
     for (what, around, moves) in cases {
         let mut core = owner_of_a_claimed_host(CONFIG);
-        let said = around.until(&mut core, after(0), after(900));
+        // Questions that do not leave are given up after two seconds of that.
+        let said = around.until(&mut core, after(0), after(3_000));
         let verdicts = verdicts(&said);
         // That an answer is overdue is said in any case; after the first verdict the host may be asked anew.
         let first = verdicts.iter().find(|verdict| **verdict != Verdict::Open(Open::Overdue));
@@ -533,7 +534,8 @@ fn only_the_first_round_of_a_question_waits_for_what_is_written() {
     let second = outputs(&mut core);
     hand_back(&mut core, &first, after(20));
     hand_back(&mut core, &second, after(20));
-    core.timeout(after(35));
+    // 35 ms after the first has left.
+    core.timeout(after(55));
     assert!(matches!(core.poll_at_once(), Some((PacketOut::Ask { .. }, _))));
     assert!(!outputs(&mut core).iter().any(|output| matches!(output, Output::PacketOut { .. })));
 }
