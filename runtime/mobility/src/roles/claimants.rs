@@ -58,6 +58,13 @@ pub(crate) enum Answers {
     No,
 }
 
+impl Answers {
+    /// What a peer says of its place.
+    pub(crate) fn said(answers: bool) -> Self {
+        if answers { Self::Yes } else { Self::No }
+    }
+}
+
 impl Claimant {
     /// Whether it is a claim of that peer, with that sequence or an earlier one.
     pub(crate) fn is_of(&self, peer: VtepAddr, until: Sequence) -> bool {

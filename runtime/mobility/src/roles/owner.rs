@@ -541,7 +541,7 @@ impl Owner {
         };
         match self.inquiry.take_if(|inquiry| inquiry.claimants.iter().any(is_its)) {
             Some(inquiry) => {
-                let answers = if answers { Answers::Yes } else { Answers::No };
+                let answers = Answers::said(answers);
                 let verdict = inquiry.answered_at(place, answers, &self.subject(known), world, out);
                 self.follow(verdict, known, world, out)
             }

@@ -188,12 +188,12 @@ impl Sought {
         out: &mut Out<'_>,
     ) -> Became {
         if let Some(rival) = self.rival.as_mut().filter(|rival| rival.vtep == from && claim.number == ClaimId::NONE) {
-            rival.answers = if answers { Answers::Yes } else { Answers::No };
+            rival.answers = Answers::said(answers);
             return self.hunt(known, world, out);
         }
         let room = self.claimants.len() < MAX_CLAIMANTS;
         match self.claimants.iter_mut().find(|claimant| claimant.vtep == from && claimant.claim == claim) {
-            Some(claimant) => claimant.answers = if answers { Answers::Yes } else { Answers::No },
+            Some(claimant) => claimant.answers = Answers::said(answers),
             // It has the host in its own table, and is answered. If nobody answers here, it is right.
             None if answers && claim.number == ClaimId::NONE && room => {
                 let sequence = self.sequence;
