@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -20,6 +21,8 @@ const START_PATIENCE: Duration = Duration::from_secs(30);
 const FIRST_GRPC_PORT: u64 = 50_000;
 /// The port of device 0's packet stream, likewise.
 const FIRST_STREAM_PORT: u64 = 51_000;
+/// The port of device 0's Thrift server, likewise, where BMv2 was built with one. It is BMv2's own default.
+const FIRST_THRIFT_PORT: u64 = 9090;
 /// The port to the controller, as in the P4 program.
 const CPU_PORT: u16 = 510;
 
@@ -57,11 +60,17 @@ impl SwitchProgram {
         }
     }
 
-    /// A command that starts it, with the words that have to stand before its arguments. A test that is killed cannot kill
-    /// its switches; this way the kernel does.
-    pub fn command(self) -> io::Result<Command> {
+    /// A command that starts it as this device, with the words that have to stand before its other arguments. A test that
+    /// is killed cannot kill its switches; this way the kernel does.
+    pub fn command(self, device_id: u64) -> io::Result<Command> {
         Ok(match self {
-            Self::Bmv2 => bound(BMV2),
+            Self::Bmv2 => {
+                let mut command = bound(BMV2);
+                if takes_thrift_port() {
+                    command.args(["--thrift-port", &(FIRST_THRIFT_PORT + device_id).to_string()]);
+                }
+                command
+            }
             // This very program has it in it.
             Self::P4Switch => {
                 let mut command = bound(std::env::current_exe()?);
@@ -77,6 +86,15 @@ pub(crate) fn bound(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]).arg(program);
     command
+}
+
+/// Whether BMv2 was built with its Thrift server. Each instance needs a port for it, and one without does not know the option.
+fn takes_thrift_port() -> bool {
+    static TAKES: LazyLock<bool> = LazyLock::new(|| {
+        let help = Command::new(BMV2).arg("--help").output();
+        help.is_ok_and(|it| String::from_utf8_lossy(&[it.stdout, it.stderr].concat()).contains("--thrift-port"))
+    });
+    *TAKES
 }
 
 /// Be `p4-switch` if this process was started to be it. To be called first thing in `main`.

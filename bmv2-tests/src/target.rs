@@ -72,7 +72,7 @@ impl Processes {
         for switch in &topology.switches {
             let ports = ports.remove(switch.name.as_str()).unwrap_or_default();
             let log = log_path(self.logs.path(), &switch.name);
-            let command = self.program.command()?;
+            let command = self.program.command(switch.device_id)?;
             let process = SwitchProcess::start(command, switch.device_id, Ports::Interfaces(&ports), &log)
                 .await
                 .map_err(|error| LabError::Switch { switch: switch.name.clone(), error: error.to_string() })?;
@@ -111,7 +111,7 @@ impl Streamed for Processes {
     fn start(&self) -> BoxFuture<'_, rig::Result<Addresses>> {
         Box::pin(async {
             let log = log_path(self.logs.path(), "streamed");
-            let switch = SwitchProcess::start(self.program.command()?, DEVICE, Ports::Streamed, &log).await?;
+            let switch = SwitchProcess::start(self.program.command(DEVICE)?, DEVICE, Ports::Streamed, &log).await?;
             let (control, ports) = (switch.url().to_owned(), switch.streamed_url().to_owned());
             Ok(Addresses { control, ports, running: Box::new(switch) })
         })

@@ -44,7 +44,7 @@ impl Contestant {
     }
 
     fn command(&self) -> io::Result<Command> {
-        self.bmv2.as_ref().map_or_else(|| SwitchProgram::P4Switch.command(), |path| Ok(bound(path)))
+        self.bmv2.as_ref().map_or_else(|| SwitchProgram::P4Switch.command(DEVICE), |path| Ok(bound(path)))
     }
 
     /// Start it with these interfaces at its ports.

@@ -151,15 +151,13 @@ impl Node {
     }
 
     fn switch_command(&self) -> io::Result<Command> {
-        let mut command = self.program.command()?;
-        command.args(["--no-p4", "--device-id", &plan::number(self.name).to_string()]);
+        let device_id = u64::from(plan::number(self.name));
+        let mut command = self.program.command(device_id)?;
+        command.args(["--no-p4", "--device-id", &device_id.to_string()]);
         for (port, interface) in &self.ports {
             command.args(["-i", &format!("{port}@{interface}")]);
         }
         command.args(["--log-console", "-L", "warn"]);
-        if self.program == SwitchProgram::Bmv2 && takes_thrift_port() {
-            command.args(["--thrift-port", &(9090 + u32::from(plan::number(self.name))).to_string()]);
-        }
         let address = format!("0.0.0.0:{}", config::P4RUNTIME);
         command.args(["--", "--grpc-server-addr", &address, "--cpu-port", &CPU_PORT.to_string()]);
         Ok(command)
@@ -180,10 +178,4 @@ impl Node {
         command.arg("run").arg(self.configuration());
         Ok(command)
     }
-}
-
-/// Whether BMv2 was built with its Thrift server, which each instance needs a port for.
-fn takes_thrift_port() -> bool {
-    let help = Command::new("simple_switch_grpc").arg("--help").output();
-    help.is_ok_and(|it| String::from_utf8_lossy(&[it.stdout, it.stderr].concat()).contains("--thrift-port"))
 }

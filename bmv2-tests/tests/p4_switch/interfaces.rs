@@ -326,7 +326,7 @@ pub(crate) async fn comes_back(_: Arc<Processes>) -> TestResult {
 /// Without CAP_NET_RAW the message says what is missing.
 pub(crate) async fn without_right(_: Arc<Processes>) -> TestResult {
     let _pairs = Pairs::here()?;
-    let switch = SwitchProgram::P4Switch.command()?;
+    let switch = SwitchProgram::P4Switch.command(0)?;
     let mut command = Command::new("setpriv");
     command.args(["--bounding-set=-net_raw", "--inh-caps=-net_raw"]);
     command.arg(switch.get_program()).args(switch.get_args());

@@ -24,7 +24,7 @@ pub(crate) struct Switch {
 impl Switch {
     /// Start it with ports 1 and 2, and wait until it serves.
     pub(crate) fn start(arguments: &[&str]) -> Result<Self, Failure> {
-        let mut command = SwitchProgram::P4Switch.command()?;
+        let mut command = SwitchProgram::P4Switch.command(0)?;
         command.args(["-i", "1@s1", "-i", "2@s2", "--grpc-server-addr", "127.0.0.1:0"]).args(arguments);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let output = child.stdout.take().ok_or("no output")?;
