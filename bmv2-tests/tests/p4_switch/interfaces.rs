@@ -194,6 +194,35 @@ pub(crate) async fn burst(_: Arc<Processes>) -> TestResult {
     if receive(&near).await? == sent { Ok(()) } else { Err("another frame arrived".into()) }
 }
 
+/// A server's worth of hosts, which all announce themselves at once: what comes in is read, but not as quickly.
+pub(crate) async fn slowly_read(_: Arc<Processes>) -> TestResult {
+    const BURSTS: usize = 6;
+    const BURST: usize = 2_000;
+    let _pairs = Pairs::here()?;
+    let (near, s1) = (InterfacePort::open("near")?, InterfacePort::open("s1")?.gathering());
+    let before = lost("near")?;
+    let mut batch = Frames::new();
+    for number in 0..BURSTS {
+        for _ in 0..BURST {
+            s1.send(&frame(&[], number as u8))?;
+        }
+        s1.flush();
+        timeout(PATIENCE, near.receive(&mut batch, 32)).await.map_err(|_| "nothing arrives")??;
+    }
+    let received = |batch: &Frames| batch.iter().filter(|it| it.starts_with(&[2, 0, 0, 0, 0, 2])).count() as u64;
+    while received(&batch) + near.counters().missed + lost("near")? - before < (BURSTS * BURST) as u64 {
+        timeout(PATIENCE, near.receive(&mut batch, 32))
+            .await
+            .map_err(|_| "frames are neither received nor counted")??;
+    }
+    let missed = near.counters().missed;
+    if missed > 0 {
+        return Err(format!("{missed} of {} frames had no room", BURSTS * BURST).into());
+    }
+    let order: Vec<u8> = batch.iter().filter(|it| it.starts_with(&[2, 0, 0, 0, 0, 2])).map(|it| it[14]).collect();
+    if order.is_sorted() { Ok(()) } else { Err("frames have overtaken each other".into()) }
+}
+
 /// Neither sending nor receiving frames takes memory, once their buffers have seen a batch.
 pub(crate) async fn no_allocations(_: Arc<Processes>) -> TestResult {
     let _pairs = Pairs::here()?;

@@ -23,6 +23,7 @@ fn main() -> std::process::ExitCode {
         Test::on(P4Switch, "a_kernels_datagram_has_a_checksum", interfaces::datagram),
         Test::on(P4Switch, "a_frame_longer_than_a_slot_passes", interfaces::longer_than_a_slot),
         Test::on(P4Switch, "a_burst_longer_than_the_ring_is_counted", interfaces::burst),
+        Test::on(P4Switch, "a_burst_that_is_read_slowly_is_read_whole", interfaces::slowly_read),
         Test::on(P4Switch, "what_the_kernel_cannot_hand_over_blocks_nothing", tap::fragments),
         Test::on(P4Switch, "frames_take_no_memory", interfaces::no_allocations),
         Test::on(P4Switch, "what_passes_is_captured", interfaces::captures),

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwapOption;
+use prost::Message as _;
 use tokio::sync::{Notify, watch};
 use tonic::Status;
 use vouch_p4runtime::p4::v1::stream_message_response::Update as Outgoing;
@@ -251,10 +252,11 @@ impl Device {
         let sessions = lock(&self.sessions);
         let audience = sessions.arbitration.audience(|scope| concerns(scope, &message));
         let message = StreamMessageResponse { update: Some(message) };
+        let bytes = message.encoded_len();
         let mut delivered = false;
         for stream in audience {
             if let Some(messages) = sessions.streams.get(&stream) {
-                delivered |= messages.offer(message.clone()) != Err(Refused);
+                delivered |= messages.offer(message.clone(), bytes) != Err(Refused);
             }
         }
         delivered

@@ -11,8 +11,10 @@ use std::task::{Context, Poll, Waker};
 use futures::Stream;
 use tonic::Status;
 
-/// How many droppable messages (packet-ins) wait at most.
-pub(crate) const MAX_DROPPABLE: usize = 4096;
+/// How many droppable messages (packet-ins) wait at most: a server's worth of hosts may announce themselves at once.
+pub(crate) const MAX_DROPPABLE: usize = 32_768;
+/// Bytes of them at most.
+const MAX_BYTES: usize = 16 << 20;
 /// How many other messages wait at most.
 const MAX_KEPT: usize = 4096;
 
@@ -29,13 +31,15 @@ pub(crate) struct Outgoing<T> {
 struct State<T> {
     queue: VecDeque<(Kind, T)>,
     droppable: usize,
+    droppable_bytes: usize,
     end: Option<Option<Status>>,
     waker: Option<Waker>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    Droppable,
+    /// Of so many bytes.
+    Droppable(usize),
     Kept,
 }
 
@@ -45,20 +49,21 @@ pub(crate) struct Refused;
 
 /// A new queue.
 pub(crate) fn outbox<T>() -> (Outbox<T>, Outgoing<T>) {
-    let state = State { queue: VecDeque::new(), droppable: 0, end: None, waker: None };
+    let state = State { queue: VecDeque::new(), droppable: 0, droppable_bytes: 0, end: None, waker: None };
     let shared = Arc::new(Mutex::new(state));
     (Outbox { shared: shared.clone() }, Outgoing { shared })
 }
 
 impl<T> Outbox<T> {
-    /// Send a message that may be lost when the receiver is slow.
-    pub(crate) fn offer(&self, message: T) -> Result<(), Refused> {
+    /// Send a message of so many bytes that may be lost when the receiver is slow.
+    pub(crate) fn offer(&self, message: T, bytes: usize) -> Result<(), Refused> {
         let mut state = lock(&self.shared);
-        if state.end.is_some() || state.droppable >= MAX_DROPPABLE {
+        if state.end.is_some() || state.droppable >= MAX_DROPPABLE || state.droppable_bytes >= MAX_BYTES {
             return Err(Refused);
         }
         state.droppable += 1;
-        state.push(Kind::Droppable, message);
+        state.droppable_bytes += bytes;
+        state.push(Kind::Droppable(bytes), message);
         Ok(())
     }
 
@@ -69,8 +74,7 @@ impl<T> Outbox<T> {
             return;
         }
         if state.queue.len() - state.droppable >= MAX_KEPT {
-            state.queue.clear();
-            state.droppable = 0;
+            state.clear();
             state.finish(Some(Status::resource_exhausted("the controller does not read its messages")));
             return;
         }
@@ -98,6 +102,11 @@ impl<T> State<T> {
         self.wake();
     }
 
+    fn clear(&mut self) {
+        self.queue.clear();
+        (self.droppable, self.droppable_bytes) = (0, 0);
+    }
+
     fn finish(&mut self, status: Option<Status>) {
         self.end = Some(status);
         self.wake();
@@ -116,8 +125,9 @@ impl<T> Stream for Outgoing<T> {
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut state = lock(&self.shared);
         if let Some((kind, message)) = state.queue.pop_front() {
-            if kind == Kind::Droppable {
+            if let Kind::Droppable(bytes) = kind {
                 state.droppable -= 1;
+                state.droppable_bytes -= bytes;
             }
             return Poll::Ready(Some(Ok(message)));
         }
@@ -136,7 +146,7 @@ impl<T> Drop for Outgoing<T> {
         // The connection is gone: nothing more is worth keeping.
         let mut state = lock(&self.shared);
         state.end.get_or_insert(None);
-        state.queue.clear();
+        state.clear();
     }
 }
 
@@ -154,15 +164,29 @@ mod tests {
     fn droppable_messages_are_refused_when_full_and_the_others_are_not() {
         let (outbox, mut outgoing) = outbox();
         for number in 0..MAX_DROPPABLE {
-            assert_eq!(outbox.offer(number), Ok(()));
+            assert_eq!(outbox.offer(number, 60), Ok(()));
         }
-        assert_eq!(outbox.offer(0), Err(Refused));
+        assert_eq!(outbox.offer(0, 60), Err(Refused));
         outbox.send(usize::MAX);
         let received: Vec<usize> = std::iter::from_fn(|| outgoing.next().now_or_never().flatten())
             .map(|message| message.expect("a message"))
             .collect();
         assert_eq!((received.len(), received.last()), (MAX_DROPPABLE + 1, Some(&usize::MAX)));
-        assert_eq!(outbox.offer(0), Ok(()), "there is room again");
+        assert_eq!(outbox.offer(0, 60), Ok(()), "there is room again");
+    }
+
+    #[test]
+    fn long_messages_are_refused_sooner() {
+        let (outbox, mut outgoing) = outbox();
+        let long = MAX_BYTES / 4;
+        for number in 0..4 {
+            assert_eq!(outbox.offer(number, long), Ok(()));
+        }
+        assert_eq!(outbox.offer(4, 1), Err(Refused));
+        assert!(outgoing.next().now_or_never().is_some());
+        assert_eq!(outbox.offer(5, long), Ok(()), "there is room again");
+        drop(outgoing);
+        assert_eq!(outbox.offer(6, 1), Err(Refused), "nobody reads");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use prost::Message as _;
 use tonic::{Status, Streaming};
 use vouch_p4runtime::p4::v1::stream_error::Details;
 use vouch_p4runtime::p4::v1::stream_message_request::Update as Incoming;
@@ -126,6 +127,8 @@ impl Session {
             ..Default::default()
         };
         // A controller that makes mistakes faster than it reads does not learn of all of them.
-        let _ = self.messages.offer(StreamMessageResponse { update: Some(Outgoing::Error(error)) });
+        let message = StreamMessageResponse { update: Some(Outgoing::Error(error)) };
+        let bytes = message.encoded_len();
+        let _ = self.messages.offer(message, bytes);
     }
 }

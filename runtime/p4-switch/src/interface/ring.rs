@@ -24,7 +24,7 @@ use super::offload::Offload;
 use super::socket::{PacketSocket, VlanTag};
 
 /// Memory of one ring. With the usual MTU it has room for 4,096 frames: a burst of a few thousand must survive a moment in
-/// which nobody reads.
+/// which nobody reads. What comes then must survive that it is not read quickly: see [`Backlog`](super::backlog).
 const RING: usize = 8 << 20;
 /// What the kernel allocates in one piece. All slots lie within one.
 const BLOCK: usize = 64 << 10;
@@ -103,13 +103,27 @@ impl Ring {
 
     /// Whether no frame waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.status().load(Ordering::Acquire) & libc::TP_STATUS_USER == 0
+        !self.is_ours(self.next)
     }
 
-    /// The word of the next slot that says whose it is.
-    fn status(&self) -> &AtomicU32 {
-        let slot = self.memory.as_ptr().wrapping_add(self.next * self.slot);
-        // SAFETY: `next` counts slots of the ring, so the pointer is inside of the mapping, which lives as long as `self`; it is
+    /// Whether frames wait in half of the slots.
+    pub(super) fn is_half_full(&self) -> bool {
+        self.is_ours((self.next + self.slots() / 2) % self.slots())
+    }
+
+    fn slots(&self) -> usize {
+        RING / self.slot
+    }
+
+    fn is_ours(&self, slot: usize) -> bool {
+        self.status(slot).load(Ordering::Acquire) & libc::TP_STATUS_USER != 0
+    }
+
+    /// The word of a slot, counted from 0 to [`Self::slots`], that says whose it is.
+    fn status(&self, slot: usize) -> &AtomicU32 {
+        assert!(slot < self.slots(), "the ring has no slot {slot}");
+        let slot = self.memory.as_ptr().wrapping_add(slot * self.slot);
+        // SAFETY: the ring has this slot, so the pointer is inside of the mapping, which lives as long as `self`; it is
         // aligned, as mappings are to pages and slots to their size. The kernel writes the word at any time, with an
         // instruction that makes it whole.
         unsafe { AtomicU32::from_ptr(slot.add(offset_of!(libc::tpacket2_hdr, tp_status)).cast()) }
@@ -118,7 +132,7 @@ impl Ring {
     /// Hand the next frame to `use_it`, and its slot back to the kernel; `None` where there is no frame.
     pub(super) fn next<T>(&mut self, use_it: impl FnOnce(Received<'_>) -> T) -> Option<T> {
         // What the kernel has written before the status is seen after it.
-        let flags = self.status().load(Ordering::Acquire);
+        let flags = self.status(self.next).load(Ordering::Acquire);
         if flags & libc::TP_STATUS_USER == 0 {
             return None;
         }
@@ -128,8 +142,8 @@ impl Ring {
         // bytes are initialised: the kernel maps memory that it has zeroed.
         let bytes = unsafe { std::slice::from_raw_parts_mut(slot.add(size_of::<u32>()), self.slot - size_of::<u32>()) };
         let outcome = use_it(Received::parse(flags, bytes));
-        self.status().store(libc::TP_STATUS_KERNEL, Ordering::Release);
-        self.next = (self.next + 1) % (RING / self.slot);
+        self.status(self.next).store(libc::TP_STATUS_KERNEL, Ordering::Release);
+        self.next = (self.next + 1) % self.slots();
         self.handed_over += 1;
         Some(outcome)
     }
