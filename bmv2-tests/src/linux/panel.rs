@@ -62,6 +62,8 @@ struct End {
     paused: bool,
     /// For which addresses it answers ARP itself, and with which MAC address.
     answers: BTreeMap<Ipv4Addr, MacAddr>,
+    /// For which of them it has.
+    answered: BTreeSet<Ipv4Addr>,
 }
 
 impl Panel {
@@ -138,6 +140,11 @@ impl Panel {
         });
     }
 
+    /// For how many addresses somebody has answered ARP itself.
+    pub(super) fn answered(&self, name: &str) -> usize {
+        self.shared.wiring().ends.get(name).map_or(0, |end| end.answered.len())
+    }
+
     /// Send a frame from where somebody is plugged in. From nowhere it goes nowhere.
     pub(super) fn send(&self, name: &str, frame: &[u8]) {
         if let Some((port, tag)) = self.shared.way(name) {
@@ -201,25 +208,23 @@ impl Shared {
     fn carry_in(&self, at: &PortRef, port: &Tap, frame: &[u8]) {
         let Some((vlan, frame)) = untag(frame) else { return };
         let Some(to) = mac_at(&frame, 0) else { return };
-        let wiring = self.wiring();
+        let Wiring { ends, .. } = &mut *self.wiring();
         let here = |end: &End| !end.paused && end.plug.as_ref().is_some_and(|plug| plug.at == *at && plug.vlan == vlan);
-        let ends = || wiring.ends.iter().filter(|(_, end)| here(end));
-        let known = ends().any(|(_, end)| end.macs.contains(&to));
-        for (name, end) in ends().filter(|(_, end)| !known || end.macs.contains(&to)) {
+        let known = ends.values().any(|end| here(end) && end.macs.contains(&to));
+        for (name, end) in ends.iter_mut().filter(|(_, end)| here(end) && (!known || end.macs.contains(&to))) {
             self.traffic.seen(name, &frame);
-            let answer = answer(&frame, &end.answers);
-            if let Some(answer) = &answer {
-                port.send(&tag_with(vlan, answer));
-            }
-            if let (Some(card), None) = (&end.card, &answer) {
+            if let Some((address, answer)) = answer(&frame, &end.answers) {
+                port.send(&tag_with(vlan, &answer));
+                end.answered.insert(address);
+            } else if let Some(card) = &end.card {
                 card.send(&frame);
             }
         }
     }
 }
 
-/// The answer to an ARP request for one of these addresses.
-fn answer(frame: &[u8], answers: &BTreeMap<Ipv4Addr, MacAddr>) -> Option<Vec<u8>> {
+/// The answer to an ARP request for one of these addresses, and which.
+fn answer(frame: &[u8], answers: &BTreeMap<Ipv4Addr, MacAddr>) -> Option<(Ipv4Addr, Vec<u8>)> {
     let arp = frame.get(ETHERNET..ETHERNET + 28).filter(|arp| frame[12..14] == ARP && arp[7] == REQUEST)?;
     let target: [u8; 4] = arp[24..28].try_into().ok()?;
     let mac = answers.get(&Ipv4Addr::from(target))?.octets();
@@ -228,7 +233,8 @@ fn answer(frame: &[u8], answers: &BTreeMap<Ipv4Addr, MacAddr>) -> Option<Vec<u8>
     if asker.1 == target {
         return None;
     }
-    Some(frames::arp(asker.0, Arp { operation: REPLY, sender: (mac, target), target: asker }))
+    let reply = Arp { operation: REPLY, sender: (mac, target), target: asker };
+    Some((target.into(), frames::arp(asker.0, reply)))
 }
 
 fn mac_at(frame: &[u8], offset: usize) -> Option<MacAddr> {
@@ -264,7 +270,8 @@ mod tests {
     fn requests_for_its_addresses_are_answered_and_announcements_are_not() {
         let answers = BTreeMap::from([(Ipv4Addr::new(10, 0, 0, 7), MAC)]);
         let reply = Arp { operation: REPLY, sender: (MAC.octets(), [10, 0, 0, 7]), target: ASKER };
-        assert_eq!(answer(&request(ASKER, [10, 0, 0, 7]), &answers), Some(frames::arp(ASKER.0, reply)));
+        let expected = ([10, 0, 0, 7].into(), frames::arp(ASKER.0, reply));
+        assert_eq!(answer(&request(ASKER, [10, 0, 0, 7]), &answers), Some(expected));
         assert_eq!(answer(&request(ASKER, [10, 0, 0, 8]), &answers), None);
         assert_eq!(answer(&request((ASKER.0, [10, 0, 0, 7]), [10, 0, 0, 7]), &answers), None);
         assert_eq!(answer(&[0; 20], &answers), None);

@@ -249,6 +249,11 @@ impl World {
         self.panel.send(who, frame);
     }
 
+    /// For how many of its members' addresses a crowd has answered ARP so far.
+    pub fn answered(&self, crowd: &str) -> usize {
+        self.panel.answered(crowd)
+    }
+
     /// Have `who` answer ARP requests for `victim` from now on, with its MAC address, or no longer.
     ///
     /// # Errors
