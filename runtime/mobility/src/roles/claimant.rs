@@ -288,10 +288,17 @@ impl Claimant {
         self.ask_rival(known, world, out);
         match &mut self.claim.stage {
             Stage::Owner { retry_at, wait, give_up_at } => {
+                // An owner whose session is up can be reached. It is busy, and what it finds out is better evidence than ours; only
+                // what the host said is out of date by then.
+                if world.now >= *give_up_at && world.peers.is_up(self.remote.vtep()) {
+                    *give_up_at = world.now + world.timers().claim_give_up;
+                    out.drop(self.claim.frame.take());
+                    out.drop(std::mem::take(&mut self.claim.requests).into_frames());
+                }
                 if world.now >= *give_up_at {
                     self.ask_through_tunnel(known, world, out);
                 } else if world.now >= *retry_at {
-                    *retry_at = world.now + wait.longer(world.timers().claim_retry, Duration::MAX);
+                    *retry_at = world.now + wait.longer(world.timers().claim_retry, world.timers().claim_give_up);
                     out.counters.retries += 1;
                     self.send_claim(known, out);
                 }
@@ -417,14 +424,11 @@ impl Claimant {
         self.tunnel_silent(&end, known, world, out)
     }
 
-    /// Neither the owner nor the host can be reached: the configuration decides (B9). An owner whose session is up can be reached; it is busy, and
-    /// with it perhaps what a host's answer comes through.
+    /// Neither the owner nor the host can be reached: the configuration decides (B9).
     fn tunnel_silent(self, end: &End, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
         let proof = match end {
-            End::Unanswered(unanswered) if !world.peers.is_up(self.remote.vtep()) => {
-                Proof::by_policy(unanswered, world.vni)
-            }
-            End::Unanswered(_) | End::Silent(_) | End::Disturbed(_) => None,
+            End::Unanswered(unanswered) => Proof::by_policy(unanswered, world.vni),
+            End::Silent(_) | End::Disturbed(_) => None,
         };
         match proof {
             Some(proof) => {

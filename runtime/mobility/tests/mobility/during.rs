@@ -185,10 +185,10 @@ fn b3_escalate_copies_nothing_while_the_host_is_asked_through_the_tunnel() {
     bench.replied(B, 1, 0, Verdict::Open(Open::Overdue));
     bench.wait(2_999);
     assert_eq!(bench.view().destination, TO_BOTH, "the owner has a session, and has not answered yet");
+    bench.feed(Event::PeerDown { peer: B });
     bench.wait(1);
     assert_eq!(bench.machine.host(&crate::bench::host()).expect("known").phase, Phase::ProbingThroughTunnel);
     assert_eq!(courses(&mut bench), [TO_OWNER; 3]);
-    bench.feed(Event::PeerDown { peer: B });
     bench.wait(294);
     assert_eq!(bench.view().destination, TO_OWNER);
     bench.wait(1);
