@@ -5,17 +5,23 @@
 //!
 //! A claim that is heard while it is damped is asked about in passing ([`Admitted::InPassing`]): whether the host has fallen silent since. If it has
 //! not, nobody hears of it and nothing is held against the port. What comes too soon even for that is remembered, and taken up by itself.
+//!
+//! What counts towards an attack are not refusals but *episodes* in which there was one. An episode begins with an announcement, and whatever is
+//! announced in the [`EPISODE`] from then on belongs to it, refused or damped; what is taken up by itself belongs to the episode of what was heard. So a
+//! destination that announces a guest too early is refused once however often it says so, and who goes on for longer than any destination would begins one
+//! episode after the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::words::config::{Limits, Timers};
 use crate::words::ids::{AccessId, HostKey};
 use crate::words::time::{Instant, Wait};
 
-/// Refusals that follow each other within so many refusal memories count as one: a destination that announces a guest too early says so five times
-/// (QEMU, at 0, 50, 200, 450 and 800 ms), and is no attacker.
-const EPISODE: u32 = 2;
+/// How long a destination that announces a guest too early may go on with it: QEMU does so five times, at 0, 50, 200, 450 and 800 ms, and those who
+/// drive it (kubevirt, harvester) several times over a second or two.
+const EPISODE: Duration = Duration::from_secs(2);
 
 /// So many of the addresses that a claim named are remembered with it.
 const MAX_ADDRESSES: usize = 4;
@@ -43,14 +49,18 @@ struct Memory {
     paused_for: Wait,
     /// When the host may be asked in passing.
     ask_from: Instant,
-    /// How many refusals count towards an attack, since when, and the last of them.
+    /// When the latest episode began, and whether it has been counted.
+    episode: Option<Instant>,
+    counted: bool,
+    /// How many episodes count towards an attack, and since when.
     refusals: u32,
     first_refused: Instant,
-    last_refused: Instant,
     /// An attack was reported.
     reported: bool,
     /// It was heard in vain, and is taken up again then.
     again: Option<Instant>,
+    /// When it was taken up last: nobody said anything then.
+    taken_up: Option<Instant>,
     /// What the host said there of its addresses, latest first: it may have changed them, and be asked for nothing that it has otherwise.
     addresses: Vec<IpAddr>,
     forgotten_at: Instant,
@@ -106,9 +116,9 @@ impl Damping {
 
     /// A claim came too soon: it is taken up at `when` (B13).
     pub(crate) fn remember(&mut self, claim: Claim, when: Instant) {
-        let Claim { host, port, heard: _, addresses } = claim;
+        let Claim { host, port, heard, addresses } = claim;
         let Some(memory) = self.ports.get_mut(&port).and_then(|memory| memory.claims.get_mut(&host)) else { return };
-        memory.names(addresses);
+        memory.hears(heard, addresses);
         if memory.again.is_none() {
             memory.again = Some(when);
             self.again.insert((when, host, port));
@@ -128,6 +138,7 @@ impl Damping {
         let addresses = memory.map_or_else(Vec::new, |memory| {
             debug_assert_eq!(memory.again, Some(when));
             memory.again = None;
+            memory.taken_up = Some(now);
             std::mem::take(&mut memory.addresses)
         });
         Some(Claim { host, port, heard: now, addresses })
@@ -148,19 +159,17 @@ impl Damping {
         let Claim { host, port, heard, addresses } = claim;
         self.forget_expired(port, now);
         let mut memory = self.take(host, port).unwrap_or_else(|| Memory::new(heard));
-        memory.names(addresses);
+        memory.hears(heard, addresses);
         memory.damped_until = heard + memory.damped_for.longer(timers.refusal_memory, timers.refusal_memory_max);
         memory.ask_from = now + timers.damped_question;
         let mut outcome = Refused::Once;
-        if counts {
+        if counts && !memory.counted {
+            memory.counted = true;
             if memory.refusals == 0 || now.since(memory.first_refused) >= timers.attack_window {
-                memory.refusals = 1;
+                memory.refusals = 0;
                 memory.first_refused = now;
-                memory.last_refused = now;
-            } else if now.since(memory.last_refused) >= timers.refusal_memory * EPISODE {
-                memory.refusals += 1;
-                memory.last_refused = now;
             }
+            memory.refusals += 1;
             if memory.refusals >= timers.attack_refusals {
                 outcome = Refused::Attack { refusals: memory.refusals };
                 memory.reported = true;
@@ -177,7 +186,7 @@ impl Damping {
         let Claim { host, port, heard, addresses } = claim;
         self.forget_expired(port, now);
         let mut memory = self.take(host, port).unwrap_or_else(|| Memory::new(heard));
-        memory.names(addresses);
+        memory.hears(heard, addresses);
         let paused_for = memory.paused_for.longer(timers.refusal_memory, timers.refusal_memory_max);
         memory.damped_until = memory.damped_until.max(now + paused_for);
         memory.ask_from = memory.damped_until;
@@ -255,6 +264,16 @@ pub(crate) struct Claim {
 }
 
 impl Memory {
+    /// It was announced, or taken up by itself, and named these addresses.
+    fn hears(&mut self, heard: Instant, addresses: Vec<IpAddr>) {
+        let announced = self.taken_up != Some(heard);
+        if announced && self.episode.is_none_or(|begun| heard.since(begun) >= EPISODE) {
+            self.episode = Some(heard);
+            self.counted = false;
+        }
+        self.names(addresses);
+    }
+
     fn names(&mut self, addresses: Vec<IpAddr>) {
         let before = std::mem::replace(&mut self.addresses, addresses);
         for address in before {
@@ -271,11 +290,13 @@ impl Memory {
             damped_for: Wait::default(),
             paused_for: Wait::default(),
             ask_from: heard,
+            episode: None,
+            counted: false,
             refusals: 0,
             first_refused: heard,
-            last_refused: heard,
             reported: false,
             again: None,
+            taken_up: None,
             addresses: Vec::new(),
             forgotten_at: heard,
         }
@@ -284,8 +305,6 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use vouch_net::{MacAddr, Vni};
 
@@ -317,17 +336,88 @@ mod tests {
         assert_eq!(damping.admits(host(1), AccessId(2), ms(1)), Admitted::Fully, "another port is not damped");
     }
 
+    /// When an attack is reported on who is refused 5 ms after each of these announcements, or each time that one is taken up again.
+    fn reported(announced: &[u64]) -> Vec<u64> {
+        let (timers, limits) = (Timers::default(), Limits::default());
+        let (mut damping, mut reported) = (Damping::default(), Vec::new());
+        let mut announced = announced.iter().copied().map(ms).peekable();
+        loop {
+            let again = damping.next_again();
+            let claim = match (announced.peek().copied(), again) {
+                (None, None) => return reported,
+                (Some(heard), again) if again.is_none_or(|again| heard <= again) => {
+                    announced.next();
+                    Claim { heard, ..claim(1, 1, 0) }
+                }
+                (_, again) => damping.take_again(again.expect("there is one")).expect("it is due"),
+            };
+            let heard = claim.heard;
+            match damping.admits(claim.host, claim.port, heard) {
+                Admitted::Fully => {
+                    let refused = heard + Duration::from_millis(5);
+                    if damping.refuse(claim, true, refused, &timers, &limits) == (Refused::Attack { refusals: 3 }) {
+                        reported.push(heard.as_micros() / 1_000);
+                    }
+                }
+                Admitted::InPassing => {
+                    damping.asked_in_passing(claim.host, claim.port, heard, &timers);
+                    damping.remember_until_over(claim, heard);
+                }
+                Admitted::Later(when) => damping.remember(claim, when),
+            }
+        }
+    }
+
+    fn every(millis: u64, until: u64) -> Vec<u64> {
+        (0..).map(|number| number * millis).take_while(|&at| at < until).collect()
+    }
+
     #[test]
-    fn b6_three_refusals_a_second_apart_within_the_window_are_an_attack() {
+    fn b6_a_destination_that_announces_too_early_is_refused_once_however_often_it_does() {
+        let bursts = [
+            vec![0],
+            vec![0, 50, 200, 450, 800],
+            vec![0, 200, 450, 650, 840],
+            every(100, 2_000),
+            every(200, 2_000),
+            every(400, 2_000),
+            vec![0, 900, 1_800],
+        ];
+        for burst in bursts {
+            let begun = |times: &[u64]| -> Vec<u64> {
+                times.iter().flat_map(|time| burst.iter().map(move |at| time + at)).collect()
+            };
+            assert_eq!(reported(&begun(&[0, 20_000])), [], "{burst:?}: it tries twice");
+            let third = reported(&begun(&[0, 10_000, 20_000]));
+            assert!(matches!(third[..], [at] if (20_000..23_000).contains(&at)), "{burst:?}: three times: {third:?}");
+        }
+    }
+
+    #[test]
+    fn b6_who_repeats_a_refused_claim_for_seconds_is_an_attacker() {
+        for (interval, at_most) in
+            [(10, 6_500), (100, 6_500), (300, 6_500), (1_000, 5_000), (1_999, 8_000), (5_000, 10_000), (20_000, 40_000)]
+        {
+            let reported = reported(&every(interval, 60_000));
+            let first = reported.first().copied();
+            assert!(first.is_some_and(|at| at <= at_most), "every {interval} ms: {reported:?}");
+            assert!(
+                interval > 5_000 || reported.len() > 2,
+                "and again while it goes on, every {interval} ms: {reported:?}"
+            );
+        }
+        assert_eq!(reported(&every(30_000, 600_000)), [], "three in a minute are an attack");
+    }
+
+    #[test]
+    fn b6_an_attack_is_reported_once_and_taken_back_if_it_was_none() {
         let (timers, limits) = (Timers::default(), Limits::default());
         let mut damping = Damping::default();
         let mut refuse = |at| damping.refuse(claim(1, 1, at), true, ms(at), &timers, &limits);
-        assert_eq!(refuse(0), Refused::Once);
-        assert_eq!(refuse(200), Refused::Once, "an early announcement comes in several frames");
-        assert_eq!(refuse(800), Refused::Once);
-        assert_eq!(refuse(1_000), Refused::Once);
-        assert_eq!(refuse(2_000), Refused::Attack { refusals: 3 });
-        assert_eq!(refuse(3_000), Refused::Once, "reported once, counted anew");
+        assert_eq!([0, 2_000].map(&mut refuse), [Refused::Once, Refused::Once]);
+        assert_eq!(refuse(4_000), Refused::Attack { refusals: 3 });
+        assert_eq!([5_999, 6_000, 8_000].map(&mut refuse), [Refused::Once, Refused::Once, Refused::Once]);
+        assert_eq!(refuse(10_000), Refused::Attack { refusals: 3 }, "counted anew");
         assert!(damping.forget(host(1), AccessId(1)), "if it was no attack after all, that is said");
     }
 

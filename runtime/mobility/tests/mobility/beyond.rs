@@ -153,7 +153,7 @@ fn b6_three_refusals_are_an_attack_and_quarantine_shuts_the_port_for_the_host() 
     for _ in 0..3 {
         bench.heard(P2, Evidence::Arp, None);
         last = bench.answered(HERE);
-        bench.wait(1_000);
+        bench.wait(2_000);
     }
     let attack = Report::Attack { host: host(), port: P2, refusals: 3, quarantined: true };
     assert!(reports(&last).contains(&attack));

@@ -136,14 +136,28 @@ fn row_14_a_host_that_was_paused_for_its_migration_arrives() {
 /// Row 15.
 #[test]
 fn row_15_early_announcements_do_not_delay_the_arrival() {
-    let early =
-        (0..4).map(|number| (100 + 150 * number, Deed::Announce { device: IMPOSTOR_OF_WANDERER, evidence: ARP }));
-    let mut deeds: Vec<_> = early.collect();
-    deeds.push((600, Deed::Move { device: WANDERER, at: 1, port: AccessId(4), stunned_ms: 50 }));
-    deeds.push((650, announce(WANDERER)));
-    let world = until(&Script::of(deeds), 1_200);
-    assert!(copies(&world, WANDERER).iter().all(|&copies| copies == 1), "550 ms later, well within the damping");
-    assert_eq!(attacks(&world), []);
+    for early in [&[100, 250, 400, 550][..], &[0, 200, 450, 650, 840], &[0, 300, 600], &[0, 400, 800, 1_200, 1_600]] {
+        let mut deeds: Vec<_> = early.iter().map(|&at| (at, announce(IMPOSTOR_OF_WANDERER))).collect();
+        let paused = early[early.len() - 1] + 60;
+        deeds.push((paused, Deed::Move { device: WANDERER, at: 1, port: AccessId(4), stunned_ms: 50 }));
+        deeds.push((paused + 50, announce(WANDERER)));
+        let world = until(&Script::of(deeds), paused + 600);
+        let copies = copies(&world, WANDERER);
+        assert!(
+            copies.iter().all(|&copies| copies == 1),
+            "{early:?}: 550 ms later, well within the damping: {copies:?}"
+        );
+        assert_eq!(attacks(&world), [], "{early:?}");
+    }
+}
+
+/// METHOD, section 1: ten forged announcements a second.
+#[test]
+fn who_claims_a_host_again_and_again_is_reported_soon() {
+    let deeds = (0..70).map(|number| (100 * number, announce(IMPOSTOR_OF_STEADFAST))).collect();
+    let world = until(&Script::of(deeds), 6_500);
+    assert_eq!(attacks(&world), [(1, AccessId(3))]);
+    assert!(copies(&world, STEADFAST).iter().all(|&copies| copies == 1));
 }
 
 #[test]
