@@ -1,4 +1,15 @@
 //! What remains of a move for a while: where the host was, for how long, and what is still done for it there (B7, B8, B12).
+//!
+//! A host that has become slower than the verdict is taken for gone, and nothing could have told. But its answer comes after all, out of the port that it
+//! is said to have left, and then:
+//!
+//! - That answer is a claim whose place is known to answer: nothing more is asked before it is made. If the new place answers, too, the host is contested
+//!   at once; if it does not, the host is back.
+//! - The host is known to be so slow from then on, wherever it is asked where it was before.
+//! - The new place hears the old one out, for as long as the slowest of hosts may take: it does not refuse it because its own host was quicker.
+//!
+//! An honest move pays for that if an answer was left in the queue of the old port: both places get the host's traffic until the old one has been asked
+//! once more, a second and a half. Any other frame that was left there only has the old place asked; nothing is copied meanwhile.
 
 use std::time::Duration;
 
@@ -47,6 +58,11 @@ impl Aftermath {
     /// Whether the host left `port` only just now.
     pub(crate) fn just_left(&self, port: AccessId, now: Instant) -> bool {
         self.old.is_some_and(|(old, _)| old == port) && now < self.watched_until
+    }
+
+    /// How long ago it left, while its old port is watched.
+    pub(crate) fn left_ago(&self, now: Instant, timers: &Timers) -> Duration {
+        timers.old_port_watch.saturating_sub(self.watched_until - now)
     }
 
     /// For how long the host was at `port` before it left; zero if it was not, or too long ago.

@@ -238,6 +238,11 @@ fn if_observer(remote: Remote, known: &mut Known, world: &World<'_>, out: &mut O
             out.drop([frame]);
             Role::Observer(remote)
         }
+        Fact::Answered { from: Location::Local(port), address }
+            if known.answers_after_all(port, world.now, world.timers()) =>
+        {
+            after_claimant(Claimant::answered_after_all(remote, port, address, known, world, out), known, world, out)
+        }
         Fact::Answered { .. } | Fact::Seen { .. } => {
             out.counters.unasked_answers += 1;
             Role::Observer(remote)

@@ -201,6 +201,21 @@ impl Claimant {
         }
     }
 
+    /// It answers where it was until just now: the silence for which it was given away was none. It is claimed back, and needs no second answer.
+    pub(crate) fn answered_after_all(
+        remote: Remote,
+        port: AccessId,
+        address: IpAddr,
+        known: &mut Known,
+        world: &World<'_>,
+        out: &mut Out<'_>,
+    ) -> Became {
+        match Self::heard(remote, HeardAt::answer(port, address), known, world, out) {
+            Became::Claimant(claimant) => claimant.answered(Location::Local(port), address, known, world, out),
+            became @ (Became::Owner(_) | Became::Observer(_) | Became::Crossed(..)) => became,
+        }
+    }
+
     pub(crate) fn owner(&self) -> VtepAddr {
         self.remote.vtep()
     }
@@ -335,11 +350,10 @@ impl Claimant {
 
     /// Asks at the claimed port.
     fn ask_here(&mut self, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
-        let port = Location::Local(self.claim.port);
         let place = &mut self.claim.place;
         if place.again.is_some_and(|again| world.now >= again) {
             place.again = None;
-            place.question = Some(Question::begin(out.new_question(), port, None, world.now));
+            place.question = Some(Claim::question(self.claim.port, known, world, out));
         }
         let Some(question) = &mut place.question else { return };
         match question.step(world.now, world.timers()) {
@@ -498,10 +512,9 @@ impl Claimant {
             && self.claim.rival.is_none()
             && self.claim.place.answers == Answers::Unknown
         {
-            let place = Location::Local(heard.port);
             let (host, port, recorded) = (known.key, heard.port, Location::Remote(self.remote.vtep()));
             out.report(Report::ClaimRaised { host, port, recorded });
-            let question = Question::begin(out.new_question(), place, None, world.now);
+            let question = Claim::question(port, known, world, out);
             self.claim.rival = Some(Rival { heard, question });
             self.ask_rival(known, world, out);
         } else if heard.port != self.claim.port {
@@ -521,10 +534,9 @@ impl Claimant {
 
     /// It does not answer at the claimed port, and is heard at another: that is what the claim is for now.
     fn claims_at(&mut self, heard: HeardAt, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) {
-        let place = Location::Local(heard.port);
         let (host, port, recorded) = (known.key, heard.port, Location::Remote(self.remote.vtep()));
         out.report(Report::ClaimRaised { host, port, recorded });
-        let question = Question::begin(out.new_question(), place, None, world.now);
+        let question = Claim::question(port, known, world, out);
         self.claim.rival = Some(Rival { heard, question });
         self.follow_rival(known, world, out);
         self.ask_here(known, world, out);
@@ -586,12 +598,32 @@ impl Claimant {
             self.asked_here(Answers::Yes, known, world, out);
             return Became::Claimant(self);
         }
+        if let Location::Local(port) = from
+            && known.answers_after_all(port, world.now, world.timers())
+        {
+            return self.follows_home(port, address, known, world, out);
+        }
         if self.is_probing_through_tunnel() && from == Location::Remote(self.remote.vtep()) {
             let sequence = known.routes.of(self.remote.vtep()).map_or(Sequence::FIRST, |route| route.sequence);
             return self.refused(sequence, known, world, out);
         }
         out.counters.wrong_answers += 1;
         Became::Claimant(self)
+    }
+
+    /// It is claimed for one of our ports, and answers at the one where it was before: that outweighs the other, which is taken up again by itself.
+    fn follows_home(
+        mut self,
+        port: AccessId,
+        address: IpAddr,
+        known: &mut Known,
+        world: &World<'_>,
+        out: &mut Out<'_>,
+    ) -> Became {
+        out.memories.push(Memory::Paused(self.claim.remembered(known), true));
+        self.claim.drop_rival(known, world, out);
+        self.claims_at(HeardAt::answer(port, address), known, world, out);
+        self.answered(Location::Local(port), address, known, world, out)
     }
 
     // ---- what the peers say
@@ -712,10 +744,17 @@ impl Claimant {
             observer::hear_of_addresses(known, &told.bindings, told.from, world);
         }
         let outranked = !outranks(self.claim.sequence, told.sequence);
-        if told.from == self.remote.vtep() && told.how == How::Plain && outranked {
-            return self.refused(told.sequence, known, world, out);
+        if told.from == self.remote.vtep() && told.how == How::Plain && outranked && !self.is_probing_through_tunnel() {
+            return Became::Claimant(self.outranked(told.sequence, known, out));
         }
         self.reconsider(known, world, out)
+    }
+
+    /// The owner has refused another's claim, with a sequence that outranks ours as well. Ours it refuses in a reply, or it goes on.
+    fn outranked(mut self, by: Sequence, known: &Known, out: &mut Out<'_>) -> Self {
+        self.claim.sequence = out.sequence_after(known.key, by);
+        self.send_claim(known, out);
+        self
     }
 
     /// A peer says it does not have the host, perhaps the very owner.
@@ -913,6 +952,11 @@ impl Claim {
         damping::Claim { host: known.key, port: self.port, heard: self.heard, addresses: self.addresses.clone() }
     }
 
+    fn question(port: AccessId, known: &Known, world: &World<'_>, out: &mut Out<'_>) -> Question {
+        let question = Question::begin(out.new_question(), Location::Local(port), None, world.now);
+        question.with_patience(known.patience_at(port, world.now))
+    }
+
     /// The host says there that it has these addresses.
     fn names(&mut self, addresses: &[IpAddr], world: &World<'_>) {
         add_addresses(&mut self.addresses, addresses, world);
@@ -932,8 +976,7 @@ impl Claim {
         world: &World<'_>,
         out: &mut Out<'_>,
     ) -> Self {
-        let here = Location::Local(heard.port);
-        let question = Question::begin(out.new_question(), here, None, world.now);
+        let question = Self::question(heard.port, known, world, out);
         Self {
             id: out.new_claim(world.config),
             port: heard.port,

@@ -9,9 +9,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::inout::message::{Advertisement, Message, Open, Verdict};
-use crate::knowledge::addresses::Addresses;
+use crate::knowledge::addresses::{Addresses, MAX_PATIENCE};
 use crate::knowledge::question::{End, Question, Step};
-use crate::roles::known::Announced;
+use crate::roles::known::{Announced, Known};
 use crate::roles::world::{Out, World};
 use crate::words::config::Timers;
 use crate::words::ids::{AccessId, ClaimId, FrameId, HostKey, Location, QuestionId, VtepAddr};
@@ -82,8 +82,11 @@ impl Claimant {
     }
 
     /// How long it is waited for an answer of the host at this place, if it is asked since `asked`. `None`: it is known whether it answers.
+    ///
+    /// Where it was before it is heard out until that is known, however slow it is (B12).
     pub(crate) fn heard_out_at(&self, asked: Instant, timers: &Timers) -> Option<Instant> {
         let at = match self.who {
+            Who::Port { .. } | Who::Peer { .. } if !self.tenure.is_zero() => asked + MAX_PATIENCE,
             // It is asked at the same time.
             Who::Port { .. } | Who::Peer { .. } => asked + timers.escalate.longest(),
             // It asks as an owner does, when it has heard of us.
@@ -236,15 +239,16 @@ impl Claimants {
     }
 
     /// Asks (again) at the claimed ports of this VTEP where it is not known whether the host answers, or at all of them.
-    pub(crate) fn ask(&mut self, all: bool, world: &World<'_>, out: &mut Out<'_>) {
+    pub(crate) fn ask(&mut self, all: bool, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
         for claimant in &mut self.0 {
             let place = claimant.location();
             let unknown = claimant.answers == Answers::Unknown;
-            if let Who::Port { question, .. } = &mut claimant.who
+            if let Who::Port { port, question, .. } = &mut claimant.who
                 && question.is_none()
                 && (all || unknown)
             {
-                *question = Some(Question::begin(out.new_question(), place, None, world.now));
+                let asked = Question::begin(out.new_question(), place, None, world.now);
+                *question = Some(asked.with_patience(known.patience_at(*port, world.now)));
             }
         }
     }

@@ -101,6 +101,11 @@ pub(crate) struct HeardAt {
 }
 
 impl HeardAt {
+    /// It answered a question there.
+    pub(crate) fn answer(port: AccessId, address: IpAddr) -> Self {
+        Self { port, evidence: Evidence::Arp, addresses: vec![address], frame: None }
+    }
+
     /// What is to be remembered of it, if it is not taken up now.
     pub(crate) fn claim(&self, host: HostKey, now: Instant) -> damping::Claim {
         damping::Claim { host, port: self.port, heard: now, addresses: self.addresses.clone() }

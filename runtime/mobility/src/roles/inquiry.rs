@@ -151,7 +151,7 @@ impl Inquiry {
             self.ask(false, subject, world, out);
         } else {
             self.asked = world.now;
-            self.claimants.ask(false, world, out);
+            self.claimants.ask(false, subject.known, world, out);
         }
         self.advance(subject, world, out)
     }
@@ -168,7 +168,7 @@ impl Inquiry {
         }
         self.again = None;
         self.asked = world.now;
-        self.claimants.ask(all, world, out);
+        self.claimants.ask(all, subject.known, world, out);
     }
 
     /// Does what is due: rounds, escalation, the verdict.
@@ -281,8 +281,8 @@ impl Inquiry {
         verdict.with_refused(refused)
     }
 
-    /// Who answers where it is recorded waits so long for answers at claimed places. It is not waited for silence there: the place that answers has the
-    /// host, and if it is at the other after all, that will claim it again.
+    /// Who answers where it is recorded waits so long for answers at claimed places. It is not waited for silence there, unless the host was there before:
+    /// the place that answers has the host, and if it is at the other after all, that will claim it again.
     fn heard_out_at(&self, timers: &Timers) -> Option<Instant> {
         self.claimants.iter().filter_map(|one| one.heard_out_at(self.asked, timers)).max()
     }
@@ -460,6 +460,12 @@ impl Inquiry {
         self.repeated || self.question.as_ref().is_some_and(Question::was_repeated)
     }
 
+    /// How long after it was asked it is now, if it was taken not to answer where it is recorded: an answer that comes now took so long, at the most.
+    pub(crate) fn is_late_by(&self, now: Instant) -> Option<Duration> {
+        let unanswered = matches!(&self.recorded, Recorded::NoAnswer(NoAnswer::Silent(_) | NoAnswer::Unanswered(_)));
+        (unanswered && self.question.is_none()).then(|| now - self.asked)
+    }
+
     /// Something came from the host where it is recorded: it is there (M4, B2).
     pub(crate) fn alive(mut self: Box<Self>, subject: &Subject<'_>, world: &World<'_>, out: &mut Out<'_>) -> Verdict {
         if self.stage == Stage::Contested && self.question.is_none() {
@@ -571,6 +577,11 @@ impl Inquiry {
     /// Whether frames of claimed places travel on as the host's own: it may well be there.
     pub(crate) fn shares(&self) -> bool {
         self.copying && self.stage != Stage::Asking
+    }
+
+    /// Whether the host is claimed for `place`.
+    pub(crate) fn claims(&self, place: Location) -> bool {
+        self.claimants.iter().any(|claimant| claimant.location() == place)
     }
 
     pub(crate) fn is_unproven(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::knowledge::addresses::Addresses;
+use crate::knowledge::addresses::{Addresses, MAX_PATIENCE};
 use crate::knowledge::aftermath::Aftermath;
 use crate::knowledge::routes::Routes;
 use crate::words::config::Timers;
@@ -64,6 +64,22 @@ impl Known {
 
     pub(crate) fn tenure_at(&self, port: AccessId, now: Instant) -> Duration {
         self.aftermath.map_or(Duration::ZERO, |after| after.tenure_at(port, now))
+    }
+
+    /// Whether an answer out of `port`, where the host is not recorded, shows that it is where it was before (B12). One that comes soon after it left is
+    /// one to the question that was taken to be unanswered: it takes longer than was thought, and is given that time from now on.
+    pub(crate) fn answers_after_all(&mut self, port: AccessId, now: Instant, timers: &Timers) -> bool {
+        if let Some(after) = self.aftermath.filter(|after| after.just_left(port, now)) {
+            let time = timers.verdict_after + after.left_ago(now, timers);
+            self.addresses.answered(Some(time.min(MAX_PATIENCE)));
+        }
+        !self.tenure_at(port, now).is_zero()
+    }
+
+    /// How long an answer at `port`, which is claimed, is waited for at the least. The host is known to take its time where it was before; who is there
+    /// now may be somebody else elsewhere.
+    pub(crate) fn patience_at(&self, port: AccessId, now: Instant) -> Option<Duration> {
+        self.addresses.patience().filter(|_| !self.tenure_at(port, now).is_zero())
     }
 
     /// Whether traffic that comes out of a tunnel is still sent on through another.

@@ -377,9 +377,22 @@ impl Owner {
         out: &mut Out<'_>,
     ) -> Became {
         if from == self.place() {
+            if let Some(time) = self.inquiry.as_ref().and_then(|inquiry| inquiry.is_late_by(world.now)) {
+                known.addresses.answered(Some(time.min(MAX_PATIENCE)));
+            }
             self.learn_addresses(&[address], known, world, out);
             self.confirmed(address, known, world);
             return self.alive(Some(address), known, world, out);
+        }
+        let is_claimed = |owner: &Self| owner.inquiry.as_ref().is_some_and(|inquiry| inquiry.claims(from));
+        if let Location::Local(port) = from
+            && !is_claimed(&self)
+            && known.answers_after_all(port, world.now, world.timers())
+        {
+            return match self.heard(HeardAt::answer(port, address), known, world, out) {
+                Became::Owner(owner) if is_claimed(&owner) => owner.answered(from, address, known, world, out),
+                became @ (Became::Owner(_) | Became::Observer(_) | Became::Nothing(_)) => became,
+            };
         }
         match (self.inquiry.take(), from) {
             (Some(inquiry), Location::Local(_)) => {
@@ -448,23 +461,26 @@ impl Owner {
     // ---- claimed
 
     /// A claimant wants to have it (M3).
-    pub(crate) fn claimed(self, claimed: Claimed, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+    pub(crate) fn claimed(
+        mut self,
+        claimed: Claimed,
+        known: &mut Known,
+        world: &World<'_>,
+        out: &mut Out<'_>,
+    ) -> Became {
         let sequence = self.local.sequence();
         let same = |one: &&Refused| one.vtep == claimed.from && one.claim == claimed.claim;
         if self.answered.iter().find(same).is_some_and(|refused| claimed.sequence <= refused.sequence) {
             out.reply(claimed.from, known.key, claimed.claim, sequence, Verdict::Stayed);
             return Became::Owner(self);
         }
-        if !outranks(claimed.sequence, sequence) {
-            // The claimant's view is out of date. It has to catch up first, or copies sent to it might come back another way.
-            out.reply(claimed.from, known.key, claimed.claim, sequence, Verdict::Elsewhere(world.config.me));
-            return Became::Owner(self);
-        }
         let place = Location::Remote(claimed.from);
-        if let Some(claimant) =
-            self.inquiry.as_ref().and_then(|inquiry| inquiry.claimants.iter().find(|one| one.location() == place))
-            && matches!(claimant.who, Who::Peer { claim, .. } if claim == claimed.claim)
-        {
+        let pending = self.inquiry.as_mut().and_then(|inquiry| match inquiry.claimants.at(place)?.who {
+            Who::Peer { claim, ref mut sequence, .. } if claim == claimed.claim => Some(sequence),
+            Who::Peer { .. } | Who::Rival { .. } | Who::Port { .. } => None,
+        });
+        if let Some(its) = pending {
+            *its = claimed.sequence.max(*its);
             out.counters.coalesced += 1;
             let open =
                 self.inquiry.as_ref().and_then(|inquiry| match (inquiry.is_contested(), inquiry.is_unproven()) {
@@ -475,6 +491,11 @@ impl Owner {
             if let Some(open) = open {
                 out.reply(claimed.from, known.key, claimed.claim, sequence, Verdict::Open(open));
             }
+            return Became::Owner(self);
+        }
+        if !outranks(claimed.sequence, sequence) {
+            // The claimant's view is out of date. It has to catch up first, or copies sent to it might come back another way.
+            out.reply(claimed.from, known.key, claimed.claim, sequence, Verdict::Elsewhere(world.config.me));
             return Became::Owner(self);
         }
         out.counters.claims_received += 1;

@@ -318,3 +318,21 @@ pub(crate) fn reports(actions: &[Action]) -> Vec<Report> {
 pub(crate) fn probes(actions: &[Action], via: Location) -> usize {
     actions.iter().filter(|action| matches!(action, Action::Probe(probe) if probe.via == via)).count()
 }
+
+/// To whom claims were made, and whether in passing.
+pub(crate) fn claims(actions: &[Action]) -> Vec<(VtepAddr, bool)> {
+    let claim = |(to, message)| match message {
+        Message::Advertisement(Advertisement { migration: Some(Migration::Asked { damped, .. }), .. }) => {
+            Some((to, damped))
+        }
+        Message::Advertisement(_)
+        | Message::Reply(_)
+        | Message::Standing(_)
+        | Message::Withdrawal(_)
+        | Message::Sync(_)
+        | Message::Expect(_)
+        | Message::AddressClaim(_)
+        | Message::AddressReply(_) => None,
+    };
+    sent(actions).into_iter().filter_map(claim).collect()
+}

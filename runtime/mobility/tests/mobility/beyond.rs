@@ -3,35 +3,16 @@
 use std::time::Duration;
 
 use vouch_mobility::{
-    Action, AddressClaim, AddressReply, Advertisement, Because, ClaimId, ClaimView, Config, Destination, Event,
-    Evidence, Expect, FrameId, Full, Heard, HostKey, Incarnation, Instant, Limits, Location, MacPrefix, Message,
-    Migration, Open, Phase, QuestionId, Report, Sequence, Standing, Sync, UnreachableOwner, Verdict, VniConfig,
-    VtepAddr,
+    Action, AddressClaim, AddressReply, Because, ClaimId, ClaimView, Config, Destination, Event, Evidence, Expect,
+    FrameId, Full, Heard, HostKey, Incarnation, Instant, Limits, Location, MacPrefix, Message, Migration, Open, Phase,
+    QuestionId, Report, Sequence, Standing, Sync, UnreachableOwner, Verdict, VniConfig,
 };
 use vouch_net::MacAddr;
 
 use crate::bench::{
-    B, Bench, C, FRAME, HERE, IP, ME, MOVED, P1, P2, P3, THERE, advertisement, asks, bound, claim_id, host, listed,
-    probe, probe_claimed, probes, reply, reports, send, sent, vni_config, withdrawal, yours,
+    B, Bench, C, FRAME, HERE, IP, ME, MOVED, P1, P2, P3, THERE, advertisement, asks, bound, claim_id, claims, host,
+    listed, probe, probe_claimed, probes, reply, reports, send, sent, vni_config, withdrawal, yours,
 };
-
-/// To whom claims were made, and whether in passing.
-fn claims(actions: &[Action]) -> Vec<(VtepAddr, bool)> {
-    let claim = |(to, message)| match message {
-        Message::Advertisement(Advertisement { migration: Some(Migration::Asked { damped, .. }), .. }) => {
-            Some((to, damped))
-        }
-        Message::Advertisement(_)
-        | Message::Reply(_)
-        | Message::Standing(_)
-        | Message::Withdrawal(_)
-        | Message::Sync(_)
-        | Message::Expect(_)
-        | Message::AddressClaim(_)
-        | Message::AddressReply(_) => None,
-    };
-    sent(actions).into_iter().filter_map(claim).collect()
-}
 
 const OTHER_IP: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 0, 99));
 
@@ -94,15 +75,6 @@ fn b4_the_refusal_outranks_the_claim_and_the_owner_itself_tells_the_observers() 
     assert_eq!(observer.location(), Some(THERE), "although the claimant withdrew nothing");
     observer.told(C, 1, Some(Migration::Verified { by: B }));
     assert_eq!(observer.location(), Some(THERE), "and whatever it says later");
-}
-
-#[test]
-fn b4_the_owners_refusal_ends_the_claim_even_if_the_reply_is_lost() {
-    let mut bench = Bench::new().following();
-    bench.heard(P1, Evidence::Arp, Some(FRAME));
-    let actions = bench.told(B, 2, None);
-    assert!(actions.contains(&Action::Drop { frame: FRAME }));
-    assert_eq!(bench.counters().refused, 1);
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! What holds after every step of every run.
 
-use proptest::prelude::*;
-use vouch_mobility::Instant;
+use std::time::Duration;
 
-use crate::sim::script::{CALM, Faults, Script, scripts};
+use proptest::prelude::*;
+use vouch_mobility::{AccessId, Instant, Report};
+
+use crate::sim::dataplane::Ingress;
+use crate::sim::script::{CALM, Faults, SETTLED, STEADFAST, Script, key, scripts, slowing_down};
 use crate::sim::world::World;
 
 /// Runs the script and checks everything.
@@ -45,6 +48,23 @@ proptest! {
         script in scripts(Faults { reboots: true, switches: true, ..Faults::default() })
     ) {
         run(&script);
+    }
+
+    /// The host that stays slows down to beyond the verdict, and those who answer for it keep claiming it. It may be taken for gone, but not for long.
+    #[test]
+    fn a_host_that_slows_down_has_its_traffic(script in slowing_down()) {
+        let mut world = World::new(&script);
+        for millis in [6_000, 8_500] {
+            world.run_until(Instant::EPOCH + SETTLED + Duration::from_millis(millis));
+            for start in 0..script.vteps {
+                let trace = world.trace(&key(1), start, Ingress::Access(AccessId(99)));
+                let place = world.devices[STEADFAST].at.expect("it stays");
+                assert_eq!(trace.copies(place), 1, "{:?}: from VTEP {start}: {:?}", world.now, trace.delivered);
+            }
+        }
+        assert!(!world.checker.reports.iter().any(|(at, report)| {
+            *at == 0 && matches!(report, Report::Attack { host, port: AccessId(1), .. } if *host == key(1))
+        }));
     }
 
     /// Messages are lost, doubled and reordered within a session.

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use vouch_mobility::{
-    Action, Because, ClaimId, Contested, Destination, During, Event, Evidence, Expect, FrameId, Instant, Location,
-    Message, Migration, Open, Phase, Report, Standing, Verdict, VtepAddr, WhyUnproven,
+    Action, Because, ClaimId, ClaimView, Contested, Destination, During, Event, Evidence, Expect, FrameId, Instant,
+    Location, Message, Migration, Open, Phase, Report, Sequence, Standing, Verdict, VtepAddr, WhyUnproven,
 };
 
 use crate::bench::{
-    B, Bench, C, FRAME, HERE, ME, MOVED, P1, P2, P3, THERE, claim_id, host, listed, lists, probes, reply, reports,
-    send, sent,
+    B, Bench, C, FRAME, HERE, ME, MOVED, P1, P2, P3, THERE, asks, claim_id, claims, host, listed, lists, probes, reply,
+    reports, send, sent,
 };
 
 const SECOND: Location = Location::Local(P2);
@@ -51,6 +51,36 @@ fn b12_life_where_the_host_was_for_long_makes_it_contested_and_both_receive() {
     };
     assert!(reports(&actions).contains(&contested));
     assert_eq!(bench.counters().attacks, 0);
+}
+
+/// What the owner tells everybody when it refuses a third is not meant for who contests the host.
+#[test]
+fn b12_a_claim_outlives_the_refusal_of_another() {
+    let mut bench = came_from_b(Contested::Both);
+    let again = |bench: &mut Bench, sequence| claims_back(bench, B, 9, sequence, Duration::from_secs(3_600));
+    again(&mut bench, 2);
+    bench.stands(B, 9, true);
+    bench.answered(HERE);
+    bench.asked(C, 5, 2);
+    bench.stands(C, 5, true);
+    assert!(bench.answered(HERE).contains(&send(C, reply(5, 3, Verdict::Stayed))));
+    assert_eq!(sent(&again(&mut bench, 2)), [(B, reply(9, 3, Verdict::Open(Open::Contested)))], "not yet heard");
+    assert_eq!(sent(&again(&mut bench, 4)), [(B, reply(9, 3, Verdict::Open(Open::Contested)))]);
+    assert_eq!(bench.view().destination, Destination::Both { with: THERE, and: None });
+    bench.feed(Event::Settle { host: host(), keep: HERE });
+    assert!(sent(&again(&mut bench, 4)).contains(&(B, reply(9, 5, Verdict::Stayed))), "with its latest sequence");
+
+    for open in [None, Some(Open::Contested)] {
+        let mut bench = Bench::new().following();
+        bench.heard(P1, Evidence::Arp, Some(FRAME));
+        bench.answered(HERE);
+        open.map(|open| bench.replied(B, 1, 1, Verdict::Open(open)));
+        let view = bench.view().clone();
+        let actions = bench.told(B, 2, None);
+        let claim = |message: &Message| matches!(message, Message::Advertisement(claim) if claim.sequence == Sequence(3) && claim.migration == Some(asks(1)));
+        assert!(matches!(&sent(&actions)[..], [(B, first), (B, Message::Standing(_))] if claim(first)), "{actions:?}");
+        assert_eq!((bench.phase(), bench.view()), (Phase::Claiming, &view), "{open:?}");
+    }
 }
 
 #[test]
@@ -138,6 +168,130 @@ fn b12_a_place_that_the_host_comes_back_to_keeps_its_history() {
     bench.asked(B, 7, 3);
     bench.stands(B, 7, true);
     assert!(bench.answered(HERE).contains(&send(B, reply(7, 4, Verdict::Stayed))));
+}
+
+/// An answer to the very question that was silence for too long.
+#[test]
+fn b12_an_answer_after_the_verdict_is_a_claim_whose_place_answers() {
+    let mut bench = Bench::new().owning();
+    bench.wait(3_600_000);
+    bench.asked(B, 1, 1);
+    assert!(bench.wait(300).contains(&send(B, reply(1, 1, MOVED))));
+    bench.wait(100);
+    let actions = bench.answered(HERE);
+    assert_eq!(claims(&actions), [(B, false)]);
+    let stands = Standing { host: host(), claim: claim_id(1), answers: true };
+    assert!(actions.contains(&send(B, Message::Standing(stands))), "{actions:?}");
+    assert!(reports(&actions).contains(&Report::HeardAtOldPort { host: host(), port: P1 }));
+    assert_eq!(bench.location(), Some(THERE), "it reverts nothing");
+}
+
+#[test]
+fn b12_an_answer_at_another_port_than_the_old_one_is_none() {
+    let mut bench = Bench::new().owning();
+    bench.asked(B, 1, 1);
+    bench.wait(400);
+    assert_eq!(bench.answered(SECOND), []);
+    bench.wait(300_000);
+    assert_eq!(bench.answered(HERE), [], "nor is one there, after so long");
+}
+
+/// Somebody at another port of its old VTEP claimed it before its answer came.
+#[test]
+fn b12_an_answer_after_the_verdict_outweighs_a_claim_by_another_port() {
+    let mut bench = Bench::new().owning();
+    bench.wait(3_600_000);
+    bench.asked(B, 1, 1);
+    bench.wait(350);
+    bench.heard(P2, Evidence::Arp, Some(FRAME));
+    bench.answered(SECOND);
+    bench.replied(B, 1, 1, Verdict::Open(Open::Contested));
+    bench.heard(P3, Evidence::Arp, None);
+    bench.wait(50);
+    bench.answered(HERE);
+    assert_eq!(bench.view().claims, [(P1, ClaimView::Shared)]);
+    assert_eq!(bench.view().destination, Destination::Both { with: HERE, and: None });
+}
+
+/// The same between ports of one VTEP.
+#[test]
+fn b12_an_answer_after_the_verdict_makes_a_host_of_another_port_contested() {
+    let mut bench = Bench::new().owning();
+    bench.wait(3_600_000);
+    bench.heard(P2, Evidence::Arp, None);
+    bench.answered(SECOND);
+    bench.wait(300);
+    assert_eq!(bench.location(), Some(SECOND));
+    bench.wait(100);
+    bench.answered(HERE);
+    bench.answered(SECOND);
+    assert_eq!((bench.location(), bench.phase()), (Some(SECOND), Phase::Contested));
+    assert_eq!(bench.view().destination, Destination::Both { with: HERE, and: None });
+    assert_eq!(bench.counters().attacks, 0);
+}
+
+/// It was taken not to answer, and kept only because two others do: that it answers later is learned, and it is not taken for gone the next time.
+#[test]
+fn b12_an_answer_that_comes_too_late_is_the_measure_for_the_next() {
+    let mut bench = Bench::new().owning();
+    bench.routine = false;
+    bench.asked(B, 1, 1);
+    bench.asked(C, 2, 1);
+    bench.stands(B, 1, true);
+    bench.stands(C, 2, true);
+    bench.wait(300);
+    assert_eq!(bench.phase(), Phase::Contested);
+    bench.wait(600);
+    bench.answered(HERE);
+    bench.feed(Event::Settle { host: host(), keep: HERE });
+    bench.asked(B, 3, 5);
+    bench.wait(900);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Verifying));
+    bench.wait(1_100);
+    assert_eq!(bench.location(), Some(THERE), "but not for ever");
+}
+
+/// What an honest move costs if an answer was left in the old port's queue.
+#[test]
+fn b12_an_answer_that_is_the_last_of_the_old_place_is_contest_for_a_moment() {
+    let mut bench = Bench::new().owning();
+    bench.wait(3_600_000);
+    bench.heard(P2, Evidence::Arp, None);
+    bench.answered(SECOND);
+    bench.wait(400);
+    bench.answered(HERE);
+    bench.answered(SECOND);
+    assert_eq!(bench.phase(), Phase::Contested);
+    let mut actions = Vec::new();
+    for _ in 0..20 {
+        actions.extend(bench.wait(100));
+        bench.answered(SECOND);
+    }
+    assert!(reports(&actions).contains(&Report::Settled { host: host(), kept: SECOND }), "{:?}", reports(&actions));
+    assert_eq!((bench.location(), bench.phase()), (Some(SECOND), Phase::Settled));
+}
+
+/// The host is known to take its time; where it was for long it is given that, and the new place waits for what comes of it.
+#[test]
+fn b12_the_place_where_the_host_was_for_long_is_heard_out() {
+    let mut bench = came_from_b(Contested::Both);
+    claims_back(&mut bench, B, 9, 2, Duration::from_secs(3_600));
+    bench.answered(HERE);
+    assert_eq!(sent(&bench.wait(900)), []);
+    assert_eq!((bench.phase(), &bench.view().destination), (Phase::Verifying, &Destination::Recorded));
+    assert!(bench.stands(B, 9, true).contains(&send(B, reply(9, 1, Verdict::Open(Open::Contested)))));
+    assert_eq!(bench.view().destination, Destination::Both { with: THERE, and: None });
+
+    let mut bench = came_from_b(Contested::Both);
+    claims_back(&mut bench, B, 9, 2, Duration::from_secs(3_600));
+    bench.answered(HERE);
+    bench.wait(300);
+    assert!(bench.stands(B, 9, false).contains(&send(B, reply(9, 3, Verdict::Stayed))), "and no longer");
+
+    let mut bench = came_from_b(Contested::Both);
+    claims_back(&mut bench, B, 9, 2, Duration::from_secs(3_600));
+    bench.answered(HERE);
+    assert!(bench.wait(2_000).contains(&send(B, reply(9, 3, Verdict::Stayed))), "it says nothing");
 }
 
 /// Row 1: the host was silent, somebody who answers claimed it, and now it is back and talks.

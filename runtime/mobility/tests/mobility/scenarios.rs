@@ -176,6 +176,44 @@ fn a_host_that_answers_late_keeps_its_entry() {
     }
 }
 
+/// It slows down to beyond the verdict, says nothing of its own, and somebody keeps claiming it and answers for it: the verdict is wrong, and cannot be
+/// otherwise. The answer that comes after it shows that.
+#[test]
+fn a_host_that_has_become_slower_than_the_verdict_gets_its_traffic_back() {
+    for after_ms in [310, 400, 800, 1_500] {
+        for impostor in [IMPOSTOR_OF_STEADFAST, IMPOSTOR_AT_HOME] {
+            for during in [During::Hold, During::Both, During::Escalate] {
+                let slow = Deed::Habit { device: STEADFAST, habit: Habit::Late { after_ms } };
+                let mut deeds = vec![(0, slow)];
+                deeds.extend((0..80).map(|number| (50 + 100 * number, announce(impostor))));
+                let script = Script { cunning: true, during, ..Script::of(deeds) };
+                for millis in [after_ms + 300, after_ms + 1_000, 4_000, 8_000] {
+                    let copies = copies(&until(&script, millis), STEADFAST);
+                    assert_eq!(copies, [1, 1, 1], "{after_ms} ms, {impostor}, {during:?}: after {millis} ms");
+                }
+                let world = until(&script, 8_000);
+                assert!(!attacks(&world).contains(&(0, AccessId(1))), "{:?}", attacks(&world));
+            }
+        }
+    }
+}
+
+/// It was away for a while, and answers late since it is back: its place is heard out.
+#[test]
+fn a_host_that_comes_back_slow_gets_its_traffic_back() {
+    for impostor in [IMPOSTOR_OF_STEADFAST, IMPOSTOR_AT_HOME] {
+        let mut deeds = vec![
+            (0, Deed::Habit { device: STEADFAST, habit: Habit::Late { after_ms: 250 } }),
+            (0, Deed::Silent { device: STEADFAST, millis: 3_000 }),
+        ];
+        deeds.extend((0..80).map(|number| (50 + 100 * number, announce(impostor))));
+        let script = Script { cunning: true, ..Script::of(deeds) };
+        for millis in [3_600, 5_000, 8_000] {
+            assert_eq!(copies(&until(&script, millis), STEADFAST), [1, 1, 1], "{impostor}: after {millis} ms");
+        }
+    }
+}
+
 /// The whole fabric, every frame from every VTEP: see `both_places_are_served`.
 #[test]
 fn b3_both_serves_both_places_from_everywhere() {

@@ -77,7 +77,10 @@ impl Checker {
             | Deed::Flood { .. }
             | Deed::Expect { .. } => false,
         };
-        let stays = !script.deeds.iter().any(|(_, deed)| matches!(deed, Deed::Silent { device: STEADFAST, .. }));
+        let may_lose = |deed: &Deed| {
+            matches!(deed, Deed::Silent { device: STEADFAST, .. } | Deed::Habit { device: STEADFAST, .. })
+        };
+        let stays = !script.deeds.iter().any(|(_, deed)| may_lose(deed));
         let readdressed = script.deeds.iter().any(|(_, deed)| matches!(deed, Deed::Readdress { device: STEADFAST }));
         let muddled = script.deeds.iter().any(|(_, deed)| muddles(deed));
         Self {

@@ -317,6 +317,21 @@ fn deed(vteps: usize, faults: Faults) -> impl Strategy<Value = Vec<Deed>> {
     ]
 }
 
+/// The host that stays becomes slow in the first two seconds, and impostors of it that answer claim it, from up to three places, once or again and again.
+pub(crate) fn slowing_down() -> impl Strategy<Value = Script> {
+    let claims = (prop::sample::select(&IMPOSTORS[..3]), 0_u64..3_000, 20_u64..1_000, 1_u64..60, evidence());
+    let claims = prop::collection::vec(claims, 1..4);
+    (scripts(Faults::default()), 250_u64..1_800, 0_u64..2_000, claims).prop_map(|(script, after_ms, at, claims)| {
+        let slow = Deed::Habit { device: STEADFAST, habit: Habit::Late { after_ms } };
+        let mut deeds = vec![(at, slow)];
+        for (device, begin, every, count, evidence) in claims {
+            let times = (0..count).map(|number| begin + every * number).take_while(|&millis| millis < 8_500);
+            deeds.extend(times.map(|millis| (millis, Deed::Announce { device, evidence })));
+        }
+        Script { cunning: true, habit: Habit::Answers { within_ms: 2 }, deeds, ..script }
+    })
+}
+
 /// Any script in which no more goes wrong than `faults` say.
 pub(crate) fn scripts(faults: Faults) -> impl Strategy<Value = Script> {
     let weather = if faults.harsh {
