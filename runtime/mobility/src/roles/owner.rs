@@ -217,16 +217,26 @@ impl Owner {
         world: &World<'_>,
         out: &mut Out<'_>,
     ) -> Became {
-        let Found { sequence, heard, answered, refused, rival } = found;
+        let Found { sequence, heard, answered, refused, contested_by, rival } = found;
         let doubt = if rival.is_some() { Doubt::Anywhere } else { Doubt::Here };
         let mut owner = match Self::learn(absent, sequence, heard, doubt, known, world, out) {
             Became::Owner(owner) => owner,
             became @ (Became::Observer(_) | Became::Nothing(_)) => return became,
         };
         owner.answered = refused;
-        let Some(rival) = rival else { return Became::Owner(owner) };
-        match owner.has_rival(rival, known, world, out) {
-            Became::Owner(owner) if answered => owner.alive(None, known, world, out),
+        let mut became = Became::Owner(owner);
+        for claimant in contested_by {
+            became = match became {
+                Became::Owner(owner) => owner.claimed_by(claimant, None, known, world, out),
+                Became::Observer(_) | Became::Nothing(_) => return became,
+            };
+        }
+        let became = match (became, rival) {
+            (Became::Owner(owner), Some(rival)) => owner.has_rival(rival, known, world, out),
+            (became, _) => became,
+        };
+        match became {
+            Became::Owner(owner) if answered && owner.inquiry.is_some() => owner.alive(None, known, world, out),
             became @ (Became::Owner(_) | Became::Observer(_) | Became::Nothing(_)) => became,
         }
     }

@@ -2,7 +2,8 @@
 //! first after such a restart, and then a peer says that it has it: neither need be true, as the peer may not have heard where it went.
 //!
 //! Nothing is done about it until somebody claims it, here or elsewhere: then it is asked for on every access interface of its VNI, in frames to its own
-//! MAC. Where it answers, it is; if it answers only elsewhere, it has moved; if it answers nowhere, nothing is proved (4a).
+//! MAC. Where it answers, it is; if it answers only elsewhere, it has moved; if it answers nowhere, nothing is proved (4a). An answer here does not
+//! refuse a peer where the host was before it came here: the peer remembers that, and says so with its claim. It is weighed as it was before the restart (B12).
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::inout::message::{Advertisement, Message, Open, Verdict};
 use crate::inout::report::{Report, WhyUnproven};
 use crate::knowledge::entry::Absent;
 use crate::knowledge::question::{Question, Step};
-use crate::roles::claimants::{Answers, without_answer};
+use crate::roles::claimants::{self, Answers, Who, without_answer};
 use crate::roles::fact::{Claimed, HeardAt, How, Told, Withdrawn};
 use crate::roles::known::Known;
 use crate::roles::owner::Refused;
@@ -63,6 +64,8 @@ pub(crate) struct Found {
     /// It answered there.
     pub(crate) answered: bool,
     pub(crate) refused: Vec<Refused>,
+    /// Who claims it, and had it before.
+    pub(crate) contested_by: Vec<claimants::Claimant>,
     /// Who is still to be told, or to be weighed.
     pub(crate) rival: Option<Rival>,
 }
@@ -79,7 +82,17 @@ struct Claimant {
     vtep: VtepAddr,
     claim: ClaimId,
     sequence: Sequence,
+    since: Instant,
+    /// For how long it was there before.
+    tenure: Duration,
     answers: Answers,
+}
+
+impl Claimant {
+    fn weighed(self) -> claimants::Claimant {
+        let Self { vtep, claim, sequence, since, tenure, answers } = self;
+        claimants::Claimant { who: Who::Peer { vtep, claim, sequence }, since, tenure, damped: false, answers }
+    }
 }
 
 /// What has become of the search.
@@ -166,11 +179,12 @@ impl Sought {
             if known.claim != claimed.claim {
                 known.answers = Answers::Unknown;
             }
-            (known.claim, known.sequence) = (claimed.claim, claimed.sequence);
+            (known.claim, known.sequence, known.tenure) = (claimed.claim, claimed.sequence, claimed.tenure);
             out.counters.coalesced += 1;
         } else if self.claimants.len() < MAX_CLAIMANTS {
-            let Claimed { from: vtep, claim, sequence, .. } = *claimed;
-            self.claimants.push(Claimant { vtep, claim, sequence, answers: Answers::Unknown });
+            let Claimed { from: vtep, claim, sequence, tenure, .. } = *claimed;
+            let answers = Answers::Unknown;
+            self.claimants.push(Claimant { vtep, claim, sequence, since: world.now, tenure, answers });
             out.counters.claims_received += 1;
         } else {
             out.counters.limited += 1;
@@ -197,7 +211,8 @@ impl Sought {
             // It has the host in its own table, and is answered. If nobody answers here, it is right.
             None if answers && claim.number == ClaimId::NONE && room => {
                 let sequence = self.sequence;
-                self.claimants.push(Claimant { vtep: from, claim, sequence, answers: Answers::Yes });
+                let (since, tenure, answers) = (world.now, Duration::ZERO, Answers::Yes);
+                self.claimants.push(Claimant { vtep: from, claim, sequence, since, tenure, answers });
                 return self.hunt(known, world, out);
             }
             None => out.counters.stale_messages += 1,
@@ -330,15 +345,24 @@ impl Sought {
             None => None,
         };
         let heard = HeardAt { port, evidence: Evidence::Arp, addresses: vec![address], frame };
+        let contests = |claimant: &mut Claimant| !claimant.tenure.is_zero() && claimant.answers != Answers::No;
+        let contested_by = self.claimants.extract_if(.., contests).map(Claimant::weighed).collect();
         let refused = self.refuse(known, out);
-        self.found(heard, true, refused)
+        self.found(heard, true, refused, contested_by)
     }
 
-    fn found(self, heard: HeardAt, answered: bool, refused: Vec<Refused>) -> Became {
-        Became::Found(self.absent, Found { sequence: self.sequence, heard, answered, refused, rival: self.rival })
+    fn found(
+        self,
+        heard: HeardAt,
+        answered: bool,
+        refused: Vec<Refused>,
+        contested_by: Vec<claimants::Claimant>,
+    ) -> Became {
+        let Self { absent, sequence, rival, .. } = self;
+        Became::Found(absent, Found { sequence, heard, answered, refused, contested_by, rival })
     }
 
-    /// All claims outside are refused, with a sequence that outranks them.
+    /// All other claims outside are refused, with a sequence that outranks them.
     fn refuse(&mut self, known: &Known, out: &mut Out<'_>) -> Vec<Refused> {
         if let Some(highest) = self.claimants.iter().map(|claimant| claimant.sequence).max() {
             self.sequence = out.sequence_after(known.key, highest.max(self.sequence));
@@ -374,7 +398,7 @@ impl Sought {
             && !disturbed
             && let Some(heard) = self.heard.take()
         {
-            return self.found(heard, false, Vec::new());
+            return self.found(heard, false, Vec::new(), Vec::new());
         }
         let yes: Vec<&Claimant> = self.claimants.iter().filter(|claimant| claimant.answers == Answers::Yes).collect();
         let answering = known.addresses.answering(world.now, world.timers()).is_some();

@@ -214,6 +214,18 @@ fn a_host_that_comes_back_slow_gets_its_traffic_back() {
     }
 }
 
+/// Who has a contested host forgets everything: whoever answers there does not get it alone, because the other place says what it was.
+#[test]
+fn a_contested_host_is_contested_after_a_reboot_of_who_has_it() {
+    let mut deeds = vec![(0, Deed::Habit { device: STEADFAST, habit: Habit::Late { after_ms: 400 } })];
+    deeds.extend((0..80).map(|number| (50 + 100 * number, announce(IMPOSTOR_OF_STEADFAST))));
+    deeds.push((3_000, Deed::Reboot { at: 1 }));
+    let script = Script { cunning: true, ..Script::of(deeds) };
+    for millis in [2_900, 4_500, 6_000, 8_000] {
+        assert_eq!(copies(&until(&script, millis), STEADFAST), [1, 1, 1], "after {millis} ms");
+    }
+}
+
 /// The whole fabric, every frame from every VTEP: see `both_places_are_served`.
 #[test]
 fn b3_both_serves_both_places_from_everywhere() {
