@@ -120,17 +120,18 @@ async fn ten_moves_back_and_forth_all_win() {
     assert_eq!(verdicts(&report), [VerdictKind::Moved; 10]);
 }
 
-/// What is played with hosts that can lose. Not yet `late-answer`, where a host that becomes slow between two attacks is taken by a claim of the first that
-/// is taken up again, nor `early`, where the destination is reported as an attacker.
-const WORLDS: [&str; 9] = [
+/// What is played with hosts that can lose.
+const WORLDS: [&str; 11] = [
     "restarted",
     "readdressed",
     "ipv6-only",
     "shared-trunk",
     "address-theft",
     "mute",
+    "late-answer",
     "reboot",
     "stunned",
+    "early",
     "announced",
 ];
 

@@ -38,7 +38,7 @@ pub(super) struct Attack<'a> {
 impl<'a> Attack<'a> {
     /// A stream runs to the victim from each of the senders.
     pub(super) async fn begin(fabric: &'a Fabric, victim: &'static str, senders: &[&str]) -> Result<Self, LabError> {
-        let before = fabric.tables().await?;
+        let before = settled(fabric).await?;
         let mut streams = Vec::new();
         for sender in senders {
             acquaint(fabric, sender, victim).await?;
@@ -136,6 +136,20 @@ impl<'a> Attack<'a> {
             }
         }
         changes
+    }
+}
+
+/// What the switches have once nobody claims anything, or after a while: a claim from before is taken up again by itself.
+async fn settled(fabric: &Fabric) -> Result<BTreeMap<String, HostTable>, LabError> {
+    let deadline = tokio::time::Instant::now() + ANSWER;
+    let mut written = fabric.log().written();
+    loop {
+        written.borrow_and_update();
+        let tables = fabric.tables().await?;
+        let is_settled = tables.values().flat_map(HostTable::values).all(|entry| entry.claims.is_empty());
+        if is_settled || tokio::time::timeout_at(deadline, written.changed()).await.is_err() {
+            return Ok(tables);
+        }
     }
 }
 

@@ -85,9 +85,9 @@ pub(super) async fn ipv6_only(fabric: &Fabric) -> Result<Outcome, LabError> {
     attack.end(&["red2", "red3", "red4"]).await
 }
 
-/// How long slow hosts take: longer than an answer is waited for before traffic goes to both places, and longer than one is
-/// waited for at all.
-const LATE: [Duration; 2] = [Duration::from_millis(150), Duration::from_millis(400)];
+/// How long slow hosts take: longer than one is waited for of which nothing is known, and longer than before traffic goes to both places.
+/// The slower one is first: whoever becomes slower than the verdict while it is claimed is taken for gone until it answers.
+const LATE: [Duration; 2] = [Duration::from_millis(400), Duration::from_millis(150)];
 /// The host always answers late. Whoever claims to be it may see copies until it does.
 pub(super) async fn late_answer(fabric: &Fabric) -> Result<Outcome, LabError> {
     let mut all = Outcome::default();

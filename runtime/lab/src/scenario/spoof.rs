@@ -14,6 +14,9 @@ use crate::topology::ATTACKER;
 
 /// How long what must be heard of may take.
 const ANSWER: Duration = Duration::from_secs(2);
+/// How often an attacker goes on to forge, and for how long: whoever announces a host for a second or two may only be early.
+const EVERY: Duration = Duration::from_millis(500);
+const PERSISTENCE: Duration = Duration::from_secs(12);
 /// The data rate of a host that does not answer ARP: one packet in 5 ms.
 const TALK: u32 = 200;
 
@@ -30,14 +33,21 @@ pub(super) async fn remote(fabric: &Fabric) -> Result<Outcome, LabError> {
         ("RARP", Announcement::Rarp),
     ];
     forge_all(&mut attack, ATTACKER, &forgeries).await?;
-    let start = crate::log::Mark::START;
-    let reported = fabric
-        .log()
-        .wait(start, ANSWER, |event| match &event.kind {
-            AgentEventKind::Report(Report::Attack { refusals, .. }) => Some(*refusals),
-            _ => None,
-        })
-        .await;
+    fabric.log().note(format!("{ATTACKER} goes on"));
+    let again = Announcement::Rarp.frame(&fabric.guest("red1")?.host);
+    let deadline = tokio::time::Instant::now() + PERSISTENCE;
+    let mut reported = None;
+    while reported.is_none() && tokio::time::Instant::now() < deadline {
+        fabric.host(ATTACKER)?.send(again.clone()).await?;
+        let start = crate::log::Mark::START;
+        reported = fabric
+            .log()
+            .wait(start, EVERY, |event| match &event.kind {
+                AgentEventKind::Report(Report::Attack { refusals, .. }) => Some(*refusals),
+                _ => None,
+            })
+            .await;
+    }
     let measured = reported.map_or("no".to_owned(), |_| "yes".to_owned());
     attack.outcome.expectations.judge("the attack is reported", "yes", measured, reported.is_some());
     attack.end(&["red2", "red3", "red4"]).await

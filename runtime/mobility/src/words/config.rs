@@ -209,7 +209,7 @@ pub struct Timers {
     pub refusal_memory: Duration,
     /// …up to this.
     pub refusal_memory_max: Duration,
-    /// How many refusals are an attack…
+    /// How many refusals are an attack, those of one episode (two seconds from its first announcement on) taken as one…
     pub attack_refusals: u32,
     /// …within this time.
     pub attack_window: Duration,
