@@ -26,12 +26,12 @@
 #define BRIDGE_DOMAINS 4096
 #define HOSTS 102400
 #define SOURCES 102400
-#define BINDINGS_IPV4 102400
-#define BINDINGS_IPV6 16384
+#define BINDINGS_IPV4 81920
+#define BINDINGS_IPV6 8192
 
-// Bits of a place's number that tell its punt budgets from others'. 12 would be 65,536 cells, each with a map RAM behind its
-// word, and a stage has 48 map RAMs of 1,024.
-#define PLACE_BITS 11
+// Bits of a place's number that tell its punt budgets from others'. 11 would be 32,768 cells, each with a map RAM behind its
+// word: a stage has 48 map RAMs of 1,024, and the last two have other tables as well.
+#define PLACE_BITS 10
 
 // The model that runs this program on v1model (tna_model/) has its own.
 #ifndef TNA_MODEL
@@ -50,9 +50,9 @@
 #define COUNT_AT(counter_name, index) counter_name.count(index);
 // By place: so many that two share a word, and a cell is 32 bits wide.
 #define PLACE_COUNTER(counter_name, full_name, cells) \
-    @name(full_name) Counter<bit<32>, bit<15>>(cells, CounterType_t.PACKETS_AND_BYTES) counter_name;
+    @name(full_name) Counter<bit<32>, bit<14>>(cells, CounterType_t.PACKETS_AND_BYTES) counter_name;
 #define PLACE_METER(meter_name, full_name, cells) \
-    @name(full_name) Meter<bit<15>>(cells, MeterType_t.PACKETS) meter_name;
+    @name(full_name) Meter<bit<14>>(cells, MeterType_t.PACKETS) meter_name;
 #define EXECUTE_METER(meter_name, index, colour) colour = meter_name.execute(index);
 #define METER_RED 3
 typedef bit<8> colour_t;
