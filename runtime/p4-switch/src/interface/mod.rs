@@ -1,8 +1,9 @@
 //! A Linux interface as a switch port: veth, tap, or a network card, used raw.
 //!
 //! Frames are taken from the interface only while somebody receives; the kernel holds what waits in a ring that it shares
-//! with this process (`ring`), and counts what has no room there; a burst of more than that waits closer together (`backlog`). A port lives as long as its name is wanted: an interface
-//! that goes down, goes away and comes back is the same port, down meanwhile.
+//! with this process (`ring`), and counts what has no room there; a burst of more than that waits closer together (`backlog`),
+//! and a thread of its own sees to that when the others are late (`keeper`). A port lives as long as its name is wanted: an
+//! interface that goes down, goes away and comes back is the same port, down meanwhile.
 //!
 //! Received frames go from the ring into the receiver's [`Frames`], sent ones from there into one system call for up to
 //! 32: once these have seen their largest batch, no frame costs an allocation, except what is still to be cut into segments.
@@ -14,6 +15,7 @@
 //! more for 1,550, since a veth pair copies what is not the kernel's own memory.
 
 mod backlog;
+mod keeper;
 mod link;
 mod offload;
 mod ring;
@@ -140,6 +142,7 @@ impl InterfacePort {
             incoming: Mutex::new(incoming),
             outgoing: Mutex::default(),
         });
+        keeper::keep(&shared).map_err(other)?;
         let follower = tokio::spawn(follow(shared.clone(), watch, index));
         Ok(Self { shared, gathers: false, follower })
     }
@@ -206,8 +209,13 @@ impl Incoming {
             0 => self.empty_ring(socket, Some(batch), max),
             waited => waited,
         };
-        while self.ring.as_ref().is_some_and(Ring::is_half_full) && self.empty_ring(socket, None, BATCH) > 0 {}
+        self.make_room(socket);
         taken
+    }
+
+    /// Have what is in the ring wait elsewhere as long as it is half full.
+    fn make_room(&mut self, socket: &PacketSocket) {
+        while self.ring.as_ref().is_some_and(Ring::is_half_full) && self.empty_ring(socket, None, BATCH) > 0 {}
     }
 
     /// Move the first frames of the ring into `batch`, or to those that wait, as far as there is room.

@@ -1,0 +1,71 @@
+//! Somebody who is always awake in time to make room in a ring.
+//!
+//! A port's frames are taken by the task that forwards them, and that shares its threads with everything else that the switch does,
+//! and these share the processors with everybody. A burst at wire speed fills a ring within 20 ms, which is less than such a
+//! thread may have to wait on a busy machine. So one thread, which does nothing else and goes before others, moves what fills
+//! rings to where there is more room ([`Backlog`](super::backlog)). Where the switch keeps up it has nothing to do but look.
+#![allow(unsafe_code)] // The standard library neither waits for several descriptors nor sets priorities: one system call each.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use super::Shared;
+
+/// How often rings are looked at while frames come in: several times in the time in which half of one is filled.
+const LOOK: Duration = Duration::from_millis(3);
+/// How long nothing may come in until it is looked whether there are more ports.
+const QUIET: libc::c_int = 1_000;
+/// Before whatever else runs at its usual priority.
+const NICE: libc::c_int = -10;
+
+/// The ports of this process, and whether there is a keeper.
+static KEPT: Mutex<(Vec<Weak<Shared>>, bool)> = Mutex::new((Vec::new(), false));
+
+/// Keep this port's ring from filling up as long as there is the port.
+pub(super) fn keep(port: &Arc<Shared>) -> io::Result<()> {
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.0.push(Arc::downgrade(port));
+    if !kept.1 {
+        std::thread::Builder::new().name("ring-keeper".to_owned()).spawn(run)?;
+        kept.1 = true;
+    }
+    Ok(())
+}
+
+fn run() {
+    // SAFETY: `setpriority` takes no pointers. Without the privilege it changes nothing.
+    if unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) } < 0 {
+        let error = io::Error::last_os_error();
+        tracing::debug!(%error, "the keeper of the rings goes before nobody");
+    }
+    loop {
+        let ports: Vec<Arc<Shared>> = {
+            let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.0.retain(|port| port.strong_count() > 0);
+            kept.0.iter().filter_map(Weak::upgrade).collect()
+        };
+        if wait(&ports) {
+            for port in &ports {
+                port.incoming().make_room(port.socket.get_ref());
+            }
+            drop(ports);
+            std::thread::sleep(LOOK);
+        }
+    }
+}
+
+/// Wait until something comes in; whether it has.
+fn wait(ports: &[Arc<Shared>]) -> bool {
+    let of = |port: &Arc<Shared>| libc::pollfd { fd: port.socket.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    let mut wanted: Vec<libc::pollfd> = ports.iter().map(of).collect();
+    let number = wanted.len() as libc::nfds_t;
+    // SAFETY: the pointer is to so many of them, which nobody else has.
+    let ready = unsafe { libc::poll(wanted.as_mut_ptr(), number, QUIET) };
+    if ready < 0 {
+        // Interrupted, or short of memory: it is tried again, but not at once.
+        std::thread::sleep(LOOK);
+    }
+    ready > 0
+}
