@@ -373,17 +373,22 @@ impl World {
     pub async fn wrong_of(&mut self, wanted: &[(String, MacAddr, Access)]) -> Result<Vec<(String, String)>, Failure> {
         let mut wrong = Vec::new();
         for (vtep, table) in self.tables().await? {
-            for (name, mac, access) in wanted {
-                let Some(vni) = plan::vni(access.vni) else { continue };
-                let right = reach_of(vtep, access);
-                match table.get(&(vni, *mac)) {
-                    Some(entry) if entry.is_at(&right) => {}
-                    Some(entry) => wrong.push((name.clone(), format!("{vtep} has {name} at {entry}"))),
-                    None => wrong.push((name.clone(), format!("{vtep} does not know {name}"))),
-                }
-            }
+            wrong.append(&mut wrong_in(vtep, &table, wanted));
         }
         Ok(wrong)
+    }
+
+    /// The same in one VTEP's tables.
+    ///
+    /// # Errors
+    /// There is no such VTEP, or its switch cannot be read.
+    pub async fn wrong_at(
+        &mut self,
+        vtep: &str,
+        wanted: &[(String, MacAddr, Access)],
+    ) -> Result<Vec<(String, String)>, Failure> {
+        let (vtep, reader) = self.readers.iter_mut().find(|(name, _)| **name == vtep).ok_or("there is no such VTEP")?;
+        Ok(wrong_in(vtep, &reader.hosts().await?, wanted))
     }
 
     /// Wait until every VTEP has these hosts where they are, at most `patience`; what is wrong then.
@@ -496,6 +501,21 @@ fn leads(
     };
     // Whoever sends to both places names a group, which always has the recorded one in it.
     action == "both" || reaches.iter().any(next)
+}
+
+/// Which of these hosts a VTEP has not where they are, and where it has them.
+fn wrong_in(vtep: &str, table: &HostTable, wanted: &[(String, MacAddr, Access)]) -> Vec<(String, String)> {
+    let mut wrong = Vec::new();
+    for (name, mac, access) in wanted {
+        let Some(vni) = plan::vni(access.vni) else { continue };
+        let right = reach_of(vtep, access);
+        match table.get(&(vni, *mac)) {
+            Some(entry) if entry.is_at(&right) => {}
+            Some(entry) => wrong.push((name.clone(), format!("{vtep} has {name} at {entry}"))),
+            None => wrong.push((name.clone(), format!("{vtep} does not know {name}"))),
+        }
+    }
+    wrong
 }
 
 /// Where a VTEP is to have somebody.
