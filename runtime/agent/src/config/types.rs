@@ -379,12 +379,12 @@ pub struct PuntRates {
 
 impl Default for PuntRates {
     /// Bursts of a server's worth of hosts, 10,000, that announce themselves or are asked all at once; rates that one core
-    /// takes from several interfaces.
+    /// takes from several interfaces. Hosts that move do both at the new place: they announce themselves and are asked, some twice.
     fn default() -> Self {
         const BURST: u32 = 16_384;
         Self {
             learn: PuntRate { rate: 2_000, burst: BURST },
-            move_: PuntRate { rate: 2_000, burst: BURST },
+            move_: PuntRate { rate: 2_000, burst: 2 * BURST },
             binding: PuntRate { rate: 2_000, burst: BURST },
             request: PuntRate { rate: 1_000, burst: 4_096 },
             probe_reply: PuntRate { rate: 4_000, burst: BURST },

@@ -5,7 +5,8 @@
 //! punts says as before), if nothing was dropped on our side of the stream, and if all of it is one session. Otherwise the
 //! answer is "no", and it is "no" as well if finding out takes too long: a switch that stalls proves nothing.
 //!
-//! Many questions end at once. All that are waiting share one mark and one read.
+//! Many questions end at once. All that are waiting share one mark and one read, and what ends meanwhile waits for the next.
+//! That wait says nothing about the switch, and is not counted.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -13,8 +14,10 @@ use std::time::Duration;
 use vouch_mobility::{HostKey, Instant, QuestionId};
 use vouch_tables::{LocationId, PuntMeter, PuntReason};
 
-/// How long it may take to find out.
+/// How long a mark may take, and all that was punted before it: a switch that takes longer may have stalled.
 const PATIENCE: Duration = Duration::from_millis(250);
+/// How long a check may wait until it is begun to find out.
+const WAIT: Duration = Duration::from_secs(1);
 /// How many questions may be open. Of more it is not known what was lost before they began, and so never "yes".
 const QUESTIONS: usize = 1 << 18;
 
@@ -56,6 +59,7 @@ struct Began {
 #[derive(Debug, Clone, Copy)]
 struct Check {
     asked: Asked,
+    /// When it is given up unless it has been begun to find out.
     due: Instant,
 }
 
@@ -64,6 +68,7 @@ struct Check {
 struct Batch {
     mark: u64,
     checks: Vec<Check>,
+    due: Instant,
     /// How many packets of each place had come when the mark did.
     marked: Option<HashMap<LocationId, u64>>,
     read: bool,
@@ -136,11 +141,11 @@ impl Checks {
 
     /// A question has ended in silence: can that be trusted?
     pub(crate) fn want(&mut self, asked: Asked, now: Instant) {
-        self.wanted.push(Check { asked, due: now + PATIENCE });
+        self.wanted.push(Check { asked, due: now + WAIT });
     }
 
     /// What is to be found out next, if anything is, and nothing else is being found out.
-    pub(crate) fn next_batch(&mut self) -> Option<FindOut> {
+    pub(crate) fn next_batch(&mut self, now: Instant) -> Option<FindOut> {
         if self.batch.is_some() || self.wanted.is_empty() {
             return None;
         }
@@ -149,7 +154,8 @@ impl Checks {
         let began = checks.iter().filter_map(|check| self.began.get(&check.asked));
         let cells: BTreeSet<PuntMeter> = began.flat_map(|began| began.policed.iter().map(|(cell, _)| *cell)).collect();
         let cells: Vec<_> = cells.into_iter().collect();
-        self.batch = Some(Batch { mark: self.marks, checks, marked: None, read: cells.is_empty() });
+        let (due, read) = (now + PATIENCE, cells.is_empty());
+        self.batch = Some(Batch { mark: self.marks, checks, due, marked: None, read });
         Some(FindOut { mark: self.marks, cells })
     }
 
@@ -197,15 +203,10 @@ impl Checks {
         if self.batch.as_ref().is_some_and(|batch| self.is_heard(batch)) {
             self.conclude_heard();
         }
-        // Whatever was wanted first is due first.
-        if self.batch.as_ref().and_then(|batch| batch.checks.first()).is_some_and(|check| check.due <= now)
-            && let Some(mut batch) = self.batch.take()
-        {
-            let (late, open) = batch.checks.into_iter().partition(|check| check.due <= now);
-            batch.checks = open;
-            self.give_up(late);
-            self.batch = Some(batch).filter(|batch| !batch.checks.is_empty());
+        if let Some(late) = self.batch.take_if(|batch| batch.due <= now) {
+            self.give_up(late.checks);
         }
+        // Whatever was wanted first is due first.
         if self.wanted.first().is_some_and(|check| check.due <= now) {
             let (late, open) = std::mem::take(&mut self.wanted).into_iter().partition(|check| check.due <= now);
             self.wanted = open;
@@ -236,8 +237,8 @@ impl Checks {
 
     /// When to conclude at the latest.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let first = self.batch.iter().flat_map(|batch| batch.checks.first());
-        first.chain(self.wanted.first()).map(|check| check.due).min()
+        let wanted = self.wanted.first().map(|check| check.due);
+        self.batch.as_ref().map(|batch| batch.due).into_iter().chain(wanted).min()
     }
 
     /// The next conclusion: whether everything has been heard that could have answered the question.
@@ -349,7 +350,7 @@ mod tests {
     /// Finds out without a hitch, with these counts; the conclusion.
     fn conclusion(checks: &mut Checks, counts: Vec<(PuntMeter, u64)>) -> Option<bool> {
         checks.want(asked_at(QUESTION, 1), T0);
-        let FindOut { mark, .. } = checks.next_batch().expect("it is wanted");
+        let FindOut { mark, .. } = checks.next_batch(T0).expect("it is wanted");
         checks.marked(mark);
         checks.refresh(counts);
         checks.read(mark, true);
@@ -392,7 +393,7 @@ mod tests {
         let (mut checks, _) = asked();
         checks.begin(asked_at(8, 2), false);
         checks.want(asked_at(8, 2), T0);
-        let FindOut { mark, cells } = checks.next_batch().expect("it is wanted");
+        let FindOut { mark, cells } = checks.next_batch(T0).expect("it is wanted");
         assert!(cells.contains(&PuntMeter { reason: PuntReason::Move, location: place(2) }));
         checks.marked(mark);
         checks.refresh(counts(&[PuntReason::Move], 2, 6));
@@ -410,7 +411,7 @@ mod tests {
         let asked = (HOST, QuestionId(QUESTION), tunnel);
         checks.begin(asked, true);
         checks.want(asked, T0);
-        let FindOut { mark, cells } = checks.next_batch().expect("it is wanted");
+        let FindOut { mark, cells } = checks.next_batch(T0).expect("it is wanted");
         assert_eq!(cells, [replies[0].0]);
         checks.marked(mark);
         checks.refresh(replies);
@@ -447,7 +448,7 @@ mod tests {
         // It ends what was being found out.
         let (mut checks, _) = asked();
         checks.want(asked_at(QUESTION, 1), T0);
-        checks.next_batch().expect("it is wanted");
+        checks.next_batch(T0).expect("it is wanted");
         checks.want(asked_at(8, 1), T0);
         checks.lost_touch();
         assert_eq!([done(&mut checks), done(&mut checks)], [Some((QUESTION, false)), Some((8, false))]);
@@ -457,7 +458,7 @@ mod tests {
     fn a_switch_that_does_not_answer_in_time_proves_nothing() {
         let (mut checks, _) = asked();
         checks.want(asked_at(QUESTION, 1), T0);
-        let first = checks.next_batch().expect("it is wanted");
+        let first = checks.next_batch(T0).expect("it is wanted");
         checks.refresh(counts(&PuntReason::ALL, 1, 5));
         checks.read(first.mark, true);
         let due = checks.deadline().expect("it is not over");
@@ -469,7 +470,7 @@ mod tests {
         // A mark that comes after all is nobody's.
         checks.begin(asked_at(QUESTION, 1), true);
         checks.want(asked_at(QUESTION, 1), due);
-        let second = checks.next_batch().expect("the first is over");
+        let second = checks.next_batch(due).expect("the first is over");
         checks.marked(first.mark);
         checks.refresh(counts(&PuntReason::ALL, 1, 5));
         checks.read(second.mark, true);
@@ -478,10 +479,17 @@ mod tests {
         checks.marked(second.mark);
         checks.conclude(due);
         assert_eq!(done(&mut checks), Some((QUESTION, true)));
-        // So proves one whose counters cannot be read.
+        // So proves one that was not even begun to be asked.
         checks.begin(asked_at(QUESTION, 1), true);
         checks.want(asked_at(QUESTION, 1), due);
-        let third = checks.next_batch().expect("it is wanted");
+        checks.conclude(due + PATIENCE);
+        assert_eq!((done(&mut checks), checks.deadline()), (None, Some(due + WAIT)));
+        checks.conclude(due + WAIT);
+        assert_eq!(done(&mut checks), Some((QUESTION, false)));
+        // And one whose counters cannot be read.
+        checks.begin(asked_at(QUESTION, 1), true);
+        checks.want(asked_at(QUESTION, 1), due);
+        let third = checks.next_batch(due).expect("it is wanted");
         checks.read(third.mark, false);
         assert_eq!(done(&mut checks), Some((QUESTION, false)));
     }
@@ -491,7 +499,7 @@ mod tests {
         let (mut checks, ear) = asked();
         ear.is(place(1), (0, 3, 1));
         checks.want(asked_at(QUESTION, 1), T0);
-        let FindOut { mark, .. } = checks.next_batch().expect("it is wanted");
+        let FindOut { mark, .. } = checks.next_batch(T0).expect("it is wanted");
         checks.marked(mark);
         checks.refresh(counts(&PuntReason::ALL, 1, 5));
         checks.read(mark, true);
@@ -512,9 +520,9 @@ mod tests {
             checks.begin(asked_at(number, 1), true);
             checks.want(asked_at(number, 1), T0);
         }
-        let FindOut { mark, cells } = checks.next_batch().expect("they are wanted");
+        let FindOut { mark, cells } = checks.next_batch(T0).expect("they are wanted");
         assert_eq!(cells.len(), 4);
-        assert_eq!(checks.next_batch(), None);
+        assert_eq!(checks.next_batch(T0), None);
         checks.marked(mark);
         checks.refresh(counts(&PuntReason::ALL, 1, 5));
         checks.read(mark, true);

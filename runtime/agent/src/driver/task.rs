@@ -300,8 +300,9 @@ impl Task {
             () = stop.cancelled() => Wake::Stop,
             wake = switch.progress() => wake,
             event = events.recv() => Wake::Switch(event),
-            event = next_peer_event(peers) => Wake::Peer(event),
+            // What was read for checks is of no use any more if it is looked at too late.
             wake = found_out(finding) => wake,
+            event = next_peer_event(peers) => Wake::Peer(event),
             news = ports.next(session) => Wake::Port(news),
             command = commands.recv() => Wake::Command(command),
             // None is left when the agent is dropped, which ends the task in any case.

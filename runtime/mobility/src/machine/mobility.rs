@@ -28,7 +28,7 @@ use crate::roles::fact::{Claimed, Fact, HeardAt, How, Told, Withdrawn};
 use crate::roles::known::Announced;
 use crate::roles::world::{Ids, Memory, Out, World};
 use crate::words::config::Config;
-use crate::words::ids::{AccessId, FrameId, HostKey, Location, VtepAddr};
+use crate::words::ids::{AccessId, FrameId, HostKey, Location, QuestionId, VtepAddr};
 use crate::words::sequence::Sequence;
 use crate::words::time::Instant;
 
@@ -203,6 +203,16 @@ impl Mobility {
         let slot = self.hosts.get(&HostKey { vni, mac })?;
         let binding = slot.bound.iter().find(|binding| binding.address == address)?;
         Some(BindingView { mac, confirmed: binding.confirmed && slot.bound_answers })
+    }
+
+    /// Whether the question is still open: a round of one that has ended need not be sent any more.
+    pub fn is_asking(&self, host: &HostKey, question: QuestionId) -> bool {
+        self.hosts.get(host).is_some_and(|slot| match &slot.role {
+            Role::Owner(owner) => owner.is_asking(question),
+            Role::Claimant(claimant) => claimant.is_asking(question),
+            Role::Sought(sought) => sought.is_asking(question),
+            Role::Absent(_) | Role::Observer(_) => false,
+        })
     }
 
     /// What is known about the host.

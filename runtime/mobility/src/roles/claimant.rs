@@ -398,6 +398,17 @@ impl Claimant {
         }
     }
 
+    /// Whether the question is still open.
+    pub(crate) fn is_asking(&self, id: QuestionId) -> bool {
+        let Claim { stage, place, rival, .. } = &*self.claim;
+        let tunnel = match stage {
+            Stage::Tunnel(question) => Some(question),
+            Stage::Owner { .. } | Stage::Open { .. } => None,
+        };
+        let rival = rival.as_ref().map(|rival| &rival.question);
+        place.question.iter().chain(tunnel).chain(rival).any(|question| question.id() == id)
+    }
+
     /// The switch confirms that a round has left.
     pub(crate) fn has_left(&mut self, id: QuestionId, round: u32, now: Instant) {
         let Claim { stage, place, rival, .. } = &mut *self.claim;

@@ -289,6 +289,13 @@ impl Claimants {
         }
     }
 
+    pub(crate) fn is_asking(&self, id: QuestionId) -> bool {
+        self.0.iter().any(|claimant| match &claimant.who {
+            Who::Port { question, .. } => question.as_ref().is_some_and(|question| question.id() == id),
+            Who::Peer { .. } | Who::Rival { .. } => false,
+        })
+    }
+
     pub(crate) fn has_left(&mut self, id: QuestionId, round: u32, now: Instant) {
         if let Some(question) = self.0.iter_mut().filter_map(Claimant::question).find(|question| question.id() == id) {
             question.has_left(round, now);

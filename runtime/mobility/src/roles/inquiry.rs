@@ -493,6 +493,11 @@ impl Inquiry {
         self.decide(subject, world, out)
     }
 
+    /// Whether the question is still open.
+    pub(crate) fn is_asking(&self, id: QuestionId) -> bool {
+        self.question.as_ref().is_some_and(|question| question.id() == id) || self.claimants.is_asking(id)
+    }
+
     /// A round of some question has left.
     pub(crate) fn has_left(&mut self, id: QuestionId, round: u32, now: Instant) {
         match &mut self.question {

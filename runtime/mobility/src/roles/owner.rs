@@ -737,6 +737,13 @@ impl Owner {
 
     // ---- time and the switch
 
+    /// Whether the question is still open.
+    pub(crate) fn is_asking(&self, question: QuestionId) -> bool {
+        self.confirming.as_ref().is_some_and(|confirming| confirming.question == question)
+            || self.disputes.iter().any(|dispute| dispute.question.id() == question)
+            || self.inquiry.as_ref().is_some_and(|inquiry| inquiry.is_asking(question))
+    }
+
     /// A round of some question has left.
     pub(crate) fn has_left(&mut self, question: QuestionId, round: u32, now: Instant) {
         if let Some(confirming) = self.confirming.as_mut().filter(|confirming| confirming.question == question) {

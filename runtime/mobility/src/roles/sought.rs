@@ -294,6 +294,10 @@ impl Sought {
         self.decide(known, world, out)
     }
 
+    pub(crate) fn is_asking(&self, id: QuestionId) -> bool {
+        self.hunt.iter().flat_map(|hunt| &hunt.open).any(|question| question.id() == id)
+    }
+
     pub(crate) fn has_left(&mut self, id: QuestionId, round: u32, now: Instant) {
         let questions = self.hunt.iter_mut().flat_map(|hunt| &mut hunt.open);
         for question in questions.filter(|question| question.id() == id) {

@@ -28,7 +28,10 @@ impl Core {
         while self.questions.on_their_way(now) < ON_THEIR_WAY
             && let Some(probe) = self.pace.pop()
         {
-            self.ask_round(&probe, now);
+            // It may have been answered while it waited.
+            if self.machine.is_asking(&probe.host, probe.question) {
+                self.ask_round(&probe, now);
+            }
         }
     }
 
@@ -76,8 +79,8 @@ impl Core {
     }
 
     /// What is to be found out for the checks that wait, if anything is: a mark to send at once, and cells to read.
-    pub(crate) fn find_out(&mut self) -> Option<(u64, Output, Vec<PuntMeter>)> {
-        let FindOut { mark, cells } = self.checks.next_batch()?;
+    pub(crate) fn find_out(&mut self, now: Instant) -> Option<(u64, Output, Vec<PuntMeter>)> {
+        let FindOut { mark, cells } = self.checks.next_batch(now)?;
         let (header, frame) = self.mark(mark)?;
         Some((mark, Output::PacketOut { header, frame }, cells))
     }

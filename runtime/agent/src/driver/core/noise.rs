@@ -263,7 +263,7 @@ proptest! {
                     core.packet_in(PacketIn { ingress_port, bd, reason, location, recorded: None }, &frame, now);
                 }
             }
-            if let Some((mark, ..)) = core.find_out()
+            if let Some((mark, ..)) = core.find_out(now)
                 && mark % 3 != 0
             {
                 core.found_out(mark, (mark % 5 != 0).then(Vec::new), now);

@@ -404,7 +404,7 @@ impl Around {
         let mut said = Vec::new();
         loop {
             loop {
-                let (sent, found) = (outputs(core), core.find_out());
+                let (sent, found) = (outputs(core), core.find_out(now));
                 if sent.is_empty() && found.is_none() {
                     break;
                 }

@@ -75,7 +75,8 @@ impl Task {
         if !matches!(self.switch, Switch::Ready { .. }) {
             return;
         }
-        let Some((mark, output, cells)) = self.core.as_mut().and_then(|core| core.find_out()) else { return };
+        let now = self.now();
+        let Some((mark, output, cells)) = self.core.as_mut().and_then(|core| core.find_out(now)) else { return };
         if let Output::PacketOut { header, frame } = output {
             self.send_frame(header, frame);
         }
