@@ -33,7 +33,10 @@ fn main() {
         for number in 0..hosts {
             let (host, port) = (key(number), AccessId(1));
             let addresses = vec![std::net::Ipv4Addr::from(0x0a00_0000 + number).into()];
-            machine.handle(Event::Heard(Heard { host, port, evidence: Evidence::Arp, addresses, frame: None }), now);
+            machine.handle(
+                Event::Heard(Heard { host, port, evidence: Evidence::Arp, addresses, target: None, frame: None }),
+                now,
+            );
             drain(&mut machine, now, true);
         }
     });

@@ -149,7 +149,10 @@ pub struct Heard {
     pub evidence: Evidence,
     /// The IP addresses that the frame says are the host's (ARP sender, neighbour source or target); never of [`Evidence::Dad`].
     pub addresses: Vec<IpAddr>,
-    /// The frame, if it is held: the switch has not forwarded it. It gets exactly one `Release` or `Drop`.
+    /// Whose address the frame asks for, if it asks for another's (ARP request, neighbour solicitation). A host that knows nobody yet speaks like that
+    /// first.
+    pub target: Option<IpAddr>,
+    /// The frame, if it is held: the switch has not forwarded it. It gets exactly one `Release`, `Drop` or `Answer`.
     pub frame: Option<FrameId>,
 }
 

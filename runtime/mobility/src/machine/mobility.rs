@@ -228,7 +228,7 @@ impl Mobility {
     // ---- from the switch
 
     fn heard(&mut self, heard: Heard, now: Instant) {
-        let Heard { host, port, evidence, addresses, frame } = heard;
+        let Heard { host, port, evidence, addresses, target, mut frame } = heard;
         if !self.config.vnis.contains_key(&host.vni) {
             self.counters.unknown_vni += 1;
             return self.drop(frame);
@@ -239,7 +239,15 @@ impl Mobility {
         }
         let mut addresses: Vec<IpAddr> = addresses.into_iter().filter(is_host_address).collect();
         let disputed = addresses.iter().copied().find(|&address| self.is_anothers(host, address));
-        let (frame, disputed_frame) = if disputed.is_some() { (None, frame) } else { (frame, None) };
+        let disputed_frame = disputed.and_then(|_| frame.take());
+        // What it asks for need not wait for what becomes of the claim (B11).
+        if let (Some(target), Some(held)) = (target, frame)
+            && let Some(mac) = self.verified_holder(host, target)
+        {
+            frame = None;
+            self.counters.requests_answered += 1;
+            self.actions.push_back(Action::Answer { frame: held, target, mac });
+        }
         addresses.retain(|&address| !self.is_anothers(host, address));
         self.tell(host, Fact::Heard(HeardAt { port, evidence, addresses, frame }), now);
         if let Some(address) = disputed {

@@ -21,7 +21,14 @@ fn thief() -> HostKey {
 /// Another host says at `port` that it has `address`.
 fn announces(bench: &mut Bench, port: AccessId, address: IpAddr, frame: u64) -> Vec<Action> {
     let frame = Some(FrameId(frame));
-    bench.feed(Event::Heard(Heard { host: thief(), port, evidence: Evidence::Arp, addresses: vec![address], frame }))
+    bench.feed(Event::Heard(Heard {
+        host: thief(),
+        port,
+        evidence: Evidence::Arp,
+        addresses: vec![address],
+        target: None,
+        frame,
+    }))
 }
 
 fn holder(bench: &Bench) -> Option<MacAddr> {
@@ -71,7 +78,14 @@ fn b10_an_address_passes_when_its_holder_answers_only_for_others() {
     let mut bench = Bench::new();
     bench.routine = false;
     let other = IpAddr::from([192, 168, 0, 7]);
-    let both = Heard { host: host(), port: P1, evidence: Evidence::Arp, addresses: vec![IP, other], frame: None };
+    let both = Heard {
+        host: host(),
+        port: P1,
+        evidence: Evidence::Arp,
+        addresses: vec![IP, other],
+        target: None,
+        frame: None,
+    };
     bench.feed(Event::Heard(both));
     announces(&mut bench, P2, OTHER_IP, 1);
     bench.wait(200_000);
@@ -190,7 +204,8 @@ fn b10_a_host_that_is_not_where_it_belongs_has_no_say_in_addresses() {
 #[test]
 fn b10_duplicate_address_detection_of_another_s_address_changes_nothing() {
     let mut bench = two_hosts(|_| {});
-    let dad = Heard { host: thief(), port: P2, evidence: Evidence::Dad, addresses: Vec::new(), frame: None };
+    let dad =
+        Heard { host: thief(), port: P2, evidence: Evidence::Dad, addresses: Vec::new(), target: None, frame: None };
     bench.feed(Event::Heard(dad));
     bench.wait(10_000);
     assert_eq!(holder(&bench), Some(host().mac));
@@ -285,6 +300,26 @@ fn requests_of_a_host_that_waits_are_answered_from_verified_bindings() {
     bench.heard(P1, Evidence::Arp, Some(FRAME));
     let actions = requests(&mut bench, P1, OTHER_IP, 9);
     assert!(actions.contains(&Action::Answer { frame: FrameId(9), target: OTHER_IP, mac: thief().mac }));
+}
+
+/// Row 10: the first that such a host says is a request.
+#[test]
+fn a_request_that_raises_a_claim_is_answered_from_verified_bindings() {
+    for confirmed in [true, false] {
+        let mut bench = Bench::new().following();
+        told_of(&mut bench, confirmed);
+        let (evidence, addresses) = (Evidence::Arp, vec![IP]);
+        let (target, frame) = (Some(OTHER_IP), Some(FRAME));
+        let heard = Heard { host: host(), port: P1, evidence, addresses, target, frame };
+        let actions = bench.feed(Event::Heard(heard));
+        assert!(
+            actions.iter().any(|action| matches!(action, Action::Send { to: B, .. })),
+            "it is a claim all the same"
+        );
+        let answer = Action::Answer { frame: FRAME, target: OTHER_IP, mac: thief().mac };
+        assert_eq!(actions.contains(&answer), confirmed);
+        assert_eq!(bench.replied(B, 1, 1, MOVED).contains(&Action::Release { frame: FRAME }), !confirmed);
+    }
 }
 
 #[test]

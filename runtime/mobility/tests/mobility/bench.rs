@@ -171,7 +171,7 @@ impl Bench {
 
     pub(crate) fn heard(&mut self, port: AccessId, evidence: Evidence, frame: Option<FrameId>) -> Vec<Action> {
         let addresses = if evidence == Evidence::Arp { vec![IP] } else { Vec::new() };
-        self.feed(Event::Heard(Heard { host: host(), port, evidence, addresses, frame }))
+        self.feed(Event::Heard(Heard { host: host(), port, evidence, addresses, target: None, frame }))
     }
 
     pub(crate) fn answered(&mut self, from: Location) -> Vec<Action> {

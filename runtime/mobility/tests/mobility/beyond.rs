@@ -216,7 +216,8 @@ fn a_reserved_multicast_or_zero_address_is_never_learned_and_never_moves() {
     });
     for mac in [reserved, MacAddr::ZERO, MacAddr::BROADCAST, MacAddr([0x33, 0x33, 0, 0, 0, 1])] {
         let host = HostKey { mac, ..host() };
-        let heard = Heard { host, port: P1, evidence: Evidence::Arp, addresses: vec![IP], frame: Some(FRAME) };
+        let heard =
+            Heard { host, port: P1, evidence: Evidence::Arp, addresses: vec![IP], target: None, frame: Some(FRAME) };
         assert_eq!(bench.feed(Event::Heard(heard)), [Action::Drop { frame: FRAME }]);
         let listed = Message::Sync(Sync::Host { host, bindings: vec![bound(IP)], sequence: Sequence(3) });
         assert_eq!(bench.says(B, listed), []);
@@ -264,7 +265,8 @@ fn duplicate_address_detection_is_never_ownership() {
     assert_eq!(bench.heard(P1, Evidence::Dad, Some(FRAME)), [Action::Release { frame: FRAME }]);
     assert_eq!(bench.counters().dad_ignored, 1);
     let mut bench = Bench::new();
-    let heard = Heard { host: host(), port: P1, evidence: Evidence::Dad, addresses: vec![IP], frame: None };
+    let heard =
+        Heard { host: host(), port: P1, evidence: Evidence::Dad, addresses: vec![IP], target: None, frame: None };
     bench.feed(Event::Heard(heard));
     assert!(bench.machine.host(&host()).is_none(), "nor does it make a host");
 }
@@ -393,8 +395,14 @@ fn what_would_be_too_much_is_refused_and_counted() {
     config.limits = Limits { hosts_per_port: 1, claims_per_port: 1, addresses_per_host: 1, ..Limits::default() };
     let mut bench = Bench::configured(config).owning();
     let other = HostKey { mac: MacAddr([2, 0, 0, 0, 0, 2]), ..host() };
-    let heard =
-        |port| Heard { host: other, port, evidence: Evidence::Arp, addresses: vec![OTHER_IP], frame: Some(FRAME) };
+    let heard = |port| Heard {
+        host: other,
+        port,
+        evidence: Evidence::Arp,
+        addresses: vec![OTHER_IP],
+        target: None,
+        frame: Some(FRAME),
+    };
     let actions = bench.feed(Event::Heard(heard(P1)));
     let full = |what| Action::Report(Report::Full { what });
     assert_eq!(actions, [Action::Release { frame: FRAME }, full(Full::Hosts(P1))]);
@@ -475,8 +483,9 @@ fn every_state_survives_every_event() {
 }
 
 fn every_event() -> Vec<Event> {
-    let heard =
-        |port, evidence| Event::Heard(Heard { host: host(), port, evidence, addresses: vec![IP], frame: Some(FRAME) });
+    let heard = |port, evidence| {
+        Event::Heard(Heard { host: host(), port, evidence, addresses: vec![IP], target: None, frame: Some(FRAME) })
+    };
     let mut events = vec![
         Event::SeenAtRecordedPort { host: host(), port: P1, address: None },
         Event::SeenAtRecordedPort { host: host(), port: P2, address: Some(IP) },

@@ -123,7 +123,14 @@ fn evidence_answers_that_may_have_been_lost_make_nobody_silent() {
 fn evidence_of_addresses_all_are_asked_for_and_any_may_answer() {
     let mut bench = Bench::new().owning();
     let heard = |address| {
-        Event::Heard(Heard { host: host(), port: P1, evidence: Evidence::Arp, addresses: vec![address], frame: None })
+        Event::Heard(Heard {
+            host: host(),
+            port: P1,
+            evidence: Evidence::Arp,
+            addresses: vec![address],
+            target: None,
+            frame: None,
+        })
     };
     bench.feed(heard(OTHER));
     assert!(bench.asked(B, 1, 1).contains(&asked_for(HERE, true, vec![IP, OTHER])));

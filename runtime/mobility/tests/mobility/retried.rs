@@ -18,7 +18,7 @@ fn other(last: u8) -> HostKey {
 }
 
 fn heard(host: HostKey, port: AccessId) -> Event {
-    Event::Heard(Heard { host, port, evidence: Evidence::Data, addresses: Vec::new(), frame: None })
+    Event::Heard(Heard { host, port, evidence: Evidence::Data, addresses: Vec::new(), target: None, frame: None })
 }
 
 /// Row 15: the destination announces the host before the source is paused, then it is paused, then it is there.
@@ -123,8 +123,14 @@ fn b13_a_thousand_hosts_that_move_at_once_all_arrive() {
     };
     for number in 0..1_000 {
         let address = std::net::Ipv4Addr::from(0x0a00_0000 + u32::from(number)).into();
-        let heard =
-            Heard { host: key(number), port: P1, evidence: Evidence::Arp, addresses: vec![address], frame: None };
+        let heard = Heard {
+            host: key(number),
+            port: P1,
+            evidence: Evidence::Arp,
+            addresses: vec![address],
+            target: None,
+            frame: None,
+        };
         bench.feed(Event::Heard(heard));
     }
     bench.wait(5_000);

@@ -41,7 +41,8 @@ impl Core {
                     self.events.push_back(AgentEventKind::Heard { host, interface, evidence, addresses });
                 }
                 let frame = if self.was_held(&packet, host, &sighting) { self.hold(packet, frame) } else { None };
-                self.tell(Event::Heard(Heard { host, port, evidence, addresses, frame }), now);
+                let target = sighting.target;
+                self.tell(Event::Heard(Heard { host, port, evidence, addresses, target, frame }), now);
             }
             (PuntReason::Request, Location::Local(port)) => self.request(packet, (host, port), &sighting, frame, now),
             (PuntReason::ProbeReply, from) => match (sighting.address, from) {

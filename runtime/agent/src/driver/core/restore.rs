@@ -59,7 +59,8 @@ impl Core {
             let Some(place @ Location::Local(port)) = translate(key.location, prior, &self.numbering) else { continue };
             let elsewhere = self.machine.view(&host).is_some_and(|view| view.location != place);
             if elsewhere && self.belongs(place, host.vni) {
-                let heard = Heard { host, port, evidence: Evidence::Data, addresses: Vec::new(), frame: None };
+                let heard =
+                    Heard { host, port, evidence: Evidence::Data, addresses: Vec::new(), target: None, frame: None };
                 self.tell(Event::Heard(heard), now);
             }
         }

@@ -125,7 +125,7 @@ impl Mobility {
     }
 
     /// Who has the address for certain: it was confirmed, and nobody is claiming its host.
-    fn verified_holder(&self, asker: HostKey, target: IpAddr) -> Option<MacAddr> {
+    pub(super) fn verified_holder(&self, asker: HostKey, target: IpAddr) -> Option<MacAddr> {
         let mac = *self.bindings.get(&(asker.vni, target))?;
         let slot = self.hosts.get(&HostKey { vni: asker.vni, mac })?;
         let confirmed = slot.bound.iter().any(|binding| binding.address == target && binding.confirmed);

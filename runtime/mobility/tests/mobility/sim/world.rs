@@ -387,7 +387,7 @@ impl World {
         if let Some(frame) = frame {
             self.vteps[at].held.insert(frame, None);
         }
-        self.punt(at, Event::Heard(Heard { host, port, evidence, addresses, frame }));
+        self.punt(at, Event::Heard(Heard { host, port, evidence, addresses, target: None, frame }));
     }
 
     /// Punts of one switch arrive in order, a moment later; those of one that stalls, when it goes on.
