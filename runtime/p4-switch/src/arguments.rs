@@ -66,7 +66,7 @@ pub struct Arguments {
     pub device_id: u64,
 
     /// Write a capture of each interface and direction below this directory: INTERFACE_in.pcap, INTERFACE_out.pcap
-    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = ".")]
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = ".")]
     pub pcap: Option<PathBuf>,
     /// Instead of interfaces, read INTERFACE_in.pcap and write INTERFACE_out.pcap, beginning after this many seconds
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
@@ -116,6 +116,9 @@ pub struct Arguments {
     /// How many priorities there are; a packet that asks for another, by standard_metadata.priority, is dropped
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub priority_queues: u32,
+    /// Let the fields of a header that a packet makes invalid read 0 from then on; otherwise they keep what they were
+    #[arg(long)]
+    pub ret_zero_on_invalid_hdr_read: bool,
     /// Deviate from the P4Runtime specification where BMv2 does: no roles, writes without an election while nobody stands
     /// for one, no atomic batches, reads that fail as a whole
     #[arg(long)]
@@ -145,7 +148,8 @@ impl FromStr for Interface {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (port, name) = text.split_once('@').ok_or("expected PORT@INTERFACE, as in 1@veth0")?;
+        // In `"-i 1@veth0"` as one word the blank is part of it.
+        let (port, name) = text.trim().split_once('@').ok_or("expected PORT@INTERFACE, as in 1@veth0")?;
         let port = port.parse().map_err(|_| "the port before `@` is not a number")?;
         if name.is_empty() {
             return Err("there is no interface after `@`");
@@ -221,8 +225,7 @@ ignored! {
         log_flush: "the log is always flushed",
         disable_swap: "a program can always be replaced",
         enable_swap: "a program can always be replaced",
-        warn_on_invalid_hdr_read: "fields of invalid headers read 0",
-        ret_zero_on_invalid_hdr_read: "fields of invalid headers read 0",
+        warn_on_invalid_hdr_read: "reads are not watched; --ret-zero-on-invalid-hdr-read makes them 0",
     }
 }
 

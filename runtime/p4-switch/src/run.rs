@@ -67,6 +67,7 @@ fn builder(arguments: &Arguments) -> Result<Builder, Failure> {
         .device_id(arguments.device_id)
         .drop_port(arguments.drop_port)
         .priority_queues(arguments.priority_queues)
+        .zero_invalid(arguments.ret_zero_on_invalid_hdr_read)
         .bmv2_compat(arguments.bmv2_compat);
     builder = match arguments.cpu_port {
         Some(port) => builder.cpu_port(port),

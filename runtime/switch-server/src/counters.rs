@@ -28,6 +28,8 @@ macro_rules! counters {
 counters! {
     /// Frames taken from ports, and packet-outs.
     received,
+    /// How often forwarding what a port received had to begin anew, because a frame had made it end.
+    ports_restarted,
     /// Frames that came while no pipeline was there.
     dropped_no_pipeline,
     /// Frames for a port where nothing is plugged in.

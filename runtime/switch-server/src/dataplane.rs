@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
 use vouch_switch::{Output, Worker};
 
 use crate::counters::Counters;
@@ -17,8 +18,24 @@ use crate::port::{Port, PortStatus};
 /// How many frames are carried at once: enough to spread the cost of waking up, few enough to keep the first from waiting.
 const BATCH: usize = 32;
 
-/// Carry what a port receives until it is closed or the switch stops.
-pub(crate) async fn run_port(device: Arc<Device>, number: u16, port: Arc<dyn Port>) {
+/// Carry what a port receives until it is closed or the switch stops. What a program makes go wrong costs the frames of one batch,
+/// and not the port.
+pub(crate) async fn keep_port(device: Arc<Device>, number: u16, port: Arc<dyn Port>) {
+    // A set, so that what runs in it ends with this.
+    let mut carrier = JoinSet::new();
+    loop {
+        carrier.spawn(run_port(device.clone(), number, port.clone()));
+        match carrier.join_next().await {
+            Some(Err(error)) if error.is_panic() => {
+                Counters::add(&device.counters.ports_restarted, 1);
+                tracing::error!(device = device.id, port = number, %error, "a frame could not be forwarded; the port goes on");
+            }
+            Some(_) | None => return,
+        }
+    }
+}
+
+async fn run_port(device: Arc<Device>, number: u16, port: Arc<dyn Port>) {
     let mut forwarder = Forwarder::new(device.clone());
     let mut batch = Frames::new();
     let stopped = device.stopped();

@@ -77,6 +77,7 @@ pub struct Builder {
     cpu_port: Option<u32>,
     drop_port: u32,
     priority_queues: u32,
+    zero_invalid: bool,
     ports: Vec<(u32, Arc<dyn Port>)>,
     tls: Option<ServerTlsConfig>,
     tofino: Option<(TofinoServer, Vec<u8>)>,
@@ -115,6 +116,13 @@ impl Builder {
     /// How many priorities there are, 1 unless told: packets that ask for another are dropped.
     pub fn priority_queues(mut self, count: u32) -> Self {
         self.priority_queues = count;
+        self
+    }
+
+    /// Whether the fields of a header that a packet makes invalid read 0 from then on
+    /// ([`SwitchConfig::zero_invalid`](vouch_switch::SwitchConfig)). They do not unless told.
+    pub fn zero_invalid(mut self, zero: bool) -> Self {
+        self.zero_invalid = zero;
         self
     }
 
@@ -214,6 +222,7 @@ impl SwitchServer {
             cpu_port: Some(510),
             drop_port: 511,
             priority_queues: 1,
+            zero_invalid: false,
             ports: Vec::new(),
             tls: None,
             tofino: None,
@@ -238,6 +247,7 @@ impl SwitchServer {
             cpu_port,
             drop_port,
             priority_queues,
+            zero_invalid,
             mut ports,
             tls,
             dialect,
@@ -259,6 +269,7 @@ impl SwitchServer {
             cpu_port: cpu_port.map(|number| number as u16),
             drop_port: drop_port as u16,
             priority_queues,
+            zero_invalid,
             seed: device_id,
         };
         let spoken = (dialect, translations);
@@ -302,7 +313,7 @@ impl SwitchServer {
             }));
         }
         for (number, port) in device.plugged() {
-            tasks.push(tokio::spawn(dataplane::run_port(device.clone(), number, port.clone())));
+            tasks.push(tokio::spawn(dataplane::keep_port(device.clone(), number, port.clone())));
             tasks.push(tokio::spawn(dataplane::watch_port(device.clone(), number, port.clone())));
         }
         Ok(ServerHandle { local_addr, device, stop, tasks })

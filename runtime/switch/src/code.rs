@@ -439,4 +439,6 @@ pub(crate) struct Code {
     pub(crate) digests: Vec<Vec<ListMember>>,
     pub(crate) intrinsic: Intrinsic,
     pub(crate) errors: CoreErrors,
+    /// Packets both read and write registers, and so go one after the other.
+    pub(crate) in_turn: bool,
 }

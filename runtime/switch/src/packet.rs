@@ -5,7 +5,7 @@ use crate::code::Code;
 /// The packet header vector and the packet's flags.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Phv {
-    /// Fields, least significant limb first. Fields of invalid headers are 0 unless the program wrote them.
+    /// Fields, least significant limb first. Those of a header that was never valid are 0 unless the program wrote them.
     pub(crate) slots: Vec<u64>,
     /// By header.
     pub(crate) valid: Vec<bool>,

@@ -6,6 +6,10 @@
 //! it in the other's place before it returns, or with others when [`Switch::together`] ends; calls wait for each other,
 //! packets for none of them. Counters, meters, registers and hit times are atomics or small locks of their own and never
 //! hold packets up for a control call.
+//!
+//! Packets run beside each other, unless the program both reads and writes registers: what lies between the two would be
+//! lost. In BMv2 the packets of all ports go through ingress one after the other, and programs count on that; so here those of such a
+//! program wait for each other.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -30,13 +34,16 @@ pub struct SwitchConfig {
     /// Queues of each port. They hold nothing back, but a packet whose `standard_metadata.priority` has no queue is dropped:
     /// with 1, which is BMv2's default, any but 0.
     pub priority_queues: u32,
+    /// Whether the fields of a header that a packet makes invalid read 0 from then on. Otherwise they keep what they were as long
+    /// as the packet is there, as in BMv2. P4 leaves it open; those of a header that was never valid read 0 in any case.
+    pub zero_invalid: bool,
     /// Seed of `random()`; equal seeds give equal numbers to a worker.
     pub seed: u64,
 }
 
 impl Default for SwitchConfig {
     fn default() -> Self {
-        Self { cpu_port: None, drop_port: 511, priority_queues: 1, seed: 0 }
+        Self { cpu_port: None, drop_port: 511, priority_queues: 1, zero_invalid: false, seed: 0 }
     }
 }
 
@@ -49,6 +56,8 @@ pub struct Switch {
     /// The next state while calls are gathered, see [`Switch::together`]. Held by the control call that makes one.
     next: Mutex<Option<Tables>>,
     arrays: Arrays,
+    /// Held by whoever runs packets of a program whose packets go by what others have left in registers.
+    turn: Mutex<()>,
 }
 
 impl Switch {
@@ -64,7 +73,7 @@ impl Switch {
             registers: program.registers.iter().map(|info| Registers::new(info.size, info.bits)).collect(),
         };
         let tables = ArcSwap::from_pointee(Tables::new(&program));
-        Self { program, config, tables, next: Mutex::new(None), arrays }
+        Self { program, config, tables, next: Mutex::new(None), arrays, turn: Mutex::default() }
     }
 
     /// The program it runs.
@@ -95,6 +104,7 @@ impl Switch {
         output: &mut Output,
     ) {
         let scratch = worker.scratch(&self.program);
+        let _turn = self.program.code.in_turn.then(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner));
         if scratch.trace.is_some() {
             self.run::<true>(scratch, port, frames, now, output);
         } else {

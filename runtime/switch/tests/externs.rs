@@ -178,6 +178,27 @@ fn misses_are_counted_and_measured_by_the_default_entry() {
     assert_eq!(refused, Err(ControlError::NotSupportedByTable { what: "direct meter" }));
 }
 
+/// As in BMv2, whose ingress is one thread.
+#[test]
+fn nothing_that_a_packet_adds_to_a_register_is_lost_where_packets_come_in_on_several_ports_at_once() {
+    const EACH: u16 = 20_000;
+    let bench = Bench::new();
+    let switch = &bench.switch;
+    std::thread::scope(|scope| {
+        for port in [3, 4] {
+            scope.spawn(move || {
+                let (mut worker, mut output) = (Worker::new(switch), Output::new());
+                for _ in 0..EACH {
+                    output.clear();
+                    switch.process(&mut worker, port, &[7, 0, 1, 0, 0xee], Micros(1), &mut output);
+                }
+            });
+        }
+    });
+    let memory = switch.program().registers().next().unwrap().0;
+    assert_eq!(switch.register(memory, 2), Ok((2 * EACH).to_be_bytes().to_vec()));
+}
+
 #[test]
 fn registers_are_read_and_written_from_both_sides() {
     let mut bench = Bench::new();

@@ -291,11 +291,13 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
         }
     }
 
-    /// Makes a header invalid; its fields read 0 from now on.
+    /// Makes a header invalid. Its fields keep what they were, as in BMv2, unless they are to read 0.
     fn invalidate(&mut self, header: u32, phv: &mut Phv) {
         if phv.valid[header as usize] {
             phv.valid[header as usize] = false;
-            self.clear(header, phv);
+            if self.config.zero_invalid {
+                self.clear(header, phv);
+            }
         }
     }
 

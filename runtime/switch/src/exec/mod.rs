@@ -420,7 +420,8 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
     /// The part of a packet that no header holds.
     pub(crate) fn payload<'p>(frame: &'p [u8], buffers: &'p [Vec<u8>], meta: &Meta) -> &'p [u8] {
         let whole = meta.buffer.checked_sub(1).map_or(frame, |buffer| &buffers[buffer]);
-        &whole[meta.payload..]
+        // While a later pass is being parsed its buffer is the parser's, and nothing is known of the payload yet.
+        whole.get(meta.payload..).unwrap_or_default()
     }
 
     fn blank(&mut self) -> Phv {

@@ -19,6 +19,7 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
         let entered = self.take_buffer(phv.meta.buffer);
         let buffer = entered.as_deref().unwrap_or(self.frame);
         let mut cursor = 0;
+        phv.meta.payload = 0;
         let mut state = parser.start;
         while state != NONE && self.step(phv) {
             let current = &parser.states[state as usize];

@@ -186,6 +186,7 @@ impl Loader {
                 let [to, array, index] = args.tuple()?;
                 let array = lookup(&self.registers, "register array", &array.get("value")?)?;
                 let index = self.number(&index, params, Demand::Exact)?;
+                self.registers_read = true;
                 Op::RegisterRead { array, index, to: self.place(&to, params)?.0 }
             }
             "register_write" => {
@@ -194,6 +195,7 @@ impl Loader {
                 let index = self.number(&index, params, Demand::Exact)?;
                 let narrow = self.program.registers[array as usize].bits <= 126;
                 let demand = if narrow { Demand::Low } else { Demand::Exact };
+                self.registers_written = true;
                 Op::RegisterWrite { array, index, value: self.number(&value, params, demand)? }
             }
             "modify_field_with_hash_based_offset" => {

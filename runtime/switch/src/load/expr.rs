@@ -156,7 +156,10 @@ impl Loader {
             }
             Node::Field(field) => (Place::Field(field), Self::demand(field)),
             Node::FieldOf { header, field } => (Place::Indirect { header, field }, Demand::Exact),
-            Node::Register { array, index } => (Place::Register { array, index }, Demand::Exact),
+            Node::Register { array, index } => {
+                self.registers_written = true;
+                (Place::Register { array, index }, Demand::Exact)
+            }
             _ => return at.invalid("expected something that a number can be assigned to"),
         })
     }
@@ -203,6 +206,7 @@ impl Loader {
                 let array = lookup(&self.registers, "register array", &array)?;
                 let index = self.number_node(&index, params)?;
                 let bits = self.program.registers[array as usize].bits;
+                self.registers_read = true;
                 Typed::Number(self.program.code.exprs.push(Node::Register { array, index }, bits))
             }
             "header" => Typed::Header(HeaderRef::Static(lookup(&self.headers, "header", &value)?)),

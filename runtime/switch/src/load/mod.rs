@@ -46,6 +46,9 @@ struct Loader {
     meters: HashMap<String, u32>,
     direct_meters: HashMap<String, (crate::types::MeterUnit, crate::code::Field)>,
     registers: HashMap<String, u32>,
+    /// Whether packets read any of them, and whether they write any.
+    registers_read: bool,
+    registers_written: bool,
     value_sets: HashMap<String, u32>,
     action_ids: HashMap<u32, u32>,
     profiles: HashMap<String, u32>,
@@ -71,6 +74,7 @@ pub(crate) fn load(json: &[u8]) -> Result<Program, LoadError> {
     if let Some(instance) = root.list("extern_instances")?.first() {
         return instance.unsupported("extern instance of type", instance.get("type")?.str()?, &[]);
     }
+    loader.program.code.in_turn = loader.registers_read && loader.registers_written;
     Ok(loader.program)
 }
 
