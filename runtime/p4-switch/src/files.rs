@@ -2,10 +2,15 @@
 //!
 //! Packets enter in the order of their time stamps over all files, without the pauses between them, and each only when all
 //! before it have been carried: the result is the same every time. What leaves is written at once.
+//!
+//! A file may be a named pipe. Whoever writes into it may wait for the switch, so the switch does not wait for it to be there: packets
+//! enter when all pipes have been read to their ends.
 
 use std::collections::VecDeque;
+use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -14,24 +19,27 @@ use vouch_switch_server::{Capture, Frames};
 
 use crate::Failure;
 use crate::arguments::Interface;
-use crate::packets;
+use crate::packets::{self, BadCapture, Packet};
 
 /// Ports for these interfaces, with the files next to where the command was started. They begin after `wait`, counted from
 /// when the first of them is used.
 pub(crate) fn open(interfaces: &[Interface], wait: Duration) -> Result<Vec<FilePort>, Failure> {
-    let mut waiting = Vec::new();
+    let mut inputs = Vec::new();
     for interface in interfaces {
-        let packets = packets::read(&PathBuf::from(format!("{}_in.pcap", interface.name)))?;
-        waiting.extend(packets.into_iter().map(|packet| (packet.at, interface.port, packet.frame)));
+        inputs.push((interface.port, Input::open(PathBuf::from(format!("{}_in.pcap", interface.name)))?));
     }
-    // Stable: of packets of one moment, those of the port that was named first.
-    waiting.sort_by_key(|(at, ..)| *at);
-    let waiting = waiting.into_iter().map(|(_, port, frame)| (port, frame)).collect();
     let replay = Arc::new(Replay {
-        turn: Mutex::new(Turn { waiting, carrying: None }),
+        turn: Mutex::new(Turn { waiting: VecDeque::new(), carrying: None }),
         changed: Notify::new(),
+        loaded: watch::Sender::new(false),
         started: tokio::time::Instant::now() + wait,
     });
+    if inputs.iter().any(|(_, input)| matches!(input, Input::Pipe(_))) {
+        let replay = replay.clone();
+        thread::spawn(move || replay.load(inputs));
+    } else {
+        replay.load(inputs);
+    }
     let port = |interface: &Interface| {
         let output = Capture::create(format!("{}_out.pcap", interface.name))
             .map_err(|error| format!("{}_out.pcap: {error}", interface.name))?;
@@ -57,11 +65,64 @@ pub(crate) struct FilePort {
     counters: Mutex<PortCounters>,
 }
 
+/// What enters by one port.
+enum Input {
+    Packets(Vec<Packet>),
+    /// It is being read.
+    Pipe(JoinHandle<Result<Vec<Packet>, BadCapture>>),
+}
+
+impl Input {
+    fn open(path: PathBuf) -> Result<Self, BadCapture> {
+        // What cannot be looked at is told of when it is read.
+        let is_pipe = path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
+        Ok(if is_pipe {
+            Self::Pipe(thread::spawn(move || packets::read(&path)))
+        } else {
+            Self::Packets(packets::read(&path)?)
+        })
+    }
+
+    fn read(self) -> Vec<Packet> {
+        match self {
+            Self::Packets(packets) => packets,
+            Self::Pipe(reader) => match reader.join() {
+                Ok(Ok(packets)) => packets,
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "nothing enters by this port");
+                    Vec::new()
+                }
+                Err(_) => Vec::new(),
+            },
+        }
+    }
+}
+
 /// Whose packets enter when.
 struct Replay {
     turn: Mutex<Turn>,
     changed: Notify,
+    /// Whether it is known what enters.
+    loaded: watch::Sender<bool>,
     started: tokio::time::Instant,
+}
+
+impl Replay {
+    fn load(&self, inputs: Vec<(u32, Input)>) {
+        let mut waiting = Vec::new();
+        for (port, input) in inputs {
+            waiting.extend(input.read().into_iter().map(|packet| (packet.at, port, packet.frame)));
+        }
+        // Stable: of packets of one moment, those of the port that was named first.
+        waiting.sort_by_key(|(at, ..)| *at);
+        self.turn().waiting = waiting.into_iter().map(|(_, port, frame)| (port, frame)).collect();
+        self.loaded.send_replace(true);
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Turn> {
+        // Whole packets only: nothing is half done after a panic.
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 struct Turn {
@@ -85,11 +146,6 @@ impl Turn {
 }
 
 impl FilePort {
-    fn turn(&self) -> MutexGuard<'_, Turn> {
-        // Whole packets only: nothing is half done after a panic.
-        self.replay.turn.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn counters(&self) -> MutexGuard<'_, PortCounters> {
         self.counters.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -99,14 +155,16 @@ impl Port for FilePort {
     fn receive<'a>(&'a self, batch: &'a mut Frames, max: usize) -> Receive<'a> {
         Box::pin(async move {
             tokio::time::sleep_until(self.replay.started).await;
+            // The sender is in the replay.
+            let _ = self.replay.loaded.subscribe().wait_for(|loaded| *loaded).await;
             let (before, bytes_before) = (batch.len(), batch.bytes());
             loop {
                 let changed = self.replay.changed.notified();
                 tokio::pin!(changed);
                 // From here on no change is missed.
                 changed.as_mut().enable();
-                let was_carrying = self.turn().carrying == Some(self.number);
-                let mine = self.turn().take(self.number, batch, max);
+                let was_carrying = self.replay.turn().carrying == Some(self.number);
+                let mine = self.replay.turn().take(self.number, batch, max);
                 if mine {
                     let mut counters = self.counters();
                     counters.received += (batch.len() - before) as u64;

@@ -1,7 +1,7 @@
 //! The packets of a capture file.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -36,7 +36,8 @@ fn read_file(path: &Path) -> Result<Vec<Packet>, String> {
     let mut file = BufReader::new(File::open(path).map_err(text)?);
     let mut magic = [0; 4];
     file.read_exact(&mut magic).map_err(|_| "this is not a capture: it is too short".to_owned())?;
-    file.rewind().map_err(text)?;
+    // Not back to its start: it may be a pipe.
+    let file = magic.as_slice().chain(file);
     if magic == PCAPNG { pcapng(file) } else { pcap(file) }
 }
 

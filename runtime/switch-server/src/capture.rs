@@ -1,4 +1,5 @@
-//! Packet captures: one classic pcap file per link, both directions in it, nanosecond time stamps.
+//! Packet captures: one classic pcap file per link, both directions in it. Time stamps count microseconds, as everybody who reads
+//! captures knows how to, and not only those who know the newer magic number.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -43,7 +44,7 @@ impl Capture {
             ts_accuracy: 0,
             snaplen: MAX_FRAME as u32,
             datalink: DataLink::ETHERNET,
-            ts_resolution: TsResolution::NanoSecond,
+            ts_resolution: TsResolution::MicroSecond,
             endianness: Endianness::Little,
         };
         let file = SharedFile(Arc::new(Mutex::new(BufWriter::new(File::create(&path)?))));

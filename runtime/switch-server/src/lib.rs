@@ -51,6 +51,7 @@ mod timers;
 mod tofino;
 mod tracer;
 mod translation;
+mod wrapped;
 
 pub use capture::Capture;
 pub use counters::SwitchCounters;

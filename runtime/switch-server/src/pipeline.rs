@@ -15,6 +15,7 @@ use crate::fault::{Fault, Outcome};
 use crate::schema::{Layouts, Names, Schema};
 use crate::tofino::Tofino;
 use crate::translation::Translation;
+use crate::wrapped;
 
 /// How many problems of a pipeline a fault lists.
 const SHOWN_PROBLEMS: usize = 20;
@@ -36,11 +37,12 @@ impl Verified {
         let Some(p4info) = &config.p4info else {
             return Err(Fault::invalid("the pipeline configuration has no P4Info"));
         };
+        let json = wrapped::device_data(&config.p4_device_config);
         let (program, names) = match tofino {
             Some(tofino) => (tofino.program(&config.p4_device_config)?, Names::BehindPipe),
-            None => (bmv2_program(&config.p4_device_config)?, Names::AsInProgram),
+            None => (bmv2_program(&json)?, Names::AsInProgram),
         };
-        let layouts = Layouts::of_json(tofino.map_or(&config.p4_device_config, Tofino::model));
+        let layouts = Layouts::of_json(tofino.map_or(&json, Tofino::model));
         let schema = Schema::join(p4info, &program, &layouts, names, translations).map_err(|mut problems| {
             let more = problems.len().saturating_sub(SHOWN_PROBLEMS);
             problems.truncate(SHOWN_PROBLEMS);

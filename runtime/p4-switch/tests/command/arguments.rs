@@ -58,6 +58,14 @@ fn so_are_those_of_simple_switch_and_of_runners_of_tests() {
     assert_eq!(arguments.pcap, Some(PathBuf::from(".")));
     let ignored: Vec<_> = arguments.ignored().into_iter().map(|(option, _)| option).collect();
     assert_eq!(ignored, ["--dump-packet-data", "--enable-swap"]);
+    // As the p4lang tutorials have it.
+    let arguments = run("simple_switch_grpc -i 1@s1-eth1 --pcap /tmp/pcaps --device-id 0 program.json --log-console");
+    assert_eq!(arguments.pcap, Some(PathBuf::from("/tmp/pcaps")));
+    assert_eq!(arguments.program, Some(PathBuf::from("program.json")));
+    // As p4c's own runner does: an option and its value in one word.
+    let line = ["simple_switch", "-i 0@pcap0", "program.json"].map(OsString::from);
+    let Ok(Command::Run(arguments)) = parse(line) else { panic!("the reference takes it") };
+    assert_eq!(arguments.interfaces, [interface(0, "pcap0")]);
     // The reference takes the beginning of an option for the option.
     assert_eq!(run("simple_switch_grpc --no-p4 --grpc-server-a :1").grpc_server_addr, ":1");
 }

@@ -98,6 +98,25 @@ fn packets_go_from_file_to_file_in_the_order_of_their_time_stamps() {
     assert_eq!(ports, expected);
 }
 
+/// Whoever writes into a pipe may wait for the switch first: p4c's runner of tests does.
+#[test]
+fn packets_enter_from_pipes_that_are_written_when_the_switch_is_there() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str| folder.path().join(name);
+    for name in ["a_in.pcap", "b_in.pcap"] {
+        let made = std::process::Command::new("mkfifo").arg(at(name)).status().expect("mkfifo is there");
+        assert!(made.success());
+    }
+    let program = file("programs/patch.json");
+    let switch = Switch::start(folder.path(), &[program.to_str().expect("a plain path")]);
+    switch.says("Server listening on 127.0.0.1:");
+    write(&at("b_in.pcap"), &[(7, frame(7))]);
+    write(&at("a_in.pcap"), &[(3, frame(3)), (9, frame(9))]);
+    assert_eq!(until(&at("b_out.pcap"), 2), [frame(3), frame(9)]);
+    assert_eq!(until(&at("a_out.pcap"), 1), [frame(7)]);
+    assert_eq!(switch.end("-TERM").0, Some(0));
+}
+
 #[test]
 fn a_file_that_is_missing_or_broken_ends_it() {
     let folder = tempfile::tempdir().expect("a temporary folder");
