@@ -34,7 +34,7 @@ pub(crate) fn encode_packet_out(header: Option<&PacketHeader>, packet: &v1::Pack
     let mut frame = vec![0; bytes];
     for field in fields {
         let Some(given) = packet.metadata.iter().find(|given| given.metadata_id == field.id) else {
-            if fill || field.is_padding() {
+            if fill || field.padding {
                 continue;
             }
             return Err(Fault::invalid(format!("packet_out metadata {} is missing", field.name)));
@@ -101,7 +101,8 @@ mod tests {
     fn header(name: &str, widths: &[(&str, u32)]) -> PacketHeader {
         let mut offset = 0;
         let fields = widths.iter().zip(1..).map(|((name, bits), id)| {
-            let field = PacketField { id, name: (*name).into(), bits: *bits, offset, translator: None };
+            let padding = name.starts_with("unused") || name.starts_with('_');
+            let field = PacketField { id, name: (*name).into(), bits: *bits, offset, translator: None, padding };
             offset += bits;
             field
         });
@@ -148,6 +149,14 @@ mod tests {
         let header = header("packet_out", &[("port", 9), ("mode", 7)]);
         let packet = v1::PacketOut { payload: vec![9].into(), metadata: Vec::new() };
         assert_eq!(encode_packet_out(Some(&header), &packet, true), Ok(vec![0, 0, 9]));
+    }
+
+    #[test]
+    fn padding_need_not_be_given() {
+        let header = header("packet_out", &[("port", 9), ("unused_pad", 7)]);
+        let packet = v1::PacketOut { payload: vec![9].into(), metadata: metadata(&[(1, &[1])]) };
+        assert_eq!(encode_packet_out(Some(&header), &packet, false), Ok(vec![0, 0x80, 9]));
+        assert_eq!(fault(&header, &[(2, &[0])]), "packet_out metadata port is missing");
     }
 
     #[test]

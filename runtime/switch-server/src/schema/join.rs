@@ -444,7 +444,10 @@ impl Join<'_> {
                     self.problem(format!("{name}.{} has neither a width nor a translated type", field.name));
                     continue;
                 }
-                fields.push(PacketField { id: field.id, name: field.name.clone(), bits, offset, translator });
+                // By the name that p4c has for it, or by annotation.
+                let annotated = field.annotations.iter().any(|annotation| annotation.trim() == "@padding");
+                let padding = annotated || field.name.starts_with('_');
+                fields.push(PacketField { id: field.id, name: field.name.clone(), bits, offset, translator, padding });
                 offset += bits;
             }
             if !offset.is_multiple_of(8) {

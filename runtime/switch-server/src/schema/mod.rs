@@ -212,19 +212,14 @@ pub(crate) struct PacketField {
     pub(crate) translator: Option<Arc<Translator>>,
     /// Bits before it in the header.
     pub(crate) offset: u32,
+    /// It only fills the header up: nobody needs to give it.
+    pub(crate) padding: bool,
 }
 
 impl Table {
     /// As it appears in front of a fault.
     pub(crate) fn place(&self) -> String {
         format!("table {}", self.name)
-    }
-}
-
-impl PacketField {
-    /// p4c names the bits that fill a header up `_pad`; nobody needs to give them.
-    pub(crate) fn is_padding(&self) -> bool {
-        self.name.starts_with('_')
     }
 }
 
