@@ -22,6 +22,7 @@
 //!
 //! This crate may use tokio and tonic; the engine below it does not. It knows no P4 program in particular.
 
+mod answer;
 mod arbitration;
 pub mod capture;
 pub mod convert;

@@ -12,8 +12,10 @@ use vouch_p4runtime::p4::v1::set_forwarding_pipeline_config_request::Action;
 use vouch_p4runtime::p4::v1::write_request::Atomicity;
 use vouch_p4runtime::p4::v1::*;
 
+use crate::answer::{Answer, Part};
 use crate::counters::Counters;
 use crate::device::Device;
+use crate::entity::{Stretch, Target};
 use crate::fault::{Fault, Outcome, batch_status, read_status};
 use crate::outbox::{Outgoing, outbox};
 use crate::pipeline::{Pipeline, Verified};
@@ -27,6 +29,9 @@ const CHUNK_BYTES: usize = 512 * 1024;
 
 /// How much one read may find: its answer is gathered as of one moment, and a request can ask for the same many times.
 const MAX_READ_BYTES: usize = 256 << 20;
+
+/// How many cells of arrays are gathered as well. Of more, each is shown as of when the client comes to it.
+const GATHERED_CELLS: u64 = 1 << 16;
 
 /// P4Runtime for one device.
 #[derive(Clone)]
@@ -52,13 +57,14 @@ impl P4Runtime for Service {
         self.device.check_device(request.device_id)?;
         let pipeline = self.device.requested()?;
         let scope = self.device.read_scope(&request.role)?;
-        let (mut found, outcomes) = self.read_batch(&pipeline, &request.entities)?;
-        if let Some(scope) = scope {
-            found.retain(|entity| scope.shows(entity));
-        }
-        let limit = if self.device.dialect.reads_in_one_message() { usize::MAX } else { CHUNK_BYTES };
-        let answer = chunks(found, limit).into_iter().map(Ok).chain(read_status(&outcomes).err().map(Err));
-        Ok(Response::new(stream::iter(answer.collect::<Vec<_>>()).boxed()))
+        let (parts, outcomes) = self.read_batch(&pipeline, &request.entities)?;
+        // No client takes millions of cells as one message.
+        let is_large = parts.iter().any(|part| matches!(part, Part::Cells(_)));
+        let whole = self.device.dialect.reads_in_one_message() && !is_large;
+        let limit = if whole { usize::MAX } else { CHUNK_BYTES };
+        let of = (pipeline.schema.clone(), pipeline.switch.clone());
+        let answer = Answer::new(parts, scope, of, limit, read_status(&outcomes).err());
+        Ok(Response::new(stream::iter(answer).boxed()))
     }
 
     async fn set_forwarding_pipeline_config(
@@ -148,13 +154,19 @@ impl Service {
     }
 
     /// What a batch of requests finds, and the outcome of each; or why all of it is refused (specification 13.3).
-    fn read_batch(&self, pipeline: &Pipeline, requests: &[Entity]) -> Outcome<(Vec<Entity>, Vec<Outcome>)> {
+    fn read_batch(&self, pipeline: &Pipeline, requests: &[Entity]) -> Outcome<(Vec<Part>, Vec<Outcome>)> {
         let now = self.device.now();
         let whole = self.device.dialect.fails_reads_whole() || self.device.tofino.is_some();
-        let (mut found, mut outcomes, mut bytes) = (Vec::new(), Vec::new(), 0);
+        let (mut parts, mut found, mut outcomes, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), 0);
         // One guard for all of it: a read sees no half of a batch.
         let target = pipeline.target();
         for request in requests {
+            if let Some(cells) = self.large(&target, request) {
+                parts.push(Part::Found(std::mem::take(&mut found)));
+                parts.extend(cells.into_iter().map(Part::Cells));
+                outcomes.push(Ok(()));
+                continue;
+            }
             let admitted = self.device.tofino.as_ref().map_or(Ok(()), |tofino| tofino.check_read(request));
             match admitted.and_then(|()| target.read(request, now)) {
                 Ok(mut entities) => {
@@ -175,7 +187,16 @@ impl Service {
         if let Some(tofino) = &self.device.tofino {
             tofino.show(&mut found);
         }
-        Ok((found, outcomes))
+        parts.push(Part::Found(found));
+        Ok((parts, outcomes))
+    }
+
+    /// The cells that are asked for, if they are too many to be gathered.
+    fn large(&self, target: &Target, request: &Entity) -> Option<Vec<Stretch>> {
+        // A Tofino's are not: it has other names for them.
+        let of_array = request.entity.as_ref().filter(|_| self.device.tofino.is_none());
+        let cells = target.stretches(of_array?)?.ok()?;
+        (cells.iter().map(Stretch::left).sum::<u64>() > GATHERED_CELLS).then_some(cells)
     }
 
     /// How much of a batch is one step (specification 12.2).
@@ -244,21 +265,4 @@ impl Service {
         tracing::info!(device = self.device.id, action = action.as_str_name(), "pipeline configured");
         Ok(())
     }
-}
-
-/// Cut what was found into responses; one empty response where nothing was.
-fn chunks(found: Vec<Entity>, limit: usize) -> Vec<ReadResponse> {
-    let mut responses = vec![ReadResponse::default()];
-    let mut bytes = 0;
-    for entity in found {
-        bytes += entity.encoded_len();
-        if bytes > limit {
-            responses.push(ReadResponse::default());
-            bytes = entity.encoded_len();
-        }
-        if let Some(response) = responses.last_mut() {
-            response.entities.push(entity);
-        }
-    }
-    responses
 }

@@ -1,16 +1,11 @@
 //! Indirect counters and meters: arrays with an index.
 
-use std::ops::Range;
-
 use vouch_p4runtime::p4::v1;
-use vouch_p4runtime::p4::v1::entity::Entity as Kind;
-use vouch_switch::{CounterId, MeterId};
 
-use super::direct::{decode_colors, decode_meter, encode_colors};
+use super::direct::{decode_colors, decode_meter};
 use super::{Operation, Target};
-use crate::convert::{decode_counter, encode_counter, encode_meter};
+use crate::convert::decode_counter;
 use crate::fault::{Fault, Outcome};
-use crate::schema::Array;
 
 impl Target {
     pub(super) fn write_counter(&mut self, operation: Operation, entry: &v1::CounterEntry) -> Outcome {
@@ -43,62 +38,5 @@ impl Target {
             }
         }
         Ok(())
-    }
-
-    pub(super) fn read_counters(&self, wanted: &v1::CounterEntry) -> Outcome<Vec<Kind>> {
-        let mut found = Vec::new();
-        let mut read = |id: u32, counter: &Array<CounterId>, cells: Range<u64>| -> Outcome {
-            for cell in cells {
-                let Some(index) = counter.cells.index(cell) else { continue };
-                let data = self.switch.counter(counter.engine, cell)?;
-                found.push(Kind::CounterEntry(v1::CounterEntry {
-                    counter_id: id,
-                    index: Some(index),
-                    data: Some(encode_counter(&data)),
-                }));
-            }
-            Ok(())
-        };
-        if wanted.counter_id == 0 {
-            for (id, counter) in &self.schema.counters {
-                read(*id, counter, 0..counter.cells.size)?;
-            }
-        } else {
-            let counter = self.schema.counter(wanted.counter_id)?;
-            let within = |fault: Fault| fault.within(format_args!("counter {}", counter.name));
-            read(wanted.counter_id, counter, counter.cells.find(wanted.index.as_ref()).map_err(within)?)?;
-        }
-        Ok(found)
-    }
-
-    pub(super) fn read_meters(&self, wanted: &v1::MeterEntry) -> Outcome<Vec<Kind>> {
-        let mut found = Vec::new();
-        let mut read = |id: u32, meter: &Array<MeterId>, cells: Range<u64>| -> Outcome {
-            for cell in cells {
-                let Some(index) = meter.cells.index(cell) else { continue };
-                let config = self.switch.meter(meter.engine, cell)?;
-                let colors = match wanted.counter_data {
-                    Some(_) => Some(encode_colors(&self.switch.meter_colors(meter.engine, cell)?)),
-                    None => None,
-                };
-                found.push(Kind::MeterEntry(v1::MeterEntry {
-                    meter_id: id,
-                    index: Some(index),
-                    config: config.as_ref().map(encode_meter),
-                    counter_data: colors,
-                }));
-            }
-            Ok(())
-        };
-        if wanted.meter_id == 0 {
-            for (id, meter) in &self.schema.meters {
-                read(*id, meter, 0..meter.cells.size)?;
-            }
-        } else {
-            let meter = self.schema.meter(wanted.meter_id)?;
-            let within = |fault: Fault| fault.within(format_args!("meter {}", meter.name));
-            read(wanted.meter_id, meter, meter.cells.find(wanted.index.as_ref()).map_err(within)?)?;
-        }
-        Ok(found)
     }
 }

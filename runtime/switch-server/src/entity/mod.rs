@@ -15,6 +15,7 @@ mod profile;
 mod refusal;
 mod register;
 mod replication;
+mod stretch;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ use vouch_switch::{Micros, Switch};
 pub(crate) use key::{hex, value};
 pub(crate) use notes::TableNotes;
 pub(crate) use replication::Replication;
+pub(crate) use stretch::Stretch;
 pub(crate) use table::encode_idle;
 pub(crate) use weight::Styles;
 
@@ -93,17 +95,19 @@ impl Target {
         let Some(kind) = &wanted.entity else {
             return Err(Fault::invalid("an entity of the request is empty: name the kind to read"));
         };
+        if let Some(stretches) = self.stretches(kind) {
+            return Ok(self.read_stretches(stretches?));
+        }
         let found = match kind {
             Kind::TableEntry(entry) => self.read_table_entries(entry, now)?,
             Kind::ActionProfileMember(member) => self.read_members(member)?,
             Kind::ActionProfileGroup(group) => self.read_groups(group)?,
-            Kind::MeterEntry(meter) => self.read_meters(meter)?,
             Kind::DirectMeterEntry(meter) => self.read_direct_meters(meter)?,
-            Kind::CounterEntry(counter) => self.read_counters(counter)?,
             Kind::DirectCounterEntry(counter) => self.read_direct_counters(counter)?,
             Kind::PacketReplicationEngineEntry(entry) => self.read_replication(entry)?,
             Kind::ValueSetEntry(set) => self.read_value_sets(set)?,
-            Kind::RegisterEntry(register) => self.read_registers(register)?,
+            // Arrays, see above.
+            Kind::MeterEntry(_) | Kind::CounterEntry(_) | Kind::RegisterEntry(_) => Vec::new(),
             Kind::DigestEntry(digest) => self.read_digests(digest)?,
             Kind::ExternEntry(_) => return Err(no_externs()),
         };

@@ -6,7 +6,7 @@ mod sharing;
 
 use proptest::prelude::*;
 use prost::Message;
-use tonic::Code;
+use tonic::{Code, Status};
 use vouch_p4runtime::P4Info;
 use vouch_p4runtime::p4::config::v1 as config;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
@@ -17,6 +17,8 @@ use vouch_p4runtime::p4::v1::update::Type;
 use vouch_p4runtime::p4::v1::{self, p4_data};
 use vouch_switch::{CounterData, MeterColors, Micros, SwitchConfig};
 
+use super::Stretch;
+use crate::answer::{Answer, Part};
 use crate::dialect::Dialect;
 use crate::pipeline::{Pipeline, Verified};
 use crate::translation::Translation;
@@ -797,4 +799,37 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn cells_are_shown_as_of_when_the_client_comes_to_them() {
+    let bench = Bench::new();
+    let all = Kind::RegisterEntry(v1::RegisterEntry::default());
+    let at_once = bench.read(all.clone());
+    let cells = bench.pipeline.target().stretches(&all).expect("registers are arrays").expect("there are some");
+    assert_eq!(cells.iter().map(Stretch::left).sum::<u64>(), at_once.len() as u64);
+    let of = (bench.pipeline.schema.clone(), bench.pipeline.switch.clone());
+    let parts = cells.into_iter().map(Part::Cells).collect();
+    let mut answer = Answer::new(parts, None, of, 1, Some(Status::not_found("the other half")));
+    let first = answer.next().expect("there are cells").expect("they can be read");
+    assert_eq!(first.entities.len(), 1, "as many as fit, and one at the least");
+    // The last cell changes while the client is reading.
+    let Some(Kind::RegisterEntry(last)) = at_once.last() else { panic!("{at_once:?}") };
+    let mut changed = last.clone();
+    changed.data = Some(v1::P4Data { data: Some(p4_data::Data::Bitstring(vec![7])) });
+    bench.write(Type::Modify, Kind::RegisterEntry(changed.clone())).expect("the cell is there");
+    let (rest, end): (Vec<_>, Vec<_>) = answer.partition(Result::is_ok);
+    let rest: Vec<_> = rest.into_iter().flatten().flat_map(|response| response.entities).collect();
+    assert_eq!(rest.len() + 1, at_once.len());
+    assert_eq!(rest.last().and_then(|entity| entity.entity.clone()), Some(Kind::RegisterEntry(changed)));
+    assert!(matches!(end.as_slice(), [Err(status)] if status.code() == Code::NotFound), "{end:?}");
+}
+
+#[test]
+fn an_answer_without_entities_is_one_empty_response() {
+    let bench = Bench::new();
+    let of = (bench.pipeline.schema.clone(), bench.pipeline.switch.clone());
+    let answer = Answer::new(vec![Part::Found(Vec::new())], None, of, 1, None);
+    let responses: Vec<_> = answer.flatten().collect();
+    assert_eq!(responses, [v1::ReadResponse::default()]);
 }
