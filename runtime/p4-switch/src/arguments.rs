@@ -4,7 +4,7 @@
 //! nothing, so that its command lines work as they are and nobody has to remember which option stands where.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, ValueEnum};
@@ -16,7 +16,14 @@ pub enum Command {
     Run(Box<Arguments>),
     /// Show what a program does with the packets of a capture.
     Trace(Trace),
+    /// Be found under BMv2's names.
+    Install(Install),
 }
+
+/// What BMv2's programs are called. Whoever calls this one by such a name gets what BMv2 would do.
+const BMV2_NAMES: [&str; 2] = ["simple_switch_grpc", "simple_switch"];
+/// Where P4Runtime is served unless told.
+const GRPC_SERVER: &str = "0.0.0.0:9559";
 
 /// Read the arguments, of which the first is the command's name.
 ///
@@ -28,11 +35,17 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, c
         arguments.remove(1);
         return Trace::try_parse_from(arguments).map(Command::Trace);
     }
+    if arguments.get(1).is_some_and(|first| first == "install-as-bmv2") {
+        arguments.remove(1);
+        return Install::try_parse_from(arguments).map(Command::Install);
+    }
+    let name = arguments.first().and_then(|path| Path::new(path).file_name()?.to_str().map(str::to_owned));
     if let Some(separator) = arguments.iter().position(|argument| argument == "--") {
         arguments.remove(separator);
     }
-    let arguments = Arguments::try_parse_from(arguments)?;
+    let mut arguments = Arguments::try_parse_from(arguments)?;
     arguments.check()?;
+    arguments.called(name.as_deref().unwrap_or_default());
     Ok(Command::Run(Box::new(arguments)))
 }
 
@@ -48,8 +61,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, c
     disable_version_flag = true,
     infer_long_args = true,
     override_usage = "p4-switch [OPTIONS] <PROGRAM.json | --no-p4> [--] [OPTIONS]\n       \
-                      p4-switch trace [OPTIONS] <PROGRAM.json> <PACKETS.pcap>",
-    after_help = "`p4-switch trace --help` tells how to see what a program does with the packets of a capture."
+                      p4-switch trace [OPTIONS] <PROGRAM.json> <PACKETS.pcap>\n       \
+                      p4-switch install-as-bmv2 <DIR>",
+    after_help = "`p4-switch trace --help` tells how to see what a program does with the packets of a capture, and \
+                  `p4-switch install-as-bmv2 --help` how to have it run wherever BMv2 is asked for."
 )]
 pub struct Arguments {
     /// The program, as p4c-bm2-ss writes it
@@ -79,7 +94,7 @@ pub struct Arguments {
     /// Log to stdout
     #[arg(long, conflicts_with = "log_file")]
     pub log_console: bool,
-    /// Log to this file
+    /// Log to this file; with --bmv2-compat, to FILE.txt
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
     /// What is logged; `trace` tells of every step of every packet
@@ -90,7 +105,7 @@ pub struct Arguments {
     pub trace: Option<Format>,
 
     /// Where P4Runtime and gNMI are served
-    #[arg(long, value_name = "HOST:PORT", default_value = "0.0.0.0:9559")]
+    #[arg(long, value_name = "HOST:PORT", default_value = GRPC_SERVER)]
     pub grpc_server_addr: String,
     /// Serve over TLS
     #[arg(long)]
@@ -120,7 +135,8 @@ pub struct Arguments {
     #[arg(long)]
     pub ret_zero_on_invalid_hdr_read: bool,
     /// Deviate from the P4Runtime specification where BMv2 does: no roles, writes without an election while nobody stands
-    /// for one, no atomic batches, reads that fail as a whole
+    /// for one, no atomic batches, reads that fail as a whole. And log in BMv2's words. So it does whenever it is called
+    /// simple_switch_grpc or simple_switch, which without --grpc-server-addr serves no P4Runtime to others
     #[arg(long)]
     pub bmv2_compat: bool,
 
@@ -230,6 +246,15 @@ ignored! {
 }
 
 impl Arguments {
+    /// By what name it is called decides what it is like.
+    fn called(&mut self, name: &str) {
+        self.bmv2_compat |= BMV2_NAMES.contains(&name);
+        // It has no gRPC server, and several of them may run in one place.
+        if name == "simple_switch" && self.grpc_server_addr == GRPC_SERVER {
+            self.grpc_server_addr = "127.0.0.1:0".to_owned();
+        }
+    }
+
     /// What clap cannot say of arguments that belong together.
     fn check(&self) -> Result<(), clap::Error> {
         let wrong = |text: &str| Self::command().error(clap::error::ErrorKind::MissingRequiredArgument, text);
@@ -295,4 +320,34 @@ pub struct Trace {
     /// How many priorities there are; a packet that asks for another, by standard_metadata.priority, is dropped
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub priority_queues: u32,
+}
+
+/// Make links by the names of BMv2's programs, so that what asks for these runs this one
+///
+/// With DIR first on the PATH, Mininet scripts, the p4lang tutorials and p4-utils start this switch, with BMv2's habits.
+#[derive(Debug, Parser)]
+#[command(name = "p4-switch install-as-bmv2", disable_version_flag = true)]
+pub struct Install {
+    /// Where the links go; made if it is not there
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+}
+
+impl Install {
+    /// Make the links to `program`. Links that are there already are replaced, anything else is left alone.
+    ///
+    /// # Errors
+    /// The directory or a link cannot be made.
+    pub fn carry_out(&self, program: &Path) -> std::io::Result<()> {
+        std::fs::create_dir_all(&self.directory)?;
+        for name in BMV2_NAMES {
+            let link = self.directory.join(name);
+            if link.is_symlink() {
+                std::fs::remove_file(&link)?;
+            }
+            let made = std::os::unix::fs::symlink(program, &link);
+            made.map_err(|error| std::io::Error::new(error.kind(), format!("{}: {error}", link.display())))?;
+        }
+        Ok(())
+    }
 }

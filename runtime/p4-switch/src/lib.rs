@@ -30,6 +30,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = match arguments::parse(arguments) {
         Ok(Command::Run(arguments)) => run::run(&arguments),
         Ok(Command::Trace(arguments)) => trace::trace(&arguments, &mut std::io::stdout().lock()),
+        Ok(Command::Install(install)) => {
+            std::env::current_exe().and_then(|program| install.carry_out(&program)).map_err(Failure::from)
+        }
         Err(error) => {
             // Help and version go to stdout, mistakes to stderr; whoever closed them has seen enough.
             let _ = error.print();

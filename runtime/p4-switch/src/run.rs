@@ -79,11 +79,15 @@ fn builder(arguments: &Arguments) -> Result<Builder, Failure> {
     if arguments.grpc_server_ssl {
         builder = builder.tls(tls(arguments)?);
     }
-    let logged = (arguments.log_console || arguments.log_file.is_some()) && tracing::enabled!(tracing::Level::TRACE);
+    let compat = arguments.bmv2_compat;
+    let wanted = if compat { log::tells_of_packets() } else { tracing::enabled!(tracing::Level::TRACE) };
+    let logged = (arguments.log_console || arguments.log_file.is_some()) && wanted;
     if arguments.trace.is_some() || logged {
         let format = arguments.trace;
         builder = builder.tracer(move |trace| {
-            if logged {
+            if logged && compat {
+                trace.in_bmv2s_words().iter().for_each(|(rank, line)| log::tell(*rank, line));
+            } else if logged {
                 tracing::trace!("{trace}");
             }
             if let Some(format) = format {

@@ -70,7 +70,7 @@ pub use info::{
 pub use output::{Drops, Output};
 pub use program::Program;
 pub use switch::{Switch, SwitchConfig};
-pub use trace::{PacketTrace, TraceEvent};
+pub use trace::{PacketTrace, Rank, TraceEvent};
 pub use types::{
     ActionCall, ActionGroup, ActionGroupId, CloneSession, CloneTarget, CounterData, DefaultView, EntryAction, EntryKey,
     EntryView, GroupMember, IdleEntry, Match, MatchKind, MemberId, MeterColors, MeterConfig, MeterUnit, OneShot,

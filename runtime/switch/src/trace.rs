@@ -3,10 +3,12 @@
 //! The executor notes events where they happen, with what it has at hand: ids, packed keys, the bytes of headers. A
 //! [`PacketTrace`] has the names, and shows a packet's events to people and, as JSON, to programs.
 
+mod bmv2;
 mod json;
 mod names;
 mod text;
 
+pub use self::bmv2::Rank;
 use crate::ids::{ActionId, DigestId, Port, TableId};
 use crate::output::Drops;
 use crate::program::Program;

@@ -45,6 +45,20 @@ fn a_frame_from_nowhere_is_dropped_and_the_trace_says_by_what() {
 }
 
 #[test]
+fn a_trace_can_be_had_in_the_words_of_bmv2() {
+    let switch = support::vtep(0);
+    let (mut worker, mut output) = (Worker::new(&switch), Output::new());
+    worker.set_trace(true);
+    let frame = support::frame(support::THERE, support::HERE, 64);
+    switch.process(&mut worker, support::ACCESS, &frame, Micros(0), &mut output);
+    let events = worker.take_trace();
+    let (number, program, port) = (1, switch.program(), support::ACCESS);
+    let trace = PacketTrace { number, program, port, frame: &frame, events: &events, drops: output.drops };
+    let lines: String = trace.in_bmv2s_words().into_iter().map(|(_, line)| line + "\n").collect();
+    is_kept("encapsulate.bmv2.txt", &lines);
+}
+
+#[test]
 fn broadcast_is_traced_copy_by_copy() {
     let switch = support::vtep(0);
     let (text, _) = trace(&switch, support::ACCESS, &support::frame([0xff; 6], support::HERE, 64));

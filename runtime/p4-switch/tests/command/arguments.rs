@@ -1,7 +1,7 @@
 //! Command lines as people and scripts have them for the reference.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use p4_switch::arguments::{Arguments, Command, Format, Interface, Level, parse};
 
@@ -68,6 +68,35 @@ fn so_are_those_of_simple_switch_and_of_runners_of_tests() {
     assert_eq!(arguments.interfaces, [interface(0, "pcap0")]);
     // The reference takes the beginning of an option for the option.
     assert_eq!(run("simple_switch_grpc --no-p4 --grpc-server-a :1").grpc_server_addr, ":1");
+}
+
+#[test]
+fn the_name_decides() {
+    let plain = run("p4-switch --no-p4");
+    assert_eq!((plain.bmv2_compat, plain.grpc_server_addr.as_str()), (false, "0.0.0.0:9559"));
+    let grpc = run("/opt/links/simple_switch_grpc --no-p4");
+    assert_eq!((grpc.bmv2_compat, grpc.grpc_server_addr.as_str()), (true, "0.0.0.0:9559"));
+    let simple = run("simple_switch --no-p4");
+    assert_eq!((simple.bmv2_compat, simple.grpc_server_addr.as_str()), (true, "127.0.0.1:0"));
+    assert_eq!(run("simple_switch --no-p4 --grpc-server-addr :1").grpc_server_addr, ":1");
+}
+
+#[test]
+fn links_by_bmv2s_names_are_made_and_made_again() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let links = folder.path().join("links");
+    let line = ["p4-switch", "install-as-bmv2", links.to_str().expect("a plain path")].map(OsString::from);
+    let Ok(Command::Install(install)) = parse(line) else { panic!("it is a command") };
+    for program in ["/old/p4-switch", "/new/p4-switch"] {
+        install.carry_out(Path::new(program)).expect("the links are made");
+        for name in ["simple_switch_grpc", "simple_switch"] {
+            assert_eq!(links.join(name).read_link().expect("it is a link"), PathBuf::from(program));
+        }
+    }
+    std::fs::remove_file(links.join("simple_switch")).expect("it is there");
+    std::fs::write(links.join("simple_switch"), "BMv2 itself").expect("the file is written");
+    let error = install.carry_out(Path::new("/new/p4-switch")).expect_err("it is somebody else's");
+    assert!(error.to_string().contains("links/simple_switch: File exists"), "{error}");
 }
 
 #[test]

@@ -117,6 +117,33 @@ fn packets_enter_from_pipes_that_are_written_when_the_switch_is_there() {
     assert_eq!(switch.end("-TERM").0, Some(0));
 }
 
+/// Who looks for what happened to a packet looks in that file, for these words.
+#[test]
+fn the_log_is_where_and_as_it_is_with_bmv2() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str| folder.path().join(name);
+    write(&at("a_in.pcap"), &[(1, frame(1))]);
+    write(&at("b_in.pcap"), &[]);
+    let program = file("programs/patch.json");
+    let program = program.to_str().expect("a plain path");
+    let switch = Switch::start(folder.path(), &[program, "--bmv2-compat", "--log-file", "s1"]);
+    assert_eq!(until(&at("b_out.pcap"), 1), [frame(1)]);
+    assert_eq!(switch.end("-TERM").0, Some(0));
+    let log = fs::read_to_string(at("s1.txt")).expect("the log is there");
+    for words in [
+        "[0.0] [cxt 0] Processing packet received on port 1",
+        "[0.0] [cxt 0] Parser 'parser': start",
+        "[0.0] [cxt 0] Pipeline 'ingress': start",
+        "[0.0] [cxt 0] Egress port is 2",
+        "[0.0] [cxt 0] Transmitting packet of size 60 out of port 2",
+    ] {
+        assert!(log.contains(words), "{words} is not in\n{log}");
+    }
+    let first = log.lines().find(|line| line.contains("Processing packet")).expect("it is there");
+    let front: Vec<_> = first.split(' ').take(5).collect();
+    assert!(front[0].len() == "[09:16:23.123]".len() && front[1..4] == ["[bmv2]", "[D]", "[thread"], "{first}");
+}
+
 #[test]
 fn a_file_that_is_missing_or_broken_ends_it() {
     let folder = tempfile::tempdir().expect("a temporary folder");
