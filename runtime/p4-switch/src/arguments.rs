@@ -107,6 +107,12 @@ pub struct Arguments {
     /// Where P4Runtime and gNMI are served
     #[arg(long, value_name = "HOST:PORT", default_value = GRPC_SERVER)]
     pub grpc_server_addr: String,
+    /// Also serve BMv2's Thrift services, which simple_switch_CLI speaks, on this port of all addresses; 0 takes any free one
+    #[arg(long, value_name = "PORT")]
+    pub thrift_port: Option<u16>,
+    /// Refuse to replace the program over Thrift
+    #[arg(long)]
+    pub disable_swap: bool,
     /// Serve over TLS
     #[arg(long)]
     pub grpc_server_ssl: bool,
@@ -221,7 +227,6 @@ macro_rules! ignored {
 
 ignored! {
     values {
-        thrift_port: "there is no Thrift server; everything goes over P4Runtime",
         notifications_addr: "there is no nanomsg; digests and idle timeouts go over P4Runtime",
         nanolog: "there is no nanomsg; --trace=json tells the same",
         packet_in: "there is no nanomsg; use interfaces or files",
@@ -239,8 +244,7 @@ ignored! {
     flags {
         debugger: "there is no debugger; --trace shows what happens to packets",
         log_flush: "the log is always flushed",
-        disable_swap: "a program can always be replaced",
-        enable_swap: "a program can always be replaced",
+        enable_swap: "a program can be replaced unless --disable-swap says otherwise",
         warn_on_invalid_hdr_read: "reads are not watched; --ret-zero-on-invalid-hdr-read makes them 0",
     }
 }

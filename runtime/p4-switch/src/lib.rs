@@ -2,7 +2,7 @@
 //!
 //! [`arguments`] reads the same command line. `run` builds a [`SwitchServer`](vouch_switch_server::SwitchServer) from it:
 //! with ports at Linux interfaces ([`interface`]) or at capture files (`files`), with captures of what passes (`captured`),
-//! a log, and an end by signal. `trace` shows what a program does with the packets of a capture, without a switch around it;
+//! a log, and an end by signal; with [`thrift`] it serves BMv2's own clients as well. `trace` shows what a program does with the packets of a capture, without a switch around it;
 //! [`commands`] gives that program its entries, in the words of `simple_switch_CLI`, and [`cli`] carries the same words over
 //! P4Runtime to any switch: `p4-switch-cli`.
 //!
@@ -18,6 +18,7 @@ pub mod interface;
 mod log;
 mod packets;
 mod run;
+pub mod thrift;
 mod trace;
 
 use std::ffi::OsString;

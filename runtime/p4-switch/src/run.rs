@@ -8,11 +8,11 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use vouch_switch::PacketTrace;
-use vouch_switch_server::{Builder, Certificate, Identity, Port, ServerTlsConfig, SwitchServer};
+use vouch_switch_server::{Builder, Certificate, Identity, Port, ServerHandle, ServerTlsConfig, SwitchServer};
 
 use crate::arguments::{Arguments, Format, Interface};
 use crate::captured::CapturedPort;
-use crate::{Failure, files, log};
+use crate::{Failure, files, log, thrift};
 
 /// The newest version of BMv2's JSON format that p4c writes.
 const JSON_VERSION: &str = "2.23";
@@ -52,13 +52,29 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
         .await
         .map_err(|error| format!("{}: {error}", arguments.grpc_server_addr))?;
     say(&format!("Server listening on {}", server.local_addr()));
+    let thrift = match arguments.thrift_port {
+        Some(port) => Some(thrift(&server, port, arguments).await?),
+        None => None,
+    };
     let name = tokio::select! {
         _ = terminate.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",
     };
     tracing::info!("{name}: stopping");
+    drop(thrift);
     server.shutdown().await;
     Ok(())
+}
+
+/// Serve the same switch over Thrift.
+async fn thrift(server: &ServerHandle, port: u16, arguments: &Arguments) -> Result<thrift::Server, Failure> {
+    let interfaces = arguments.interfaces.iter().filter_map(|it| Some((u16::try_from(it.port).ok()?, it.name.clone())));
+    let about = thrift::About { interfaces: interfaces.collect(), swaps: !arguments.disable_swap };
+    let services = thrift::Services::new(server.control(), about);
+    let served = thrift::Server::listen(port, services).await;
+    let served = served.map_err(|error| format!("--thrift-port {port}: {error}"))?;
+    say(&format!("Thrift server listening on {}", served.address()));
+    Ok(served)
 }
 
 /// Everything but the ports.

@@ -156,8 +156,8 @@ impl Device {
     }
 
     /// Put packets through a program without telling controllers of it.
-    pub(crate) fn start_with(&self, program: Program) {
-        self.activate(Arc::new(Pipeline::bare(program, self.config.clone(), self.dialect)));
+    pub(crate) fn start_with(&self, program: Program, json: Vec<u8>) {
+        self.activate(Arc::new(Pipeline::bare(program, json, self.config.clone(), self.dialect)));
     }
 
     /// Put packets through this pipeline from now on.

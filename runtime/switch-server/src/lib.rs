@@ -18,13 +18,14 @@
 //! controller. Ports can also be a gRPC service (`packet_stream`). Requests come in by the services (`service`, `stream`, `gnmi`), which check device and election
 //! (`arbitration`) and hand entities to `entity`: pure mapping and validation between protobuf and engine, by way of the
 //! `schema` that joins P4Info and program once per pipeline. Everything is shared through `device`. A switch can also pass
-//! for one with a Tofino (`tofino`), to test controllers of those.
+//! for one with a Tofino (`tofino`), to test controllers of those. Services of another protocol reach the same state by `control`.
 //!
 //! This crate may use tokio and tonic; the engine below it does not. It knows no P4 program in particular.
 
 mod answer;
 mod arbitration;
 pub mod capture;
+mod control;
 pub mod convert;
 mod counters;
 mod dataplane;
@@ -55,6 +56,7 @@ mod translation;
 mod wrapped;
 
 pub use capture::Capture;
+pub use control::{Control, Running};
 pub use counters::SwitchCounters;
 pub use frames::Frames;
 pub use link::{Endpoint, LinkConfig, link};

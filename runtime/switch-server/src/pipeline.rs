@@ -54,30 +54,7 @@ impl Verified {
 
     /// Make a switch of it, with the program's initial state.
     pub(crate) fn realise(self, switch: SwitchConfig, dialect: Dialect) -> Pipeline {
-        let schema = Arc::new(self.schema);
-        let switch = Arc::new(Switch::new(Arc::new(self.program), switch));
-        let digests = Arc::new(Mutex::new(Digests::default()));
-        let digest_ids = schema.digests.iter().map(|(id, digest)| (digest.engine, *id)).collect();
-        let target = Target {
-            schema: schema.clone(),
-            switch: switch.clone(),
-            dialect,
-            tables: TableNotes::default(),
-            styles: Styles::default(),
-            numeric_watches: BTreeSet::new(),
-            replication: Replication::default(),
-            digests: digests.clone(),
-        };
-        Pipeline {
-            config: self.config,
-            is_bare: false,
-            schema,
-            switch,
-            target: RwLock::new(target),
-            gate: RwLock::new(()),
-            digests,
-            digest_ids,
-        }
+        Pipeline::new(self.config, false, Arc::new(self.schema), Switch::new(Arc::new(self.program), switch), dialect)
     }
 }
 
@@ -108,9 +85,52 @@ pub(crate) struct Pipeline {
 
 impl Pipeline {
     /// A program that the switch was started with. BMv2 forwards with such a program too, and has no P4Info to speak of it.
-    pub(crate) fn bare(program: Program, switch: SwitchConfig, dialect: Dialect) -> Pipeline {
-        let nothing = Verified { config: ForwardingPipelineConfig::default(), schema: Schema::default(), program };
-        Pipeline { is_bare: true, ..nothing.realise(switch, dialect) }
+    pub(crate) fn bare(program: Program, json: Vec<u8>, switch: SwitchConfig, dialect: Dialect) -> Pipeline {
+        let config = ForwardingPipelineConfig { p4_device_config: json.into(), ..Default::default() };
+        Pipeline::new(config, true, Arc::default(), Switch::new(Arc::new(program), switch), dialect)
+    }
+
+    /// The same with the program's initial state.
+    pub(crate) fn anew(&self) -> Pipeline {
+        let switch = Switch::new(self.switch.program().clone(), self.switch.config().clone());
+        Pipeline::new(self.config.clone(), self.is_bare, self.schema.clone(), switch, self.target().dialect)
+    }
+
+    fn new(
+        config: ForwardingPipelineConfig,
+        is_bare: bool,
+        schema: Arc<Schema>,
+        switch: Switch,
+        dialect: Dialect,
+    ) -> Pipeline {
+        let switch = Arc::new(switch);
+        let digests = Arc::new(Mutex::new(Digests::default()));
+        let digest_ids = schema.digests.iter().map(|(id, digest)| (digest.engine, *id)).collect();
+        let target = Target {
+            schema: schema.clone(),
+            switch: switch.clone(),
+            dialect,
+            tables: TableNotes::default(),
+            styles: Styles::default(),
+            numeric_watches: BTreeSet::new(),
+            replication: Replication::default(),
+            digests: digests.clone(),
+        };
+        Pipeline {
+            config,
+            is_bare,
+            schema,
+            switch,
+            target: RwLock::new(target),
+            gate: RwLock::new(()),
+            digests,
+            digest_ids,
+        }
+    }
+
+    /// The program as its controller, or whoever started the switch, wrote it.
+    pub(crate) fn device_config(&self) -> &[u8] {
+        &self.config.p4_device_config
     }
 
     pub(crate) fn target(&self) -> RwLockReadGuard<'_, Target> {

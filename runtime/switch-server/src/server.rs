@@ -11,8 +11,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Server, ServerTlsConfig};
-use vouch_switch::{PacketTrace, Program, SwitchConfig};
+use vouch_switch::{LoadError, PacketTrace, Program, SwitchConfig};
 
+use crate::control::Control;
 use crate::counters::SwitchCounters;
 use crate::device::Device;
 use crate::dialect::Dialect;
@@ -201,8 +202,8 @@ impl Builder {
         }
         let tofino = self.tofino.take().map(|(server, model)| Tofino::new(server, model)).transpose();
         let tofino = tofino.map_err(|error| BuildError::Model(error.to_string()))?;
-        let program = self.program.take().map(|json| Program::load(&json)).transpose();
-        let program = program.map_err(|error| BuildError::Program(error.to_string()))?;
+        let program = self.program.take().map(|json| Ok((Program::load(&json)?, json))).transpose();
+        let program = program.map_err(|error: LoadError| BuildError::Program(error.to_string()))?;
         Ok(SwitchServer { description: self, tofino, program })
     }
 }
@@ -211,7 +212,8 @@ impl Builder {
 pub struct SwitchServer {
     description: Builder,
     tofino: Option<Tofino>,
-    program: Option<Program>,
+    /// With the JSON that it was read from.
+    program: Option<(Program, Vec<u8>)>,
 }
 
 impl SwitchServer {
@@ -274,8 +276,8 @@ impl SwitchServer {
         };
         let spoken = (dialect, translations);
         let device = Arc::new(Device::new(device_id, config, ports, self.tofino, spoken, tracer, stop.clone()));
-        if let Some(program) = self.program {
-            device.start_with(program);
+        if let Some((program, json)) = self.program {
+            device.start_with(program, json);
         }
 
         let mut server = Server::builder().http2_keepalive_interval(Some(KEEPALIVE));
@@ -337,6 +339,11 @@ impl ServerHandle {
     /// The services, for a client in this process that needs no connection.
     pub fn routes(&self) -> Routes {
         Routes::new(&self.device)
+    }
+
+    /// The same switch for a service of another protocol.
+    pub fn control(&self) -> Control {
+        Control::new(&self.device)
     }
 
     /// The P4Runtime device id.

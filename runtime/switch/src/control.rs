@@ -70,6 +70,16 @@ impl Switch {
         Ok(self.look(|tables| tables.tables[table.index()].count()))
     }
 
+    /// How often an entry of the table came or went since the start, for those who keep something beside its keys: as long as
+    /// this stays the same, so do the keys.
+    ///
+    /// # Errors
+    /// `UnknownObject`.
+    pub fn entry_changes(&self, table: TableId) -> Result<u64, ControlError> {
+        self.check_table(table)?;
+        Ok(self.look(|tables| tables.tables[table.index()].changes()))
+    }
+
     /// Sets what a miss does, or with `None` what the program had for it.
     ///
     /// # Errors

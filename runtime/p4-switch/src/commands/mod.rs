@@ -27,6 +27,7 @@ pub use interpreter::Interpreter;
 pub(crate) use local::Local;
 pub use parse::parse;
 pub use remote::{Access, Remote};
+pub(crate) use values::{reversed_priority, shown_priority};
 pub use wire::field_match;
 pub use words::{WORDS, Word};
 

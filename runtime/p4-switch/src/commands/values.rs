@@ -21,16 +21,17 @@ const HIGHEST: i32 = i32::MAX;
 /// The engine's and P4Runtime's priority, of which the highest wins, for the reference's. BMv2's P4Runtime server has the
 /// same rule, so that an entry has one priority over both ways.
 pub(super) fn priority(text: &str) -> Result<i32, Refused> {
-    let priority: i32 = number(text)?;
-    if (0..HIGHEST).contains(&priority) {
-        Ok(HIGHEST - priority)
-    } else {
-        Err(format!("`{text}` is not a priority: 0, which wins over all, to {}", HIGHEST - 1))
-    }
+    let wrong = || format!("`{text}` is not a priority: 0, which wins over all, to {}", HIGHEST - 1);
+    reversed_priority(number(text)?).ok_or_else(wrong)
+}
+
+/// The engine's priority for the reference's, or the other way round, which is the same.
+pub(crate) fn reversed_priority(priority: i32) -> Option<i32> {
+    (0..HIGHEST).contains(&priority).then(|| HIGHEST - priority)
 }
 
 /// The reference's priority.
-pub(super) fn shown_priority(priority: i32) -> i32 {
+pub(crate) fn shown_priority(priority: i32) -> i32 {
     HIGHEST.saturating_sub(priority)
 }
 

@@ -38,7 +38,8 @@ fn the_lines_of_simple_switch_grpc_are_understood() {
     assert_eq!(arguments.grpc_server_addr, "127.0.0.1:50001");
     assert_eq!((arguments.cpu_port, arguments.drop_port), (Some(255), 100));
     let ignored: Vec<_> = arguments.ignored().into_iter().map(|(option, _)| option).collect();
-    assert_eq!(ignored, ["--thrift-port", "--notifications-addr"]);
+    assert_eq!(ignored, ["--notifications-addr"]);
+    assert_eq!(arguments.thrift_port, Some(9091));
 
     let arguments = run("simple_switch_grpc router.json -i 0@a");
     assert_eq!(arguments.program, Some(PathBuf::from("router.json")));

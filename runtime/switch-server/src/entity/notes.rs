@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::action_profile_action::WatchKind;
 use vouch_p4runtime::p4::v1::table_action::Type;
-use vouch_switch::{EntryKey, TableId};
+use vouch_switch::{EntryKey, Micros, TableId};
 
+use super::Target;
 use super::key::normal_key;
 use crate::schema::Table;
 
@@ -64,5 +65,28 @@ impl TableNotes {
     pub(super) fn of(&self, table: &Table, key: &EntryKey) -> Note {
         let Some(entries) = self.entries.get(&table.engine) else { return Note::default() };
         entries.get(&normal_key(table, key)).cloned().unwrap_or_default()
+    }
+}
+
+/// Changes that come from elsewhere than from a controller.
+impl Target {
+    /// An entry is gone.
+    pub(crate) fn forget_entry(&mut self, table: TableId, key: &EntryKey) {
+        self.renote(table, key, |_| Note::default());
+    }
+
+    /// An entry has another idle timeout.
+    pub(crate) fn note_idle_timeout(&mut self, table: TableId, key: &EntryKey, timeout: Micros) {
+        let idle_timeout_ns = i64::try_from(timeout.0.saturating_mul(1000)).unwrap_or(i64::MAX);
+        self.renote(table, key, |note| Note { idle_timeout_ns, ..note });
+    }
+
+    fn renote(&mut self, table: TableId, key: &EntryKey, change: impl FnOnce(Note) -> Note) {
+        let schema = self.schema.clone();
+        // Without a P4Info there is nobody to note anything for.
+        if let Some(table) = schema.table_ids.get(&table).and_then(|id| schema.tables.get(id)) {
+            let note = change(self.tables.of(table, key));
+            self.tables.set(table.engine, &normal_key(table, key), note);
+        }
     }
 }

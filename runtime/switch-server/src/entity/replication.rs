@@ -10,12 +10,13 @@ use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 use vouch_p4runtime::p4::v1::packet_replication_engine_entry::Type;
 use vouch_p4runtime::p4::v1::replica::PortKind;
 use vouch_p4runtime::value::canonical;
-use vouch_switch::{CloneSession, CloneTarget, ReplicationNode};
+use vouch_switch::{CloneSession, CloneTarget, ControlError, ReplicationNode};
 
 use super::action::{port_number, sdn_port};
 use super::{Operation, Target};
 use crate::fault::{Fault, Outcome};
 use crate::schema::Schema;
+use crate::translation::port_bytes;
 
 /// The highest clone session id; v1model keeps one bit of its sixteen for itself.
 const MAX_CLONE_SESSION: u16 = 32_767;
@@ -132,6 +133,66 @@ impl Target {
         self.shorten(&mut entry.replicas);
         self.replication.sessions.insert(id, Replicated { entry, copies });
         Ok(())
+    }
+
+    /// Have a group make these copies or none; for those who know no P4Runtime.
+    pub(crate) fn set_multicast_group(
+        &mut self,
+        id: u32,
+        nodes: Option<&[ReplicationNode]>,
+    ) -> Result<(), ControlError> {
+        let Some(nodes) = nodes else {
+            self.switch.delete_multicast_group(id)?;
+            self.replication.groups.remove(&id);
+            return Ok(());
+        };
+        match self.switch.modify_multicast_group(id, nodes) {
+            Err(ControlError::MulticastGroupNotFound(_)) => self.switch.insert_multicast_group(id, nodes)?,
+            done => done?,
+        }
+        let (replicas, copies) = self.encode_replicas(nodes);
+        let entry = v1::MulticastGroupEntry { multicast_group_id: id, replicas, ..Default::default() };
+        self.replication.groups.insert(id, Replicated { entry, copies });
+        Ok(())
+    }
+
+    /// Have a clone session make these copies or none. P4Runtime has no word for a session that copies to a multicast group,
+    /// and shows it without replicas.
+    pub(crate) fn set_clone_session(&mut self, id: u16, session: Option<&CloneSession>) -> Result<(), ControlError> {
+        let Some(session) = session else {
+            self.switch.delete_clone_session(id)?;
+            self.replication.sessions.remove(&id);
+            return Ok(());
+        };
+        match self.switch.modify_clone_session(id, session) {
+            Err(ControlError::CloneSessionNotFound(_)) => self.switch.insert_clone_session(id, session)?,
+            done => done?,
+        }
+        let (replicas, copies) = match &session.target {
+            CloneTarget::Port(port) => self.encode_replicas(&[ReplicationNode { instance: 0, ports: vec![*port] }]),
+            CloneTarget::Replicas(nodes) => self.encode_replicas(nodes),
+            CloneTarget::Group(_) => Default::default(),
+        };
+        let entry = v1::CloneSessionEntry {
+            session_id: id.into(),
+            replicas,
+            class_of_service: session.class_of_service,
+            packet_length_bytes: session.max_packet_length.into(),
+            ..Default::default()
+        };
+        self.replication.sessions.insert(id, Replicated { entry, copies });
+        Ok(())
+    }
+
+    /// Nodes as P4Runtime spells them, and their copies.
+    fn encode_replicas(&self, nodes: &[ReplicationNode]) -> (Vec<v1::Replica>, Vec<Copy>) {
+        let places = nodes.iter().flat_map(|node| node.ports.iter().map(|port| (*port, node.instance)));
+        let replica = |(port, instance): (u16, u16)| v1::Replica {
+            port_kind: Some(PortKind::Port(port_bytes(self.schema.ports.as_deref(), port))),
+            instance: instance.into(),
+            backup_replicas: Vec::new(),
+        };
+        (places.clone().map(replica).collect(), places.map(|place| vec![place]).collect())
     }
 
     /// A port is up or down: copies that have a choice make it again.

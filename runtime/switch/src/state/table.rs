@@ -21,6 +21,8 @@ pub(crate) struct TableState {
     pub(crate) missed: Arc<Cells>,
     /// Entries ever added.
     added: u64,
+    /// Entries ever removed.
+    removed: u64,
     /// Entries with an idle timeout.
     timed: usize,
 }
@@ -38,7 +40,8 @@ impl TableState {
         let (info, code) = (&program.tables[table], &program.code.tables[table]);
         let default = code.default.as_ref().map(|call| initial(program, call));
         let index = lookup::index(code.layout.style, code.layout.words);
-        let mut state = Self { index, default, missed: Cells::new(info, Micros(0)).into(), added: 0, timed: 0 };
+        let mut state =
+            Self { index, default, missed: Cells::new(info, Micros(0)).into(), added: 0, removed: 0, timed: 0 };
         for constant in &code.entries {
             let Ok((key, packed)) = entry::pack(info, code, &constant.key) else { continue };
             let Default { written, run, .. } = initial(program, &constant.call);
@@ -59,6 +62,11 @@ impl TableState {
         self.index.len() as u64
     }
 
+    /// How often an entry came or went.
+    pub(crate) fn changes(&self) -> u64 {
+        self.added + self.removed
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.index.entries().map(|entry| &**entry)
     }
@@ -70,6 +78,7 @@ impl TableState {
     }
 
     fn remove(&mut self, entry: &Entry) {
+        self.removed += 1;
         self.timed -= usize::from(entry.idle_timeout > 0);
         self.index.remove(&entry.packed);
     }

@@ -1,0 +1,52 @@
+//! BMv2's Thrift services, for its own command line and for everything that was written against it.
+//!
+//! They are a second door to the same switch: what is written here is read over P4Runtime where there is a P4Info, and the
+//! other way round. They need none themselves, since they speak in the names of the program's JSON.
+//!
+//! # One request
+//!
+//! `server` accepts a connection and gives it a thread, as the reference does. The thread reads a message with the Apache
+//! crate's binary protocol, strict or old, within bounds; its name says service and method (`standard:bm_mt_add_entry`). The
+//! generated code of that service (`api`, made by `build.rs` of the interfaces in `thrift/`) takes the arguments apart, with
+//! the help of `wire`, and calls a method of `services`, whose parts are `tables`, `dumps`, `direct`, `profiles`, `arrays`,
+//! `parsing`, `management`, `multicast` and `simple_switch`. That takes hold of the switch, so that nobody else changes it
+//! meanwhile, finds the objects by their names, translates keys, actions and rates (`keys`), and makes the engine's own
+//! control call. What the reference numbers and the engine does not is kept in one place for each kind: `handles` for
+//! entries, `replication` for multicast nodes. A refusal becomes the exception with the reference's code (`refusals`), or,
+//! where it has none for it, an application exception that says why; either is a line in the log.
+//!
+//! This may depend on the server's [`Control`](vouch_switch_server::Control) and on the engine's control API, and on nothing
+//! of P4Runtime but its helpers for byte strings.
+//!
+//! # Where it differs from the reference
+//!
+//! - Values come back as the engine keeps them: the bits behind a prefix or outside a mask are 0, and parameters have no more
+//!   bits than the program gives them.
+//! - A multicast group cannot make the same copy (port and instance) twice, and a committed rate cannot exceed the peak rate;
+//!   the reference takes both.
+//! - Ports cannot be added or removed, and the parameters of custom CRCs stay as they are: both are refused with the code that
+//!   the reference has for a failure. Nothing limits or fills queues, so that depths, and rates other than 0, are refused; so is
+//!   `bm_serialize_state`. These calls have no exceptions of their own, which leaves an application exception.
+//! - A program that is swapped in has no P4Info: P4Runtime's clients find no pipeline then.
+
+mod api;
+mod arrays;
+mod direct;
+mod document;
+mod dumps;
+mod handles;
+mod keys;
+mod management;
+mod multicast;
+mod parsing;
+mod profiles;
+mod refusals;
+mod replication;
+mod server;
+mod services;
+mod simple_switch;
+mod tables;
+mod wire;
+
+pub use server::Server;
+pub use services::{About, Services};

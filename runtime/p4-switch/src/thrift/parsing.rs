@@ -1,0 +1,114 @@
+//! Value sets, digests and hashes.
+
+use vouch_switch::{ValueSetId, ValueSetMember};
+use vouch_switch_server::Running;
+
+use super::api::standard::{
+    BmCrc16Config, BmCrc32Config, CrcErrorCode, InvalidCrcOperation, InvalidLearnOperation, InvalidParseVSetOperation,
+    InvalidToeplitzHashOperation, LearnOperationErrorCode, ParseVSetOperationErrorCode as SetCode, Parsing,
+    ToeplitzHashErrorCode,
+};
+use super::services::Services;
+use super::wire::Failure;
+
+type Sets<T> = Result<T, Failure<InvalidParseVSetOperation>>;
+type Learns = Result<(), Failure<InvalidLearnOperation>>;
+type Crcs = Result<(), Failure<InvalidCrcOperation>>;
+
+impl Services {
+    fn on_set<T>(&self, name: &str, call: impl FnOnce(&Running<'_>, ValueSetId) -> Sets<T>) -> Sets<T> {
+        self.with(|running, _| {
+            let id = running.switch().program().value_set(name).ok_or(SetCode::InvalidParseVsetName)?;
+            call(running, id)
+        })
+    }
+
+    fn change_set(&self, name: &str, change: impl FnOnce(&mut Vec<ValueSetMember>)) -> Sets<()> {
+        self.on_set(name, |running, id| {
+            let mut members = running.switch().value_set(id).map_err(|_| SetCode::Error)?;
+            change(&mut members);
+            Ok(running.switch().set_value_set(id, &members).map_err(|_| SetCode::Error)?)
+        })
+    }
+
+    /// Whether there is such a list. Samples are handed out over P4Runtime alone and acknowledged there, so that no buffer
+    /// that could be named here is open; the reference takes acknowledgements of unknown ones without a word.
+    fn check_list(&self, list: i32) -> Learns {
+        self.with(|running, _| {
+            let mut digests = running.switch().program().digests();
+            let known = digests.any(|(_, digest)| i64::from(digest.number) == i64::from(list));
+            if known { Ok(()) } else { Err(LearnOperationErrorCode::InvalidListId.into()) }
+        })
+    }
+
+    /// The engine's custom CRCs have the parameters that the reference starts them with, and keep them.
+    fn check_crc(&self, calculation: &str, algorithm: &str) -> Crcs {
+        self.with(|running, memory| match memory.document(running).algorithm(calculation) {
+            None => Err(CrcErrorCode::InvalidCalculationName.into()),
+            Some(known) if known != algorithm => Err(CrcErrorCode::WrongTypeCalculation.into()),
+            Some(_) => Err(CrcErrorCode::InvalidConfig.into()),
+        })
+    }
+}
+
+impl Parsing for Services {
+    fn bm_parse_vset_add(&self, _: i32, name: String, value: Vec<u8>) -> Sets<()> {
+        self.change_set(&name, |members| {
+            if members.iter().all(|member| member.value != value) {
+                members.push(ValueSetMember { value, mask: None });
+            }
+        })
+    }
+
+    fn bm_parse_vset_remove(&self, _: i32, name: String, value: Vec<u8>) -> Sets<()> {
+        self.change_set(&name, |members| members.retain(|member| member.value != value))
+    }
+
+    fn bm_parse_vset_get(&self, _: i32, name: String) -> Sets<Vec<Vec<u8>>> {
+        self.on_set(&name, |running, id| {
+            let members = running.switch().value_set(id).map_err(|_| SetCode::Error)?;
+            Ok(members.into_iter().map(|member| member.value).collect())
+        })
+    }
+
+    fn bm_parse_vset_clear(&self, _: i32, name: String) -> Sets<()> {
+        self.change_set(&name, Vec::clear)
+    }
+
+    fn bm_learning_ack(&self, _: i32, list: i32, _buffer: i64, _samples: Vec<i32>) -> Learns {
+        self.check_list(list)
+    }
+
+    fn bm_learning_ack_buffer(&self, _: i32, list: i32, _buffer: i64) -> Learns {
+        self.check_list(list)
+    }
+
+    fn bm_learning_set_timeout(&self, _: i32, list: i32, _timeout_ms: i32) -> Learns {
+        self.check_list(list)
+    }
+
+    fn bm_learning_set_buffer_size(&self, _: i32, list: i32, _samples: i32) -> Learns {
+        self.check_list(list)
+    }
+
+    fn bm_set_crc16_custom_parameters(&self, _: i32, calculation: String, _: BmCrc16Config) -> Crcs {
+        self.check_crc(&calculation, "crc16_custom")
+    }
+
+    fn bm_set_crc32_custom_parameters(&self, _: i32, calculation: String, _: BmCrc32Config) -> Crcs {
+        self.check_crc(&calculation, "crc32_custom")
+    }
+
+    fn bm_set_toeplitz_hash_key(
+        &self,
+        _: i32,
+        calculation: String,
+        _key: Vec<u8>,
+    ) -> Result<(), Failure<InvalidToeplitzHashOperation>> {
+        // A program with such a calculation is refused when it is loaded.
+        self.with(|running, memory| match memory.document(running).algorithm(&calculation) {
+            None => Err(ToeplitzHashErrorCode::InvalidCalculationName.into()),
+            Some(_) => Err(ToeplitzHashErrorCode::WrongTypeCalculation.into()),
+        })
+    }
+}
