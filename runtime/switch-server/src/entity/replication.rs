@@ -178,7 +178,6 @@ impl Target {
             replicas,
             class_of_service: session.class_of_service,
             packet_length_bytes: session.max_packet_length.into(),
-            ..Default::default()
         };
         self.replication.sessions.insert(id, Replicated { entry, copies });
         Ok(())

@@ -1,0 +1,212 @@
+//! A switch with Thrift services, and a client that knows the protocol and nothing of the interfaces.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use p4_switch::thrift::{About, Server, Services};
+use tokio::runtime::Runtime;
+use vouch_switch_server::{ServerHandle, SwitchServer};
+
+/// How long anything may take that does not fail.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The program that has one of each kind of object.
+pub(crate) fn kinds() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../switch-server/tests/programs/kinds.json")
+}
+
+pub(crate) struct Switch {
+    server: Option<Server>,
+    pub(crate) handle: ServerHandle,
+    _runtime: Runtime,
+}
+
+impl Switch {
+    /// Started from the JSON alone.
+    pub(crate) fn start() -> Self {
+        let runtime = Runtime::new().expect("threads can be started");
+        let json = std::fs::read(kinds()).expect("the program is there");
+        let switch = SwitchServer::builder().device_id(3).program(json).build().expect("it is a program");
+        let handle = runtime.block_on(switch.listen("127.0.0.1:0")).expect("a free port");
+        let services = Services::new(handle.control(), About { swaps: true, ..About::default() });
+        let server = runtime.block_on(Server::listen(0, services)).expect("a free port");
+        Self { server: Some(server), handle, _runtime: runtime }
+    }
+
+    pub(crate) fn connect(&self) -> Client {
+        let port = self.server.as_ref().expect("it runs").address().port();
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("it is a duration");
+        Client { stream, number: 0 }
+    }
+
+    pub(crate) fn stop_serving(&mut self) {
+        self.server = None;
+    }
+}
+
+/// What is sent and received, piece by piece.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bytes(pub(crate) Vec<u8>);
+
+impl Bytes {
+    pub(crate) fn number(mut self, number: i32) -> Self {
+        self.0.extend(number.to_be_bytes());
+        self
+    }
+
+    pub(crate) fn text(self, text: &[u8]) -> Self {
+        let mut bytes = self.number(text.len() as i32);
+        bytes.0.extend(text);
+        bytes
+    }
+
+    pub(crate) fn field(mut self, kind: u8, id: i16) -> Self {
+        self.0.push(kind);
+        self.0.extend(id.to_be_bytes());
+        self
+    }
+
+    pub(crate) fn list(mut self, kind: u8, length: i32) -> Self {
+        self.0.push(kind);
+        self.number(length)
+    }
+
+    pub(crate) fn i32(self, id: i16, value: i32) -> Self {
+        self.field(8, id).number(value)
+    }
+
+    pub(crate) fn string(self, id: i16, value: &str) -> Self {
+        self.field(11, id).text(value.as_bytes())
+    }
+
+    pub(crate) fn end(mut self) -> Self {
+        self.0.push(0);
+        self
+    }
+}
+
+/// The arguments that nearly all calls begin with: a context and the name of an object.
+pub(crate) fn of(name: &str) -> Bytes {
+    Bytes::default().i32(1, 0).string(2, name)
+}
+
+/// An exact key of 48 bits as field 3.
+pub(crate) trait Key {
+    fn mac(self, last: u8) -> Self;
+    fn data(self, id: i16, values: &[&[u8]]) -> Self;
+}
+
+impl Key for Bytes {
+    fn mac(self, last: u8) -> Self {
+        let exact = self.field(15, 3).list(12, 1).i32(1, 0).field(12, 2).field(11, 1).text(&[2, 0, 0, 0, 0, last]);
+        exact.end().end()
+    }
+
+    fn data(self, id: i16, values: &[&[u8]]) -> Self {
+        let list = self.field(15, id).list(11, values.len() as i32);
+        values.iter().fold(list, |list, value| list.text(value))
+    }
+}
+
+/// An answer: its kind, and the structure in it.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Reply {
+    /// Nothing.
+    Done,
+    /// A number of 32 or 64 bits.
+    Number(i64),
+    /// A string, or bytes.
+    Text(Vec<u8>),
+    /// The declared exception, which is a code in each interface.
+    Refused(i64),
+    /// An application exception with its type.
+    Failed(String, i32),
+}
+
+pub(crate) struct Client {
+    pub(crate) stream: TcpStream,
+    number: i32,
+}
+
+impl Client {
+    pub(crate) fn standard(&mut self, method: &str, arguments: Bytes) -> Reply {
+        self.call(&format!("standard:{method}"), arguments)
+    }
+
+    pub(crate) fn call(&mut self, name: &str, arguments: Bytes) -> Reply {
+        self.number += 1;
+        let call = Bytes(vec![0x80, 1, 0, 1]).text(name.as_bytes()).number(self.number);
+        self.send(&[call.0, arguments.end().0].concat());
+        let (number, reply) = self.reply();
+        assert_eq!(number, self.number);
+        reply
+    }
+
+    /// The same in the form that had no version.
+    pub(crate) fn call_as_before(&mut self, name: &str, arguments: Bytes) -> Reply {
+        let mut call = Bytes::default().text(name.as_bytes());
+        call.0.push(1);
+        self.send(&[call.number(77).0, arguments.end().0].concat());
+        let (number, reply) = self.reply();
+        assert_eq!(number, 77);
+        reply
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).expect("the switch takes it");
+    }
+
+    /// Whether the switch has hung up.
+    pub(crate) fn is_over(&mut self) -> bool {
+        matches!(self.stream.read(&mut [0]), Ok(0) | Err(_))
+    }
+
+    pub(crate) fn reply(&mut self) -> (i32, Reply) {
+        let header: [u8; 4] = self.take();
+        assert_eq!(header[..3], [0x80, 1, 0]);
+        let _method = self.text();
+        let number = i32::from_be_bytes(self.take());
+        let failed = header[3] == 3;
+        let mut reply = Reply::Done;
+        let mut text = String::new();
+        loop {
+            let [kind] = self.take();
+            if kind == 0 {
+                return (number, reply);
+            }
+            let id = i16::from_be_bytes(self.take());
+            reply = match (failed, kind, id) {
+                (true, 11, 1) => {
+                    text = String::from_utf8(self.text()).expect("it is text");
+                    Reply::Done
+                }
+                (true, 8, 2) => Reply::Failed(text.clone(), i32::from_be_bytes(self.take())),
+                (false, 8, 0) => Reply::Number(i32::from_be_bytes(self.take()).into()),
+                (false, 10, 0) => Reply::Number(i64::from_be_bytes(self.take())),
+                (false, 11, 0) => Reply::Text(self.text()),
+                (false, 12, 1) => {
+                    assert_eq!(self.take(), [8, 0, 1]);
+                    let code = i32::from_be_bytes(self.take());
+                    assert_eq!(self.take(), [0]);
+                    Reply::Refused(code.into())
+                }
+                other => panic!("{other:?} has no place in an answer here"),
+            };
+        }
+    }
+
+    fn take<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.stream.read_exact(&mut bytes).expect("the answer goes on");
+        bytes
+    }
+
+    fn text(&mut self) -> Vec<u8> {
+        let mut text = vec![0; u32::from_be_bytes(self.take()) as usize];
+        self.stream.read_exact(&mut text).expect("the answer goes on");
+        text
+    }
+}
