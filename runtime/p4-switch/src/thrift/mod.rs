@@ -27,7 +27,11 @@
 //! - Ports cannot be added or removed, and the parameters of custom CRCs stay as they are: both are refused with the code that
 //!   the reference has for a failure. Nothing limits or fills queues, so that depths, and rates other than 0, are refused; so is
 //!   `bm_serialize_state`. These calls have no exceptions of their own, which leaves an application exception.
-//! - A program that is swapped in has no P4Info: P4Runtime's clients find no pipeline then.
+//! - A program that is swapped in has no P4Info: P4Runtime's clients find no pipeline then. It can be swapped in unless
+//!   `--disable-swap` says otherwise, as in `simple_switch_grpc`; `simple_switch` has it the other way round.
+//! - A mirroring session leads to a port or to a group, not to both.
+//! - Digests are not gathered for these clients: what says how they are is taken, and has no effect.
+//! - `bm_reset_state` brings back the entries that a program has from the start.
 
 mod api;
 mod arrays;
