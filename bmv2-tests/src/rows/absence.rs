@@ -20,7 +20,9 @@ pub(super) async fn reboot(stage: &Stage) -> Result<Outcome, Failure> {
     let names = cast::hosts(4);
     let mut world = stage.world(cast::plan(4)).await?;
     let mut outcome = Outcome::default();
-    let streams = cast::streams(&world, names, RATE).await?;
+    // In the end two places have them, and both get what is theirs.
+    let rate = stage.program().copies().map_or(RATE, |all| all / 4);
+    let streams = cast::streams(&world, names, rate).await?;
 
     let gone = Instant::now();
     names.iter().for_each(|name| world.pause(name, true));
@@ -36,7 +38,7 @@ pub(super) async fn reboot(stage: &Stage) -> Result<Outcome, Failure> {
     for name in names {
         talk.push(world.stream(name, PEER, TALK)?);
     }
-    cast::flow(&streams, 6 * u64::from(RATE)).await;
+    cast::flow(&streams, 6 * u64::from(rate)).await;
 
     cast::none_taken(&mut world, names, &mut outcome).await?;
     let figures =
