@@ -94,7 +94,7 @@ fn read(fields: &[Field], owner: &str, code: &mut String) {
         let value = if is_optional(field) { "Some(Value::read(from)?)" } else { "Value::read(from)?" };
         line!(code, "{id} if kind == <{ty} as Value>::TYPE => {owner}{name} = {value},");
     }
-    line!(code, "_ => skip(from, kind)?,\n}}\nOk(())\n}})?;");
+    line!(code, "_ => from.skip(kind)?,\n}}\nOk(())\n}})?;");
 }
 
 fn service(it: &Service, code: &mut String) {

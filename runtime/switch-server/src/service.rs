@@ -194,8 +194,8 @@ impl Service {
     /// The cells that are asked for, if they are too many to be gathered.
     fn large(&self, target: &Target, request: &Entity) -> Option<Vec<Stretch>> {
         // A Tofino's are not: it has other names for them.
-        let of_array = request.entity.as_ref().filter(|_| self.device.tofino.is_none());
-        let cells = target.stretches(of_array?)?.ok()?;
+        let wanted = request.entity.as_ref().filter(|_| self.device.tofino.is_none());
+        let cells = target.stretches(wanted?).ok()?;
         (cells.iter().map(Stretch::left).sum::<u64>() > GATHERED_CELLS).then_some(cells)
     }
 

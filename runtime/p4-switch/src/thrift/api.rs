@@ -7,7 +7,7 @@ macro_rules! interface {
             use thrift::protocol::{TInputProtocol, TOutputProtocol, TType};
 
             use crate::thrift::wire::{
-                Answer, Failure, Never, Value, answer, no_such_number, read_fields, skip, write_field,
+                Answer, Failure, Never, Value, answer, no_such_number, read_fields, write_field,
             };
 
             include!(concat!(env!("OUT_DIR"), "/", stringify!($name), ".rs"));

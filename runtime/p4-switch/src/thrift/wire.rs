@@ -105,7 +105,7 @@ pub(super) trait Value: Sized {
     fn write(&self, to: &mut dyn TOutputProtocol) -> thrift::Result<()>;
 }
 
-/// Read a structure; `field` takes a field's value or [skips](skip) it.
+/// Read a structure; `field` takes a field's value or skips it.
 pub(super) fn read_fields(
     from: &mut dyn TInputProtocol,
     mut field: impl FnMut(&mut dyn TInputProtocol, i16, TType) -> thrift::Result<()>,
@@ -119,11 +119,6 @@ pub(super) fn read_fields(
         field(from, begin.id.unwrap_or_default(), begin.field_type)?;
         from.read_field_end()?;
     }
-}
-
-/// Read past a value.
-pub(super) fn skip(from: &mut dyn TInputProtocol, kind: TType) -> thrift::Result<()> {
-    from.skip(kind)
 }
 
 pub(super) fn write_field<T: Value>(to: &mut dyn TOutputProtocol, id: i16, value: &T) -> thrift::Result<()> {

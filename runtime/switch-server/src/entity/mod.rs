@@ -95,9 +95,6 @@ impl Target {
         let Some(kind) = &wanted.entity else {
             return Err(Fault::invalid("an entity of the request is empty: name the kind to read"));
         };
-        if let Some(stretches) = self.stretches(kind) {
-            return Ok(self.read_stretches(stretches?));
-        }
         let found = match kind {
             Kind::TableEntry(entry) => self.read_table_entries(entry, now)?,
             Kind::ActionProfileMember(member) => self.read_members(member)?,
@@ -106,8 +103,7 @@ impl Target {
             Kind::DirectCounterEntry(counter) => self.read_direct_counters(counter)?,
             Kind::PacketReplicationEngineEntry(entry) => self.read_replication(entry)?,
             Kind::ValueSetEntry(set) => self.read_value_sets(set)?,
-            // Arrays, see above.
-            Kind::MeterEntry(_) | Kind::CounterEntry(_) | Kind::RegisterEntry(_) => Vec::new(),
+            Kind::MeterEntry(_) | Kind::CounterEntry(_) | Kind::RegisterEntry(_) => return self.read_stretches(kind),
             Kind::DigestEntry(digest) => self.read_digests(digest)?,
             Kind::ExternEntry(_) => return Err(no_externs()),
         };

@@ -33,10 +33,10 @@ enum Array {
 }
 
 impl Target {
-    /// The cells that a request means, if it is about an array.
-    pub(crate) fn stretches(&self, wanted: &Kind) -> Option<Outcome<Vec<Stretch>>> {
+    /// The cells that a request means; none, if it is not about an array.
+    pub(crate) fn stretches(&self, wanted: &Kind) -> Outcome<Vec<Stretch>> {
         let schema = &self.schema;
-        Some(match wanted {
+        match wanted {
             Kind::CounterEntry(v1::CounterEntry { counter_id: 0, .. }) => {
                 Ok(schema.counters.iter().map(|(id, it)| Array::Counter(*id).whole(&it.cells)).collect())
             }
@@ -57,14 +57,14 @@ impl Target {
             Kind::RegisterEntry(wanted) => schema.register(wanted.register_id).and_then(|it| {
                 Array::Register(wanted.register_id).part(&it.cells, wanted.index.as_ref(), "register", &it.name)
             }),
-            _ => return None,
-        })
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// All of them at once.
-    pub(super) fn read_stretches(&self, stretches: Vec<Stretch>) -> Vec<v1::Entity> {
+    pub(super) fn read_stretches(&self, wanted: &Kind) -> Outcome<Vec<v1::Entity>> {
         let all = |mut stretch: Stretch| std::iter::from_fn(move || stretch.next(&self.schema, &self.switch));
-        stretches.into_iter().flat_map(all).collect()
+        Ok(self.stretches(wanted)?.into_iter().flat_map(all).collect())
     }
 }
 

@@ -806,7 +806,7 @@ fn cells_are_shown_as_of_when_the_client_comes_to_them() {
     let bench = Bench::new();
     let all = Kind::RegisterEntry(v1::RegisterEntry::default());
     let at_once = bench.read(all.clone());
-    let cells = bench.pipeline.target().stretches(&all).expect("registers are arrays").expect("there are some");
+    let cells = bench.pipeline.target().stretches(&all).expect("there are some");
     assert_eq!(cells.iter().map(Stretch::left).sum::<u64>(), at_once.len() as u64);
     let of = (bench.pipeline.schema.clone(), bench.pipeline.switch.clone());
     let parts = cells.into_iter().map(Part::Cells).collect();
