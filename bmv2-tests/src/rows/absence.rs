@@ -21,7 +21,7 @@ pub(super) async fn reboot(stage: &Stage) -> Result<Outcome, Failure> {
     let mut world = stage.world(cast::plan(4)).await?;
     let mut outcome = Outcome::default();
     // In the end two places have them, and both get what is theirs.
-    let rate = stage.program().copies().map_or(RATE, |all| all / 4);
+    let rate = stage.copied(4);
     let streams = cast::streams(&world, names, rate).await?;
 
     let gone = Instant::now();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use vouch_lab::Announcement;
 
-use super::cast::{self, MALLORY, RATE};
+use super::cast::{self, MALLORY};
 use super::{Outcome, Stage};
 use crate::linux::Failure;
 use crate::linux::plan::Access;
@@ -29,8 +29,9 @@ pub(super) async fn forged(stage: &Stage) -> Result<Outcome, Failure> {
     let names = cast::hosts(5);
     let mut world = stage.world(cast::plan(5).free(destination())).await?;
     let mut outcome = Outcome::default();
-    let streams = cast::streams(&world, names, RATE).await?;
-    cast::flow(&streams, SETTLED * u64::from(RATE)).await;
+    let rate = stage.rate(names.len());
+    let streams = cast::streams(&world, names, rate).await?;
+    cast::flow(&streams, SETTLED * u64::from(rate)).await;
     for (name, stream) in names.iter().zip(&streams) {
         let paused = Instant::now();
         world.pause(name, true);
@@ -69,8 +70,9 @@ async fn announced_early(stage: &Stage, case: &str, times: &[u64]) -> Result<Out
     let plan = cast::plan(3).host("destination", 140, destination());
     let mut world = stage.world(plan).await?;
     let mut outcome = Outcome::default();
-    let streams = cast::streams(&world, names, RATE).await?;
-    cast::flow(&streams, SETTLED * u64::from(RATE)).await;
+    let rate = stage.rate(names.len());
+    let streams = cast::streams(&world, names, rate).await?;
+    cast::flow(&streams, SETTLED * u64::from(rate)).await;
     let mut interruptions = Vec::new();
     for (name, stream) in names.iter().zip(&streams) {
         let start = Instant::now();
@@ -84,7 +86,7 @@ async fn announced_early(stage: &Stage, case: &str, times: &[u64]) -> Result<Out
         cast::at(paused, PAUSE).await;
         let resumed = arrive(&world, name).await?;
         outcome.entries(world.until_right(&[name], Duration::from_secs(10)).await?);
-        stream.sends(u64::from(RATE) / 2).await;
+        stream.sends(u64::from(rate) / 2).await;
         stream.stop().await;
         let figures = stream.ledger.figures(&[(paused, resumed)]);
         interruptions.push(figures.interruption);

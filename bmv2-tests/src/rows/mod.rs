@@ -22,7 +22,7 @@ use crate::linux::Failure;
 use crate::linux::plan::Plan;
 use crate::linux::traffic::Figures;
 use crate::linux::world::{Site, World};
-use crate::process::SwitchProgram;
+use crate::process::{Pace, SwitchProgram};
 
 /// What cases have for a stage.
 #[derive(Debug)]
@@ -68,6 +68,21 @@ impl Stage {
 
     async fn world(&self, plan: Plan) -> Result<World, Failure> {
         World::start(&self.site, plan).await
+    }
+
+    /// How many packets a second each of so many streams has, where times are judged.
+    fn rate(&self, streams: usize) -> u32 {
+        self.share(streams, |pace| pace.packets)
+    }
+
+    /// How many where switches copy them.
+    fn copied(&self, streams: usize) -> u32 {
+        self.share(streams, |pace| pace.copied)
+    }
+
+    fn share(&self, streams: usize, all: impl Fn(&Pace) -> u32) -> u32 {
+        let streams = u32::try_from(streams).unwrap_or(u32::MAX).max(1);
+        self.program().pace().map_or(cast::RATE, |pace| cast::RATE.min(all(pace) / streams))
     }
 
     /// Leave the logs of a case where they are wanted.

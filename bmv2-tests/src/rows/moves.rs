@@ -24,7 +24,8 @@ pub(super) async fn honest(stage: &Stage) -> Result<Outcome, Failure> {
     let names = cast::hosts(5);
     let mut world = stage.world(cast::plan(5).free(Access::red(2, 3))).await?;
     let mut outcome = Outcome::default();
-    let streams = cast::streams(&world, names, RATE).await?;
+    let rate = stage.rate(names.len());
+    let streams = cast::streams(&world, names, rate).await?;
     let mut interruptions = Vec::new();
     for (name, stream) in names.iter().zip(&streams) {
         let gone = Instant::now();
@@ -32,7 +33,7 @@ pub(super) async fn honest(stage: &Stage) -> Result<Outcome, Failure> {
         world.announce(name, Announcement::GratuitousRequest)?;
         let arrived = Instant::now();
         outcome.entries(world.until_right(&[name], KNOWN).await?);
-        stream.sends(u64::from(RATE) / 2).await;
+        stream.sends(u64::from(rate) / 2).await;
         stream.stop().await;
         let figures = stream.ledger.figures(&[(gone, arrived)]);
         interruptions.push(figures.interruption);
@@ -114,7 +115,7 @@ async fn restarted(stage: &Stage, outcome: &mut Outcome, empty: bool) -> Result<
 /// A server's worth of hosts.
 pub(super) async fn crowd(stage: &Stage) -> Result<Outcome, Failure> {
     let mut outcome = Outcome::default();
-    let most = stage.program().learns().unwrap_or(u32::MAX);
+    let most = stage.program().pace().map_or(u32::MAX, |pace| pace.hosts);
     for count in stage.extent.crowds {
         if *count > most {
             outcome.note(format!("{count} not played: more than {} takes in", stage.program().name()));
@@ -130,6 +131,8 @@ async fn crowd_of(stage: &Stage, count: u32, outcome: &mut Outcome) -> Result<()
     let plan = Plan::default().host(PEER, 130, Access::red(3, 2)).host(MALLORY, 166, Access::red(2, 2));
     let mut world = stage.world(plan.host("red1", 1, Access::red(1, 2)).free(from.clone()).free(to.clone())).await?;
     let members: Vec<HostSpec> = (0..count).map(member).collect();
+    // Of those who announce themselves before they move, and after.
+    let pace = stage.program().pace().map(|pace| (pace.announcements, pace.pause));
     let wanted = |access: &Access| -> Vec<_> {
         members.iter().map(|member| (member.name.clone(), member.mac, access.clone())).collect()
     };
@@ -139,7 +142,7 @@ async fn crowd_of(stage: &Stage, count: u32, outcome: &mut Outcome) -> Result<()
     let mut missing: std::collections::BTreeSet<String> = members.iter().map(|member| member.name.clone()).collect();
     while !missing.is_empty() && start.elapsed() < CROWD {
         let unknown: Vec<&HostSpec> = members.iter().filter(|member| missing.contains(&member.name)).collect();
-        let (at_once, pause) = stage.program().intake().unwrap_or((200, Duration::from_millis(50)));
+        let (at_once, pause) = pace.unwrap_or((200, Duration::from_millis(50)));
         announce(&world, &unknown, at_once, pause).await;
         missing = world.wrong_of(&before).await?.into_iter().map(|(name, _)| name).collect();
     }
@@ -160,7 +163,7 @@ async fn crowd_of(stage: &Stage, count: u32, outcome: &mut Outcome) -> Result<()
 
     world.plug("server", Some(to.clone()));
     let start = Instant::now();
-    let (at_once, pause) = stage.program().intake().unwrap_or((members.len(), Duration::ZERO));
+    let (at_once, pause) = pace.unwrap_or((members.len(), Duration::ZERO));
     announce(&world, &members.iter().collect::<Vec<_>>(), at_once, pause).await;
     let sent = start.elapsed();
     let after = wanted(&to);

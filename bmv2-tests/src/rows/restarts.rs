@@ -72,7 +72,7 @@ async fn link_and_switch(stage: &Stage, case: &str, early: bool) -> Result<Outco
     }
     let mut world = stage.world(plan).await?;
     // While two VTEPs have them, both get what is theirs.
-    let rate = stage.program().copies().map_or(RATE / 2, |all| all / 8);
+    let rate = stage.copied(8).min(RATE / 2);
     let streams = cast::streams(&world, cast::hosts(8), rate).await?;
     let gone = Instant::now();
     world.set_link(&at(1, 2), false)?;
