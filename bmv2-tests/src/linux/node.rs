@@ -21,7 +21,7 @@ pub struct Node {
     /// Its name.
     pub name: &'static str,
     pub(super) namespace: Namespace,
-    program: SwitchProgram,
+    pub(super) program: SwitchProgram,
     /// The switch's ports and their interfaces.
     pub(super) ports: Vec<(u16, String)>,
     /// `vouch`, where it is not this program itself.
@@ -124,17 +124,12 @@ impl Node {
         self.folder.join(format!("{}-{}.log", self.name, part.name()))
     }
 
-    /// What says that one of its processes has ended by itself.
-    pub(super) fn ended(&mut self) -> Option<String> {
-        for part in [Part::Switch, Part::Agent] {
-            if let Some(Running(child)) = self.running(part)
-                && let Ok(Some(status)) = child.try_wait()
-            {
-                let (name, log) = (self.name, tail(&self.log(part)));
-                return Some(format!("the {} of {name} has ended ({status}); it said:\n{log}", part.name()));
-            }
-        }
-        None
+    /// What says that it has ended by itself.
+    pub(super) fn ended(&mut self, part: Part) -> Option<String> {
+        let Running(child) = self.running(part).as_mut()?;
+        let status = child.try_wait().ok()??;
+        let (name, log) = (self.name, tail(&self.log(part)));
+        Some(format!("the {} of {name} has ended ({status}); it said:\n{log}", part.name()))
     }
 
     fn running(&mut self, part: Part) -> &mut Option<Running> {
