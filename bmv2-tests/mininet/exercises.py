@@ -34,7 +34,10 @@ from lessons import LESSONS, Lesson
 from problem import Problem
 from programs import find
 
-_PACKAGES = "p4runtime grpcio protobuf googleapis-common-protos scapy ptf psutil p4runtime-shell ipython thrift networkx nnpy ipaddr"
+_PACKAGES = (
+    "p4runtime grpcio protobuf==3.20.3 googleapis-common-protos<1.60 scapy ptf psutil ipython thrift networkx nnpy ipaddr; "
+    "pip install --no-deps p4runtime-shell; and p4/tmp/p4config.proto of p4lang/PI, compiled into it by protoc"
+)
 _NO_RESULT = ("failed", "stuck")
 """The facts of an exercise that came to nothing."""
 
@@ -71,10 +74,17 @@ def arguments() -> argparse.Namespace:
         help=f"a virtual environment, made with --system-site-packages by the Python that has Mininet: pip install {_PACKAGES}",
     )
     parser.add_argument("--p4-switch", default="p4-switch", metavar="FILE", help="the switch, by name or path")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="leave what was printed, and the exercises' logs, there")
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="leave what was printed, and the exercises' logs, there"
+    )
     parser.add_argument("--only", choices=("BMv2", "p4-switch"), help="only on this switch")
     parser.add_argument("--inside", metavar="LESSON", help=argparse.SUPPRESS)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="exercises, or folders of exercises, as the table names them; default: all")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="exercises, or folders of exercises, as the table names them; default: all",
+    )
     return parser.parse_args()
 
 

@@ -42,9 +42,7 @@ class VouchTopo(Topo):
 
     def build(self, plan: Plan, programs: Programs, folder: Path, configurations: dict[str, Path]) -> None:  # noqa: D102
         for node in NODES:
-            self.addSwitch(
-                node, cls=P4Node, programs=programs, folder=folder, configuration=configurations[node]
-            )
+            self.addSwitch(node, cls=P4Node, programs=programs, folder=folder, configuration=configurations[node])
         self.addSwitch(_PANEL, cls=Panel)
         for leaf in LEAVES:
             self.addLink(leaf, SPINE, port1=UPLINK, port2=paper.number(leaf))

@@ -6,6 +6,7 @@ has somebody type in a terminal of a host is run there in the background, with i
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -63,7 +64,7 @@ class Typist:
 
     def _listen(self) -> None:
         assert self._child.stdout is not None
-        while piece := self._child.stdout.read1(65536):
+        while piece := os.read(self._child.stdout.fileno(), 65536):
             text = _COLOURS.sub("", piece.decode(errors="replace"))
             print(text, end="", flush=True)
             with self._news:
@@ -255,7 +256,11 @@ def flowcache(checkout: Path) -> Facts:
         heard = {"PacketIn": "Received PacketIn", "idle timeouts": "Deleted flow_cache entry"}
         until(log, heard["idle timeouts"], 1, 30)
         text = log.read_text()
-        return {"without": before, "with": after, "heard": ", ".join(name for name, line in heard.items() if line in text)}
+        return {
+            "without": before,
+            "with": after,
+            "heard": ", ".join(name for name, line in heard.items() if line in text),
+        }
 
 
 def p4runtime(checkout: Path) -> Facts:
@@ -446,7 +451,10 @@ LESSONS = [
             link_monitor,
         )
     ),
-    *(Lesson("tutorials", f"tutorials/{it}/ptf", suite(f"exercises/{it}", "make", "test")) for it in ("basic", "basic_tunnel")),
+    *(
+        Lesson("tutorials", f"tutorials/{it}/ptf", suite(f"exercises/{it}", "make", "test"))
+        for it in ("basic", "basic_tunnel")
+    ),
     Lesson("p4-utils", "p4-utils/switches/P4Switch", switches(False)),
     Lesson("p4-utils", "p4-utils/switches/P4RuntimeSwitch", switches(True)),
     Lesson("p4-utils", "p4-utils/frrouters", routers("frrouters", [("h1", "h4"), ("h1", "h2"), ("h1", "h3")]), _MPLS),
