@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -42,9 +43,7 @@ class VouchTopo(Topo):
 
     def build(self, plan: Plan, programs: Programs, folder: Path, configurations: dict[str, Path]) -> None:  # noqa: D102
         for node in NODES:
-            self.addSwitch(
-                node, cls=P4Node, programs=programs, folder=folder, configuration=configurations[node]
-            )
+            self.addSwitch(node, cls=P4Node, programs=programs, folder=folder, configuration=configurations[node])
         self.addSwitch(_PANEL, cls=Panel)
         for leaf in LEAVES:
             self.addLink(leaf, SPINE, port1=UPLINK, port2=paper.number(leaf))
@@ -291,16 +290,16 @@ class HostProcess:
 
 
 def _nothing_is_in_the_way(plan: Plan) -> None:
+    # What /sys shows may be another namespace's.
+    there = {name for _, name in socket.if_nameindex()}
+    taken = [f"{leaf}-eth{port}" for leaf in LEAVES for port in (UPLINK, *plan.access_ports)]
+    taken = [name for name in taken if name in there]
+    if taken:
+        remedy = "".join(f"\n    ip link delete {name}" for name in taken)
+        raise Problem(f"{', '.join(taken)} exist already: another fabric runs, or one was killed, which left them:{remedy}")
     for node in NODES:
-        ports = [UPLINK, *plan.access_ports] if node != SPINE else [paper.number(leaf) for leaf in LEAVES]
-        names = [f"{node}-eth{port}" for port in ports]
-        taken = [name for name in names if (Path("/sys/class/net") / name).exists()]
-        if taken:
-            raise Problem(
-                f"{', '.join(taken)} exists already: another fabric runs, or one was killed; then: ip link delete {taken[0]}"
-            )
-        sockets = [paper.p4runtime_port(node), paper.thrift_port(node)]
-        sockets += [paper.peering_port(node)] if node != SPINE else []
-        for port in sockets:
+        ports = [paper.p4runtime_port(node), paper.thrift_port(node)]
+        ports += [paper.peering_port(node)] if node != SPINE else []
+        for port in ports:
             if listens(port):
                 raise Problem(f"port {port} of 127.0.0.1, which {node} needs, is taken")

@@ -65,7 +65,11 @@ class P4Node(Switch):
 
     def start_agent(self) -> None:
         """Start the agent, which tells in its log what it decides."""
-        environment = {**os.environ, "NO_COLOR": "1", "VOUCH_LOG": os.environ.get("VOUCH_LOG", "info,vouch_agent=debug")}
+        environment = {
+            **os.environ,
+            "NO_COLOR": "1",
+            "VOUCH_LOG": os.environ.get("VOUCH_LOG", "info,vouch_agent=debug"),
+        }
         command = [self.programs.vouch, "run", str(self.configuration)]
         self.agent = Process(f"the agent of {self.name}", command, self.agent_log, environment)
 

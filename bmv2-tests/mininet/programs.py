@@ -5,6 +5,7 @@ A process is ended by its own id when its owner stops it, and by the kernel when
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -15,7 +16,8 @@ from pathlib import Path
 from problem import Problem
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-_BUILT = [REPOSITORY / "target" / profile for profile in ("release", "debug")]
+_TARGET = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
+_BUILT = [_TARGET / profile for profile in ("release", "debug")]
 _PATIENCE = 10.0
 
 

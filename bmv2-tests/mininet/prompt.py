@@ -71,7 +71,7 @@ class Prompt(CLI):
             rows.append([name, str(place), *(str(beliefs[leaf].get(mac, "-")) for leaf in LEAVES)])
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         for row in rows:
-            output("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() + "\n")
+            output("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n")
 
     def do_moves(self, line: str) -> None:
         """moves [HOST]: what the agents heard and decided about hosts, with times (UTC)"""
@@ -180,9 +180,10 @@ class Prompt(CLI):
         """source FILE: carry out the commands of a file, up to the first that fails"""
         (path,) = self._words("source", line, 1)
         try:
-            with open(path, encoding="utf-8") as self.inputFile:
-                for number, command in enumerate(self.inputFile, 1):
-                    command = self.precmd(command.strip()).strip()
+            with open(path, encoding="utf-8") as script:
+                self.inputFile = script
+                for number, text in enumerate(script, 1):
+                    command = self.precmd(text).strip()
                     if not command:
                         continue
                     output(f"{self.prompt}{command}\n")

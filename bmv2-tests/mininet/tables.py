@@ -70,13 +70,16 @@ def read(cli: str, leaf: str) -> dict[str, Belief]:
     done = subprocess.run(command, input=wanted, capture_output=True, text=True, check=False, timeout=30)
     if done.returncode != 0:
         raise Problem(f"the switch of {leaf} cannot be read: {(done.stderr or done.stdout).strip()}")
-    return beliefs(leaf, parse(done.stdout))
+    try:
+        return beliefs(leaf, parse(done.stdout))
+    except (KeyError, ValueError) as odd:
+        raise Problem(f"what {cli} says of {leaf} is not what the VTEP program's tables have: {odd!r}") from odd
 
 
 def parse(dump: str) -> dict[str, list[Entry]]:
     """The entries of the dumped tables, in the order in which they were asked for."""
     sections = dump.split("TABLE ENTRIES\n")[1:]
-    return {table: _entries(table, section) for table, section in zip(_TABLES, sections)}
+    return {table: _entries(table, section) for table, section in zip(_TABLES, sections, strict=True)}
 
 
 def _entries(table: str, section: str) -> list[Entry]:
@@ -88,8 +91,8 @@ def _entries(table: str, section: str) -> list[Entry]:
             continue
         key = [int(value, 16) for value in _KEY.findall(block)]
         values = [int(value, 16) for value in action[2].split(", ") if value]
-        named = dict(zip(parameters.get(action[1], []), values))
-        entries.append(Entry(dict(zip(keys[table], key)), action[1].rpartition(".")[2], named))
+        named = dict(zip(parameters[action[1]], values, strict=True))
+        entries.append(Entry(dict(zip(keys[table], key, strict=True)), action[1].rpartition(".")[2], named))
     return entries
 
 

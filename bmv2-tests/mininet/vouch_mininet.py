@@ -45,7 +45,9 @@ def arguments() -> argparse.Namespace:
         "--no-verify", action="store_true", help="believe every announcement, as fabrics do that ask nobody"
     )
     parser.add_argument(
-        "--script", metavar="FILE", help="carry out the commands of a file (-: standard input) in place of asking for them"
+        "--script",
+        metavar="FILE",
+        help="carry out the commands of a file (-: standard input) in place of asking for them",
     )
     known = parser.parse_args()
     if not 3 <= known.hosts <= MOST_HOSTS:

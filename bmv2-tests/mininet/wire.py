@@ -3,6 +3,8 @@
     announce INTERFACE MAC IP   send one gratuitous ARP request, which says that IP is at MAC
     watch INTERFACE MAC         count echo requests for MAC until standard input ends, then print their number
     plain INTERFACE             leave no checksum to hardware that is not there
+
+A frame that leaves the interface is not counted: what a host sends itself tells nothing about what it was sent.
 """
 
 from __future__ import annotations
