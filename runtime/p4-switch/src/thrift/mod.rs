@@ -30,7 +30,8 @@
 //! - A program that is swapped in has no P4Info: P4Runtime's clients find no pipeline then. It can be swapped in unless
 //!   `--disable-swap` says otherwise, as in `simple_switch_grpc`; `simple_switch` has it the other way round.
 //! - A mirroring session leads to a port or to a group, not to both.
-//! - Digests are not gathered for these clients: what says how they are is taken, and has no effect.
+//! - Digests are gathered for these clients where [notifications](crate::notifications) are published. Elsewhere what says how
+//!   they are is taken, and has no effect.
 //! - `bm_reset_state` brings back the entries that a program has from the start.
 
 mod api;
@@ -42,6 +43,7 @@ mod handles;
 mod keys;
 mod management;
 mod multicast;
+mod numbered;
 mod parsing;
 mod profiles;
 mod refusals;
