@@ -34,13 +34,14 @@
 //!   they are is taken, and has no effect.
 //! - `bm_reset_state` brings back the entries that a program has from the start.
 
-mod api;
+pub(crate) mod api;
 mod arrays;
+pub(crate) mod client;
 mod direct;
 mod document;
 mod dumps;
 mod handles;
-mod keys;
+pub(crate) mod keys;
 mod management;
 mod multicast;
 mod numbered;
@@ -52,7 +53,7 @@ mod server;
 mod services;
 mod simple_switch;
 mod tables;
-mod wire;
+pub(crate) mod wire;
 
 pub use server::Server;
 pub use services::{About, Services};

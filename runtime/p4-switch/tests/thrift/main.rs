@@ -3,6 +3,7 @@
 mod client;
 mod hostile;
 mod notifications;
+mod our_client;
 mod subscriber;
 mod support;
 mod told_by_both;
