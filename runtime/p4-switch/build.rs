@@ -1,7 +1,7 @@
-//! Turns the interfaces in `thrift/` into types, with how they are read and written, and a trait for each service, with how
-//! its calls are taken apart.
+//! Turns the interfaces in `thrift/` into types, with how they are read and written, a trait for each service, with how its
+//! calls are taken apart, and a function for each method, with which a client makes its call.
 //!
-//! The generated code stands on `src/thrift/wire.rs`. There is no client in it.
+//! The generated code stands on `src/thrift/wire.rs` and `src/thrift/client.rs`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,12 +16,12 @@ fn main() {
     for name in INTERFACES {
         let path = format!("thrift/{name}.thrift");
         println!("cargo::rerun-if-changed={path}");
-        let code = generate(Path::new(&path));
+        let code = generate(name, Path::new(&path));
         fs::write(out.join(format!("{name}.rs")), code).expect("cargo's folder can be written");
     }
 }
 
-fn generate(path: &Path) -> String {
+fn generate(interface: &str, path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let file = FileParser::new(FileSource::new(&text)).parse();
     let file = file.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -31,7 +31,10 @@ fn generate(path: &Path) -> String {
             Item::Enum(it) => numbers(it, &mut code),
             Item::Struct(it) => structure(it, &mut code),
             Item::Exception(it) => structure(it, &mut code),
-            Item::Service(it) => service(it, &mut code),
+            Item::Service(it) => {
+                service(it, &mut code);
+                it.functions.iter().for_each(|function| call(interface, function, &mut code));
+            }
             other => panic!("{}: nothing is made of {other:?}", path.display()),
         }
     }
@@ -120,6 +123,21 @@ fn service(it: &Service, code: &mut String) {
         line!(code, "answer(service.{method}({})).map(Some)\n}}", arguments.join(", "));
     }
     line!(code, "_ => Ok(None),\n}}\n}}");
+}
+
+/// A function that has a server carry this one out. Its first parameter is the connection.
+fn call(interface: &str, function: &Function, code: &mut String) {
+    let method = &*function.name.0;
+    let arguments: String =
+        function.arguments.iter().map(|field| format!(", {}: {}", ident(field), rust(&field.ty))).collect();
+    let (result, failure) = (rust(&function.result_type), failure(function));
+    line!(code, "pub(crate) fn {method}(server: &mut Client{arguments}) -> Result<{result}, Refusal> {{");
+    let to = if function.arguments.is_empty() { "_" } else { "to" };
+    line!(code, "server.call::<_, {failure}>(\"{interface}:{method}\", &|{to}| {{");
+    for field in &function.arguments {
+        line!(code, "write_field(to, {}, &{})?;", field.id, ident(field));
+    }
+    line!(code, "Ok(())\n}})\n}}");
 }
 
 /// What a function may throw: one exception, or none.

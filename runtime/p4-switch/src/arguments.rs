@@ -9,6 +9,8 @@ use std::str::FromStr;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, ValueEnum};
 
+use crate::nanomsg::Address;
+
 /// What is to be done.
 #[derive(Debug)]
 pub enum Command {
@@ -110,6 +112,13 @@ pub struct Arguments {
     /// Also serve BMv2's Thrift services, which simple_switch_CLI speaks, on this port of all addresses; 0 takes any free one
     #[arg(long, value_name = "PORT")]
     pub thrift_port: Option<u16>,
+    /// Publish digests, idle entries and changes of ports over nanomsg's pub/sub, in BMv2's form. Called simple_switch, it does so at
+    /// ipc:///tmp/bmv2-DEVICE_ID-notifications.ipc unless told
+    #[arg(long, value_name = "ipc://PATH|tcp://HOST:PORT")]
+    pub notifications_addr: Option<Address>,
+    /// Publish what happens to each packet over nanomsg's pub/sub, in BMv2's form; packets are slow while somebody subscribes
+    #[arg(long, value_name = "ipc://PATH|tcp://HOST:PORT")]
+    pub nanolog: Option<Address>,
     /// Refuse to replace the program over Thrift
     #[arg(long)]
     pub disable_swap: bool,
@@ -152,6 +161,10 @@ pub struct Arguments {
     /// Print the newest version of the JSON format that is understood
     #[arg(long)]
     pub json_version: bool,
+
+    /// The address of notifications is one that nobody asked for.
+    #[arg(skip)]
+    pub notifies_by_default: bool,
 
     #[command(flatten)]
     ignored: Ignored,
@@ -227,9 +240,7 @@ macro_rules! ignored {
 
 ignored! {
     values {
-        notifications_addr: "there is no nanomsg; digests and idle timeouts go over P4Runtime",
-        nanolog: "there is no nanomsg; --trace=json tells the same",
-        packet_in: "there is no nanomsg; use interfaces or files",
+        packet_in: "packets come from interfaces or files",
         debugger_addr: "there is no debugger; --trace shows what happens to packets",
         restore_state: "there are no state files; write the state over P4Runtime",
         dump_packet_data: "--pcap and --trace show packets whole",
@@ -256,6 +267,12 @@ impl Arguments {
         // It has no gRPC server, and several of them may run in one place.
         if name == "simple_switch" && self.grpc_server_addr == GRPC_SERVER {
             self.grpc_server_addr = "127.0.0.1:0".to_owned();
+        }
+        // Not so simple_switch_grpc, which has P4Runtime for what this would tell.
+        if name == "simple_switch" && self.notifications_addr.is_none() {
+            let path = format!("/tmp/bmv2-{}-notifications.ipc", self.device_id);
+            self.notifications_addr = Some(Address::Ipc(path.into()));
+            self.notifies_by_default = true;
         }
     }
 

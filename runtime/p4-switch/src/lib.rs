@@ -2,7 +2,7 @@
 //!
 //! [`arguments`] reads the same command line. `run` builds a [`SwitchServer`](vouch_switch_server::SwitchServer) from it:
 //! with ports at Linux interfaces ([`interface`]) or at capture files (`files`), with captures of what passes (`captured`),
-//! a log, and an end by signal; with [`thrift`] it serves BMv2's own clients as well. `trace` shows what a program does with the packets of a capture, without a switch around it;
+//! a log, and an end by signal; with [`thrift`] it serves BMv2's own clients as well, and with [`notifications`] it tells them what happens. `trace` shows what a program does with the packets of a capture, without a switch around it;
 //! [`commands`] gives that program its entries, in the words of `simple_switch_CLI`, and [`cli`] carries the same words over
 //! P4Runtime to any switch: `p4-switch-cli`.
 //!
@@ -16,6 +16,8 @@ mod files;
 #[cfg(target_os = "linux")]
 pub mod interface;
 mod log;
+pub mod nanomsg;
+pub mod notifications;
 mod packets;
 mod run;
 pub mod thrift;
@@ -50,4 +52,4 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Why the command failed, for the operator.
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;

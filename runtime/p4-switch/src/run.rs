@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -12,6 +13,7 @@ use vouch_switch_server::{Builder, Certificate, Identity, Port, ServerHandle, Se
 
 use crate::arguments::{Arguments, Format, Interface};
 use crate::captured::CapturedPort;
+use crate::notifications::{Notifications, PacketListener};
 use crate::{Failure, files, log, thrift};
 
 /// The newest version of BMv2's JSON format that p4c writes.
@@ -37,7 +39,8 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
     // Before anything is opened, so that a signal always ends all of it.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let builder = builder(arguments)?;
+    let notifications = notifications(arguments).await?;
+    let builder = builder(arguments, &notifications)?;
     let builder = match &arguments.dp_grpc_server_addr {
         None => ports(builder, arguments)?,
         Some(address) => {
@@ -52,8 +55,10 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
         .await
         .map_err(|error| format!("{}: {error}", arguments.grpc_server_addr))?;
     say(&format!("Server listening on {}", server.local_addr()));
+    let services = Arc::new(services(&server, arguments, &notifications));
+    let published = notifications.publish(&services);
     let thrift = match arguments.thrift_port {
-        Some(port) => Some(thrift(&server, port, arguments).await?),
+        Some(port) => Some(thrift(port, services).await?),
         None => None,
     };
     let name = tokio::select! {
@@ -61,16 +66,46 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
         _ = interrupt.recv() => "SIGINT",
     };
     tracing::info!("{name}: stopping");
-    drop(thrift);
+    drop((thrift, published));
     server.shutdown().await;
     Ok(())
 }
 
-/// Serve the same switch over Thrift.
-async fn thrift(server: &ServerHandle, port: u16, arguments: &Arguments) -> Result<thrift::Server, Failure> {
+/// Open the places where what happens is told.
+async fn notifications(arguments: &Arguments) -> Result<Notifications, Failure> {
+    let (device, events) = (arguments.device_id, arguments.nanolog.as_ref());
+    let opened = Notifications::open(device, arguments.notifications_addr.as_ref(), events).await;
+    let notifications = match opened {
+        Err(error) if arguments.notifies_by_default => {
+            eprintln!("p4-switch: there are no notifications: {error}");
+            Notifications::open(device, None, events).await?
+        }
+        other => other?,
+    };
+    for (what, address) in
+        [("Notifications", notifications.notices_address()), ("Events", notifications.events_address())]
+    {
+        if let Some(address) = address {
+            say(&format!("{what} are published at {address}"));
+        }
+    }
+    Ok(notifications)
+}
+
+/// What BMv2's clients may ask of the same switch.
+fn services(server: &ServerHandle, arguments: &Arguments, notifications: &Notifications) -> thrift::Services {
     let interfaces = arguments.interfaces.iter().filter_map(|it| Some((u16::try_from(it.port).ok()?, it.name.clone())));
-    let about = thrift::About { interfaces: interfaces.collect(), swaps: !arguments.disable_swap };
-    let services = thrift::Services::new(server.control(), about);
+    let about = thrift::About {
+        interfaces: interfaces.collect(),
+        swaps: !arguments.disable_swap,
+        notifications: notifications.notices_address(),
+        events: notifications.events_address(),
+    };
+    thrift::Services::new(server.control(), about)
+}
+
+/// Let BMv2's clients in.
+async fn thrift(port: u16, services: Arc<thrift::Services>) -> Result<thrift::Server, Failure> {
     let served = thrift::Server::listen(port, services).await;
     let served = served.map_err(|error| format!("--thrift-port {port}: {error}"))?;
     say(&format!("Thrift server listening on {}", served.address()));
@@ -78,7 +113,7 @@ async fn thrift(server: &ServerHandle, port: u16, arguments: &Arguments) -> Resu
 }
 
 /// Everything but the ports.
-fn builder(arguments: &Arguments) -> Result<Builder, Failure> {
+fn builder(arguments: &Arguments, notifications: &Notifications) -> Result<Builder, Failure> {
     let mut builder = SwitchServer::builder()
         .device_id(arguments.device_id)
         .drop_port(arguments.drop_port)
@@ -95,23 +130,34 @@ fn builder(arguments: &Arguments) -> Result<Builder, Failure> {
     if arguments.grpc_server_ssl {
         builder = builder.tls(tls(arguments)?);
     }
+    Ok(traced(notifications.hear(builder), arguments, notifications))
+}
+
+/// Have packets traced for whoever wants to know.
+fn traced(builder: Builder, arguments: &Arguments, notifications: &Notifications) -> Builder {
     let compat = arguments.bmv2_compat;
     let wanted = if compat { log::tells_of_packets() } else { tracing::enabled!(tracing::Level::TRACE) };
     let logged = (arguments.log_console || arguments.log_file.is_some()) && wanted;
-    if arguments.trace.is_some() || logged {
-        let format = arguments.trace;
-        builder = builder.tracer(move |trace| {
-            if logged && compat {
-                trace.in_bmv2s_words().iter().for_each(|(rank, line)| log::tell(*rank, line));
-            } else if logged {
-                tracing::trace!("{trace}");
-            }
-            if let Some(format) = format {
-                print(format, trace);
-            }
-        });
+    let (format, subscribers) = (arguments.trace, notifications.packets());
+    let always = format.is_some() || logged;
+    if !always && subscribers.is_none() {
+        return builder;
     }
-    Ok(builder)
+    let listener = subscribers.clone();
+    let wanted = move || always || subscribers.as_ref().is_some_and(PacketListener::is_wanted);
+    builder.tracer_while(wanted, move |trace| {
+        if logged && compat {
+            trace.in_bmv2s_words().iter().for_each(|(rank, line)| log::tell(*rank, line));
+        } else if logged {
+            tracing::trace!("{trace}");
+        }
+        if let Some(format) = format {
+            print(format, trace);
+        }
+        if let Some(listener) = &listener {
+            listener.hear(trace);
+        }
+    })
 }
 
 /// A port for each interface, or for its files.

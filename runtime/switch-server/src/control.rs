@@ -13,6 +13,8 @@ use vouch_switch::{
 
 use crate::device::Device;
 use crate::entity::Target;
+use crate::learning::LearnRequest;
+use crate::notices::Notice;
 use crate::pipeline::Pipeline;
 use crate::port::PortStatus;
 
@@ -47,7 +49,11 @@ impl Control {
         let _changes = self.device.changes();
         let pipeline = self.device.active()?;
         let mut running = Running { now: self.device.now(), target: pipeline.target_mut(), pipeline: &pipeline };
-        Some(call(&mut running))
+        let outcome = call(&mut running);
+        if pipeline.learns() {
+            self.device.digest_gathered.notify_one();
+        }
+        Some(outcome)
     }
 
     /// Make everything as it was when the program started, P4Runtime's configuration of digests included.
@@ -67,6 +73,7 @@ impl Control {
         let program = Program::load(json)?;
         let _changes = self.device.changes();
         self.device.start_with(program, json.to_vec());
+        self.device.tell(|| Notice::Swapped);
         Ok(())
     }
 }
@@ -114,6 +121,15 @@ impl Running<'_> {
         self.switch().delete_entry(table, key)?;
         self.target.forget_entry(table, key);
         Ok(())
+    }
+
+    /// Do what a receiver of samples asks of a list, which goes by its number in the program; `false` without such a list. Without
+    /// [`Builder::notices`](crate::Builder::notices) nothing is gathered, and there is nothing to do.
+    pub fn learning(&self, list: u32, request: &LearnRequest) -> bool {
+        match self.pipeline.learning() {
+            Some(mut learning) => learning.request(list, request),
+            None => self.switch().program().digests().any(|(_, digest)| digest.number == list),
+        }
     }
 
     /// Let a multicast group make these copies, or with `None` be gone. 0 is no group.

@@ -19,6 +19,7 @@ use crate::arbitration::{Arbitration, Notices, StreamId};
 use crate::counters::Counters;
 use crate::dialect::Dialect;
 use crate::fault::{Fault, Outcome};
+use crate::notices::{Notice, NoticeBoard};
 use crate::outbox::{Outbox, Refused};
 use crate::pipeline::{Pipeline, Verified};
 use crate::port::{Port, PortStatus};
@@ -45,6 +46,8 @@ pub(crate) struct Device {
     pub(crate) translations: Vec<Translation>,
     /// Who wants to know what happens to each packet.
     pub(crate) tracer: Option<Tracer>,
+    /// Who wants to know what happens beside them.
+    pub(crate) notices: Option<NoticeBoard>,
     /// By number; `None` where nothing is plugged in.
     pub(crate) ports: Vec<Option<Arc<dyn Port>>>,
     /// What packets run through.
@@ -78,7 +81,7 @@ impl Device {
         plugged: Vec<(u32, Arc<dyn Port>)>,
         tofino: Option<Tofino>,
         (dialect, translations): (Dialect, Vec<Translation>),
-        tracer: Option<Tracer>,
+        (tracer, notices): (Option<Tracer>, Option<NoticeBoard>),
         stop: watch::Sender<bool>,
     ) -> Device {
         let mut ports: Vec<Option<Arc<dyn Port>>> = (0..=MAX_PORT).map(|_| None).collect();
@@ -93,6 +96,7 @@ impl Device {
             dialect,
             translations,
             tracer,
+            notices,
             ports,
             active: ArcSwapOption::empty(),
             changes: Mutex::new(Staged::default()),
@@ -152,12 +156,26 @@ impl Device {
 
     /// Realise a checked pipeline, without putting packets through it.
     pub(crate) fn realise(&self, verified: Verified) -> Arc<Pipeline> {
-        Arc::new(verified.realise(self.config.clone(), self.dialect))
+        Arc::new(verified.realise(self.config.clone(), self.dialect, self.notices.is_some()))
     }
 
     /// Put packets through a program without telling controllers of it.
     pub(crate) fn start_with(&self, program: Program, json: Vec<u8>) {
-        self.activate(Arc::new(Pipeline::bare(program, json, self.config.clone(), self.dialect)));
+        let learns = self.notices.is_some();
+        self.activate(Arc::new(Pipeline::bare(program, json, self.config.clone(), self.dialect, learns)));
+    }
+
+    /// Put packets through this pipeline from now on, because somebody wants so at run time.
+    pub(crate) fn swap_in(&self, pipeline: Arc<Pipeline>) {
+        self.activate(pipeline);
+        self.tell(|| Notice::Swapped);
+    }
+
+    /// Tell of something, if anybody wants to know.
+    pub(crate) fn tell(&self, notice: impl FnOnce() -> Notice) {
+        if let Some(notices) = &self.notices {
+            notices.tell(notice());
+        }
     }
 
     /// Put packets through this pipeline from now on.
@@ -171,8 +189,11 @@ impl Device {
         self.digest_gathered.notify_one();
     }
 
-    /// Tell the selectors and replicas of the active pipeline about a port.
+    /// Tell the selectors and replicas of the active pipeline about a port, and whoever wants to know.
     pub(crate) fn tell_port(&self, number: u16, up: bool) {
+        if let Some(notices) = &self.notices {
+            notices.tell_port(number, if up { PortStatus::Up } else { PortStatus::Down });
+        }
         if let Some(pipeline) = self.active() {
             pipeline.switch.set_port_up(number, up);
             pipeline.target_mut().set_port(number, up);

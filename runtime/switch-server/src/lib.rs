@@ -18,7 +18,8 @@
 //! controller. Ports can also be a gRPC service (`packet_stream`). Requests come in by the services (`service`, `stream`, `gnmi`), which check device and election
 //! (`arbitration`) and hand entities to `entity`: pure mapping and validation between protobuf and engine, by way of the
 //! `schema` that joins P4Info and program once per pipeline. Everything is shared through `device`. A switch can also pass
-//! for one with a Tofino (`tofino`), to test controllers of those. Services of another protocol reach the same state by `control`.
+//! for one with a Tofino (`tofino`), to test controllers of those. Services of another protocol reach the same state by `control`, and hear what happens by
+//! `notices`; for their receivers `learning` gathers digests as BMv2 does.
 //!
 //! This crate may use tokio and tonic; the engine below it does not. It knows no P4 program in particular.
 
@@ -36,7 +37,9 @@ mod entity;
 mod fault;
 mod frames;
 mod gnmi;
+mod learning;
 pub mod link;
+mod notices;
 mod outbox;
 mod packet_io;
 mod packet_stream;
@@ -59,7 +62,9 @@ pub use capture::Capture;
 pub use control::{Control, Running};
 pub use counters::SwitchCounters;
 pub use frames::Frames;
+pub use learning::LearnRequest;
 pub use link::{Endpoint, LinkConfig, link};
+pub use notices::{Notice, Samples};
 pub use port::{Frame, MAX_FRAME, Port, PortCounters, PortStatus, SendError};
 pub use routes::Routes;
 pub use server::{BuildError, Builder, ServeError, ServerHandle, SwitchServer};

@@ -12,6 +12,7 @@ use crate::dialect::Dialect;
 use crate::digest::{self, Digests, List};
 use crate::entity::{Replication, Styles, TableNotes, Target};
 use crate::fault::{Fault, Outcome};
+use crate::learning::Learning;
 use crate::schema::{Layouts, Names, Schema};
 use crate::tofino::Tofino;
 use crate::translation::Translation;
@@ -53,8 +54,10 @@ impl Verified {
     }
 
     /// Make a switch of it, with the program's initial state.
-    pub(crate) fn realise(self, switch: SwitchConfig, dialect: Dialect) -> Pipeline {
-        Pipeline::new(self.config, false, Arc::new(self.schema), Switch::new(Arc::new(self.program), switch), dialect)
+    pub(crate) fn realise(self, switch: SwitchConfig, dialect: Dialect, learns: bool) -> Pipeline {
+        let learning = learns.then(|| Learning::of(&self.program));
+        let switch = Switch::new(Arc::new(self.program), switch);
+        Pipeline::new(self.config, false, Arc::new(self.schema), switch, dialect, learning)
     }
 }
 
@@ -79,21 +82,32 @@ pub(crate) struct Pipeline {
     /// Held for reading while frames are processed, for writing while a batch is applied that no packet may see half of.
     gate: RwLock<()>,
     digests: Arc<Mutex<Digests>>,
+    /// For receivers that are no controllers, if there are any.
+    learning: Option<Mutex<Learning>>,
     /// P4Info digest id by the engine's.
     digest_ids: std::collections::BTreeMap<DigestId, u32>,
 }
 
 impl Pipeline {
     /// A program that the switch was started with. BMv2 forwards with such a program too, and has no P4Info to speak of it.
-    pub(crate) fn bare(program: Program, json: Vec<u8>, switch: SwitchConfig, dialect: Dialect) -> Pipeline {
+    pub(crate) fn bare(
+        program: Program,
+        json: Vec<u8>,
+        switch: SwitchConfig,
+        dialect: Dialect,
+        learns: bool,
+    ) -> Pipeline {
         let config = ForwardingPipelineConfig { p4_device_config: json.into(), ..Default::default() };
-        Pipeline::new(config, true, Arc::default(), Switch::new(Arc::new(program), switch), dialect)
+        let learning = learns.then(|| Learning::of(&program));
+        Pipeline::new(config, true, Arc::default(), Switch::new(Arc::new(program), switch), dialect, learning)
     }
 
     /// The same with the program's initial state.
     pub(crate) fn anew(&self) -> Pipeline {
         let switch = Switch::new(self.switch.program().clone(), self.switch.config().clone());
-        Pipeline::new(self.config.clone(), self.is_bare, self.schema.clone(), switch, self.target().dialect)
+        let learning = self.learning().map(|learning| learning.anew());
+        let dialect = self.target().dialect;
+        Pipeline::new(self.config.clone(), self.is_bare, self.schema.clone(), switch, dialect, learning)
     }
 
     fn new(
@@ -102,6 +116,7 @@ impl Pipeline {
         schema: Arc<Schema>,
         switch: Switch,
         dialect: Dialect,
+        learning: Option<Learning>,
     ) -> Pipeline {
         let switch = Arc::new(switch);
         let digests = Arc::new(Mutex::new(Digests::default()));
@@ -124,6 +139,7 @@ impl Pipeline {
             target: RwLock::new(target),
             gate: RwLock::new(()),
             digests,
+            learning: learning.map(Mutex::new),
             digest_ids,
         }
     }
@@ -155,8 +171,21 @@ impl Pipeline {
         self.digests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What is gathered for receivers that are no controllers.
+    pub(crate) fn learning(&self) -> Option<MutexGuard<'_, Learning>> {
+        self.learning.as_ref().map(|learning| learning.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether there are such receivers.
+    pub(crate) fn learns(&self) -> bool {
+        self.learning.is_some()
+    }
+
     /// Take a digest of the data plane in.
     pub(crate) fn offer_digest(&self, digest: DigestId, data: &[u8], now: Micros) {
+        if let Some(mut learning) = self.learning() {
+            learning.offer(digest, data, now);
+        }
         if let Some(id) = self.digest_ids.get(&digest) {
             self.digests().offer(*id, data, now);
         }

@@ -17,6 +17,7 @@ use crate::control::Control;
 use crate::counters::SwitchCounters;
 use crate::device::Device;
 use crate::dialect::Dialect;
+use crate::notices::{Notice, NoticeBoard};
 use crate::packet_stream::{self, StreamedPorts};
 use crate::port::{Port, PortCounters, PortStatus};
 use crate::routes::Routes;
@@ -86,6 +87,7 @@ pub struct Builder {
     translations: Vec<Translation>,
     program: Option<Vec<u8>>,
     tracer: Option<Tracer>,
+    notices: Option<NoticeBoard>,
     packet_stream: Option<TcpListener>,
 }
 
@@ -170,8 +172,25 @@ impl Builder {
     }
 
     /// Tell what happens to each packet. Every packet is then slow.
-    pub fn tracer(mut self, listener: impl Fn(&PacketTrace<'_>) + Send + Sync + 'static) -> Self {
-        self.tracer = Some(Tracer::new(listener));
+    pub fn tracer(self, listener: impl Fn(&PacketTrace<'_>) + Send + Sync + 'static) -> Self {
+        self.tracer_while(|| true, listener)
+    }
+
+    /// Tell what happens to each packet that comes in while somebody wants to know. The others cost no more than that question,
+    /// once for each batch of them.
+    pub fn tracer_while(
+        mut self,
+        wanted: impl Fn() -> bool + Send + Sync + 'static,
+        listener: impl Fn(&PacketTrace<'_>) + Send + Sync + 'static,
+    ) -> Self {
+        self.tracer = Some(Tracer::new(wanted, listener));
+        self
+    }
+
+    /// Tell what happens beside packets, and gather samples of digests for receivers that are no P4Runtime controllers. The listener
+    /// must not wait, nor ask this switch for anything.
+    pub fn notices(mut self, listener: impl Fn(Notice) + Send + Sync + 'static) -> Self {
+        self.notices = Some(NoticeBoard::new(listener));
         self
     }
 
@@ -232,6 +251,7 @@ impl SwitchServer {
             translations: Vec::new(),
             program: None,
             tracer: None,
+            notices: None,
             packet_stream: None,
         }
     }
@@ -255,6 +275,7 @@ impl SwitchServer {
             dialect,
             translations,
             tracer,
+            notices,
             packet_stream,
             ..
         } = self.description;
@@ -275,7 +296,8 @@ impl SwitchServer {
             seed: device_id,
         };
         let spoken = (dialect, translations);
-        let device = Arc::new(Device::new(device_id, config, ports, self.tofino, spoken, tracer, stop.clone()));
+        let listeners = (tracer, notices);
+        let device = Arc::new(Device::new(device_id, config, ports, self.tofino, spoken, listeners, stop.clone()));
         if let Some((program, json)) = self.program {
             device.start_with(program, json);
         }

@@ -242,7 +242,7 @@ impl Service {
             Action::VerifyAndCommit => {
                 let pipeline = self.device.realise(verified(request.config)?);
                 staged.take();
-                self.device.activate(pipeline);
+                self.device.swap_in(pipeline);
             }
             Action::Commit if request.config.is_some() => {
                 return Err(Fault::invalid("COMMIT takes no configuration: it realises the saved one"));
@@ -251,7 +251,7 @@ impl Service {
                 let saved = staged.take();
                 let saved =
                     saved.ok_or_else(|| Fault::not_found("there is no saved pipeline configuration to commit"))?;
-                self.device.activate(saved);
+                self.device.swap_in(saved);
             }
             Action::ReconcileAndCommit => {
                 let pipeline = self.device.realise(verified(request.config)?);
@@ -259,7 +259,7 @@ impl Service {
                     reconcile::carry_over(&active, &pipeline, self.device.now())?;
                 }
                 staged.take();
-                self.device.activate(pipeline);
+                self.device.swap_in(pipeline);
             }
         }
         tracing::info!(device = self.device.id, action = action.as_str_name(), "pipeline configured");

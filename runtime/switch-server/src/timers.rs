@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use vouch_p4runtime::p4::v1::stream_message_response::Update as Outgoing;
 use vouch_p4runtime::p4::v1::{DigestList, IdleTimeoutNotification, TableEntry};
+use vouch_switch::Micros;
 
 use crate::counters::Counters;
 use crate::device::{Device, wall_clock};
 use crate::entity::encode_idle;
+use crate::notices::Notice;
+use crate::pipeline::Pipeline;
 
 /// How often idle entries are looked for; a timeout is reported at most this much late.
 const SWEEP: Duration = Duration::from_millis(100);
@@ -31,8 +34,8 @@ pub(crate) async fn run_idle(device: Arc<Device>) {
 }
 
 fn sweep(device: &Device) {
-    // The engine reports an entry once per timeout; without a primary the report would be lost.
-    let Some(pipeline) = device.active().filter(|_| device.has_primary()) else {
+    // The engine reports an entry once per timeout; with nobody to hear it the report would be lost.
+    let Some(pipeline) = device.active().filter(|_| device.notices.is_some() || device.has_primary()) else {
         return;
     };
     let idle = pipeline.switch.sweep(device.now());
@@ -45,6 +48,7 @@ fn sweep(device: &Device) {
         by_table.entry(entry.table_id).or_default().push(entry);
     }
     drop(target);
+    device.tell(|| Notice::Idle(idle));
     for entries in by_table.values() {
         for table_entry in entries.chunks(MAX_NOTIFIED) {
             let notification = IdleTimeoutNotification { table_entry: table_entry.to_vec(), timestamp: wall_clock() };
@@ -60,7 +64,7 @@ pub(crate) async fn run_digests(device: Arc<Device>) {
     let stopped = device.stopped();
     tokio::pin!(stopped);
     loop {
-        let deadline = device.active().and_then(|pipeline| pipeline.digests().next_deadline());
+        let deadline = device.active().and_then(|pipeline| next_deadline(&pipeline));
         tokio::select! {
             () = &mut stopped => return,
             () = device.digest_gathered.notified() => {}
@@ -68,6 +72,12 @@ pub(crate) async fn run_digests(device: Arc<Device>) {
         }
         send_digests(&device);
     }
+}
+
+/// When a list or a buffer of samples will have waited long enough.
+fn next_deadline(pipeline: &Pipeline) -> Option<Micros> {
+    let samples = pipeline.learning().and_then(|learning| learning.next_deadline());
+    pipeline.digests().next_deadline().into_iter().chain(samples).min()
 }
 
 fn send_digests(device: &Device) {
@@ -88,5 +98,9 @@ fn send_digests(device: &Device) {
             &device.counters.digest_lists_dropped
         };
         Counters::add(counter, 1);
+    }
+    let samples = pipeline.learning().map(|mut learning| learning.ready(device.now()));
+    for samples in samples.into_iter().flatten() {
+        device.tell(|| Notice::Learnt(samples));
     }
 }

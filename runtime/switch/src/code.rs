@@ -422,8 +422,8 @@ pub(crate) struct Code {
     pub(crate) actions: Vec<Action>,
     pub(crate) parser: Option<Parser>,
     pub(crate) nodes: Vec<Node>,
-    /// Each node as the source has it, or its name.
-    pub(crate) node_texts: Vec<String>,
+    /// Each node's name, and how the source has it, or the name again.
+    pub(crate) node_texts: Vec<(String, String)>,
     pub(crate) ingress: Option<u32>,
     pub(crate) egress: Option<u32>,
     pub(crate) tables: Vec<Table>,

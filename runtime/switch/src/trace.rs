@@ -92,6 +92,8 @@ pub enum TraceEvent {
     },
     /// A conditional was evaluated.
     Condition {
+        /// Its name in the program.
+        name: String,
         /// Its text in the source, or its name in the program where that is not known.
         text: String,
         /// Its outcome.

@@ -9,9 +9,10 @@ use vouch_p4runtime::client::TlsConfig;
 
 use crate::commands::Access;
 
-/// Control a switch in the words of simple_switch_CLI, over P4Runtime
+/// Control a switch in the words of simple_switch_CLI, over P4Runtime or Thrift
 ///
-/// Works with p4-switch, BMv2's simple_switch_grpc, and other P4Runtime servers. Without a file, commands come from
+/// Over P4Runtime it works with p4-switch, BMv2's simple_switch_grpc, and other servers; with --thrift-port it speaks to p4-switch and
+/// to BMv2 as simple_switch_CLI does, needs no P4Info, has all words, and goes on after one that fails. Without a file, commands come from
 /// standard input; on a terminal they are asked for, with completion, and `help` lists them. Otherwise the first command that
 /// fails ends it, with its line and exit code 1.
 ///
@@ -24,6 +25,12 @@ pub struct Arguments {
     /// Commands, one on a line; `#` begins a comment
     #[arg(value_name = "COMMANDS")]
     pub file: Option<PathBuf>,
+    /// Speak to the Thrift server on this port instead of P4Runtime
+    #[arg(long, value_name = "PORT", conflicts_with_all = ["grpc_addr", "election_id", "p4info", "tls_ca"])]
+    pub thrift_port: Option<u16>,
+    /// The host of the Thrift server
+    #[arg(long, value_name = "HOST", default_value = "localhost", requires = "thrift_port")]
+    pub thrift_ip: String,
     /// Where the switch serves P4Runtime
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9559")]
     pub grpc_addr: String,
@@ -33,7 +40,8 @@ pub struct Arguments {
     /// Write with this election id, also where that takes the switch from a controller; without it, only where nobody has it
     #[arg(long, value_name = "N")]
     pub election_id: Option<u128>,
-    /// The program to start with where the switch has none, as p4c-bm2-ss writes it
+    /// The program to start with where the switch has none, as p4c-bm2-ss writes it; over Thrift, where names are looked up
+    /// instead of in the program that the switch hands out
     #[arg(long, value_name = "PROGRAM.json")]
     pub json: Option<PathBuf>,
     /// Its P4Info; without it, PROGRAM.p4info.txtpb or PROGRAM.p4info.txt beside the program

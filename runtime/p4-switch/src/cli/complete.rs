@@ -18,6 +18,7 @@ pub(super) fn complete(catalog: &Catalog, text: &str) -> (usize, Vec<String>) {
                 Some("COUNTER") => catalog.counters.iter().map(|counter| counter.name.as_str()).collect(),
                 Some("METER") => catalog.meters.iter().map(|meter| meter.name.as_str()).collect(),
                 Some("REGISTER") => catalog.registers.iter().map(|register| register.name.as_str()).collect(),
+                Some("SET") => catalog.value_sets.iter().map(|set| set.name.as_str()).collect(),
                 Some("ACTION") => arguments.first().map_or_else(Vec::new, |of| actions_of(catalog, of)),
                 _ => Vec::new(),
             }

@@ -11,13 +11,13 @@ use reedline::{
 use super::complete::complete;
 use super::shell::{Outcome, Shell};
 use crate::Failure;
-use crate::commands::Catalog;
+use crate::commands::{Catalog, Target};
 
 /// The list of how a word can go on.
 const MENU: &str = "completion_menu";
 
 /// Ask for lines until the session ends. What is refused is told, and does no harm.
-pub(super) fn talk(shell: &mut Shell) -> Result<(), Failure> {
+pub(super) fn talk<D: Target>(shell: &mut Shell<D>) -> Result<(), Failure> {
     let catalog = Arc::new(Mutex::new(shell.catalog()));
     let mut editor = editor(Names(catalog.clone()));
     loop {

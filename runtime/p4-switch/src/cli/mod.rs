@@ -1,4 +1,4 @@
-//! `p4-switch-cli`: the words of `simple_switch_CLI`, over P4Runtime.
+//! `p4-switch-cli`: the words of `simple_switch_CLI`, over P4Runtime or over BMv2's Thrift services.
 //!
 //! A [`Shell`] carries out lines on a switch; [`play`] has it do so with the lines of a file or pipe, `console` with those of
 //! a person. What the words are is `commands`' matter.
@@ -21,7 +21,7 @@ pub use play::play;
 pub use shell::{Outcome, Shell};
 
 use crate::Failure;
-use crate::commands::Remote;
+use crate::commands::{OverThrift, Remote, Target};
 
 /// The command, with its name and arguments.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -51,16 +51,25 @@ fn run(arguments: &Arguments) -> Result<bool, Failure> {
         .as_ref()
         .map(|path| File::open(path).map(BufReader::new).map_err(|error| format!("{}: {error}", path.display())));
     let file = file.transpose()?;
+    if let Some(port) = arguments.thrift_port {
+        let device = OverThrift::connect(&arguments.thrift_ip, port, arguments.json.as_deref())?;
+        // As the reference does, whose scripts these are.
+        return serve(Shell::new(device), file, true);
+    }
     let mut shell = Shell::new(Remote::connect(arguments.access()?)?);
     if let Some(program) = &arguments.json
         && shell.start_with(program, arguments.p4info.as_deref())?
     {
         eprintln!("p4-switch-cli: the switch runs a program already; load_new_config_file and swap_configs replace it");
     }
+    serve(shell, file, arguments.keep_going)
+}
+
+fn serve<D: Target>(mut shell: Shell<D>, file: Option<BufReader<File>>, keep_going: bool) -> Result<bool, Failure> {
     let input: Box<dyn BufRead> = match file {
         Some(file) => Box::new(file),
         None if io::stdin().is_terminal() => return console::talk(&mut shell).map(|()| true),
         None => Box::new(io::stdin().lock()),
     };
-    Ok(play(&mut shell, input, arguments.keep_going, &mut io::stdout().lock(), &mut io::stderr().lock())?)
+    Ok(play(&mut shell, input, keep_going, &mut io::stdout().lock(), &mut io::stderr().lock())?)
 }

@@ -3,14 +3,15 @@
 use std::io::{self, BufRead, Write};
 
 use super::shell::{Outcome, Shell};
+use crate::commands::Target;
 
 /// Carry out the lines of `input`, up to the first that is refused, or all of them where it is to keep going. What is refused
 /// goes to `errors`, with its line. Whether nothing was refused.
 ///
 /// # Errors
 /// What keeps lines from being read or printed; a reader of the output that has left has seen enough.
-pub fn play(
-    shell: &mut Shell,
+pub fn play<D: Target>(
+    shell: &mut Shell<D>,
     input: impl BufRead,
     keep_going: bool,
     out: &mut impl Write,

@@ -1,19 +1,16 @@
 //! Lines, carried out on a switch.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use vouch_p4runtime::P4Info;
-use vouch_p4runtime::client::Pipeline;
-
-use crate::commands::{Catalog, Command, Interpreter, Refused, Remote, WORDS, Word, parse, split};
+use crate::commands::{Catalog, Command, Interpreter, Refused, Remote, Request, Target, WORDS, Word, parse, split};
 
 /// A switch, and what commands have left to remember.
 #[derive(Debug)]
-pub struct Shell {
-    interpreter: Interpreter<Remote>,
+pub struct Shell<D = Remote> {
+    interpreter: Interpreter<D>,
     has_program: bool,
-    loaded: Option<Pipeline>,
+    has_loaded: bool,
 }
 
 /// What became of a line.
@@ -25,11 +22,11 @@ pub enum Outcome {
     Exit,
 }
 
-impl Shell {
+impl<D: Target> Shell<D> {
     /// A shell for this switch.
-    pub fn new(remote: Remote) -> Self {
-        let has_program = !remote.catalog().tables.is_empty();
-        Self { interpreter: Interpreter::new(remote), has_program, loaded: None }
+    pub fn new(device: D) -> Self {
+        let has_program = !device.catalog().tables.is_empty();
+        Self { interpreter: Interpreter::new(device), has_program, has_loaded: false }
     }
 
     /// What can be named.
@@ -43,7 +40,7 @@ impl Shell {
     /// The command and why it was refused.
     pub fn line(&mut self, line: &str) -> Result<Outcome, Refused> {
         let catalog = self.catalog();
-        let command = parse(&catalog, line).map_err(|refused| match (self.has_program, self.loaded.is_some()) {
+        let command = parse(&catalog, line).map_err(|refused| match (self.has_program, self.has_loaded) {
             (true, _) => refused,
             (false, false) => format!("{refused}; the switch runs no program: load_new_config_file reads one"),
             (false, true) => format!("{refused}; the switch runs no program: swap_configs runs the one that was read"),
@@ -55,8 +52,10 @@ impl Shell {
                 said.map(|said| said.map_or_else(String::new, |said| format!("{said}\n")))
             }
             Command::Show(show) => self.interpreter.show(&catalog, &show),
+            Command::Request(request) => self.request(&request),
             Command::Load { program, p4info } => self.load(Path::new(&program), p4info.as_ref().map(Path::new)),
             Command::Swap => self.swap(),
+            Command::WriteProgram { file } => self.write_program(&file),
             Command::Help(word) => Ok(help(word)),
             Command::Exit => return Ok(Outcome::Exit),
         };
@@ -69,11 +68,11 @@ impl Shell {
     /// # Errors
     /// The program cannot be read, or the switch does not take it.
     pub fn start_with(&mut self, program: &Path, p4info: Option<&Path>) -> Result<bool, Refused> {
-        let pipeline = read_pipeline(program, p4info)?;
-        if self.interpreter.device().running()?.is_some() {
+        if self.interpreter.device().runs()? {
             return Ok(true);
         }
-        self.run(&pipeline)?;
+        self.load(program, p4info)?;
+        self.swap()?;
         Ok(false)
     }
 
@@ -82,51 +81,32 @@ impl Shell {
         self.interpreter.device().rest();
     }
 
+    fn request(&mut self, request: &Request) -> Result<String, Refused> {
+        let said = self.interpreter.device().request(request)?;
+        if *request == Request::Reset {
+            self.interpreter.forget();
+        }
+        Ok(said)
+    }
+
     fn load(&mut self, program: &Path, p4info: Option<&Path>) -> Result<String, Refused> {
-        self.loaded = Some(read_pipeline(program, p4info)?);
+        self.interpreter.device().load(program, p4info)?;
+        self.has_loaded = true;
         Ok(String::new())
     }
 
     fn swap(&mut self) -> Result<String, Refused> {
-        let pipeline = self.loaded.take().ok_or("there is no other program: load_new_config_file reads one")?;
-        if let Err(refused) = self.run(&pipeline) {
-            self.loaded = Some(pipeline);
-            return Err(refused);
-        }
+        self.interpreter.device().swap()?;
+        self.interpreter.forget();
+        (self.has_program, self.has_loaded) = (true, false);
         Ok(String::new())
     }
 
-    fn run(&mut self, pipeline: &Pipeline) -> Result<(), Refused> {
-        self.interpreter.device().run(pipeline)?;
-        self.interpreter.forget();
-        self.has_program = true;
-        Ok(())
+    fn write_program(&mut self, file: &str) -> Result<String, Refused> {
+        let program = self.interpreter.device().program()?;
+        std::fs::write(file, program).map_err(|error| format!("{file}: {error}"))?;
+        Ok(String::new())
     }
-}
-
-/// The names that a P4Info may have beside its program.
-const BESIDE: [&str; 2] = ["p4info.txtpb", "p4info.txt"];
-
-fn read_pipeline(program: &Path, p4info: Option<&Path>) -> Result<Pipeline, Refused> {
-    let json = read(program)?;
-    let beside = || {
-        let found = BESIDE.iter().map(|extension| program.with_extension(extension)).find(|path| path.is_file());
-        found.ok_or_else(|| {
-            format!("{}: there is no {} beside it: name its P4Info", program.display(), BESIDE.join(" or "))
-        })
-    };
-    let path: PathBuf = p4info.map_or_else(beside, |path| Ok(path.to_owned()))?;
-    let bytes = read(&path)?;
-    let info = match std::str::from_utf8(&bytes) {
-        Ok(text) => P4Info::from_text(text),
-        Err(_) => P4Info::from_binary(&bytes),
-    };
-    let info = info.map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(Pipeline::new(Arc::new(info), json))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Refused> {
-    std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn help(word: Option<&Word>) -> String {

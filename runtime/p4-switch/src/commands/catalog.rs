@@ -1,5 +1,6 @@
 //! What commands can name, made of a program's JSON or of its P4Info.
 
+use serde_json::Value;
 use vouch_p4runtime::P4Info;
 use vouch_p4runtime::p4::config::v1::p4_bitstring_like_type_spec::TypeSpec as Bits;
 use vouch_p4runtime::p4::config::v1::p4_data_type_spec::TypeSpec;
@@ -22,6 +23,8 @@ pub struct Catalog {
     pub meters: Vec<Array>,
     /// Registers.
     pub registers: Vec<Array>,
+    /// Parser value sets.
+    pub value_sets: Vec<ValueSet>,
 }
 
 /// A table. Ids are those of the P4Info, or positions in the JSON.
@@ -117,6 +120,19 @@ pub struct Array {
     pub bits: Option<u32>,
 }
 
+/// A parser value set.
+#[derive(Clone, Debug)]
+pub struct ValueSet {
+    /// The id.
+    pub id: u32,
+    /// The full name.
+    pub name: String,
+    /// The width of a value, all its fields together.
+    pub bits: u32,
+    /// The fields of a value with their widths, where they are known.
+    pub fields: Vec<(u32, u32)>,
+}
+
 impl FieldKind {
     /// In a word.
     pub fn name(self) -> &'static str {
@@ -155,6 +171,10 @@ impl Catalog {
 
     pub(super) fn register(&self, name: &str) -> Result<&Array, Refused> {
         find("register", name, &self.registers, |register| &register.name)
+    }
+
+    pub(super) fn value_set(&self, name: &str) -> Result<&ValueSet, Refused> {
+        find("value set", name, &self.value_sets, |set| &set.name)
     }
 
     /// Every action, each once.
@@ -216,8 +236,41 @@ impl Catalog {
             registers: (program.registers())
                 .map(|(id, info)| array(id.index(), &info.name, info.size, Some(info.bits)))
                 .collect(),
+            value_sets: (program.value_sets())
+                .map(|(id, info)| ValueSet {
+                    id: position(id.index()),
+                    name: info.name.clone(),
+                    bits: info.bits,
+                    fields: Vec::new(),
+                })
+                .collect(),
             tables,
         }
+    }
+
+    /// The same, with the direct counters and meters, whose names only the JSON has.
+    pub(crate) fn of_json(program: &Program, json: &[u8]) -> Self {
+        let mut catalog = Self::of_program(program);
+        let root: Value = serde_json::from_slice(json).unwrap_or_default();
+        let pipelines = root["pipelines"].as_array().into_iter().flatten();
+        let tables: Vec<&Value> = pipelines.filter_map(|it| it["tables"].as_array()).flatten().collect();
+        let direct = |list: &str| {
+            let arrays = root[list].as_array().cloned().unwrap_or_default();
+            let direct = arrays.into_iter().filter(|array| array["is_direct"] == true);
+            let direct = direct.filter_map(|array| {
+                let name = array["name"].as_str()?.to_owned();
+                // Counters name their tables, and tables name their meters.
+                let of = |table: &&&Value| table["direct_meters"] == array["name"];
+                let table = array["binding"].as_str().or_else(|| tables.iter().find(of)?["name"].as_str())?;
+                let table = catalog.tables.iter().position(|known| known.name == table)?;
+                Some(Array { id: 0, name, size: 0, table: Some(table), bits: None })
+            });
+            direct.collect::<Vec<_>>()
+        };
+        let (counters, meters) = (direct("counter_arrays"), direct("meter_arrays"));
+        catalog.counters.extend(counters);
+        catalog.meters.extend(meters);
+        catalog
     }
 
     /// What a program can do, as its P4Info says.
@@ -277,6 +330,7 @@ impl Catalog {
             registers: (info.registers())
                 .map(|it| array(it.id, &it.name, it.size, None, register_bits(info, it.id)))
                 .collect(),
+            value_sets: value_sets(info),
             tables,
         }
     }
@@ -291,6 +345,17 @@ fn profile_actions(tables: &[Table], profile: usize) -> Vec<Action> {
         }
     }
     actions
+}
+
+fn value_sets(info: &P4Info) -> Vec<ValueSet> {
+    let set = |set: &vouch_p4runtime::p4::config::v1::ValueSet| {
+        let preamble = set.preamble.as_ref()?;
+        let fields: Vec<(u32, u32)> =
+            set.r#match.iter().map(|field| (field.id, u32::try_from(field.bitwidth).unwrap_or(0))).collect();
+        let bits = fields.iter().map(|(_, bits)| bits).sum();
+        Some(ValueSet { id: preamble.id, name: preamble.name.clone(), bits, fields })
+    };
+    info.message().value_sets.iter().filter_map(set).collect()
 }
 
 /// The width of a register's cell, where it is a number.

@@ -1,8 +1,9 @@
 //! What a line says, with its names found and its values read.
 
-use vouch_switch::{CounterData, EntryKey, MeterConfig, ReplicationNode};
+use vouch_switch::{CounterData, EntryKey, MeterConfig};
 
-use super::catalog::{Action, Array, Profile, Table};
+use super::catalog::{Action, Array, Profile, Table, ValueSet};
+use super::device::Node;
 use super::words::Word;
 
 /// A command.
@@ -21,6 +22,13 @@ pub enum Command<'c> {
     },
     /// Run the program that was read.
     Swap,
+    /// Write the program that runs into a file.
+    WriteProgram {
+        /// The file.
+        file: String,
+    },
+    /// Have something done that concerns the switch and not its program.
+    Request(Request),
     /// Explain a command, or all.
     Help(Option<&'static Word>),
     /// End.
@@ -95,9 +103,9 @@ pub enum Change<'c> {
     /// Remove a multicast group.
     DestroyMulticast { group: u32 },
     /// Make a node.
-    CreateNode { node: ReplicationNode },
-    /// Give a node other ports.
-    UpdateNode { handle: usize, ports: Vec<u16> },
+    CreateNode { node: Node },
+    /// Give a node other ports and aggregation groups.
+    UpdateNode { handle: usize, ports: Vec<u16>, lags: Vec<u16> },
     /// Put a node into a group, or take it out.
     Associate { group: u32, handle: usize, on: bool },
     /// Remove a node.
@@ -108,6 +116,10 @@ pub enum Change<'c> {
     WriteRegister { register: &'c Array, cells: Cells, value: Vec<u8> },
     /// Set a meter.
     WriteMeter { meter: &'c Array, cells: Cells, rates: MeterConfig },
+    /// Put a value into a value set, or take it out.
+    SetMember { set: &'c ValueSet, value: Vec<u8>, on: bool },
+    /// Take all values out of a value set.
+    ClearSet { set: &'c ValueSet },
 }
 
 /// Something to show.
@@ -146,6 +158,42 @@ pub enum Show<'c> {
     Register { register: &'c Array, cells: Cells },
     /// A cell of a meter.
     Meter { meter: &'c Array, index: u64 },
+    /// All value sets.
+    ValueSets,
+    /// The values of one.
+    ValueSet { set: &'c ValueSet },
     /// The ports.
     Ports,
+}
+
+/// Something that concerns the switch and not its program, in words that only Thrift has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are named after what they are")]
+pub enum Request {
+    /// How many packets queues hold; of all ports, of one, of one priority.
+    QueueDepth { packets: i32, port: Option<i32>, priority: Option<i32> },
+    /// How many packets leave queues in a second.
+    QueueRate { packets: i64, port: Option<i32>, priority: Option<i32> },
+    /// The ports of an aggregation group.
+    LagPorts { lag: i16, ports: Vec<u16> },
+    /// Add a port.
+    AddPort { interface: String, number: i32, capture: String },
+    /// Remove a port.
+    RemovePort { number: i32 },
+    /// Make everything as it was when the program started.
+    Reset,
+    /// Give a hash of 16 bits other parameters.
+    Crc16 { calculation: String, polynomial: u16, remainder: u16, xor: u16, reflect: [bool; 2] },
+    /// Give a hash of 32 bits other parameters.
+    Crc32 { calculation: String, polynomial: u32, remainder: u32, xor: u32, reflect: [bool; 2] },
+    /// Give a Toeplitz hash another key.
+    ToeplitzKey { calculation: String, key: Vec<u8> },
+    /// Microseconds since the switch was started.
+    Elapsed,
+    /// Microseconds since its clock's beginning.
+    SinceEpoch,
+    /// What the switch is, and where it listens.
+    Info,
+    /// Write everything that it holds into a file.
+    Serialize { file: String },
 }

@@ -9,12 +9,13 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use vouch_p4runtime::value::canonical;
 use vouch_switch::{EntryKey, ReplicationNode};
 
 use super::Refused;
 use super::catalog::{Array, Catalog, Table};
 use super::command::{Cells, Change, Doing};
-use super::device::Device;
+use super::device::{Device, Node};
 use super::values::normal_key;
 
 /// Carries out commands on one device.
@@ -23,7 +24,7 @@ pub struct Interpreter<D> {
     pub(super) device: D,
     /// Entries by the ids of their tables.
     entries: BTreeMap<u32, Handles>,
-    pub(super) multicast: Option<Multicast>,
+    multicast: Option<Multicast>,
 }
 
 /// The entries of one table by their handles.
@@ -36,11 +37,11 @@ struct Handles {
 
 /// Nodes and groups, as far as the device does not know them.
 #[derive(Debug, Default)]
-pub(super) struct Multicast {
+struct Multicast {
     /// Nodes by their handles.
-    pub(super) nodes: Vec<Option<ReplicationNode>>,
+    nodes: Vec<Option<ReplicationNode>>,
     /// The nodes of each group, by their handles.
-    pub(super) groups: BTreeMap<u32, Vec<usize>>,
+    groups: BTreeMap<u32, Vec<usize>>,
     /// The groups that clone sessions go to.
     mirrors: BTreeMap<u16, u32>,
 }
@@ -83,22 +84,20 @@ impl<D: Device> Interpreter<D> {
                 self.handles(table)?.retain(|known| *known != key);
             }
             Change::ClearTable { table } => {
-                for (key, _) in self.device.keys(table)? {
-                    self.device.delete_entry(table, &key)?;
-                }
+                self.device.clear(table)?;
                 self.handles(table)?.retain(|_| false);
             }
             Change::SetDefault { table, doing } => self.device.set_default(table, doing.as_ref())?,
             Change::CreateMember { profile, call } => {
                 let id = free_id(&self.device.member_ids(profile)?)?;
-                self.device.insert_member(profile, id, call)?;
+                let id = self.device.insert_member(profile, id, call)?;
                 return Ok(Some(format!("Member has been created with handle {}", id - 1)));
             }
             Change::ModifyMember { profile, member, call } => self.device.modify_member(profile, *member, call)?,
             Change::DeleteMember { profile, member } => self.device.delete_member(profile, *member)?,
             Change::CreateGroup { profile } => {
                 let id = free_id(&self.device.group_ids(profile)?)?;
-                self.device.insert_group(profile, id)?;
+                let id = self.device.insert_group(profile, id)?;
                 return Ok(Some(format!("Group has been created with handle {}", id - 1)));
             }
             Change::DeleteGroup { profile, group } => self.device.delete_group(profile, *group)?,
@@ -107,44 +106,22 @@ impl<D: Device> Interpreter<D> {
             }
             Change::MirrorToPort { session, port } => {
                 self.device.set_session(*session, &[ReplicationNode { instance: 0, ports: vec![*port] }])?;
-                self.multicast()?.mirrors.remove(session);
+                self.forget_mirror(*session)?;
             }
-            Change::MirrorToGroup { session, group } => {
-                let multicast = self.multicast()?;
-                let nodes = multicast.nodes_of(multicast.members(*group)?);
-                self.device.set_session(*session, &nodes)?;
-                self.multicast()?.mirrors.insert(*session, *group);
-            }
+            Change::MirrorToGroup { session, group } => self.mirror(*session, *group)?,
             Change::DeleteMirror { session } => {
                 self.device.delete_session(*session)?;
-                self.multicast()?.mirrors.remove(session);
+                self.forget_mirror(*session)?;
             }
-            Change::CreateMulticast { group } => {
-                self.multicast()?;
-                self.device.insert_multicast(*group)?;
-                self.multicast()?.groups.insert(*group, Vec::new());
-            }
-            Change::DestroyMulticast { group } => {
-                self.multicast()?;
-                self.device.delete_multicast(*group)?;
-                self.multicast()?.groups.remove(group);
-            }
+            Change::CreateMulticast { group } => self.create_group(*group)?,
+            Change::DestroyMulticast { group } => self.destroy_group(*group)?,
             Change::CreateNode { node } => {
-                let nodes = &mut self.multicast()?.nodes;
-                nodes.push(Some(node.clone()));
-                return Ok(Some(format!("node was created with handle {}", nodes.len() - 1)));
+                let handle = self.create_node(node)?;
+                return Ok(Some(format!("node was created with handle {handle}")));
             }
-            Change::UpdateNode { handle, ports } => self.update_node(*handle, ports)?,
+            Change::UpdateNode { handle, ports, lags } => self.update_node(*handle, ports, lags)?,
             Change::Associate { group, handle, on } => self.associate(*group, *handle, *on)?,
-            Change::DestroyNode { handle } => {
-                let multicast = self.multicast()?;
-                multicast.node(*handle)?;
-                let of: Vec<u32> = multicast.groups_of(*handle).collect();
-                for group in of {
-                    self.associate(group, *handle, false)?;
-                }
-                self.multicast()?.nodes[*handle] = None;
-            }
+            Change::DestroyNode { handle } => self.destroy_node(*handle)?,
             Change::WriteCounter { counter, cells, data } => match direct(catalog, counter) {
                 Some(table) => {
                     let keys = self.cell_keys(table, *cells)?;
@@ -162,13 +139,25 @@ impl<D: Device> Interpreter<D> {
             Change::WriteRegister { register, cells, value } => {
                 self.device.set_register(register, range(*cells, register), value)?;
             }
+            Change::SetMember { set, value, on } => {
+                let mut members = self.device.value_set(set)?;
+                let before = members.len();
+                members.retain(|member| canonical(member) != canonical(value));
+                if *on {
+                    members.push(value.clone());
+                }
+                if before != members.len() {
+                    self.device.set_value_set(set, &members)?;
+                }
+            }
+            Change::ClearSet { set } => self.device.set_value_set(set, &[])?,
         }
         Ok(None)
     }
 
     fn add_entry(&mut self, table: &Table, key: &EntryKey, doing: &Doing<'_>) -> Result<String, Refused> {
         let handle = self.handles(table)?.next;
-        self.device.insert_entry(table, key, doing, handle)?;
+        let handle = self.device.insert_entry(table, key, doing, handle)?;
         self.handles(table)?.add(handle, key.clone());
         Ok(format!("Entry has been added with handle {handle}"))
     }
@@ -235,14 +224,94 @@ impl<D: Device> Interpreter<D> {
         }
     }
 
-    pub(super) fn multicast(&mut self) -> Result<&mut Multicast, Refused> {
+    fn multicast(&mut self) -> Result<&mut Multicast, Refused> {
         if self.multicast.is_none() {
             self.multicast = Some(Multicast::of(self.device.multicast_groups()?));
         }
         Ok(self.multicast.get_or_insert_default())
     }
 
-    fn update_node(&mut self, handle: usize, ports: &[u16]) -> Result<(), Refused> {
+    fn forget_mirror(&mut self, session: u16) -> Result<(), Refused> {
+        if self.device.nodes().is_none() {
+            self.multicast()?.mirrors.remove(&session);
+        }
+        Ok(())
+    }
+
+    fn mirror(&mut self, session: u16, group: u32) -> Result<(), Refused> {
+        if let Some(nodes) = self.device.nodes() {
+            return nodes.mirror(session, group);
+        }
+        let multicast = self.multicast()?;
+        let nodes = multicast.nodes_of(multicast.members(group)?);
+        self.device.set_session(session, &nodes)?;
+        self.multicast()?.mirrors.insert(session, group);
+        Ok(())
+    }
+
+    fn create_group(&mut self, group: u32) -> Result<(), Refused> {
+        if self.device.nodes().is_some() {
+            return self.device.insert_multicast(group);
+        }
+        self.multicast()?;
+        self.device.insert_multicast(group)?;
+        self.multicast()?.groups.insert(group, Vec::new());
+        Ok(())
+    }
+
+    fn destroy_group(&mut self, group: u32) -> Result<(), Refused> {
+        if self.device.nodes().is_some() {
+            return self.device.delete_multicast(group);
+        }
+        self.multicast()?;
+        self.device.delete_multicast(group)?;
+        self.multicast()?.groups.remove(&group);
+        Ok(())
+    }
+
+    fn create_node(&mut self, node: &Node) -> Result<usize, Refused> {
+        if let Some(nodes) = self.device.nodes() {
+            return nodes.create(node);
+        }
+        without_lags(&node.lags)?;
+        let nodes = &mut self.multicast()?.nodes;
+        nodes.push(Some(node.copies.clone()));
+        Ok(nodes.len() - 1)
+    }
+
+    fn destroy_node(&mut self, handle: usize) -> Result<(), Refused> {
+        if let Some(nodes) = self.device.nodes() {
+            return nodes.destroy(handle);
+        }
+        let multicast = self.multicast()?;
+        multicast.node(handle)?;
+        let of: Vec<u32> = multicast.groups_of(handle).collect();
+        for group in of {
+            self.associate(group, handle, false)?;
+        }
+        self.multicast()?.nodes[handle] = None;
+        Ok(())
+    }
+
+    /// All groups, each with the handles and nodes that it has.
+    pub(super) fn groups(&mut self) -> Result<Vec<(u32, Vec<(usize, Node)>)>, Refused> {
+        if let Some(nodes) = self.device.nodes() {
+            return nodes.dump();
+        }
+        let multicast = self.multicast()?;
+        let node = |handle: &usize| {
+            let copies = multicast.node(*handle).ok()?.clone();
+            Some((*handle, Node { copies, lags: Vec::new() }))
+        };
+        let groups = multicast.groups.iter();
+        Ok(groups.map(|(group, members)| (*group, members.iter().filter_map(node).collect())).collect())
+    }
+
+    fn update_node(&mut self, handle: usize, ports: &[u16], lags: &[u16]) -> Result<(), Refused> {
+        if let Some(nodes) = self.device.nodes() {
+            return nodes.update(handle, ports, lags);
+        }
+        without_lags(lags)?;
         let multicast = self.multicast()?;
         let old = multicast.node(handle)?.clone();
         let new = ReplicationNode { instance: old.instance, ports: ports.to_vec() };
@@ -258,6 +327,9 @@ impl<D: Device> Interpreter<D> {
     }
 
     fn associate(&mut self, group: u32, handle: usize, on: bool) -> Result<(), Refused> {
+        if let Some(nodes) = self.device.nodes() {
+            return nodes.associate(group, handle, on);
+        }
         let multicast = self.multicast()?;
         multicast.node(handle)?;
         let old = multicast.members(group)?.to_vec();
@@ -311,7 +383,7 @@ impl Multicast {
         multicast
     }
 
-    pub(super) fn node(&self, handle: usize) -> Result<&ReplicationNode, Refused> {
+    fn node(&self, handle: usize) -> Result<&ReplicationNode, Refused> {
         let node = self.nodes.get(handle).and_then(|node| node.as_ref());
         node.ok_or_else(|| format!("there is no node with handle {handle}"))
     }
@@ -339,6 +411,11 @@ fn range(cells: Cells, array: &Array) -> std::ops::Range<u64> {
         Cells::One(index) => index..index.saturating_add(1),
         Cells::All => 0..array.size,
     }
+}
+
+/// Aggregation groups are Thrift's.
+fn without_lags(lags: &[u16]) -> Result<(), Refused> {
+    if lags.is_empty() { Ok(()) } else { Err("only Thrift has link aggregation groups".to_owned()) }
 }
 
 /// The lowest id that is not taken; 0 is no id.

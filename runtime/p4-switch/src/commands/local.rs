@@ -5,10 +5,10 @@ use std::ops::Range;
 use vouch_switch::{
     ActionCall, ActionGroup, CloneSession, CloneTarget, ControlError, CounterData, CounterId, EntryAction, EntryKey,
     GroupMember, MeterConfig, MeterId, Micros, ProfileId, Program, RegisterId, ReplicationNode, Switch, TableEntry,
-    TableId,
+    TableId, ValueSetId, ValueSetMember,
 };
 
-use super::catalog::{Array, Profile, Table};
+use super::catalog::{Array, Profile, Table, ValueSet};
 use super::command::{Call, Doing};
 use super::device::Device;
 use super::{Catalog, Interpreter, Refused, parse};
@@ -65,6 +65,10 @@ impl<'a> Local<'a> {
         self.program().register(&register.name).ok_or_else(|| missing(&register.name))
     }
 
+    fn set(&self, set: &ValueSet) -> Result<ValueSetId, Refused> {
+        self.program().value_set(&set.name).ok_or_else(|| missing(&set.name))
+    }
+
     fn call(&self, table: &Table, call: &Call<'_>) -> Result<ActionCall, Refused> {
         let action = self.program().table_action(self.table(table)?, &call.action.name);
         Ok(ActionCall { action: action.ok_or_else(|| missing(&call.action.name))?, params: call.params.clone() })
@@ -105,10 +109,11 @@ impl Device for Local<'_> {
         Ok(entries.into_iter().map(|view| (view.entry.key, None)).collect())
     }
 
-    fn insert_entry(&mut self, table: &Table, key: &EntryKey, doing: &Doing<'_>, _handle: u32) -> Result<(), Refused> {
+    fn insert_entry(&mut self, table: &Table, key: &EntryKey, doing: &Doing<'_>, handle: u32) -> Result<u32, Refused> {
         let action = self.action(table, doing)?;
         let entry = TableEntry { key: key.clone(), action, idle_timeout: Micros(0), meter: None };
-        self.switch.insert_entry(self.table(table)?, &entry, Micros(0)).map_err(refused)
+        self.switch.insert_entry(self.table(table)?, &entry, Micros(0)).map_err(refused)?;
+        Ok(handle)
     }
 
     fn modify_entry(&mut self, table: &Table, key: &EntryKey, call: &Call<'_>) -> Result<(), Refused> {
@@ -134,9 +139,10 @@ impl Device for Local<'_> {
         Ok(members.into_iter().map(|(id, _)| id).collect())
     }
 
-    fn insert_member(&mut self, profile: &Profile, member: u32, call: &Call<'_>) -> Result<(), Refused> {
+    fn insert_member(&mut self, profile: &Profile, member: u32, call: &Call<'_>) -> Result<u32, Refused> {
         let call = self.profile_call(profile, call)?;
-        self.switch.insert_member(self.profile(profile)?, member, &call).map_err(refused)
+        self.switch.insert_member(self.profile(profile)?, member, &call).map_err(refused)?;
+        Ok(member)
     }
 
     fn modify_member(&mut self, profile: &Profile, member: u32, call: &Call<'_>) -> Result<(), Refused> {
@@ -153,9 +159,10 @@ impl Device for Local<'_> {
         Ok(groups.into_iter().map(|(id, _)| id).collect())
     }
 
-    fn insert_group(&mut self, profile: &Profile, group: u32) -> Result<(), Refused> {
+    fn insert_group(&mut self, profile: &Profile, group: u32) -> Result<u32, Refused> {
         let empty = ActionGroup { members: Vec::new(), max_size: 0 };
-        self.switch.insert_group(self.profile(profile)?, group, &empty).map_err(refused)
+        self.switch.insert_group(self.profile(profile)?, group, &empty).map_err(refused)?;
+        Ok(group)
     }
 
     fn delete_group(&mut self, profile: &Profile, group: u32) -> Result<(), Refused> {
@@ -227,6 +234,16 @@ impl Device for Local<'_> {
     fn set_register(&mut self, register: &Array, mut cells: Range<u64>, value: &[u8]) -> Result<(), Refused> {
         let id = self.register(register)?;
         cells.try_for_each(|index| self.switch.set_register(id, index, value)).map_err(refused)
+    }
+
+    fn value_set(&mut self, set: &ValueSet) -> Result<Vec<Vec<u8>>, Refused> {
+        let members = self.switch.value_set(self.set(set)?).map_err(refused)?;
+        Ok(members.into_iter().map(|member| member.value).collect())
+    }
+
+    fn set_value_set(&mut self, set: &ValueSet, members: &[Vec<u8>]) -> Result<(), Refused> {
+        let members: Vec<_> = members.iter().map(|value| ValueSetMember { value: value.clone(), mask: None }).collect();
+        self.switch.set_value_set(self.set(set)?, &members).map_err(refused)
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! `words` has every command with its form. `parse` turns a line into a typed [`Command`], with the names and widths of a
 //! [`Catalog`], which is made of a program's JSON or of its P4Info. An [`Interpreter`] carries it out on a [`Device`]: the
-//! engine in this process (`local`) or a switch behind P4Runtime ([`Remote`], with `wire` between its messages and the types
-//! here), which can also show what it has (`show`).
+//! engine in this process (`local`), a switch behind P4Runtime ([`Remote`], with `wire` between its messages and the types
+//! here) or one behind BMv2's Thrift services ([`OverThrift`]); these two are [`Target`]s, which can also show what they have
+//! (`show`).
 //!
 //! The words, their order and their numbers are the reference's: the lowest priority wins, and entries, members, groups and
 //! multicast nodes are known by handles that count from 0. Names may lack their front where that leaves no doubt.
@@ -13,18 +14,21 @@ mod command;
 mod device;
 mod interpreter;
 mod local;
+mod over_thrift;
 mod parse;
+mod pipeline;
 mod remote;
 mod show;
 mod values;
 mod wire;
 mod words;
 
-pub use catalog::{Action, Array, Catalog, Field, FieldKind, Param, Profile, Table};
-pub use command::{Call, Cells, Change, Command, Doing, Show};
-pub use device::Device;
+pub use catalog::{Action, Array, Catalog, Field, FieldKind, Param, Profile, Table, ValueSet};
+pub use command::{Call, Cells, Change, Command, Doing, Request, Show};
+pub use device::{Clones, Device, Node, Nodes, PortState, Target};
 pub use interpreter::Interpreter;
 pub(crate) use local::Local;
+pub use over_thrift::OverThrift;
 pub use parse::parse;
 pub use remote::{Access, Remote};
 pub(crate) use values::{reversed_priority, shown_priority};

@@ -3,10 +3,12 @@
 use vouch_switch::{CounterData, EntryKey, MeterConfig, ReplicationNode};
 
 use super::catalog::{Action, Array, Catalog, Profile, Table, find};
-use super::command::{Call, Cells, Change, Command, Doing, Show};
+use super::command::{Call, Cells, Change, Command, Doing, Request, Show};
+use super::device::Node;
 use super::values::{key_field, list, number, param, priority};
 use super::words::{self, BY_TABLE};
 use super::{Refused, split};
+use crate::thrift::keys;
 
 /// The command of a line; `None` where there is none on it.
 ///
@@ -112,11 +114,13 @@ impl<'c> Parser<'c, '_> {
             ("mc_mgrp_create", [group]) => change(Change::CreateMulticast { group: number(group)? }),
             ("mc_mgrp_destroy", [group]) => change(Change::DestroyMulticast { group: number(group)? }),
             ("mc_node_create", [instance, ports @ ..]) => {
-                let node = ReplicationNode { instance: number(instance)?, ports: numbers(ports)? };
-                change(Change::CreateNode { node })
+                let (ports, lags) = ports_and_lags(ports)?;
+                let copies = ReplicationNode { instance: number(instance)?, ports };
+                change(Change::CreateNode { node: Node { copies, lags } })
             }
             ("mc_node_update", [node, ports @ ..]) => {
-                change(Change::UpdateNode { handle: number(node)?, ports: numbers(ports)? })
+                let (ports, lags) = ports_and_lags(ports)?;
+                change(Change::UpdateNode { handle: number(node)?, ports, lags })
             }
             ("mc_node_associate", [group, node]) => {
                 change(Change::Associate { group: number(group)?, handle: number(node)?, on: true })
@@ -166,7 +170,13 @@ impl<'c> Parser<'c, '_> {
             ("meter_get_rates", [meter, index]) => {
                 show(Show::Meter { meter: catalog.meter(meter)?, index: number(index)? })
             }
+            ("show_pvs", []) => show(Show::ValueSets),
+            ("pvs_get", [set]) => show(Show::ValueSet { set: catalog.value_set(set)? }),
+            ("pvs_add", [set, value]) => change(self.member(set, value, true)?),
+            ("pvs_remove", [set, value]) => change(self.member(set, value, false)?),
+            ("pvs_clear", [set]) => change(Change::ClearSet { set: catalog.value_set(set)? }),
             ("show_ports", []) => show(Show::Ports),
+            ("write_config_to_file", [file]) => Ok(Command::WriteProgram { file: (*file).to_owned() }),
             ("load_new_config_file", [program, rest @ ..]) if rest.len() < 2 => {
                 let p4info = rest.first().map(|path| (*path).to_owned());
                 Ok(Command::Load { program: (*program).to_owned(), p4info })
@@ -174,18 +184,80 @@ impl<'c> Parser<'c, '_> {
             ("swap_configs", []) => Ok(Command::Swap),
             ("help", []) => Ok(Command::Help(None)),
             ("help", [name]) => words::find(name).map(|word| Command::Help(Some(word))).ok_or_else(|| {
-                let missing = words::missing(name);
+                let missing = words::missing();
                 format!("`{name}`: {missing}")
             }),
             ("exit" | "quit" | "EOF", []) => Ok(Command::Exit),
-            _ => Err(self.usage()),
+            _ => self.request(arguments).map(Command::Request),
         }
+    }
+
+    /// What concerns the switch and not its program.
+    fn request(&self, arguments: &[&str]) -> Result<Request, Refused> {
+        let port = |rest: &[&str]| rest.first().map(|port| number(port)).transpose();
+        let priority = |rest: &[&str]| rest.get(1).map(|priority| number(priority)).transpose();
+        Ok(match (self.word, arguments) {
+            ("set_queue_depth", [packets, rest @ ..]) if rest.len() < 3 => {
+                Request::QueueDepth { packets: number(packets)?, port: port(rest)?, priority: priority(rest)? }
+            }
+            ("set_queue_rate", [packets, rest @ ..]) if rest.len() < 3 => {
+                Request::QueueRate { packets: number(packets)?, port: port(rest)?, priority: priority(rest)? }
+            }
+            ("mc_set_lag_membership", [lag, ports @ ..]) => {
+                Request::LagPorts { lag: number(lag)?, ports: numbers(ports)? }
+            }
+            ("port_add", [interface, port_number, rest @ ..]) if rest.len() < 2 => Request::AddPort {
+                interface: (*interface).to_owned(),
+                number: number(port_number)?,
+                capture: rest.first().map(|path| (*path).to_owned()).unwrap_or_default(),
+            },
+            ("port_remove", [port_number]) => Request::RemovePort { number: number(port_number)? },
+            ("reset_state", []) => Request::Reset,
+            ("set_crc16_parameters", [calculation, parameters @ ..]) => {
+                let ([polynomial, remainder, xor], reflect) = self.crc(parameters, 16)?;
+                let [polynomial, remainder, xor] = [polynomial, remainder, xor].map(|it| it as u16);
+                Request::Crc16 { calculation: (*calculation).to_owned(), polynomial, remainder, xor, reflect }
+            }
+            ("set_crc32_parameters", [calculation, parameters @ ..]) => {
+                let ([polynomial, remainder, xor], reflect) = self.crc(parameters, 32)?;
+                Request::Crc32 { calculation: (*calculation).to_owned(), polynomial, remainder, xor, reflect }
+            }
+            ("set_toeplitz_hash_key", [calculation, key]) => {
+                Request::ToeplitzKey { calculation: (*calculation).to_owned(), key: hexadecimal(key)? }
+            }
+            ("get_time_elapsed", []) => Request::Elapsed,
+            ("get_time_since_epoch", []) => Request::SinceEpoch,
+            ("switch_info", []) => Request::Info,
+            ("serialize_state", [file]) => Request::Serialize { file: (*file).to_owned() },
+            _ => return Err(self.usage()),
+        })
+    }
+
+    /// Polynomial, first remainder and last XOR, and whether data and remainder are reflected.
+    fn crc(&self, parameters: &[&str], bits: u32) -> Result<([u32; 3], [bool; 2]), Refused> {
+        let [polynomial, remainder, xor, data, result] = parameters else { return Err(self.usage()) };
+        let value = |text: &str| {
+            let value = param(text, bits)?;
+            Ok::<_, Refused>(value.iter().fold(0, |value, byte| value << 8 | u32::from(*byte)))
+        };
+        let flag = |text: &str| match text {
+            "1" | "true" | "True" => Ok(true),
+            "0" | "false" | "False" => Ok(false),
+            _ => Err(format!("`{text}` is neither true nor false")),
+        };
+        Ok(([value(polynomial)?, value(remainder)?, value(xor)?], [flag(data)?, flag(result)?]))
+    }
+
+    fn member(&self, set: &str, value: &str, on: bool) -> Result<Change<'c>, Refused> {
+        let set = self.catalog.value_set(set)?;
+        let value = keys::fit(&param(value, set.bits)?, set.bits);
+        Ok(Change::SetMember { set, value, on })
     }
 
     fn usage(&self) -> Refused {
         match words::find(self.word) {
             Some(word) => format!("expected {}", word.usage()),
-            None => words::missing(self.word),
+            None => words::missing(),
         }
     }
 
@@ -306,6 +378,22 @@ fn call<'c>(actions: &'c [Action], of: &str, name: &str, params: &[&str]) -> Res
 fn id(handle: &str) -> Result<u32, Refused> {
     let too_high = || format!("`{handle}` is not a handle");
     number::<u32>(handle)?.checked_add(1).ok_or_else(too_high)
+}
+
+/// What comes before a bar, and after it.
+fn ports_and_lags(texts: &[&str]) -> Result<(Vec<u16>, Vec<u16>), Refused> {
+    let bar = texts.iter().position(|text| *text == "|");
+    let (ports, lags) = bar.map_or((texts, &[][..]), |bar| (&texts[..bar], &texts[bar + 1..]));
+    Ok((numbers(ports)?, numbers(lags)?))
+}
+
+fn hexadecimal(text: &str) -> Result<Vec<u8>, Refused> {
+    let wrong = || format!("`{text}` is not a key of whole words of 4 bytes in hexadecimal");
+    let digits: Vec<u32> = text.chars().map(|digit| digit.to_digit(16)).collect::<Option<_>>().ok_or_else(wrong)?;
+    if !digits.len().is_multiple_of(8) {
+        return Err(wrong());
+    }
+    Ok(digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect())
 }
 
 fn numbers(texts: &[&str]) -> Result<Vec<u16>, Refused> {

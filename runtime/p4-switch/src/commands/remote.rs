@@ -5,6 +5,7 @@
 //! running controller is disturbed only by an election id that was asked for.
 
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::runtime::Runtime;
@@ -15,11 +16,13 @@ use vouch_p4runtime::client::{
     modify, multicast_group,
 };
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
+use vouch_p4runtime::p4::v1::field_match::{Exact, FieldMatchType};
 use vouch_p4runtime::p4::v1::packet_replication_engine_entry::Type as Replication;
 use vouch_p4runtime::p4::v1::{
     ActionProfileGroup, ActionProfileMember, CloneSessionEntry, CounterData as WireCounter, CounterEntry,
-    DirectCounterEntry, DirectMeterEntry, Entity, Index, MeterConfig as WireMeter, MeterEntry, MulticastGroupEntry,
-    P4Data, PacketReplicationEngineEntry, RegisterEntry, TableEntry, Update, action_profile_group, p4_data,
+    DirectCounterEntry, DirectMeterEntry, Entity, FieldMatch, Index, MeterConfig as WireMeter, MeterEntry,
+    MulticastGroupEntry, P4Data, PacketReplicationEngineEntry, RegisterEntry, TableEntry, Update, ValueSetEntry,
+    ValueSetMember, action_profile_group, p4_data,
 };
 use vouch_p4runtime::{Event, P4Info, Session, SessionConfig};
 use vouch_switch::{CounterData, EntryKey, MeterConfig, ReplicationNode};
@@ -27,10 +30,11 @@ use vouch_switch_server::convert::{
     decode_counter, decode_meter, encode_counter, encode_index, encode_meter, encode_number,
 };
 
-use super::catalog::{Array, Catalog, Profile, Table};
+use super::catalog::{Array, Catalog, Profile, Table, ValueSet};
 use super::command::{Call, Doing};
-use super::device::Device;
+use super::device::{Clones, Device, PortState, Target};
 use super::local::check_membership;
+use super::pipeline::read_pipeline;
 use super::{Refused, wire};
 
 /// Where a switch is, and who asks.
@@ -49,6 +53,8 @@ pub struct Remote {
     reader: Reader,
     session: Option<Session>,
     catalog: Arc<Catalog>,
+    /// Read, and to be run later.
+    loaded: Option<Pipeline>,
     /// Dropped last: the session's task runs in it.
     runtime: Runtime,
 }
@@ -62,23 +68,18 @@ impl Remote {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(|error| error.to_string())?;
         let reader = runtime.block_on(Reader::connect(access.config.clone())).map_err(|error| error.to_string())?;
-        let mut remote = Self { access, reader, session: None, catalog: Arc::default(), runtime };
+        let mut remote = Self { access, reader, session: None, catalog: Arc::default(), loaded: None, runtime };
         if let Some(info) = remote.running()? {
             remote.know(&info);
         }
         Ok(remote)
     }
 
-    /// What can be named; nothing where no program runs.
-    pub fn catalog(&self) -> Arc<Catalog> {
-        self.catalog.clone()
-    }
-
     /// The P4Info of the program that runs.
     ///
     /// # Errors
     /// The switch does not answer, or not with a P4Info.
-    pub fn running(&self) -> Result<Option<P4Info>, Refused> {
+    fn running(&self) -> Result<Option<P4Info>, Refused> {
         let config = self.runtime.block_on(self.reader.running_pipeline()).map_err(|error| error.to_string())?;
         let info = config.and_then(|config| config.p4info).map(P4Info::new);
         info.transpose().map_err(|error| error.to_string())
@@ -88,17 +89,12 @@ impl Remote {
     ///
     /// # Errors
     /// Another controller has the switch, or it refuses the program.
-    pub fn run(&mut self, pipeline: &Pipeline) -> Result<(), Refused> {
+    fn run(&mut self, pipeline: &Pipeline) -> Result<(), Refused> {
         let session = self.session()?;
         let pushed = self.runtime.block_on(session.push_pipeline(pipeline));
         pushed.map_err(|error| error.to_string())?;
         self.know(pipeline.p4info());
         Ok(())
-    }
-
-    /// Leave the switch to others until the next change.
-    pub fn rest(&mut self) {
-        self.session = None;
     }
 
     fn know(&mut self, info: &P4Info) {
@@ -143,17 +139,17 @@ impl Remote {
     }
 
     /// The entries that this one selects; what is set in it beside the key is read as well.
-    pub(super) fn entries(&self, wanted: TableEntry) -> Result<Vec<TableEntry>, Refused> {
+    fn selected(&self, wanted: TableEntry) -> Result<Vec<TableEntry>, Refused> {
         self.read(wanted, |kind| match kind {
             Kind::TableEntry(entry) => Some(entry),
             _ => None,
         })
     }
 
-    pub(super) fn entry(&self, table: &Table, key: &EntryKey, wanted: TableEntry) -> Result<TableEntry, Refused> {
+    fn keyed(&self, table: &Table, key: &EntryKey, wanted: TableEntry) -> Result<TableEntry, Refused> {
         let keyed = wire::keyed(table, key);
         let wanted = TableEntry { r#match: keyed.r#match, priority: key.priority, table_id: table.id, ..wanted };
-        let found = self.entries(wanted)?.into_iter().find(|entry| wire::key(table, entry) == *key);
+        let found = self.selected(wanted)?.into_iter().find(|entry| wire::key(table, entry) == *key);
         found.ok_or_else(|| "the table has no such entry".to_owned())
     }
 
@@ -165,36 +161,14 @@ impl Remote {
     ) -> Result<(), Refused> {
         // What is not in the update would be reset.
         let wanted = TableEntry { meter_config: Some(WireMeter::default()), ..TableEntry::default() };
-        let mut entry = self.entry(table, key, wanted)?;
+        let mut entry = self.keyed(table, key, wanted)?;
         entry.time_since_last_hit = None;
         change(&mut entry);
         self.write(vec![modify(entry)])
     }
 
-    /// The members of a profile by ascending id.
-    pub(super) fn members(&self, profile: &Profile) -> Result<Vec<ActionProfileMember>, Refused> {
-        let wanted = ActionProfileMember { action_profile_id: profile.id, ..ActionProfileMember::default() };
-        let mut members = self.read(wanted, |kind| match kind {
-            Kind::ActionProfileMember(member) => Some(member),
-            _ => None,
-        })?;
-        members.sort_by_key(|member| member.member_id);
-        Ok(members)
-    }
-
-    /// The groups of a profile by ascending id.
-    pub(super) fn groups(&self, profile: &Profile) -> Result<Vec<ActionProfileGroup>, Refused> {
-        let wanted = ActionProfileGroup { action_profile_id: profile.id, ..ActionProfileGroup::default() };
-        let mut groups = self.read(wanted, |kind| match kind {
-            Kind::ActionProfileGroup(group) => Some(group),
-            _ => None,
-        })?;
-        groups.sort_by_key(|group| group.group_id);
-        Ok(groups)
-    }
-
     /// The copies of a clone session; `None` where there is no such session.
-    pub(super) fn clones(&self, session: u16) -> Result<Option<Vec<Replica>>, Refused> {
+    fn replicas(&self, session: u16) -> Result<Option<Vec<Replica>>, Refused> {
         let wanted = CloneSessionEntry { session_id: session.into(), ..CloneSessionEntry::default() };
         let wanted = PacketReplicationEngineEntry { r#type: Some(Replication::CloneSessionEntry(wanted)) };
         let found = match self.found(wanted) {
@@ -213,80 +187,6 @@ impl Remote {
             }
             _ => None,
         }))
-    }
-
-    pub(super) fn counter(&self, counter: &Array, index: u64) -> Result<CounterData, Refused> {
-        let index = encode_index(index);
-        let found = self.read(CounterEntry { counter_id: counter.id, index, data: None }, |kind| match kind {
-            Kind::CounterEntry(entry) => entry.data,
-            _ => None,
-        })?;
-        counted(found.first().ok_or("the switch has no such cell")?)
-    }
-
-    pub(super) fn entry_counter(&self, table: &Table, key: &EntryKey) -> Result<CounterData, Refused> {
-        let table_entry = Some(wire::keyed(table, key));
-        let found = self.read(DirectCounterEntry { table_entry, data: None }, |kind| match kind {
-            Kind::DirectCounterEntry(entry) => entry.data,
-            _ => None,
-        })?;
-        counted(found.first().ok_or("the table has no such entry")?)
-    }
-
-    /// The rates of a cell; `None` where none were set.
-    pub(super) fn meter(&self, meter: &Array, index: u64) -> Result<Option<MeterConfig>, Refused> {
-        let index = encode_index(index);
-        let found =
-            self.read(MeterEntry { meter_id: meter.id, index, ..MeterEntry::default() }, |kind| match kind {
-                Kind::MeterEntry(entry) => Some(entry.config),
-                _ => None,
-            })?;
-        rates(found.first().ok_or("the switch has no such cell")?)
-    }
-
-    pub(super) fn entry_meter(&self, table: &Table, key: &EntryKey) -> Result<Option<MeterConfig>, Refused> {
-        let table_entry = Some(wire::keyed(table, key));
-        let found =
-            self.read(DirectMeterEntry { table_entry, config: None, counter_data: None }, |kind| match kind {
-                Kind::DirectMeterEntry(entry) => Some(entry.config),
-                _ => None,
-            })?;
-        rates(found.first().ok_or("the table has no such entry")?)
-    }
-
-    /// The cells of a register, or one of them, as numbers.
-    pub(super) fn register(&self, register: &Array, index: Option<u64>) -> Result<Vec<(i64, Vec<u8>)>, Refused> {
-        let index = index.and_then(encode_index);
-        let found = self.read(RegisterEntry { register_id: register.id, index, data: None }, |kind| match kind {
-            Kind::RegisterEntry(entry) => entry.index.zip(entry.data),
-            _ => None,
-        })?;
-        let cells = found.into_iter().map(|(Index { index }, data)| match data.data {
-            Some(p4_data::Data::Bitstring(value)) => Ok((index, value)),
-            _ => Err(format!("the cells of {} are not numbers", register.name)),
-        });
-        let mut cells = cells.collect::<Result<Vec<_>, Refused>>()?;
-        cells.sort();
-        Ok(cells)
-    }
-
-    /// The ports and whether they are up.
-    pub(super) fn ports(&self) -> Result<Vec<(String, bool)>, Refused> {
-        let told = async {
-            let mut stream = self.reader.subscribe_ports().await?;
-            let mut ports = Vec::new();
-            while let Some(event) = stream.next().await {
-                match event? {
-                    PortEvent::State { port, up } => ports.push((port, up)),
-                    PortEvent::Synced => break,
-                }
-            }
-            Ok(ports)
-        };
-        let told: Result<_, RpcError> = self.runtime.block_on(told);
-        let mut ports = told.map_err(|error| format!("the switch tells nothing of its ports over gNMI: {error}"))?;
-        ports.sort_by_key(|(port, _)| (port.parse::<u32>().unwrap_or(u32::MAX), port.clone()));
-        Ok(ports)
     }
 }
 
@@ -340,6 +240,14 @@ async fn claim(access: &Access) -> Result<Session, Refused> {
     Ok(session)
 }
 
+/// The only field of a value set: the words have one value for all of them.
+fn one_field(set: &ValueSet) -> Result<u32, Refused> {
+    match set.fields[..] {
+        [(id, _)] => Ok(id),
+        _ => Err(format!("{} has more than one field, for which only Thrift has one value", set.name)),
+    }
+}
+
 fn counted(data: &WireCounter) -> Result<CounterData, Refused> {
     decode_counter(data).map_err(|error| format!("the switch says that {error}"))
 }
@@ -350,14 +258,15 @@ fn rates(config: &Option<WireMeter>) -> Result<Option<MeterConfig>, Refused> {
 
 impl Device for Remote {
     fn keys(&mut self, table: &Table) -> Result<Vec<(EntryKey, Option<u32>)>, Refused> {
-        let entries = self.entries(TableEntry { table_id: table.id, ..TableEntry::default() })?;
+        let entries = self.entries(table)?;
         Ok(entries.iter().map(|entry| (wire::key(table, entry), wire::noted(&entry.metadata))).collect())
     }
 
-    fn insert_entry(&mut self, table: &Table, key: &EntryKey, doing: &Doing<'_>, handle: u32) -> Result<(), Refused> {
+    fn insert_entry(&mut self, table: &Table, key: &EntryKey, doing: &Doing<'_>, handle: u32) -> Result<u32, Refused> {
         let entry =
             TableEntry { action: Some(wire::doing(doing)), metadata: wire::note(handle), ..wire::keyed(table, key) };
-        self.write(vec![insert(entry)])
+        self.write(vec![insert(entry)])?;
+        Ok(handle)
     }
 
     fn modify_entry(&mut self, table: &Table, key: &EntryKey, call: &Call<'_>) -> Result<(), Refused> {
@@ -384,9 +293,10 @@ impl Device for Remote {
         Ok(self.members(profile)?.into_iter().map(|member| member.member_id).collect())
     }
 
-    fn insert_member(&mut self, profile: &Profile, member: u32, call: &Call<'_>) -> Result<(), Refused> {
+    fn insert_member(&mut self, profile: &Profile, member: u32, call: &Call<'_>) -> Result<u32, Refused> {
         let action = Some(wire::call(call));
-        self.write(vec![insert(ActionProfileMember { action_profile_id: profile.id, member_id: member, action })])
+        self.write(vec![insert(ActionProfileMember { action_profile_id: profile.id, member_id: member, action })])?;
+        Ok(member)
     }
 
     fn modify_member(&mut self, profile: &Profile, member: u32, call: &Call<'_>) -> Result<(), Refused> {
@@ -402,12 +312,12 @@ impl Device for Remote {
         Ok(self.groups(profile)?.into_iter().map(|group| group.group_id).collect())
     }
 
-    fn insert_group(&mut self, profile: &Profile, group: u32) -> Result<(), Refused> {
+    fn insert_group(&mut self, profile: &Profile, group: u32) -> Result<u32, Refused> {
         // Where the P4Info has a limit, a group must name its own.
         let max_size = i32::try_from(profile.max_group_size).unwrap_or(i32::MAX);
-        let group =
-            ActionProfileGroup { action_profile_id: profile.id, group_id: group, max_size, members: Vec::new() };
-        self.write(vec![insert(group)])
+        let made = ActionProfileGroup { action_profile_id: profile.id, group_id: group, max_size, members: Vec::new() };
+        self.write(vec![insert(made)])?;
+        Ok(group)
     }
 
     fn delete_group(&mut self, profile: &Profile, group: u32) -> Result<(), Refused> {
@@ -459,7 +369,7 @@ impl Device for Remote {
     }
 
     fn set_session(&mut self, session: u16, nodes: &[ReplicationNode]) -> Result<(), Refused> {
-        let known = self.clones(session)?.is_some();
+        let known = self.replicas(session)?.is_some();
         let entry = clone_session(session.into(), wire::replicas(nodes)?, None);
         self.write(vec![if known { modify(entry) } else { insert(entry) }])
     }
@@ -506,5 +416,172 @@ impl Device for Remote {
             modify(RegisterEntry { register_id: register.id, index, data: data.clone() })
         };
         self.write(cells.map(update).collect())
+    }
+
+    fn value_set(&mut self, set: &ValueSet) -> Result<Vec<Vec<u8>>, Refused> {
+        let field = one_field(set)?;
+        let wanted = ValueSetEntry { value_set_id: set.id, members: Vec::new() };
+        let found = self.read(wanted, |kind| match kind {
+            Kind::ValueSetEntry(entry) => Some(entry.members),
+            _ => None,
+        })?;
+        let value = |member: &ValueSetMember| {
+            member.r#match.iter().find(|it| it.field_id == field).and_then(|it| match it.field_match_type.as_ref()? {
+                FieldMatchType::Exact(exact) => Some(exact.value.clone()),
+                FieldMatchType::Ternary(ternary) => Some(ternary.value.clone()),
+                _ => None,
+            })
+        };
+        Ok(found.iter().flatten().filter_map(value).collect())
+    }
+
+    fn set_value_set(&mut self, set: &ValueSet, members: &[Vec<u8>]) -> Result<(), Refused> {
+        let field_id = one_field(set)?;
+        let member = |value: &Vec<u8>| {
+            let value = vouch_p4runtime::value::canonical(value).to_vec();
+            let exact = Some(FieldMatchType::Exact(Exact { value }));
+            ValueSetMember { r#match: vec![FieldMatch { field_id, field_match_type: exact }] }
+        };
+        let members = members.iter().map(member).collect();
+        self.write(vec![modify(ValueSetEntry { value_set_id: set.id, members })])
+    }
+}
+
+impl Target for Remote {
+    fn catalog(&self) -> Arc<Catalog> {
+        self.catalog.clone()
+    }
+
+    fn runs(&mut self) -> Result<bool, Refused> {
+        Ok(self.running()?.is_some())
+    }
+
+    fn load(&mut self, program: &Path, p4info: Option<&Path>) -> Result<(), Refused> {
+        self.loaded = Some(read_pipeline(program, p4info)?);
+        Ok(())
+    }
+
+    fn swap(&mut self) -> Result<(), Refused> {
+        let pipeline = self.loaded.take().ok_or("there is no other program: load_new_config_file reads one")?;
+        self.run(&pipeline).inspect_err(|_| self.loaded = Some(pipeline))
+    }
+
+    fn program(&mut self) -> Result<Vec<u8>, Refused> {
+        let config = self.runtime.block_on(self.reader.running_pipeline()).map_err(|error| error.to_string())?;
+        let program = config.map(|config| config.p4_device_config.to_vec()).filter(|program| !program.is_empty());
+        program.ok_or_else(|| "the switch runs no program that it tells of".to_owned())
+    }
+
+    fn rest(&mut self) {
+        self.session = None;
+    }
+
+    fn entries(&mut self, table: &Table) -> Result<Vec<TableEntry>, Refused> {
+        self.selected(TableEntry { table_id: table.id, ..TableEntry::default() })
+    }
+
+    fn entry(&mut self, table: &Table, key: &EntryKey) -> Result<TableEntry, Refused> {
+        self.keyed(table, key, TableEntry::default())
+    }
+
+    fn default_entry(&mut self, table: &Table) -> Result<Option<TableEntry>, Refused> {
+        let wanted = TableEntry { table_id: table.id, is_default_action: true, ..TableEntry::default() };
+        Ok(self.selected(wanted)?.into_iter().next())
+    }
+
+    fn members(&mut self, profile: &Profile) -> Result<Vec<ActionProfileMember>, Refused> {
+        let wanted = ActionProfileMember { action_profile_id: profile.id, ..ActionProfileMember::default() };
+        let mut members = self.read(wanted, |kind| match kind {
+            Kind::ActionProfileMember(member) => Some(member),
+            _ => None,
+        })?;
+        members.sort_by_key(|member| member.member_id);
+        Ok(members)
+    }
+
+    fn groups(&mut self, profile: &Profile) -> Result<Vec<ActionProfileGroup>, Refused> {
+        let wanted = ActionProfileGroup { action_profile_id: profile.id, ..ActionProfileGroup::default() };
+        let mut groups = self.read(wanted, |kind| match kind {
+            Kind::ActionProfileGroup(group) => Some(group),
+            _ => None,
+        })?;
+        groups.sort_by_key(|group| group.group_id);
+        Ok(groups)
+    }
+
+    fn clones(&mut self, session: u16) -> Result<Option<Clones>, Refused> {
+        Ok(self.replicas(session)?.map(Clones::Copies))
+    }
+
+    fn counter(&mut self, counter: &Array, index: u64) -> Result<CounterData, Refused> {
+        let index = encode_index(index);
+        let found = self.read(CounterEntry { counter_id: counter.id, index, data: None }, |kind| match kind {
+            Kind::CounterEntry(entry) => entry.data,
+            _ => None,
+        })?;
+        counted(found.first().ok_or("the switch has no such cell")?)
+    }
+
+    fn entry_counter(&mut self, table: &Table, key: &EntryKey) -> Result<CounterData, Refused> {
+        let table_entry = Some(wire::keyed(table, key));
+        let found = self.read(DirectCounterEntry { table_entry, data: None }, |kind| match kind {
+            Kind::DirectCounterEntry(entry) => entry.data,
+            _ => None,
+        })?;
+        counted(found.first().ok_or("the table has no such entry")?)
+    }
+
+    fn meter(&mut self, meter: &Array, index: u64) -> Result<Option<MeterConfig>, Refused> {
+        let index = encode_index(index);
+        let found =
+            self.read(MeterEntry { meter_id: meter.id, index, ..MeterEntry::default() }, |kind| match kind {
+                Kind::MeterEntry(entry) => Some(entry.config),
+                _ => None,
+            })?;
+        rates(found.first().ok_or("the switch has no such cell")?)
+    }
+
+    fn entry_meter(&mut self, table: &Table, key: &EntryKey) -> Result<Option<MeterConfig>, Refused> {
+        let table_entry = Some(wire::keyed(table, key));
+        let found =
+            self.read(DirectMeterEntry { table_entry, config: None, counter_data: None }, |kind| match kind {
+                Kind::DirectMeterEntry(entry) => Some(entry.config),
+                _ => None,
+            })?;
+        rates(found.first().ok_or("the table has no such entry")?)
+    }
+
+    fn register(&mut self, register: &Array, index: Option<u64>) -> Result<Vec<(i64, Vec<u8>)>, Refused> {
+        let index = index.and_then(encode_index);
+        let found = self.read(RegisterEntry { register_id: register.id, index, data: None }, |kind| match kind {
+            Kind::RegisterEntry(entry) => entry.index.zip(entry.data),
+            _ => None,
+        })?;
+        let cells = found.into_iter().map(|(Index { index }, data)| match data.data {
+            Some(p4_data::Data::Bitstring(value)) => Ok((index, value)),
+            _ => Err(format!("the cells of {} are not numbers", register.name)),
+        });
+        let mut cells = cells.collect::<Result<Vec<_>, Refused>>()?;
+        cells.sort();
+        Ok(cells)
+    }
+
+    fn ports(&mut self) -> Result<Vec<PortState>, Refused> {
+        let told = async {
+            let mut stream = self.reader.subscribe_ports().await?;
+            let mut ports = Vec::new();
+            while let Some(event) = stream.next().await {
+                match event? {
+                    PortEvent::State { port, up } => ports.push((port, up)),
+                    PortEvent::Synced => break,
+                }
+            }
+            Ok(ports)
+        };
+        let told: Result<_, RpcError> = self.runtime.block_on(told);
+        let mut ports = told.map_err(|error| format!("the switch tells nothing of its ports over gNMI: {error}"))?;
+        ports.sort_by_key(|(port, _)| (port.parse::<u32>().unwrap_or(u32::MAX), port.clone()));
+        let state = |(port, up)| PortState { port, interface: String::new(), up };
+        Ok(ports.into_iter().map(state).collect())
     }
 }

@@ -10,8 +10,8 @@ use vouch_switch::{EntryKey, Match};
 
 use super::catalog::{Action, Array, Catalog, Field, Profile, Table};
 use super::command::{Cells, Show};
+use super::device::{Clones, Target};
 use super::interpreter::{Interpreter, direct};
-use super::remote::Remote;
 use super::values::{digits, list, shown_priority};
 use super::{Refused, wire};
 
@@ -19,7 +19,7 @@ use super::{Refused, wire};
 const PART: &str = "==========\n";
 const ITEM: &str = "**********\n";
 
-impl Interpreter<Remote> {
+impl<D: Target> Interpreter<D> {
     /// What is asked for, as lines.
     ///
     /// # Errors
@@ -43,17 +43,16 @@ impl Interpreter<Remote> {
                 sorted(&table.actions).into_iter().for_each(|action| line(out, action_line(action)));
             }
             Show::EntryCount { table } => {
-                let entries = self.device.entries(TableEntry { table_id: table.id, ..TableEntry::default() })?;
-                line(out, entries.len());
+                line(out, self.device.entries(table)?.len());
             }
             Show::Entries { table } => self.entries(catalog, table, out)?,
             Show::Entry { table, handle } => {
                 let key = self.key(table, *handle)?;
-                let entry = self.device.entry(table, &key, TableEntry::default())?;
+                let entry = self.device.entry(table, &key)?;
                 self.entry(table, &entry, out)?;
             }
             Show::EntryOfKey { table, key } => {
-                let entry = self.device.entry(table, key, TableEntry::default())?;
+                let entry = self.device.entry(table, key)?;
                 self.entry(table, &entry, out)?;
             }
             Show::Profile { profile } => self.profile(profile, out)?,
@@ -69,13 +68,15 @@ impl Interpreter<Remote> {
                 group_lines(found.ok_or_else(|| format!("there is no group with handle {}", group - 1))?, out);
             }
             Show::Mirror { session } => {
-                let replicas = self.device.clones(*session)?.ok_or_else(|| format!("there is no session {session}"))?;
-                let copies: Vec<String> =
-                    replicas.iter().map(|copy| format!("port {} (rid {})", copy.port, copy.instance)).collect();
-                line(
-                    out,
-                    format!("session {session} -> {}", list(&copies.iter().map(String::as_str).collect::<Vec<_>>())),
-                );
+                let clones = self.device.clones(*session)?.ok_or_else(|| format!("there is no session {session}"))?;
+                let copies: Vec<String> = match clones {
+                    Clones::Group(group) => vec![format!("multicast group {group}")],
+                    Clones::Copies(copies) => {
+                        copies.iter().map(|copy| format!("port {} (rid {})", copy.port, copy.instance)).collect()
+                    }
+                };
+                let copies: Vec<&str> = copies.iter().map(String::as_str).collect();
+                line(out, format!("session {session} -> {}", list(&copies)));
             }
             Show::Multicast => self.multicast_lines(out)?,
             Show::Counter { counter, index } => {
@@ -107,8 +108,19 @@ impl Interpreter<Remote> {
                 }
             }
             Show::Ports => {
-                for (port, up) in self.device.ports()? {
-                    line(out, format!("{port:>6} {}", if up { "UP" } else { "DOWN" }));
+                for state in self.device.ports()? {
+                    let up = if state.up { "UP" } else { "DOWN" };
+                    line(out, format!("{:>6} {up:4} {}", state.port, state.interface).trim_end());
+                }
+            }
+            Show::ValueSets => {
+                let mut sets: Vec<_> = catalog.value_sets.iter().collect();
+                sets.sort_by(|a, b| a.name.cmp(&b.name));
+                sets.into_iter().for_each(|set| line(out, format!("{:30} [{} bits]", set.name, set.bits)));
+            }
+            Show::ValueSet { set } => {
+                for value in self.device.value_set(set)? {
+                    line(out, digits(&value, set.bits));
                 }
             }
         }
@@ -123,7 +135,7 @@ impl Interpreter<Remote> {
     fn entries(&mut self, catalog: &Catalog, table: &Table, out: &mut String) -> Result<(), Refused> {
         self.look(table)?;
         let mut entries = Vec::new();
-        for entry in self.device.entries(TableEntry { table_id: table.id, ..TableEntry::default() })? {
+        for entry in self.device.entries(table)? {
             entries.push((self.handle(table, &wire::key(table, &entry))?, entry));
         }
         entries.sort_by_key(|(handle, _)| *handle);
@@ -136,8 +148,7 @@ impl Interpreter<Remote> {
         if let Some(profile) = table.profile.and_then(|profile| catalog.profiles.get(profile)) {
             self.profile(profile, out)?;
         }
-        let wanted = TableEntry { table_id: table.id, is_default_action: true, ..TableEntry::default() };
-        let default = self.device.entries(wanted)?.into_iter().next();
+        let default = self.device.default_entry(table)?;
         out.push_str(PART);
         line(out, "Dumping default entry");
         line(out, action_text(&table.actions, default.and_then(|entry| entry.action).as_ref()));
@@ -188,16 +199,18 @@ impl Interpreter<Remote> {
     }
 
     fn multicast_lines(&mut self, out: &mut String) -> Result<(), Refused> {
-        let multicast = self.multicast()?;
+        let numbers = |numbers: &[u16]| numbers.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+        let groups = self.groups()?;
         out.push_str(PART);
         line(out, "MC ENTRIES");
-        for (group, members) in &multicast.groups {
+        for (group, nodes) in groups {
             out.push_str(ITEM);
             line(out, format!("mgrp({group})"));
-            for handle in members {
-                let node = multicast.node(*handle)?;
-                let ports: Vec<String> = node.ports.iter().map(u16::to_string).collect();
-                line(out, format!("  -> (L1h={handle}, rid={}) -> (ports=[{}])", node.instance, ports.join(", ")));
+            for (handle, node) in nodes {
+                let (ports, instance) = (numbers(&node.copies.ports), node.copies.instance);
+                let lags =
+                    if node.lags.is_empty() { String::new() } else { format!(", lags=[{}]", numbers(&node.lags)) };
+                line(out, format!("  -> (L1h={handle}, rid={instance}) -> (ports=[{ports}]{lags})"));
             }
         }
         out.push_str(PART);

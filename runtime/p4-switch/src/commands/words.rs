@@ -5,7 +5,7 @@
 pub struct Word {
     /// The command itself.
     pub name: &'static str,
-    /// What follows it. `TABLE`, `ACTION`, `PROFILE`, `COUNTER`, `METER`, `REGISTER` and `COMMAND` stand for names that can be
+    /// What follows it. `TABLE`, `ACTION`, `PROFILE`, `COUNTER`, `METER`, `REGISTER`, `SET` and `COMMAND` stand for names that can be
     /// completed.
     pub form: &'static str,
     /// What it does.
@@ -60,8 +60,12 @@ pub const WORDS: &[Word] = &[
     word("mirroring_get", "SESSION", "where the clones of a session go"),
     word("mc_mgrp_create", "GROUP", "make a multicast group without nodes"),
     word("mc_mgrp_destroy", "GROUP", "remove a multicast group"),
-    word("mc_node_create", "RID PORT...", "make a node: copies with this egress_rid, to these ports"),
-    word("mc_node_update", "NODE PORT...", "give a node other ports"),
+    word(
+        "mc_node_create",
+        "RID PORT... [| LAG...]",
+        "make a node: copies with this egress_rid, to these ports and to one port of each aggregation group",
+    ),
+    word("mc_node_update", "NODE PORT... [| LAG...]", "give a node other ports"),
     word("mc_node_associate", "GROUP NODE", "put a node into a group"),
     word("mc_node_dissociate", "GROUP NODE", "take a node out of a group"),
     word("mc_node_destroy", "NODE", "remove a node, also from its groups"),
@@ -79,13 +83,40 @@ pub const WORDS: &[Word] = &[
     ),
     word("meter_array_set_rates", "METER RATE:BURST RATE:BURST", "set the rates of all cells"),
     word("meter_get_rates", "METER INDEX", "the rates of a meter"),
-    word("show_ports", "", "ports and whether they are up, where the switch serves gNMI"),
+    word("show_pvs", "", "all parser value sets with their widths"),
+    word("pvs_add", "SET VALUE", "put a value into a parser value set"),
+    word("pvs_remove", "SET VALUE", "take a value out of a parser value set"),
+    word("pvs_get", "SET", "the values of a parser value set"),
+    word("pvs_clear", "SET", "take all values out of a parser value set"),
+    word("show_ports", "", "ports and whether they are up; over P4Runtime where the switch serves gNMI"),
     word(
         "load_new_config_file",
         "PROGRAM.json [P4INFO]",
-        "read another program; its P4Info is looked for beside it where none is named",
+        "read another program; over P4Runtime with its P4Info, which is looked for beside it where none is named",
     ),
     word("swap_configs", "", "run the program that was read last; all tables are empty then"),
+    word("write_config_to_file", "FILE", "write the program that runs into a file"),
+    word("set_queue_depth", "PACKETS [PORT [PRIORITY]]", "how many packets egress queues hold (Thrift)"),
+    word("set_queue_rate", "PACKETS_PER_SECOND [PORT [PRIORITY]]", "how fast packets leave egress queues (Thrift)"),
+    word("mc_set_lag_membership", "LAG PORT...", "the ports of a link aggregation group (Thrift)"),
+    word("port_add", "INTERFACE PORT [CAPTURE]", "add a port (Thrift)"),
+    word("port_remove", "PORT", "remove a port (Thrift)"),
+    word("reset_state", "", "make everything as it was when the program started (Thrift)"),
+    word("switch_info", "", "the device's number, and where it listens (Thrift)"),
+    word("get_time_elapsed", "", "microseconds since the switch was started (Thrift)"),
+    word("get_time_since_epoch", "", "microseconds since the beginning of the switch's clock (Thrift)"),
+    word("serialize_state", "FILE", "write all that the switch holds into a file (Thrift)"),
+    word(
+        "set_crc16_parameters",
+        "CALCULATION POLYNOMIAL REMAINDER XOR REFLECT_DATA REFLECT_REMAINDER",
+        "the parameters of a custom hash of 16 bits (Thrift)",
+    ),
+    word(
+        "set_crc32_parameters",
+        "CALCULATION POLYNOMIAL REMAINDER XOR REFLECT_DATA REFLECT_REMAINDER",
+        "the parameters of a custom hash of 32 bits (Thrift)",
+    ),
+    word("set_toeplitz_hash_key", "CALCULATION KEY", "the key of a Toeplitz hash (Thrift)"),
     word("help", "[COMMAND]", "this list, or what a command takes"),
     word("exit", "", "end; so do quit, EOF, and the end of the input"),
 ];
@@ -103,38 +134,15 @@ pub(super) const BY_TABLE: &[(&str, &str)] = &[
     ("table_dump_group", "act_prof_dump_group"),
 ];
 
-/// Commands of the reference that there cannot be here, and what to do instead.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("set_queue_depth", "P4Runtime has no queues"),
-    ("set_queue_rate", "P4Runtime has no queues"),
-    ("get_time_elapsed", "P4Runtime does not tell the time"),
-    ("get_time_since_epoch", "P4Runtime does not tell the time"),
-    ("mc_set_lag_membership", "P4Runtime has no link aggregation groups"),
-    ("port_add", "P4Runtime adds no ports; start the switch with them"),
-    ("port_remove", "P4Runtime removes no ports; `ip link set INTERFACE down` takes one away"),
-    ("reset_state", "P4Runtime cannot reset a switch; load_new_config_file and swap_configs empty its tables"),
-    ("serialize_state", "P4Runtime has no state files"),
-    ("write_config_to_file", "the program's file is where it was loaded from"),
-    ("switch_info", "P4Runtime tells little of a switch; show_tables and show_ports tell what it runs"),
-    ("set_crc16_parameters", "hash parameters are part of the program"),
-    ("set_crc32_parameters", "hash parameters are part of the program"),
-    ("set_toeplitz_hash_key", "hash parameters are part of the program"),
-];
-
 /// The command of this name.
 pub(super) fn find(name: &str) -> Option<&'static Word> {
     WORDS.iter().find(|word| word.name == name)
 }
 
 /// Why there is no such command.
-pub(super) fn missing(name: &str) -> String {
-    match ELSEWHERE.iter().find(|(elsewhere, _)| *elsewhere == name) {
-        Some((_, instead)) => format!("only simple_switch_CLI has it: {instead}"),
-        None => {
-            let names: Vec<_> = WORDS.iter().map(|word| word.name).collect();
-            format!("there is no such command; there is {}", super::values::list(&names))
-        }
-    }
+pub(super) fn missing() -> String {
+    let names: Vec<_> = WORDS.iter().map(|word| word.name).collect();
+    format!("there is no such command; there is {}", super::values::list(&names))
 }
 
 impl Word {

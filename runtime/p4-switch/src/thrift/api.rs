@@ -6,6 +6,7 @@ macro_rules! interface {
         pub(crate) mod $name {
             use thrift::protocol::{TInputProtocol, TOutputProtocol, TType};
 
+            use crate::thrift::client::{Client, Refusal};
             use crate::thrift::wire::{
                 Answer, Failure, Never, Value, answer, no_such_number, read_fields, write_field,
             };

@@ -67,6 +67,47 @@ pub(super) fn shown(matches: &[Match]) -> Vec<BmMatchParam> {
     matches.iter().map(shown).collect()
 }
 
+/// A key as a client sends it: what was left open is spelled out, in as many bytes as each field has.
+pub(crate) fn sent(fields: impl IntoIterator<Item = (MatchKind, u32)>, matches: &[Match]) -> Vec<BmMatchParam> {
+    let whole = |(kind, bits): (MatchKind, u32), one: &Match| {
+        let number = |value: &[u8]| fit(value, bits);
+        match (one, kind) {
+            (Match::Exact(value), _) => Match::Exact(number(value)),
+            (Match::Lpm { value, prefix_len }, _) => Match::Lpm { value: number(value), prefix_len: *prefix_len },
+            (Match::Ternary { value, mask }, _) => Match::Ternary { value: number(value), mask: number(mask) },
+            (Match::Range { low, high }, _) => Match::Range { low: number(low), high: number(high) },
+            (Match::Valid(valid), _) => Match::Valid(*valid),
+            (Match::Any, MatchKind::Lpm) => Match::Lpm { value: number(&[]), prefix_len: 0 },
+            (Match::Any, MatchKind::Range) => {
+                Match::Range { low: number(&[]), high: number(&vouch_p4runtime::value::ones(bits)) }
+            }
+            (Match::Any, MatchKind::Ternary | MatchKind::Exact | MatchKind::Valid) => {
+                Match::Ternary { value: number(&[]), mask: number(&[]) }
+            }
+        }
+    };
+    let whole: Vec<Match> = fields.into_iter().zip(matches).map(|(field, one)| whole(field, one)).collect();
+    shown(&whole)
+}
+
+/// A key as a server sends it; what it does not say matches everything.
+pub(crate) fn received(fields: &[BmMatchParam]) -> Vec<Match> {
+    let received = |field: &BmMatchParam| {
+        let field = field.clone();
+        match field.r#type {
+            BmMatchParamType::Exact => field.exact.map(|it| Match::Exact(it.key)),
+            BmMatchParamType::Lpm => field.lpm.map(|it| {
+                let prefix_len = u32::try_from(it.prefix_length).unwrap_or(0);
+                Match::Lpm { value: it.key, prefix_len }
+            }),
+            BmMatchParamType::Ternary => field.ternary.map(|it| Match::Ternary { value: it.key, mask: it.mask }),
+            BmMatchParamType::Valid => field.valid.map(|it| Match::Valid(it.key)),
+            BmMatchParamType::Range => field.range.map(|it| Match::Range { low: it.start, high: it.end_ }),
+        }
+    };
+    fields.iter().map(|field| received(field).unwrap_or(Match::Any)).collect()
+}
+
 /// Parameters; `None` where their number is wrong.
 pub(super) fn params(known: &[ParamInfo], given: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
     (known.len() == given.len()).then(|| known.iter().zip(given).map(|(known, bytes)| fit(bytes, known.bits)).collect())
@@ -77,7 +118,7 @@ fn bytes_of(bits: u32) -> usize {
 }
 
 /// A number of as many bytes as its bits take, without what is above them.
-pub(super) fn fit(bytes: &[u8], bits: u32) -> Vec<u8> {
+pub(crate) fn fit(bytes: &[u8], bits: u32) -> Vec<u8> {
     let length = bytes_of(bits);
     let mut fitted = vec![0; length.saturating_sub(bytes.len())];
     fitted.extend_from_slice(&bytes[bytes.len().saturating_sub(length)..]);
@@ -92,7 +133,7 @@ fn under(value: Vec<u8>, mask: &[u8]) -> Vec<u8> {
 }
 
 /// The committed rate and then the peak rate.
-pub(super) fn rates(given: &[BmMeterRateConfig]) -> Result<MeterConfig, MeterOperationErrorCode> {
+pub(crate) fn rates(given: &[BmMeterRateConfig]) -> Result<MeterConfig, MeterOperationErrorCode> {
     let [committed, peak] = given else { return Err(MeterOperationErrorCode::BadRatesList) };
     // The conversion takes what is not a number, or is negative, for 0.
     let rate = |rate: &BmMeterRateConfig| (rate.units_per_micros * 1e6).round() as u64;
@@ -101,7 +142,7 @@ pub(super) fn rates(given: &[BmMeterRateConfig]) -> Result<MeterConfig, MeterOpe
 }
 
 /// Rates as they are sent: none where none were set.
-pub(super) fn shown_rates(config: Option<MeterConfig>) -> Vec<BmMeterRateConfig> {
+pub(crate) fn shown_rates(config: Option<MeterConfig>) -> Vec<BmMeterRateConfig> {
     let rate = |rate: u64, burst: u64| BmMeterRateConfig {
         units_per_micros: rate as f64 / 1e6,
         burst_size: i32::try_from(burst).unwrap_or(-1),

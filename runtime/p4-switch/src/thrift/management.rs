@@ -69,10 +69,9 @@ impl Management for Services {
     fn bm_mgmt_get_info(&self) -> Result<BmConfig, Failure<Never>> {
         Ok(BmConfig {
             device_id: self.control.device_id().cast_signed(),
-            thrift_port: self.port.into(),
-            // There is no nanomsg.
-            notifications_socket: None,
-            elogger_socket: None,
+            thrift_port: self.port.get().copied().unwrap_or_default().into(),
+            notifications_socket: self.about.notifications.clone(),
+            elogger_socket: self.about.events.clone(),
             debugger_socket: None,
         })
     }

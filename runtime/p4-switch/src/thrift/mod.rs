@@ -30,18 +30,21 @@
 //! - A program that is swapped in has no P4Info: P4Runtime's clients find no pipeline then. It can be swapped in unless
 //!   `--disable-swap` says otherwise, as in `simple_switch_grpc`; `simple_switch` has it the other way round.
 //! - A mirroring session leads to a port or to a group, not to both.
-//! - Digests are not gathered for these clients: what says how they are is taken, and has no effect.
+//! - Digests are gathered for these clients where [notifications](crate::notifications) are published. Elsewhere what says how
+//!   they are is taken, and has no effect.
 //! - `bm_reset_state` brings back the entries that a program has from the start.
 
-mod api;
+pub(crate) mod api;
 mod arrays;
+pub(crate) mod client;
 mod direct;
 mod document;
 mod dumps;
 mod handles;
-mod keys;
+pub(crate) mod keys;
 mod management;
 mod multicast;
+mod numbered;
 mod parsing;
 mod profiles;
 mod refusals;
@@ -50,7 +53,7 @@ mod server;
 mod services;
 mod simple_switch;
 mod tables;
-mod wire;
+pub(crate) mod wire;
 
 pub use server::Server;
 pub use services::{About, Services};

@@ -1,7 +1,7 @@
 //! Value sets, digests and hashes.
 
-use vouch_switch::{ValueSetId, ValueSetMember};
-use vouch_switch_server::Running;
+use vouch_switch::{Micros, ValueSetId, ValueSetMember};
+use vouch_switch_server::{LearnRequest, Running};
 
 use super::api::standard::{
     BmCrc16Config, BmCrc32Config, CrcErrorCode, InvalidCrcOperation, InvalidLearnOperation, InvalidParseVSetOperation,
@@ -31,12 +31,10 @@ impl Services {
         })
     }
 
-    /// Whether there is such a list. Samples are handed out over P4Runtime alone and acknowledged there, so that no buffer
-    /// that could be named here is open; the reference takes acknowledgements of unknown ones without a word.
-    fn check_list(&self, list: i32) -> Learns {
+    /// Do what a receiver of samples asks of a list.
+    fn learn(&self, list: i32, request: &LearnRequest) -> Learns {
         self.with(|running, _| {
-            let mut digests = running.switch().program().digests();
-            let known = digests.any(|(_, digest)| i64::from(digest.number) == i64::from(list));
+            let known = u32::try_from(list).is_ok_and(|list| running.learning(list, request));
             if known { Ok(()) } else { Err(LearnOperationErrorCode::InvalidListId.into()) }
         })
     }
@@ -75,20 +73,21 @@ impl Parsing for Services {
         self.change_set(&name, Vec::clear)
     }
 
-    fn bm_learning_ack(&self, _: i32, list: i32, _buffer: i64, _samples: Vec<i32>) -> Learns {
-        self.check_list(list)
+    fn bm_learning_ack(&self, _: i32, list: i32, buffer: i64, samples: Vec<i32>) -> Learns {
+        self.learn(list, &LearnRequest::AcknowledgeSamples(buffer.cast_unsigned(), samples))
     }
 
-    fn bm_learning_ack_buffer(&self, _: i32, list: i32, _buffer: i64) -> Learns {
-        self.check_list(list)
+    fn bm_learning_ack_buffer(&self, _: i32, list: i32, buffer: i64) -> Learns {
+        self.learn(list, &LearnRequest::AcknowledgeBuffer(buffer.cast_unsigned()))
     }
 
-    fn bm_learning_set_timeout(&self, _: i32, list: i32, _timeout_ms: i32) -> Learns {
-        self.check_list(list)
+    fn bm_learning_set_timeout(&self, _: i32, list: i32, timeout_ms: i32) -> Learns {
+        // The reference, too, takes a negative number for a very large one.
+        self.learn(list, &LearnRequest::SetTimeout(Micros(u64::from(timeout_ms.cast_unsigned()) * 1000)))
     }
 
-    fn bm_learning_set_buffer_size(&self, _: i32, list: i32, _samples: i32) -> Learns {
-        self.check_list(list)
+    fn bm_learning_set_buffer_size(&self, _: i32, list: i32, samples: i32) -> Learns {
+        self.learn(list, &LearnRequest::SetMaxSamples(usize::try_from(samples).unwrap_or(usize::MAX)))
     }
 
     fn bm_set_crc16_custom_parameters(&self, _: i32, calculation: String, _: BmCrc16Config) -> Crcs {

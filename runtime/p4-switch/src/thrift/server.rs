@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,7 +43,7 @@ impl Server {
     ///
     /// # Errors
     /// The port is taken or may not be used.
-    pub async fn listen(port: u16, services: Services) -> io::Result<Self> {
+    pub async fn listen(port: u16, services: impl Into<Arc<Services>>) -> io::Result<Self> {
         let listener = match TcpListener::bind((std::net::Ipv6Addr::UNSPECIFIED, port)).await {
             Ok(listener) => listener,
             // A machine without IPv6.
@@ -52,7 +52,9 @@ impl Server {
         };
         let address = listener.local_addr()?;
         let connections = Arc::new(Mutex::new(Connections::default()));
-        let services = Arc::new(services.listening_at(address.port()));
+        let services = services.into();
+        // Whoever serves the same twice is told of the first.
+        services.port.get_or_init(|| address.port());
         let accepting = tokio::spawn(accept(listener, services, connections.clone()));
         Ok(Self { address, accepting, connections })
     }
@@ -111,13 +113,22 @@ fn welcome(
     let services = services.clone();
     std::thread::Builder::new().name("thrift".to_owned()).spawn(move || {
         let _place = place;
-        if let Err(error) = converse(&stream, &services) {
+        if let Err(error) = converse(BufReader::new(&stream), BufWriter::new(&stream), &services) {
             tracing::debug!(%peer, %error, "Thrift conversation ended");
         }
         // The copy among the open ones would keep the client waiting.
         let _ = stream.shutdown(Shutdown::Both);
     })?;
     Ok(())
+}
+
+impl Services {
+    /// Answer the calls that come from somewhere, until they end or one of them cannot be understood.
+    pub fn talk(&self, from: impl Read, to: impl Write) {
+        if let Err(error) = converse(from, to, self) {
+            tracing::debug!(%error, "Thrift conversation ended");
+        }
+    }
 }
 
 /// A connection's place among those that there may be.
@@ -133,11 +144,9 @@ impl Drop for Place {
 }
 
 /// Answer calls until the client leaves. An error means that the rest of what it says cannot be understood.
-fn converse(stream: &TcpStream, services: &Services) -> thrift::Result<()> {
+fn converse(from: impl Read, mut to: impl Write, services: &Services) -> thrift::Result<()> {
     let left = Rc::new(Cell::new(0));
-    let reader = Metered::new(BufReader::new(stream), left.clone());
-    let mut from = TBinaryInputProtocol::with_config(reader, false, bounds()?);
-    let mut to = BufWriter::new(stream);
+    let mut from = TBinaryInputProtocol::with_config(Metered::new(from, left.clone()), false, bounds()?);
     loop {
         left.set(MAX_MESSAGE);
         let begin = match from.read_message_begin() {

@@ -1,7 +1,7 @@
 //! What the services share: the switch, and what is remembered beside it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use thrift::protocol::TInputProtocol;
 use vouch_switch::{Switch, TableId};
@@ -12,6 +12,7 @@ use super::document::Document;
 use super::handles::Handles;
 use super::replication::Replication;
 use super::wire::{Answer, Failure};
+use crate::notifications::Numbers;
 
 /// What clients may ask about the process around the switch.
 #[derive(Clone, Debug, Default)]
@@ -20,14 +21,18 @@ pub struct About {
     pub interfaces: BTreeMap<u16, String>,
     /// Whether clients may replace the program.
     pub swaps: bool,
+    /// Where digests and the like are published.
+    pub notifications: Option<String>,
+    /// Where the events of packets are published.
+    pub events: Option<String>,
 }
 
 /// The services of one switch.
 pub struct Services {
     pub(super) control: Control,
     pub(super) about: About,
-    /// Where they are served.
-    pub(super) port: u16,
+    /// Where they are served, if they are.
+    pub(super) port: OnceLock<u16>,
     memory: Mutex<Memory>,
 }
 
@@ -39,6 +44,7 @@ pub(super) struct Memory {
     handles: BTreeMap<TableId, Handles>,
     pub(super) replication: Replication,
     document: Option<Document>,
+    numbers: Option<Arc<Numbers>>,
     /// A program that was loaded and not swapped in yet.
     pub(super) loaded: Option<String>,
 }
@@ -49,11 +55,7 @@ impl Services {
 
     /// The services of a switch.
     pub fn new(control: Control, about: About) -> Self {
-        Self { control, about, port: 0, memory: Mutex::default() }
-    }
-
-    pub(super) fn listening_at(self, port: u16) -> Self {
-        Self { port, ..self }
+        Self { control, about, port: OnceLock::new(), memory: Mutex::default() }
     }
 
     /// Answer a call, if there is such a method.
@@ -126,6 +128,11 @@ impl Memory {
     /// Drop the handles of a table that was cleared: the next ones count from 0 again.
     pub(super) fn forget_handles(&mut self, table: TableId) {
         self.handles.remove(&table);
+    }
+
+    /// The numbers of what happens to its packets.
+    pub(super) fn numbers(&mut self, running: &Running<'_>) -> Arc<Numbers> {
+        self.numbers.get_or_insert_with(|| Arc::new(Numbers::read(running.program()))).clone()
     }
 
     /// The program as it was written.

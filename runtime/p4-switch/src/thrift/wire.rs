@@ -12,32 +12,37 @@ use thrift::protocol::{
 use thrift::{ProtocolErrorKind, TConfiguration};
 
 /// Most bytes of a message: the largest is a program as JSON.
-pub(super) const MAX_MESSAGE: usize = 64 << 20;
+pub(crate) const MAX_MESSAGE: usize = 64 << 20;
 /// Most elements of a list: keys, parameters and samples are few, and an element takes more memory than it had bytes.
 const MAX_ELEMENTS: usize = 1 << 14;
 /// Most structures within each other; the interfaces have three.
 const MAX_DEPTH: usize = 16;
 
 /// The bounds of what is read.
-pub(super) fn bounds() -> thrift::Result<TConfiguration> {
+pub(crate) fn bounds() -> thrift::Result<TConfiguration> {
+    bounds_with(MAX_ELEMENTS)
+}
+
+/// The same for lists of up to this many elements.
+pub(crate) fn bounds_with(elements: usize) -> thrift::Result<TConfiguration> {
     TConfiguration::builder()
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE))
         .max_string_size(Some(MAX_MESSAGE))
-        .max_container_size(Some(MAX_ELEMENTS))
+        .max_container_size(Some(elements))
         .max_recursion_depth(Some(MAX_DEPTH))
         .build()
 }
 
 /// A reader that ends when a message has become too long.
-pub(super) struct Metered<R> {
+pub(crate) struct Metered<R> {
     from: R,
     /// What may still come.
     left: Rc<Cell<usize>>,
 }
 
 impl<R> Metered<R> {
-    pub(super) fn new(from: R, left: Rc<Cell<usize>>) -> Self {
+    pub(crate) fn new(from: R, left: Rc<Cell<usize>>) -> Self {
         Self { from, left }
     }
 }
@@ -59,7 +64,7 @@ impl<R: Read> Read for Metered<R> {
 
 /// Why a call was not carried out.
 #[derive(Debug)]
-pub(super) enum Failure<E> {
+pub(crate) enum Failure<E> {
     /// In the way that the interface declares.
     Declared(E),
     /// In another way, for whoever reads it.
@@ -68,10 +73,10 @@ pub(super) enum Failure<E> {
 
 /// The exception of functions that declare none.
 #[derive(Debug)]
-pub(super) enum Never {}
+pub(crate) enum Never {}
 
 /// What became of a call: the structure that is sent back, or why there is none.
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Result(Vec<u8>),
     /// With what it declares, for the log.
     Declared(Vec<u8>, String),
@@ -79,7 +84,7 @@ pub(super) enum Answer {
 }
 
 /// Put the outcome of a call into the structure that carries it.
-pub(super) fn answer<T: Value, E: Value + Debug>(outcome: Result<T, Failure<E>>) -> thrift::Result<Answer> {
+pub(crate) fn answer<T: Value, E: Value + Debug>(outcome: Result<T, Failure<E>>) -> thrift::Result<Answer> {
     let structure = |fill: &dyn Fn(&mut dyn TOutputProtocol) -> thrift::Result<()>| {
         let mut bytes = Vec::new();
         let mut to = TBinaryOutputProtocol::with_config(&mut bytes, true, bounds()?);
@@ -98,7 +103,7 @@ pub(super) fn answer<T: Value, E: Value + Debug>(outcome: Result<T, Failure<E>>)
 }
 
 /// A type of the interfaces.
-pub(super) trait Value: Sized {
+pub(crate) trait Value: Sized {
     /// What it is on the wire.
     const TYPE: TType;
     fn read(from: &mut dyn TInputProtocol) -> thrift::Result<Self>;
@@ -106,7 +111,7 @@ pub(super) trait Value: Sized {
 }
 
 /// Read a structure; `field` takes a field's value or skips it.
-pub(super) fn read_fields(
+pub(crate) fn read_fields(
     from: &mut dyn TInputProtocol,
     mut field: impl FnMut(&mut dyn TInputProtocol, i16, TType) -> thrift::Result<()>,
 ) -> thrift::Result<()> {
@@ -121,14 +126,14 @@ pub(super) fn read_fields(
     }
 }
 
-pub(super) fn write_field<T: Value>(to: &mut dyn TOutputProtocol, id: i16, value: &T) -> thrift::Result<()> {
+pub(crate) fn write_field<T: Value>(to: &mut dyn TOutputProtocol, id: i16, value: &T) -> thrift::Result<()> {
     to.write_field_begin(&TFieldIdentifier { name: None, field_type: T::TYPE, id: Some(id) })?;
     value.write(to)?;
     to.write_field_end()
 }
 
 /// A number that an enumeration does not have.
-pub(super) fn no_such_number(what: &str, number: i32) -> thrift::Error {
+pub(crate) fn no_such_number(what: &str, number: i32) -> thrift::Error {
     invalid(format!("{what} has no {number}"))
 }
 
@@ -184,8 +189,14 @@ impl<T: Value> Value for Vec<T> {
 impl<K: Value + Ord, V: Value> Value for BTreeMap<K, V> {
     const TYPE: TType = TType::Map;
 
-    fn read(_: &mut dyn TInputProtocol) -> thrift::Result<Self> {
-        Err(invalid("no call has a map among its arguments".to_owned()))
+    fn read(from: &mut dyn TInputProtocol) -> thrift::Result<Self> {
+        let begin = from.read_map_begin()?;
+        if begin.size > 0 && (begin.key_type, begin.value_type) != (Some(K::TYPE), Some(V::TYPE)) {
+            return Err(invalid("a map of other types than are due".to_owned()));
+        }
+        let pairs = (0..begin.size).map(|_| Ok((K::read(from)?, V::read(from)?))).collect::<thrift::Result<_>>()?;
+        from.read_map_end()?;
+        Ok(pairs)
     }
 
     fn write(&self, to: &mut dyn TOutputProtocol) -> thrift::Result<()> {

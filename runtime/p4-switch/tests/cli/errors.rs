@@ -53,7 +53,10 @@ fn mistakes_are_told_with_what_would_be_right() {
         ("mc_node_create 1 a", "mc_node_create: `a` is not a number that fits here".into()),
         ("meter_set_rates port_rate 0 1 2:3", "meter_set_rates: `1`: a rate is RATE:BURST".into()),
         ("register_write last_kind 0 4294967296", "register_write: `4294967296` does not fit 32 bits".into()),
-        ("set_queue_rate 5", "set_queue_rate: only simple_switch_CLI has it: P4Runtime has no queues".into()),
+        (
+            "set_queue_rate 5",
+            "set_queue_rate: P4Runtime has no words for it; Thrift has: p4-switch-cli --thrift-port PORT".into(),
+        ),
         ("swap_configs", "swap_configs: there is no other program: load_new_config_file reads one".into()),
         (
             "load_new_config_file /nothing.json",

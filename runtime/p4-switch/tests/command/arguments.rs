@@ -37,8 +37,9 @@ fn the_lines_of_simple_switch_grpc_are_understood() {
     assert_eq!(arguments.pcap, Some(PathBuf::from("/tmp")));
     assert_eq!(arguments.grpc_server_addr, "127.0.0.1:50001");
     assert_eq!((arguments.cpu_port, arguments.drop_port), (Some(255), 100));
-    let ignored: Vec<_> = arguments.ignored().into_iter().map(|(option, _)| option).collect();
-    assert_eq!(ignored, ["--notifications-addr"]);
+    assert!(arguments.ignored().is_empty());
+    let told = arguments.notifications_addr.map(|address| address.to_string());
+    assert_eq!(told.as_deref(), Some("ipc:///tmp/x.ipc"));
     assert_eq!(arguments.thrift_port, Some(9091));
 
     let arguments = run("simple_switch_grpc router.json -i 0@a");
@@ -46,6 +47,7 @@ fn the_lines_of_simple_switch_grpc_are_understood() {
     assert_eq!((arguments.device_id, arguments.cpu_port, arguments.drop_port), (0, None, 511));
     assert_eq!(arguments.grpc_server_addr, "0.0.0.0:9559");
     assert_eq!((arguments.pcap, arguments.use_files, arguments.trace), (None, None, None));
+    assert_eq!((arguments.notifications_addr, arguments.nanolog), (None, None));
 }
 
 #[test]
@@ -55,6 +57,9 @@ fn so_are_those_of_simple_switch_and_of_runners_of_tests() {
     assert_eq!(arguments.use_files, Some(0));
     assert_eq!(arguments.log_file, Some(PathBuf::from("switch.log")));
     assert_eq!(arguments.program, Some(PathBuf::from("program.json")));
+    // Where its receivers look unless they are told.
+    let told = arguments.notifications_addr.map(|address| address.to_string());
+    assert_eq!(told.as_deref(), Some("ipc:///tmp/bmv2-0-notifications.ipc"));
     let arguments = run("simple_switch_grpc --pcap --dump-packet-data 100 -i 1@s1-eth1 program.json -- --enable-swap");
     assert_eq!(arguments.pcap, Some(PathBuf::from(".")));
     let ignored: Vec<_> = arguments.ignored().into_iter().map(|(option, _)| option).collect();

@@ -165,10 +165,13 @@ fn what_is_ignored_is_said_once_and_sigint_ends_it_too() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     write(&folder.path().join("a_in.pcap"), &[]);
     write(&folder.path().join("b_in.pcap"), &[]);
-    let switch = Switch::start(folder.path(), &["--no-p4", "--nanolog", "ipc:///x", "--log-console", "-L", "info"]);
+    let switch = Switch::start(folder.path(), &["--no-p4", "--restore-state", "x", "--log-console", "-L", "info"]);
     switch.says("Server listening on 127.0.0.1:");
     let (status, stdout, stderr) = switch.end("-INT");
     assert_eq!(status, Some(0), "{stderr}");
-    assert_eq!(stderr, "p4-switch: --nanolog is ignored: there is no nanomsg; --trace=json tells the same\n");
+    assert_eq!(
+        stderr,
+        "p4-switch: --restore-state is ignored: there are no state files; write the state over P4Runtime\n"
+    );
     assert!(stdout.contains("SIGINT: stopping"), "{stdout}");
 }

@@ -3,11 +3,14 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use p4_switch::nanomsg::Address;
+use p4_switch::notifications::{Notifications, Published};
 use p4_switch::thrift::{About, Server, Services};
 use tokio::runtime::Runtime;
-use vouch_switch_server::{ServerHandle, SwitchServer};
+use vouch_switch_server::{Builder, ServerHandle, SwitchServer};
 
 /// How long anything may take that does not fail.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -17,33 +20,58 @@ pub(crate) fn kinds() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../switch-server/tests/programs/kinds.json")
 }
 
+/// The switch's number.
+pub(crate) const DEVICE: u64 = 3;
+
 pub(crate) struct Switch {
     server: Option<Server>,
     pub(crate) handle: ServerHandle,
+    published: Option<Published>,
     _runtime: Runtime,
 }
 
 impl Switch {
     /// Started from the JSON alone.
     pub(crate) fn start() -> Self {
+        Self::with(None, |builder| builder)
+    }
+
+    /// With notifications and events at these addresses, and with what else it is to have.
+    pub(crate) fn with(addresses: Option<[&Address; 2]>, more: impl FnOnce(Builder) -> Builder) -> Self {
         let runtime = Runtime::new().expect("threads can be started");
         let json = std::fs::read(kinds()).expect("the program is there");
-        let switch = SwitchServer::builder().device_id(3).program(json).build().expect("it is a program");
-        let handle = runtime.block_on(switch.listen("127.0.0.1:0")).expect("a free port");
-        let services = Services::new(handle.control(), About { swaps: true, ..About::default() });
+        let [notices, events] = addresses.map_or([None; 2], |addresses| addresses.map(Some));
+        let opened = runtime.block_on(Notifications::open(DEVICE, notices, events)).expect("the addresses are free");
+        let mut builder = opened.hear(more(SwitchServer::builder().device_id(DEVICE).program(json)));
+        if let Some(listener) = opened.packets() {
+            let wanted = listener.clone();
+            builder = builder.tracer_while(move || wanted.is_wanted(), move |trace| listener.hear(trace));
+        }
+        let handle = runtime.block_on(builder.build().expect("it is a program").listen("127.0.0.1:0"));
+        let handle = handle.expect("a free port");
+        let about = About { swaps: true, notifications: opened.notices_address(), ..About::default() };
+        let services = Arc::new(Services::new(handle.control(), about));
+        let entered = runtime.enter();
+        let published = opened.publish(&services);
+        drop(entered);
         let server = runtime.block_on(Server::listen(0, services)).expect("a free port");
-        Self { server: Some(server), handle, _runtime: runtime }
+        Self { server: Some(server), handle, published: Some(published), _runtime: runtime }
     }
 
     pub(crate) fn connect(&self) -> Client {
-        let port = self.server.as_ref().expect("it runs").address().port();
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("it is a duration");
-        Client { stream, number: 0 }
+        Client::at(self.port())
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.server.as_ref().expect("it runs").address().port()
     }
 
     pub(crate) fn stop_serving(&mut self) {
         self.server = None;
+    }
+
+    pub(crate) fn stop_publishing(&mut self) {
+        self.published = None;
     }
 }
 
@@ -132,6 +160,12 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    pub(crate) fn at(port: u16) -> Self {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("it is a duration");
+        Self { stream, number: 0 }
+    }
+
     pub(crate) fn standard(&mut self, method: &str, arguments: Bytes) -> Reply {
         self.call(&format!("standard:{method}"), arguments)
     }

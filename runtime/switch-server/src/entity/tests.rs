@@ -44,7 +44,7 @@ impl Bench {
             cookie: None,
         };
         let verified = Verified::check(config, None, translations).unwrap_or_else(|fault| panic!("{}", fault.message));
-        Bench { info, pipeline: verified.realise(SwitchConfig::default(), Dialect::Specification) }
+        Bench { info, pipeline: verified.realise(SwitchConfig::default(), Dialect::Specification, false) }
     }
 
     fn table(&self, name: &str) -> u32 {

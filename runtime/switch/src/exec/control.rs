@@ -155,7 +155,10 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
     #[inline]
     fn trace_condition(&mut self, node: u32, result: bool) {
         let code = self.code;
-        self.trace(|| TraceEvent::Condition { text: code.node_texts[node as usize].clone(), result });
+        self.trace(|| {
+            let (name, text) = code.node_texts[node as usize].clone();
+            TraceEvent::Condition { name, text, result }
+        });
     }
 
     /// Notes what ran of a table, an action with its parameters.

@@ -36,7 +36,8 @@ impl Loader {
             let first = self.program.code.nodes.len() as u32;
             for (index, node) in tables.iter().chain(&conditionals).chain(&calls).enumerate() {
                 let name = node.get("name")?.str()?.to_owned();
-                self.code().node_texts.push(source_text(node)?.unwrap_or_else(|| name.clone()));
+                let text = source_text(node)?.unwrap_or_else(|| name.clone());
+                self.code().node_texts.push((name.clone(), text));
                 define(&mut names, "node of the control", node, name, first + index as u32)?;
             }
             for table in &tables {

@@ -1,7 +1,7 @@
 //! A trace in the words of BMv2's log, for those who look for them there.
 //!
 //! Lines are as `simple_switch --log-console` has them, in their order. What the trace does not know is left out: the numbers of
-//! entries, the primitives of actions, and the names of conditions. The parser, the controls and the deparser have the names that p4c
+//! entries, and the primitives of actions. The parser, the controls and the deparser have the names that p4c
 //! gives them.
 
 use super::names::Named;
@@ -153,9 +153,9 @@ impl<'a> Lines<'a> {
                 let name = self.trace.program.action_info(*action).map_or("?", |info| &info.name);
                 self.say(Rank::Trace, format!("Action {name}"));
             }
-            TraceEvent::Condition { text, result } => {
+            TraceEvent::Condition { name, text, result } => {
                 self.in_control();
-                self.say(Rank::Trace, format!("Condition \"{text}\" is {result}"));
+                self.say(Rank::Trace, format!("Condition \"{text}\" ({name}) is {result}"));
             }
             TraceEvent::Log { text } => self.lines.push((Rank::Info, text.clone())),
             TraceEvent::Digest { .. } => {}

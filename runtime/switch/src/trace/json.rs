@@ -50,7 +50,7 @@ impl PacketTrace<'_> {
             TraceEvent::Called { action } => {
                 json!({"step": "action", "action": self.program.action_info(*action).map(|info| &info.name)})
             }
-            TraceEvent::Condition { text, result } => json!({"step": "if", "text": text, "result": result}),
+            TraceEvent::Condition { text, result, .. } => json!({"step": "if", "text": text, "result": result}),
             TraceEvent::Log { text } => json!({"step": "log", "text": text}),
             TraceEvent::Clone { session, copies } => json!({"step": "clone", "session": session, "copies": copies}),
             TraceEvent::Digest { list } => {

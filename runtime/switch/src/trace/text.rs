@@ -64,7 +64,7 @@ impl PacketTrace<'_> {
             TraceEvent::Called { action } => {
                 writeln!(f, "    action {}", self.program.action_info(*action).map_or("?", |info| &info.name))
             }
-            TraceEvent::Condition { text, result } => writeln!(f, "    if {text}: {result}"),
+            TraceEvent::Condition { text, result, .. } => writeln!(f, "    if {text}: {result}"),
             TraceEvent::Log { text } => writeln!(f, "      log: {text}"),
             TraceEvent::Clone { session, copies: None } => writeln!(f, "    clone: session {session} does not exist"),
             TraceEvent::Clone { session, copies: Some(copies) } => {

@@ -41,7 +41,7 @@ proptest! {
             match Verified::check(asked, None, &[]) {
                 Err(fault) => prop_assert!(!fault.message.is_empty()),
                 Ok(verified) => {
-                    let pipeline = verified.realise(SwitchConfig::default(), Dialect::Specification);
+                    let pipeline = verified.realise(SwitchConfig::default(), Dialect::Specification, false);
                     let bench = Bench { info: P4Info::from_text(P4INFO).expect("p4c wrote it"), pipeline };
                     for update in valid_updates(&bench) {
                         let _ = bench.pipeline.target_mut().write(&update, Micros(0));
