@@ -37,8 +37,11 @@
 //! 6. The deparser writes each header by its template (`template`), a rotation and a mask for each field, at the end of the
 //!    output, and the payload behind it.
 //!
+//! Between ingress and egress, a packet waits (`queueing`) where its port takes packets more slowly than they come; elsewhere
+//! it goes through both in one go.
+//!
 //! Nothing of this allocates once worker and output have seen a few frames, but for numbers of more than 126 bits under
-//! arithmetic, masked keys of more than 8 words, and traces.
+//! arithmetic, masked keys of more than 8 words, packets that wait, and traces.
 
 mod bits;
 mod code;
@@ -54,6 +57,7 @@ mod load;
 mod output;
 mod packet;
 mod program;
+mod queueing;
 mod state;
 mod switch;
 mod template;
@@ -69,8 +73,9 @@ pub use info::{
 };
 pub use output::{Drops, Output};
 pub use program::Program;
+pub use queueing::{Backlog, MAX_PRIORITIES, QueueChoice, QueueLimits, QueueSettings, QueueView};
 pub use switch::{Switch, SwitchConfig};
-pub use trace::{PacketTrace, Rank, TraceEvent};
+pub use trace::{Origin, PacketTrace, Rank, TraceEvent};
 pub use types::{
     ActionCall, ActionGroup, ActionGroupId, CloneSession, CloneTarget, CounterData, DefaultView, EntryAction, EntryKey,
     EntryView, GroupMember, IdleEntry, Match, MatchKind, MemberId, MeterColors, MeterConfig, MeterUnit, OneShot,

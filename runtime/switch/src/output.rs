@@ -3,8 +3,10 @@
 //! An [`Output`] is filled by [`Switch::process`](crate::Switch::process) and reused: after [`Output::clear`] it keeps its
 //! memory, so that the steady state allocates nothing.
 
-use crate::{DigestId, Port};
 use core::ops::Range;
+
+use crate::queueing::PortSet;
+use crate::{DigestId, Port};
 
 /// Frames, digests and drops since the last [`Output::clear`].
 #[derive(Debug, Default)]
@@ -13,11 +15,15 @@ pub struct Output {
     pub(crate) bytes: Vec<u8>,
     frames: Vec<(Port, Range<usize>)>,
     digests: Vec<(DigestId, Range<usize>)>,
+    /// Ports whose queues have got packets.
+    queued: Vec<Port>,
+    /// The ports that queue for all that comes into this output.
+    pub(crate) queueing: Option<PortSet>,
     /// Packets that ended without leaving, by cause.
     pub drops: Drops,
 }
 
-/// Why packets, or copies of them, did not leave. Every packet that enters is either sent, digested or counted here.
+/// Why packets, or copies of them, did not leave. Every packet that enters is either sent, queued, digested or counted here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drops {
     /// The program dropped it in ingress.
@@ -28,6 +34,8 @@ pub struct Drops {
     pub empty_group: u64,
     /// It asked for a queue that its port does not have, by `standard_metadata.priority`.
     pub priority: u64,
+    /// Its queue was full.
+    pub queue: u64,
     /// A clone for a session that does not exist. The packet itself goes on.
     pub no_clone_session: u64,
     /// It was resubmitted, recirculated or cloned more often than the engine follows.
@@ -49,12 +57,13 @@ impl Drops {
 
     /// Each cause by its name.
     #[must_use]
-    pub fn by_cause(&self) -> [(&'static str, u64); 9] {
+    pub fn by_cause(&self) -> [(&'static str, u64); 10] {
         [
             ("ingress", self.ingress),
             ("egress", self.egress),
             ("empty_group", self.empty_group),
             ("priority", self.priority),
+            ("queue", self.queue),
             ("no_clone_session", self.no_clone_session),
             ("too_many_passes", self.too_many_passes),
             ("step_limit", self.step_limit),
@@ -71,6 +80,7 @@ impl Drops {
             egress: self.egress - earlier.egress,
             empty_group: self.empty_group - earlier.empty_group,
             priority: self.priority - earlier.priority,
+            queue: self.queue - earlier.queue,
             no_clone_session: self.no_clone_session - earlier.no_clone_session,
             too_many_passes: self.too_many_passes - earlier.too_many_passes,
             step_limit: self.step_limit - earlier.step_limit,
@@ -92,6 +102,8 @@ impl Output {
         self.bytes.clear();
         self.frames.clear();
         self.digests.clear();
+        self.queued.clear();
+        self.queueing = None;
         self.drops = Drops::default();
     }
 
@@ -105,6 +117,17 @@ impl Output {
     /// control plane has not acknowledged yet is the server's business.
     pub fn digests(&self) -> impl ExactSizeIterator<Item = (DigestId, &[u8])> {
         self.digests.iter().map(|(id, range)| (*id, &self.bytes[range.clone()]))
+    }
+
+    /// The ports whose queues have got packets, which are to be drained ([`Switch::drain`](crate::Switch::drain)).
+    pub fn queued(&self) -> &[Port] {
+        &self.queued
+    }
+
+    pub(crate) fn note_queued(&mut self, port: Port) {
+        if !self.queued.contains(&port) {
+            self.queued.push(port);
+        }
     }
 
     /// The bytes from `start` on are a frame.

@@ -20,6 +20,7 @@ use crate::exec::{Arrays, Run, Scratch};
 use crate::ids::{Micros, Port};
 use crate::output::Output;
 use crate::program::Program;
+use crate::queueing::{Backlog, MAX_PRIORITIES, Next, QueueSettings, QueueView, Queues};
 use crate::state::Tables;
 use crate::state::arrays::{Counter, Meter, Registers};
 use crate::worker::Worker;
@@ -31,8 +32,8 @@ pub struct SwitchConfig {
     pub cpu_port: Option<Port>,
     /// The `egress_spec` that means "drop": 511 unless configured otherwise.
     pub drop_port: Port,
-    /// Queues of each port. They hold nothing back, but a packet whose `standard_metadata.priority` has no queue is dropped:
-    /// with 1, which is BMv2's default, any but 0.
+    /// Queues of each port, by priority; the highest is served first. A packet whose `standard_metadata.priority` has no queue
+    /// is dropped: with 1, which is BMv2's default, any but 0. More than [`MAX_PRIORITIES`] count as so many.
     pub priority_queues: u32,
     /// Whether the fields of a header that a packet makes invalid read 0 from then on. Otherwise they keep what they were as long
     /// as the packet is there, as in BMv2. P4 leaves it open; those of a header that was never valid read 0 in any case.
@@ -56,6 +57,7 @@ pub struct Switch {
     /// The next state while calls are gathered, see [`Switch::together`]. Held by the control call that makes one.
     next: Mutex<Option<Tables>>,
     arrays: Arrays,
+    queues: Queues,
     /// Held by whoever runs packets of a program whose packets go by what others have left in registers.
     turn: Mutex<()>,
 }
@@ -63,7 +65,8 @@ pub struct Switch {
 impl Switch {
     /// A switch with the program's initial state: constant entries and default actions in place, all else empty.
     #[must_use]
-    pub fn new(program: Arc<Program>, config: SwitchConfig) -> Self {
+    pub fn new(program: Arc<Program>, mut config: SwitchConfig) -> Self {
+        config.priority_queues = config.priority_queues.min(MAX_PRIORITIES);
         fn cells<T: Default>(size: u64) -> Vec<T> {
             (0..size).map(|_| T::default()).collect()
         }
@@ -73,7 +76,8 @@ impl Switch {
             registers: program.registers.iter().map(|info| Registers::new(info.size, info.bits)).collect(),
         };
         let tables = ArcSwap::from_pointee(Tables::new(&program));
-        Self { program, config, tables, next: Mutex::new(None), arrays, turn: Mutex::default() }
+        let queues = Queues::new(&QueueSettings::new(config.priority_queues));
+        Self { program, config, tables, next: Mutex::new(None), arrays, queues, turn: Mutex::default() }
     }
 
     /// The program it runs.
@@ -104,12 +108,28 @@ impl Switch {
         output: &mut Output,
     ) {
         let scratch = worker.scratch(&self.program);
-        let _turn = self.program.code.in_turn.then(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner));
+        let _turn = self.turn();
         if scratch.trace.is_some() {
             self.run::<true>(scratch, port, frames, now, output);
         } else {
             self.run::<false>(scratch, port, frames, now, output);
         }
+    }
+
+    /// Runs packets through egress that have waited for this port, at most `max` of those that may leave at the time `now`, and
+    /// appends what comes out to `output`; how that must be used says [`Switch::end_queueing`].
+    pub fn drain(&self, worker: &mut Worker, port: Port, max: usize, now: Micros, output: &mut Output) -> Backlog {
+        let scratch = worker.scratch(&self.program);
+        let _turn = self.turn();
+        if scratch.trace.is_some() {
+            self.resume::<true>(scratch, port, max, now, output)
+        } else {
+            self.resume::<false>(scratch, port, max, now, output)
+        }
+    }
+
+    fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        self.program.code.in_turn.then(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn run<'f, const TRACE: bool>(
@@ -121,14 +141,91 @@ impl Switch {
         output: &mut Output,
     ) {
         let tables = self.read();
-        let (program, code) = (&*self.program, &self.program.code);
-        let (arrays, config) = (&self.arrays, &self.config);
-        let mut run =
-            Run::<TRACE> { program, code, tables: &tables, arrays, config, now, scratch, output, frame: &[], steps: 0 };
+        let mut run = self.at_work::<TRACE>(&tables, now, scratch, output);
         for frame in frames {
             run.frame = frame;
             run.run(port);
         }
+    }
+
+    fn resume<const TRACE: bool>(
+        &self,
+        scratch: &mut Scratch,
+        port: Port,
+        max: usize,
+        now: Micros,
+        output: &mut Output,
+    ) -> Backlog {
+        let tables = self.read();
+        for _ in 0..max {
+            // Not held while the packet runs.
+            let next = self.queues.of(port).map_or(Next::Nothing, |mut queues| queues.pop(now));
+            let mut left = match next {
+                Next::Left(left) => left,
+                Next::At(moment) => return Backlog::At(moment),
+                Next::Nothing => return Backlog::Empty,
+            };
+            let (payload, origin) = (std::mem::take(&mut left.item.payload), left.item.origin.take());
+            let mut run = self.at_work::<TRACE>(&tables, now, scratch, output);
+            (run.frame, run.origin) = (&payload, origin.as_deref());
+            run.resume(port, left);
+            if let Some(trace) = &mut scratch.trace {
+                trace.origin = origin;
+            }
+        }
+        Backlog::Now
+    }
+
+    fn at_work<'a, const TRACE: bool>(
+        &'a self,
+        tables: &'a Tables,
+        now: Micros,
+        scratch: &'a mut Scratch,
+        output: &'a mut Output,
+    ) -> Run<'a, TRACE> {
+        let queueing = *output.queueing.get_or_insert_with(|| self.queues.queueing());
+        Run {
+            program: &self.program,
+            code: &self.program.code,
+            tables,
+            arrays: &self.arrays,
+            config: &self.config,
+            queues: &self.queues,
+            queueing,
+            now,
+            scratch,
+            output,
+            frame: &[],
+            origin: None,
+            steps: 0,
+        }
+    }
+
+    /// Has a port's packets wait from now on: whoever calls this has seen that it takes no more.
+    pub fn begin_queueing(&self, port: Port) {
+        self.queues.begin(port);
+    }
+
+    /// Has a port's packets not wait any more, and says whether that is so: not while one of them does, or while its limits are
+    /// to be kept. To be called by whoever drains the port, when it has sent what has come out, so that no packet overtakes
+    /// another; for the same reason nobody else drains this port meanwhile.
+    pub fn end_queueing(&self, port: Port) -> bool {
+        self.queues.end(port)
+    }
+
+    /// Gives all queues these limits. Packets that wait go on to wait, also where there is less room now.
+    pub fn limit_queues(&self, settings: &QueueSettings) {
+        self.queues.limit(settings);
+    }
+
+    /// A port's queues, by ascending priority; none for ports that cannot be plugged in.
+    pub fn queues(&self, port: Port) -> Vec<QueueView> {
+        self.queues.views(port)
+    }
+
+    /// Drops what waits for a port, and gives how many packets that were.
+    pub fn clear_queues(&self, port: Port) -> usize {
+        self.queues.clear(port)
     }
 
     /// The present state, as packets see it.

@@ -9,12 +9,14 @@ mod names;
 mod text;
 
 pub use self::bmv2::Rank;
-use crate::ids::{ActionId, DigestId, Port, TableId};
+use crate::ids::{ActionId, DigestId, Micros, Port, TableId};
 use crate::output::Drops;
 use crate::program::Program;
 use crate::types::{ActionCall, EntryKey};
 
 /// What happened to one packet. Its `Display` is for people: a line for each step, those of a control or parser indented.
+///
+/// A packet that waits in a queue has a trace up to there, and another one of the same number from there on.
 #[derive(Clone, Copy, Debug)]
 pub struct PacketTrace<'a> {
     /// The packet's number, from 1.
@@ -35,6 +37,21 @@ pub struct PacketTrace<'a> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trace {
     pub(crate) events: Vec<TraceEvent>,
+    /// Of the packet that comes in.
+    pub(crate) number: u64,
+    /// What the packet that was drained last came from.
+    pub(crate) origin: Option<Box<Origin>>,
+}
+
+/// What a packet that has waited came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The packet's number.
+    pub number: u64,
+    /// Where it came in.
+    pub port: Port,
+    /// As it came in.
+    pub frame: Vec<u8>,
 }
 
 /// One step.
@@ -127,6 +144,33 @@ pub enum TraceEvent {
     Resubmitted,
     /// The packet comes in again as it went out.
     Recirculated,
+    /// The packet waits for its port.
+    Queued {
+        /// Where it is to leave.
+        port: Port,
+        /// Which queue.
+        priority: u32,
+        /// Packets that were there before.
+        before: usize,
+    },
+    /// The packet found no room in its queue, and is lost.
+    QueueFull {
+        /// Where it was to leave.
+        port: Port,
+        /// Which queue.
+        priority: u32,
+    },
+    /// The packet has waited and goes on.
+    Dequeued {
+        /// Where it is to leave.
+        port: Port,
+        /// Which queue.
+        priority: u32,
+        /// How long it was there.
+        waited: Micros,
+        /// Packets that it has left behind.
+        behind: usize,
+    },
     /// A pass through egress begins.
     Egress {
         /// Where it is to leave.

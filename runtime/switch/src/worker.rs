@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::exec::Scratch;
 use crate::program::Program;
 use crate::switch::Switch;
-use crate::trace::{Trace, TraceEvent};
+use crate::trace::{Origin, Trace, TraceEvent};
 
 /// Everything a thread needs to run packets through a [`Switch`]: made once, reused for every packet. It may go from one switch
 /// to another, whose program it then adapts to.
@@ -36,6 +36,18 @@ impl Worker {
     /// Turns the trace on or off; what was noted so far is forgotten.
     pub fn set_trace(&mut self, on: bool) {
         self.scratch.trace = on.then(Trace::default);
+    }
+
+    /// Says what number in the trace the next frame has. A packet that waits keeps it ([`Worker::take_origin`]).
+    pub fn set_packet_number(&mut self, number: u64) {
+        if let Some(trace) = &mut self.scratch.trace {
+            trace.number = number;
+        }
+    }
+
+    /// Takes what the packet that was drained last came from; `None` without a trace, or if the packet began to wait without one.
+    pub fn take_origin(&mut self) -> Option<Origin> {
+        self.scratch.trace.as_mut()?.origin.take().map(|origin| *origin)
     }
 
     /// Takes what was noted since the trace was turned on or last taken.

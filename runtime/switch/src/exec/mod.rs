@@ -2,7 +2,8 @@
 //!
 //! A frame is parsed, runs through ingress, is cloned, resubmitted, replicated, dropped or sent on, runs through egress and
 //! is put together again. What one frame becomes is worked off from two queues, egress first, until both are empty; the
-//! order of the steps at the end of ingress and egress is BMv2's.
+//! order of the steps at the end of ingress and egress is BMv2's. What is meant for a port that queues (`queueing`) stays
+//! there instead, and goes on from there at another time.
 
 mod action;
 mod control;
@@ -19,11 +20,12 @@ use crate::ids::{DigestId, Micros, Port};
 use crate::output::Output;
 use crate::packet::{Meta, Phv};
 use crate::program::Program;
+use crate::queueing::{Left, PortSet, Queued, Queues};
 use crate::state::Tables;
 use crate::state::arrays::{Counter, Meter, Registers};
 use crate::state::replication::Replica;
 use crate::switch::SwitchConfig;
-use crate::trace::{Trace, TraceEvent};
+use crate::trace::{Origin, Trace, TraceEvent};
 
 /// Largest frame in or out.
 pub(crate) const MAX_FRAME: usize = 65535;
@@ -97,12 +99,35 @@ pub(crate) struct Run<'a, const TRACE: bool> {
     pub(crate) tables: &'a Tables,
     pub(crate) arrays: &'a Arrays,
     pub(crate) config: &'a SwitchConfig,
+    pub(crate) queues: &'a Queues,
+    /// The ports that queue, as of when the output was empty.
+    pub(crate) queueing: PortSet,
     pub(crate) now: Micros,
     pub(crate) scratch: &'a mut Scratch,
     pub(crate) output: &'a mut Output,
-    /// The frame that came in.
+    /// The frame that came in; for a packet that has waited, what is left of it.
     pub(crate) frame: &'a [u8],
+    /// For a packet that has waited, what it came from, if that was wanted.
+    pub(crate) origin: Option<&'a Origin>,
     pub(crate) steps: u32,
+}
+
+/// The queue of a packet that comes from ingress.
+#[derive(Clone, Copy)]
+enum Queue {
+    /// Its port does not queue.
+    None,
+    /// That of this priority.
+    Of(u32),
+    /// Its port has none of its priority.
+    Missing,
+}
+
+/// What a packet is told of its stay in a queue.
+#[derive(Clone, Copy, Default)]
+struct Stay {
+    timedelta: u64,
+    qdepth: u64,
 }
 
 impl<'a, const TRACE: bool> Run<'a, TRACE> {
@@ -122,9 +147,27 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
         set(&mut phv, intrinsic.packet_length, u64::from(length));
         set(&mut phv, intrinsic.ingress_timestamp, self.now.0);
         self.ingress(phv);
+        self.work_off();
+    }
+
+    /// Lets a packet go on that has waited for its port.
+    pub(crate) fn resume(&mut self, port: Port, left: Left<Queued>) {
+        self.scratch.jobs = 0;
+        self.scratch.used = 0;
+        let Left { item: Queued { mut phv, .. }, priority, since, before, behind } = left;
+        let waited = self.now.since(since);
+        self.trace(|| TraceEvent::Dequeued { port, priority, waited, behind });
+        let intrinsic = &self.program.code.intrinsic;
+        set(&mut phv, intrinsic.enq_timestamp, since.0);
+        set(&mut phv, intrinsic.enq_qdepth, before as u64);
+        self.egress(port, phv, Stay { timedelta: waited.0, qdepth: behind as u64 });
+        self.work_off();
+    }
+
+    fn work_off(&mut self) {
         loop {
             if let Some((port, phv)) = self.scratch.egress.pop_front() {
-                self.egress(port, phv);
+                self.egress(port, phv, Stay::default());
             } else if let Some(phv) = self.scratch.ingress.pop_front() {
                 self.ingress(phv);
             } else {
@@ -179,23 +222,23 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
         }
         set(&mut phv, intrinsic.instance_type, Instance::Normal as u64);
         if self.scratch.egress.is_empty() {
-            if self.queued(&mut phv) {
-                self.egress(port, phv);
-            } else {
-                self.recycle(phv);
+            match self.queue(port, &mut phv) {
+                Queue::None => self.egress(port, phv, Stay::default()),
+                Queue::Of(priority) => self.hold(port, priority, phv),
+                Queue::Missing => self.recycle(phv),
             }
         } else {
             self.enqueue(port, phv);
         }
     }
 
-    fn egress(&mut self, port: Port, mut phv: Phv) {
+    fn egress(&mut self, port: Port, mut phv: Phv, stay: Stay) {
         self.trace(|| TraceEvent::Egress { port });
         self.steps = MAX_STEPS;
         let intrinsic = &self.program.code.intrinsic;
         set(&mut phv, intrinsic.egress_timestamp, self.now.0);
-        set(&mut phv, intrinsic.deq_timedelta, 0);
-        set(&mut phv, intrinsic.deq_qdepth, 0);
+        set(&mut phv, intrinsic.deq_timedelta, stay.timedelta);
+        set(&mut phv, intrinsic.deq_qdepth, stay.qdepth);
         if intrinsic.qid.is_some() {
             let priority = get(&phv, intrinsic.priority);
             set(&mut phv, intrinsic.qid, priority);
@@ -328,23 +371,62 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
     }
 
     fn enqueue(&mut self, port: Port, mut phv: Phv) {
-        if self.job() && self.queued(&mut phv) {
-            self.scratch.egress.push_back((port, phv));
-        } else {
-            self.recycle(phv);
+        if !self.job() {
+            return self.recycle(phv);
+        }
+        match self.queue(port, &mut phv) {
+            Queue::None => self.scratch.egress.push_back((port, phv)),
+            Queue::Of(priority) => self.hold(port, priority, phv),
+            Queue::Missing => self.recycle(phv),
         }
     }
 
-    /// Notes that a packet was queued; false if its port has no queue of its priority.
-    fn queued(&mut self, phv: &mut Phv) -> bool {
+    /// Where a packet waits. One that need not is told that its queue was empty.
+    #[inline]
+    fn queue(&mut self, port: Port, phv: &mut Phv) -> Queue {
         let intrinsic = &self.program.code.intrinsic;
-        if get(phv, intrinsic.priority) >= u64::from(self.config.priority_queues) {
+        let priority = get(phv, intrinsic.priority);
+        if priority >= u64::from(self.config.priority_queues) {
             self.output.drops.priority += 1;
-            return false;
+            return Queue::Missing;
+        }
+        if self.queueing.has(port) {
+            return Queue::Of(priority as u32);
         }
         set(phv, intrinsic.enq_timestamp, self.now.0);
         set(phv, intrinsic.enq_qdepth, 0);
-        true
+        Queue::None
+    }
+
+    /// Puts a packet into the queue of its port and priority, if there is room.
+    #[cold]
+    fn hold(&mut self, port: Port, priority: u32, mut phv: Phv) {
+        let Some(mut queues) = self.queues.of(port) else { return self.recycle(phv) };
+        let payload = Self::payload(self.frame, &self.scratch.buffers, &phv.meta);
+        // With what it takes beside its payload, so that empty packets are bounded too.
+        let bytes = payload.len() + size_of_val(&*phv.slots) + if TRACE { self.frame.len() } else { 0 };
+        if !queues.has_room(priority, bytes) {
+            drop(queues);
+            self.trace(|| TraceEvent::QueueFull { port, priority });
+            self.output.drops.queue += 1;
+            return self.recycle(phv);
+        }
+        let payload = payload.to_vec();
+        (phv.meta.buffer, phv.meta.payload) = (0, 0);
+        let origin = TRACE.then(|| Box::new(self.origin(&phv)));
+        let before = queues.push(priority, Queued { phv, payload, origin }, bytes, self.now);
+        // It may have stopped to queue since that was looked up.
+        self.queues.begin(port);
+        drop(queues);
+        self.trace(|| TraceEvent::Queued { port, priority, before });
+        self.output.note_queued(port);
+    }
+
+    /// What a packet came from.
+    fn origin(&self, phv: &Phv) -> Origin {
+        let number = self.scratch.trace.as_ref().map_or(0, |trace| trace.number);
+        let from = || Origin { number, port: phv.meta.port, frame: self.frame.to_vec() };
+        self.origin.map_or_else(from, Origin::clone)
     }
 
     /// Whether this frame may become one packet more.

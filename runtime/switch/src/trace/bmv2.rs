@@ -34,6 +34,8 @@ enum Place {
 struct Lines<'a> {
     trace: &'a PacketTrace<'a>,
     place: Place,
+    /// Whether it has been said where the packet is to leave.
+    has_port: bool,
     state: &'a str,
     parsed: usize,
     lines: Vec<(Rank, String)>,
@@ -43,7 +45,8 @@ impl PacketTrace<'_> {
     /// The packet's lines in BMv2's log, each without what stands in front of it there.
     #[must_use]
     pub fn in_bmv2s_words(&self) -> Vec<(Rank, String)> {
-        let mut lines = Lines { trace: self, place: Place::Outside, state: "", parsed: 0, lines: Vec::new() };
+        let mut lines =
+            Lines { trace: self, place: Place::Outside, has_port: false, state: "", parsed: 0, lines: Vec::new() };
         self.events.iter().for_each(|event| lines.event(event));
         lines.go(Place::Outside);
         lines.lines
@@ -176,10 +179,18 @@ impl<'a> Lines<'a> {
                 self.go(Place::Outside);
                 self.debug("Recirculating packet");
             }
-            TraceEvent::Egress { port } => {
+            TraceEvent::Queued { port, .. } | TraceEvent::QueueFull { port, .. } => {
                 self.in_control();
                 self.go(Place::Outside);
                 self.debug(format!("Egress port is {port}"));
+            }
+            TraceEvent::Dequeued { .. } => self.has_port = true,
+            TraceEvent::Egress { port } => {
+                self.in_control();
+                self.go(Place::Outside);
+                if !std::mem::take(&mut self.has_port) {
+                    self.debug(format!("Egress port is {port}"));
+                }
                 self.go(Place::Egress);
             }
             TraceEvent::Dropped { egress } => {

@@ -7,7 +7,8 @@ use super::{PacketTrace, TraceEvent};
 
 impl PacketTrace<'_> {
     /// One object: the packet's number, port and length, its `steps` in order, and what the engine lost of it. Every step has
-    /// a member `step` that says what it is; values of fields are strings in hexadecimal.
+    /// a member `step` that says what it is; values of fields are strings in hexadecimal. The steps of a packet that has waited
+    /// begin with `dequeue`.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let steps: Vec<_> = self.events.iter().map(|event| self.step(event)).collect();
@@ -61,6 +62,16 @@ impl PacketTrace<'_> {
             }
             TraceEvent::Resubmitted => json!({"step": "resubmit"}),
             TraceEvent::Recirculated => json!({"step": "recirculate"}),
+            TraceEvent::Queued { port, priority, before } => {
+                json!({"step": "queue", "port": port, "priority": priority, "before": before})
+            }
+            TraceEvent::QueueFull { port, priority } => {
+                json!({"step": "queue_full", "port": port, "priority": priority})
+            }
+            TraceEvent::Dequeued { port, priority, waited, behind } => {
+                let waited = waited.0;
+                json!({"step": "dequeue", "port": port, "priority": priority, "waited_us": waited, "behind": behind})
+            }
             TraceEvent::Egress { port } => json!({"step": "egress", "port": port}),
             TraceEvent::Dropped { egress } => {
                 json!({"step": "drop", "pipeline": if *egress { "egress" } else { "ingress" }})

@@ -1,6 +1,6 @@
 //! The program's names for what events hold in bytes and limbs.
 
-use super::PacketTrace;
+use super::{PacketTrace, TraceEvent};
 use crate::bits::{get_wide, limbs, to_bytes};
 use crate::ids::TableId;
 use crate::info::TableInfo;
@@ -10,6 +10,11 @@ use crate::types::{ActionCall, EntryKey, Match};
 pub(super) type Named = Vec<(String, String)>;
 
 impl PacketTrace<'_> {
+    /// Whether there is a trace of what was before.
+    pub(super) fn goes_on(&self) -> bool {
+        matches!(self.events.first(), Some(TraceEvent::Dequeued { .. }))
+    }
+
     /// The fields of a header.
     pub(super) fn fields(&self, header: &str, bytes: &[u8]) -> Named {
         let Some(info) = self.program.header_info(header) else { return Vec::new() };

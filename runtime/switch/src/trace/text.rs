@@ -4,10 +4,12 @@ use std::fmt;
 
 use super::names::Named;
 use super::{PacketTrace, TraceEvent};
+use crate::ids::Micros;
 
 impl fmt::Display for PacketTrace<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "packet {}: {} bytes into port {}", self.number, self.frame.len(), self.port)?;
+        let again = if self.goes_on() { ", goes on" } else { "" };
+        writeln!(f, "packet {}: {} bytes into port {}{again}", self.number, self.frame.len(), self.port)?;
         for event in self.events {
             self.event(event, f)?;
         }
@@ -78,6 +80,16 @@ impl PacketTrace<'_> {
             }
             TraceEvent::Resubmitted => writeln!(f, "    resubmitted"),
             TraceEvent::Recirculated => writeln!(f, "    recirculated"),
+            TraceEvent::Queued { port, priority, before } => {
+                writeln!(f, "    queued for port {port} behind {before} (priority {priority})")
+            }
+            TraceEvent::QueueFull { port, priority } => {
+                writeln!(f, "    dropped: the queue of port {port} is full (priority {priority})")
+            }
+            TraceEvent::Dequeued { port, priority, waited: Micros(waited), behind } => {
+                let left = format_args!("{behind} left behind (priority {priority})");
+                writeln!(f, "  from the queue of port {port} after {waited} us, {left}")
+            }
             TraceEvent::Egress { port } => writeln!(f, "  egress to port {port}"),
             TraceEvent::Dropped { egress: false } => writeln!(f, "    dropped by the program"),
             TraceEvent::Dropped { egress: true } => writeln!(f, "    dropped by the program in egress"),
