@@ -62,6 +62,10 @@ control FlowEntropy(in headers_t hdr, inout metadata_t meta) {
 control Encapsulate(inout headers_t hdr, inout metadata_t meta) {
     FlowEntropy() flow_entropy;
 
+    // Frames that are longer than their tunnel takes, by where they came in: what its hosts send is too long. Tunnel or access
+    // interface (1 bit) ++ the low PLACE_BITS of its number.
+    PLACE_COUNTER(exceeds_mtu, ".exceeds_mtu", 2 << PLACE_BITS)
+
     @name(".bd_vni.vni")
     action use_vni(vni_t vni) {
         hdr.outer_vxlan.setValid();
@@ -89,10 +93,13 @@ control Encapsulate(inout headers_t hdr, inout metadata_t meta) {
         size = BRIDGE_DOMAINS;
     }
 
-    // The outer headers of one tunnel: both tunnel addresses, the MAC addresses of the next hop's link, and what the
-    // operator chose for time to live and DSCP.
+    // The outer headers of one tunnel: both tunnel addresses, the MAC addresses of the next hop's link, what the operator
+    // chose for time to live and DSCP, and the longest frame, without a tag, that the underlay carries with them.
     @name(".encapsulate.encapsulate")
-    action encapsulate_frame(ipv4_t src_ip, ipv4_t dst_ip, mac_t src_mac, mac_t dst_mac, bit<8> ttl, bit<6> dscp) {
+    action encapsulate_frame(ipv4_t src_ip, ipv4_t dst_ip, mac_t src_mac, mac_t dst_mac, bit<8> ttl, bit<6> dscp,
+                             bit<16> max_frame_bytes) {
+        meta.max_frame_bytes = max_frame_bytes;
+
         hdr.outer_ethernet.setValid();
         hdr.outer_ethernet.dst = dst_mac;
         hdr.outer_ethernet.src = src_mac;
@@ -145,6 +152,29 @@ control Encapsulate(inout headers_t hdr, inout metadata_t meta) {
         size = TUNNELS;
     }
 
+    @hidden
+    action fit() {}
+
+    @hidden
+    action exceed() {
+        meta.drop_reason = drop_reason_t.EXCEEDS_MTU;
+    }
+
+    @hidden
+    table fits {
+        key = {
+            meta.excess_bytes : exact;
+        }
+        actions = {
+            fit;
+            exceed;
+        }
+        const entries = {
+            0 : fit();
+        }
+        const default_action = exceed();
+    }
+
     apply {
         meta.ecn = 0;
         if (hdr.ipv4.isValid()) {
@@ -154,7 +184,12 @@ control Encapsulate(inout headers_t hdr, inout metadata_t meta) {
         }
         flow_entropy.apply(hdr, meta);
         if (bd_vni.apply().hit) {
-            encapsulate.apply();
+            if (encapsulate.apply().hit) {
+                meta.excess_bytes = meta.frame_bytes |-| meta.max_frame_bytes;
+                if (!fits.apply().hit) {
+                    COUNT_AT(exceeds_mtu, 3w0 ++ meta.in_location[15:15] ++ meta.in_location[PLACE_BITS - 1:0])
+                }
+            }
         }
     }
 }

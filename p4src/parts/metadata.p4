@@ -78,7 +78,10 @@ enum bit<8> drop_reason_t {
     // Egress: the tunnel has no encapsulation, the bridge domain no VNI, the access interface no tag rule.
     NO_ENCAPSULATION = 32,
     NO_VNI = 33,
-    NO_ACCESS_TAG = 34
+    NO_ACCESS_TAG = 34,
+    // Longer, with its outer headers, than the underlay carries. The Don't Fragment bit is set (RFC 7348, section 4.3), so
+    // that it would be lost on the way, where nobody counts it.
+    EXCEEDS_MTU = 35
 }
 
 // Indices of the drop counters; more than there are reasons, so that one can be added to a running fleet.
@@ -271,6 +274,9 @@ struct metadata_t {
 
     bit<2> ecn;
     bit<14> entropy;
+    // The longest frame that its tunnel takes, and by how much this one is longer.
+    bit<16> max_frame_bytes;
+    bit<16> excess_bytes;
 
     ARCHITECTURE_METADATA
 }

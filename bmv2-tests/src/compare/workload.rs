@@ -89,7 +89,7 @@ pub(super) fn vtep() -> Result<(Setup, Vec<Load>)> {
             "add location_port location:{location} port(port:2)\n\
              add underlay_peer src:{:#x} from_tunnel(location:{location})\n\
              add encapsulate location:{location} encapsulate.encapsulate(src_ip:0x0a000001, dst_ip:{0:#x}, \
-             src_mac:0x02ff00000001, dst_mac:0x02ff00000009, ttl:64, dscp:0)\n",
+             src_mac:0x02ff00000001, dst_mac:0x02ff00000009, ttl:64, dscp:0, max_frame_bytes:0xffff)\n",
             peer(tunnel)
         );
     }

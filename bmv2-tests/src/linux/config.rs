@@ -40,7 +40,7 @@ pub(super) fn yaml(plan: &Plan, program: SwitchProgram, node: &str, identity: &I
 }
 
 fn underlay(text: &mut String, node: &str) {
-    let _ = writeln!(text, "underlay:\n  ports:");
+    let _ = writeln!(text, "underlay:\n  mtu: 1600\n  ports:");
     let mac = plan::underlay_mac;
     let vteps = || NODES.into_iter().filter(|name| *name != SPINE);
     if node == SPINE {

@@ -59,6 +59,15 @@ pub enum AgentEventKind {
         /// Whether it is up.
         up: bool,
     },
+    /// Frames that came in here do not fit the underlay. Told once for each place.
+    ExceedsMtu {
+        /// Where.
+        place: Place,
+        /// How many were dropped so far.
+        frames: u64,
+        /// What the underlay carries, in bytes of an IPv4 packet.
+        mtu: u16,
+    },
     /// Nobody tells any more whether ports have links: the stream that does has broken, or the switch is gone.
     PortsUnknown,
     /// A host was heard where the table does not have it, or with an address that is not known to be its.

@@ -380,14 +380,49 @@ fn all_mistakes_are_told_at_once_in_the_order_of_the_file() {
     assert_eq!(lines, [1, 5, 7, 12, 15, 21], "{errors:#?}");
 }
 
+/// Hosts send full frames, and nobody tells them that these do not fit.
+#[test]
+fn an_underlay_that_does_not_carry_full_frames_is_a_warning() {
+    let warnings = |mtu: &str| {
+        let text = VALID.replace("underlay:\n", &format!("underlay:\n{mtu}"));
+        let checked = Config::parse("t.yaml", &text).expect("a warning stops nothing");
+        let warnings = checked.warnings.iter().filter(|warning| warning.path == "underlay.mtu");
+        (checked.config.underlay.mtu, warnings.map(ToString::to_string).collect::<Vec<_>>())
+    };
+    let help = "make it 1550 or more, as on all links of the underlay, or give hosts an MTU of";
+    assert_eq!(
+        warnings(""),
+        (
+            None,
+            vec![format!(
+                "t.yaml:11:3: underlay.mtu: is not given, and 1500 is taken where the switch does not say: hosts' packets of more than 1450 bytes do not fit, and are dropped; {help} 1450"
+            )]
+        )
+    );
+    assert_eq!(
+        warnings("  mtu: 1400\n"),
+        (
+            Some(1400),
+            vec![format!(
+                "t.yaml:11:8: underlay.mtu: hosts' packets of more than 1350 bytes do not fit, and are dropped; {help} 1350"
+            )]
+        )
+    );
+    assert_eq!(warnings("  mtu: 1550\n"), (Some(1550), Vec::new()));
+    one_problem(
+        "underlay:\n",
+        "underlay:\n  mtu: 575\n",
+        "11:8: underlay.mtu: `575` is wrong; it is a whole number from 576 to 65535",
+    );
+}
+
 #[test]
 fn probes_from_nobody_are_a_warning() {
     let text = VALID.replace("    probe_as: {address: 192.168.1.253}\n", "");
     let warnings = Config::parse("t.yaml", &text).expect("a warning stops nothing").warnings;
-    assert_eq!(warnings.len(), 2, "{warnings:?}");
-    assert_eq!((warnings[0].at.line, warnings[0].path.as_str()), (7, "vnis[0]"));
+    let places: Vec<_> = warnings.iter().map(|warning| (warning.at.line, warning.path.as_str())).collect();
+    assert_eq!(places, [(7, "vnis[0]"), (10, "underlay.mtu"), (17, "peering.plaintext")]);
     assert!(warnings[0].what.contains("0.0.0.0"));
-    assert_eq!((warnings[1].at.line, warnings[1].path.as_str()), (17, "peering.plaintext"));
 }
 
 /// A configuration that would make probing harmful or meaningless is refused with the reason.

@@ -10,7 +10,7 @@ use crate::counters::DropReason;
 use crate::entry::TABLE_SHAPES;
 use crate::error::{BindError, Mismatch};
 use crate::packet::{self, BoundHeader};
-use crate::punt::PuntBudgets;
+use crate::punt::{PlaceCells, PuntBudgets};
 
 /// The program's tables, headers, meters and counters as one P4Info numbers them. Everything that is written to that
 /// switch or read from it goes through here.
@@ -23,6 +23,8 @@ pub struct Tables {
     pub(crate) drops: u32,
     pub(crate) egress_drops: u32,
     pub(crate) punt_budgets: PuntBudgets,
+    /// The counter `exceeds_mtu`, and where a place's cell is.
+    pub(crate) exceeds_mtu: (u32, PlaceCells),
 }
 
 /// A table's ids, in the order of its shape.
@@ -52,6 +54,7 @@ impl Tables {
             drops: binder.counter("drops", DropReason::CELLS),
             egress_drops: binder.counter("egress_drops", DropReason::CELLS),
             punt_budgets: binder.punt_budgets(),
+            exceeds_mtu: binder.by_place("exceeds_mtu"),
         };
         match binder.mismatches.is_empty() {
             true => Ok(tables),
@@ -171,6 +174,13 @@ impl Binder<'_> {
         let cells = if PuntBudgets::new(0, 0, found).is_some() { found } else { PuntBudgets::MOST_CELLS };
         let (meter, counter) = (self.meter("punt_meter", cells), self.counter("policed_punts", cells));
         PuntBudgets::new(meter, counter, cells).unwrap_or_default()
+    }
+
+    /// A counter with a cell for each place. How many those are is the program's to say.
+    fn by_place(&mut self, name: &str) -> (u32, PlaceCells) {
+        let found = self.p4info.counter(name).map_or(PlaceCells::MOST_CELLS, |counter| counter.size);
+        let cells = if PlaceCells::new(found).is_some() { found } else { PlaceCells::MOST_CELLS };
+        (self.counter(name, cells), PlaceCells::new(cells).unwrap_or_default())
     }
 
     fn meter(&mut self, name: &str, cells: u64) -> u32 {

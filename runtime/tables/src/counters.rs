@@ -10,6 +10,7 @@ use crate::entry::{INGRESS_INTERFACE, SOURCE};
 use crate::error::DecodeError;
 use crate::punt::PuntMeter;
 use crate::tables::{IngressInterfaceKey, SourceKey};
+use crate::types::LocationId;
 
 /// Packets and bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,11 +49,13 @@ pub enum Counted {
     Drop(Pipeline, DropReason),
     /// Copies, and frames for the controller only, that were over this budget.
     Policed(PuntMeter),
+    /// Frames that came in here and were too long for the underlay.
+    ExceedsMtu(LocationId),
 }
 
 impl Tables {
-    /// Reads of every counter but those of [`Tables::read_policed`], of which there are thousands. What comes back is for
-    /// [`Tables::decode_count`].
+    /// Reads of every counter but those of [`Tables::read_policed`] and [`Tables::read_exceeds_mtu`], of which there are
+    /// thousands. What comes back is for [`Tables::decode_count`].
     pub fn read_counters(&self) -> Vec<Entity> {
         let direct = [SOURCE, INGRESS_INTERFACE].map(|table| {
             let table_entry = TableEntry { table_id: self.tables[table].id, ..TableEntry::default() };
@@ -67,12 +70,23 @@ impl Tables {
     /// Reads of what was over these budgets: could an answer have been lost? What comes back is for
     /// [`Tables::decode_count`], as [`Counted::Policed`].
     pub fn read_policed(&self, cells: impl IntoIterator<Item = PuntMeter>) -> Vec<Entity> {
-        let read = |cell| {
-            let index = Some(Index { index: self.punt_budgets.index(cell) });
-            let entry = CounterEntry { counter_id: self.punt_budgets.counter, index, data: None };
-            Entity { entity: Some(entity::Entity::CounterEntry(entry)) }
+        cells.into_iter().map(|cell| read_cell(self.punt_budgets.counter, self.punt_budgets.index(cell))).collect()
+    }
+
+    /// The read of how many frames were dropped for this reason, as [`Counted::Drop`].
+    pub fn read_drop(&self, pipeline: Pipeline, reason: DropReason) -> Entity {
+        let counter = match pipeline {
+            Pipeline::Ingress => self.drops,
+            Pipeline::Egress => self.egress_drops,
         };
-        cells.into_iter().map(read).collect()
+        read_cell(counter, reason.index())
+    }
+
+    /// Reads of what came in at these places and was too long for the underlay. What comes back is for
+    /// [`Tables::decode_count`], as [`Counted::ExceedsMtu`].
+    pub fn read_exceeds_mtu(&self, places: impl IntoIterator<Item = LocationId>) -> Vec<Entity> {
+        let (counter, cells) = self.exceeds_mtu;
+        places.into_iter().map(|place| read_cell(counter, cells.index(place))).collect()
     }
 
     /// What a switch counted. None for a cell that stands for no reason.
@@ -97,6 +111,7 @@ impl Tables {
                     id if id == self.drops => dropped(Pipeline::Ingress),
                     id if id == self.egress_drops => dropped(Pipeline::Egress),
                     id if id == self.punt_budgets.counter => self.punt_budgets.cell(index).map(Counted::Policed),
+                    id if id == self.exceeds_mtu.0 => self.exceeds_mtu.1.place(index).map(Counted::ExceedsMtu),
                     id => return Err(DecodeError::UnknownId { what: "counter", id }),
                 };
                 let count = found.data.as_ref().map_or(Count::default(), Count::from);
@@ -105,6 +120,11 @@ impl Tables {
             _ => Err(DecodeError::Foreign("an entity that counts nothing")),
         }
     }
+}
+
+fn read_cell(counter_id: u32, index: i64) -> Entity {
+    let entry = CounterEntry { counter_id, index: Some(Index { index }), data: None };
+    Entity { entity: Some(entity::Entity::CounterEntry(entry)) }
 }
 
 /// The reasons, with the numbers and names of `drop_reason_t` in `p4src/parts/metadata.p4`, which says why each exists.
@@ -162,6 +182,7 @@ drop_reasons! {
     32 NoEncapsulation "NO_ENCAPSULATION" "To a tunnel without encapsulation.",
     33 NoVni "NO_VNI" "To a tunnel from a bridge domain without VNI.",
     34 NoAccessTag "NO_ACCESS_TAG" "To an access interface without tag rule.",
+    35 ExceedsMtu "EXCEEDS_MTU" "To a tunnel, longer than the underlay carries.",
 }
 
 impl DropReason {

@@ -79,41 +79,76 @@ impl fmt::Display for PuntMeter {
     }
 }
 
-/// Where a switch has the cells: reason (3 bits), tunnel or access interface (1 bit), low bits of the number. How many those
-/// are is the program's to say: 12 where memory is no limit. Places whose numbers agree in them share their budgets.
+/// Where an array has a place's cell: tunnel or access interface (1 bit), low bits of the number. How many those are is the
+/// program's to say: 12 where memory is no limit. Places whose numbers agree in them share a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct PlaceCells {
+    number_bits: u32,
+}
+
+impl PlaceCells {
+    /// Cells of the program for v1model.
+    pub(crate) const MOST_CELLS: u64 = 1 << 13;
+
+    /// None if no layout has as many cells.
+    pub(crate) fn new(cells: u64) -> Option<Self> {
+        let number_bits = cells.trailing_zeros().checked_sub(1)?;
+        let possible = cells.is_power_of_two() && number_bits >= 4 && cells <= Self::MOST_CELLS;
+        possible.then_some(Self { number_bits })
+    }
+
+    /// The cell's index.
+    pub(crate) fn index(self, place: LocationId) -> i64 {
+        i64::from(place.is_tunnel()) << self.number_bits | i64::from(place.number()) & ((1 << self.number_bits) - 1)
+    }
+
+    /// The place of a cell; None where no frame ever comes in.
+    pub(crate) fn place(self, index: i64) -> Option<LocationId> {
+        let bits = u64::try_from(index).ok()?;
+        let number = u16::try_from(bits & ((1 << self.number_bits) - 1)).ok()?;
+        match bits >> self.number_bits {
+            0 => LocationId::access(number),
+            1 => LocationId::tunnel(number),
+            _ => None,
+        }
+    }
+}
+
+/// Where a switch has the cells: reason (3 bits), place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct PuntBudgets {
     /// The id of `punt_meter`.
     pub(crate) meter: u32,
     /// The id of `policed_punts`.
     pub(crate) counter: u32,
-    number_bits: u32,
+    places: PlaceCells,
 }
 
 impl PuntBudgets {
     /// Cells of the program for v1model.
-    pub(crate) const MOST_CELLS: u64 = 1 << 16;
+    pub(crate) const MOST_CELLS: u64 = PlaceCells::MOST_CELLS << 3;
 
     /// None if no layout has as many cells.
     pub(crate) fn new(meter: u32, counter: u32, cells: u64) -> Option<Self> {
-        let number_bits = cells.trailing_zeros().checked_sub(4)?;
-        let possible = cells.is_power_of_two() && number_bits >= 4 && cells <= Self::MOST_CELLS;
-        possible.then_some(Self { meter, counter, number_bits })
+        let places = PlaceCells::new(cells >> 3).filter(|_| cells.is_multiple_of(8))?;
+        Some(Self { meter, counter, places })
     }
 
     /// The cell's index.
     pub(crate) fn index(self, cell: PuntMeter) -> i64 {
-        let number = i64::from(cell.location.number()) & ((1 << self.number_bits) - 1);
-        ((cell.reason as i64) << 1 | i64::from(cell.location.is_tunnel())) << self.number_bits | number
+        (cell.reason as i64) << self.reason_at() | self.places.index(cell.location)
     }
 
     /// The cell at an index; None where no frame ever goes.
     pub(crate) fn cell(self, index: i64) -> Option<PuntMeter> {
         let bits = u64::try_from(index).ok()?;
-        let number = u16::try_from(bits & ((1 << self.number_bits) - 1)).ok()?;
-        let kind = if bits >> self.number_bits & 1 == 0 { LocationId::access } else { LocationId::tunnel };
-        let reason = PuntReason::from_bits(bits >> self.number_bits >> 1).ok()?;
-        Some(PuntMeter { reason, location: kind(number)? })
+        let reason = PuntReason::from_bits(bits >> self.reason_at()).ok()?;
+        Some(PuntMeter { reason, location: self.places.place(index & ((1 << self.reason_at()) - 1))? })
+    }
+
+    /// The lowest bit of the reason.
+    fn reason_at(self) -> u32 {
+        self.places.number_bits + 1
     }
 }
 

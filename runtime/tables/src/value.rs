@@ -156,6 +156,18 @@ impl Value for u8 {
     }
 }
 
+impl Value for u16 {
+    const BITS: u32 = 16;
+
+    fn to_bits(self) -> u64 {
+        self.into()
+    }
+
+    fn from_bits(bits: u64) -> Result<Self, ValueError> {
+        Ok(bits as u16)
+    }
+}
+
 impl Value for MacAddr {
     const BITS: u32 = 48;
 

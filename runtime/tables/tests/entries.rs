@@ -137,9 +137,10 @@ fn every_entry() -> Vec<((EntryKey, EntryAction), &'static str)> {
                 dst_mac: THEIRS,
                 ttl: 64,
                 dscp: Dscp::new(46).unwrap(),
+                max_frame_bytes: 1514,
             }),
             "encapsulate location=tunnel2: encapsulate src_ip=10.0.0.1 dst_ip=10.0.0.2 \
-             src_mac=02:10:00:00:00:01 dst_mac=02:10:00:00:00:02 ttl=64 dscp=46",
+             src_mac=02:10:00:00:00:01 dst_mac=02:10:00:00:00:02 ttl=64 dscp=46 max_frame_bytes=1514",
         ),
         (AccessTagKey { location: access }.with(AccessTagAction::Untagged), "access_tag location=access3: untagged"),
         (

@@ -124,6 +124,9 @@ fn sections(reader: &mut Reader, root: &Field<'_>, files: &mut Files, facts: &mu
     let (address, probe_mac) = identity(reader, &vtep, facts);
     let vnis = vnis::read(reader, section("vnis"), facts);
     let peers = peers::read(reader, section("peers"), facts);
+    if let Some(field) = section("underlay").filter(|_| !peers.is_empty()) {
+        underlay::check_mtu(reader, &field, underlay.mtu);
+    }
     if let Some(name) = &name {
         facts.name = section("name").map(|field| field.at(name.clone()));
     }

@@ -211,7 +211,17 @@ pub struct UnderlayConfig {
     pub ttl: u8,
     /// Their differentiated services code point.
     pub dscp: u8,
+    /// The longest IPv4 packet that it carries, in bytes; `None`: what the switch says of its ports, or else [`DEFAULT_MTU`].
+    pub mtu: Option<u16>,
 }
+
+/// What a link carries where nobody says, and what hosts count on: bytes of an IP packet (IEEE 802.3).
+pub const DEFAULT_MTU: u16 = 1500;
+/// An Ethernet header.
+pub const ETHERNET_BYTES: u16 = 14;
+/// By how much an IP packet of a host gets longer on the underlay: its Ethernet header, and those of VXLAN, UDP and IPv4 (RFC 7348,
+/// section 5).
+pub const TUNNEL_BYTES: u16 = ETHERNET_BYTES + 8 + 8 + 20;
 
 impl UnderlayConfig {
     /// The most specific route to `address`.

@@ -5,12 +5,13 @@ use vouch_net::MacAddr;
 use super::checks::Facts;
 use super::ports::port_number;
 use super::reader::{At, Field, Reader, optional};
-use super::types::{Ipv4Prefix, NextHop, Port, Route, UnderlayConfig, UnderlayPort};
+use super::tree::Value;
+use super::types::{DEFAULT_MTU, Ipv4Prefix, NextHop, Port, Route, TUNNEL_BYTES, UnderlayConfig, UnderlayPort};
 
 pub(super) fn read(reader: &mut Reader, field: Option<Field<'_>>, facts: &mut Facts) -> UnderlayConfig {
-    let mut underlay = UnderlayConfig { ports: Vec::new(), routes: Vec::new(), ttl: 64, dscp: 0 };
+    let mut underlay = UnderlayConfig { ports: Vec::new(), routes: Vec::new(), ttl: 64, dscp: 0, mtu: None };
     let Some(field) = field else { return underlay };
-    let Some(fields) = reader.map(&field, &["ports", "routes", "ttl", "dscp"]) else { return underlay };
+    let Some(fields) = reader.map(&field, &["ports", "routes", "ttl", "dscp", "mtu"]) else { return underlay };
     if let Some(list) = optional(&field, fields, "ports") {
         for item in reader.list(&list, "underlay ports, each with `port` and `mac`") {
             underlay
@@ -25,8 +26,35 @@ pub(super) fn read(reader: &mut Reader, field: Option<Field<'_>>, facts: &mut Fa
     }
     underlay.ttl = optional(&field, fields, "ttl").and_then(|field| reader.number(&field, 1, 255)).unwrap_or(64);
     underlay.dscp = optional(&field, fields, "dscp").and_then(|field| reader.number(&field, 0, 63)).unwrap_or(0);
+    // The smallest that every IPv4 host takes (RFC 791, section 3.1), and the longest packet there is.
+    underlay.mtu = optional(&field, fields, "mtu").and_then(|field| reader.number(&field, 576, 65_535));
     underlay.ports.sort_by_key(|port| port.port);
     underlay
+}
+
+/// Whether hosts' packets fit. Hosts send what their own links carry, unless somebody has told them.
+pub(super) fn check_mtu(reader: &mut Reader, field: &Field<'_>, mtu: Option<u16>) {
+    let room = mtu.unwrap_or(DEFAULT_MTU) - TUNNEL_BYTES;
+    if room >= DEFAULT_MTU {
+        return;
+    }
+    let mtus = match &field.node.value {
+        Value::Map(entries) => entries.iter().find(|(key, _)| key.name == "mtu").map(|(_, node)| node.at),
+        _ => None,
+    };
+    let what = match mtu {
+        Some(_) => String::new(),
+        None => format!("is not given, and {DEFAULT_MTU} is taken where the switch does not say: "),
+    };
+    reader.warn(
+        mtus.unwrap_or(field.node.at),
+        &format!("{}.mtu", field.path),
+        format!("{what}hosts' packets of more than {room} bytes do not fit, and are dropped"),
+        format!(
+            "make it {} or more, as on all links of the underlay, or give hosts an MTU of {room}",
+            DEFAULT_MTU + TUNNEL_BYTES
+        ),
+    );
 }
 
 fn route(reader: &mut Reader, field: &Field<'_>, facts: &mut Facts) -> Option<Route> {
@@ -42,7 +70,7 @@ fn route(reader: &mut Reader, field: &Field<'_>, facts: &mut Facts) -> Option<Ro
         "the next hop with `port` and `mac`, or a list of them, the preferred first",
     )?;
     let hops = match via.node.value {
-        super::tree::Value::List(_) => reader.list(&via, "next hops"),
+        Value::List(_) => reader.list(&via, "next hops"),
         _ => vec![via.clone()],
     };
     if hops.is_empty() {

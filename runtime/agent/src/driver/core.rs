@@ -108,6 +108,8 @@ pub(crate) struct Core {
     events: VecDeque<AgentEventKind>,
     counters: DriverCounters,
     said: Sometimes<Said>,
+    /// Places that sent frames which the underlay does not carry, and how many.
+    too_long: BTreeMap<Location, u64>,
 }
 
 impl Core {
@@ -136,6 +138,7 @@ impl Core {
             events: VecDeque::new(),
             counters: DriverCounters::default(),
             said: Sometimes::new(SAY_EVERY),
+            too_long: BTreeMap::new(),
             config,
             numbering,
         };
@@ -162,6 +165,11 @@ impl Core {
             let event = if up { Event::PortUp { port } } else { Event::PortDown { port } };
             self.tell(event, now);
         }
+    }
+
+    /// The longest frame that a port carries, in bytes.
+    pub(crate) fn port_mtu(&mut self, port: u16, bytes: u16) {
+        self.wanted.set_port_mtu(port, bytes, &self.config, &self.numbering);
     }
 
     /// Nobody tells any more whether ports have links. Where the underlay's packets go stays as it is: there, what was last

@@ -7,7 +7,7 @@
 //! | `pace`, `questions`, `checks` | when a question is asked, whether it was, and whether an answer would have been heard |
 //! | `wanted`, `ledger`, `numbering` | what the switch is to have, and what of it is not written yet |
 //! | `outbox`, `doubts` | what peers are told, never before it is so |
-//! | `switch`, `ports`, `ageing`, `policed` | bringing the switch to a known level, doing work on it, its link state, its idle hosts, what it dropped |
+//! | `switch`, `ports`, `ageing`, `policed`, `too_long` | bringing the switch to a known level, doing work on it, its link state, its idle hosts, what it dropped |
 //! | `hearing` | what of its stream is heard first |
 //! | `frames`, `held` | reading punted frames, making ours, keeping those that wait |
 //! | `sometimes` | lines for the log that others can cause in any number |
@@ -30,6 +30,7 @@ mod sometimes;
 mod status;
 mod switch;
 mod task;
+mod too_long;
 mod wanted;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -2,7 +2,8 @@
 //!
 //! P4Runtime has no word for "this port lost its link", and that is evidence: whoever was behind it is gone (B2).
 //! It comes by gNMI, where the switch offers that; on one that does not (BMv2) every verdict about a dead port waits for
-//! its timeout, and the log says so once. What was said in a stream that has broken is not known any more.
+//! its timeout, and the log says so once. What was said in a stream that has broken is not known any more. Where the switch also
+//! says how long a frame may be, nobody has to configure it.
 
 use std::future::{Future, pending};
 use std::pin::Pin;
@@ -26,6 +27,13 @@ pub(crate) enum PortNews {
         port: u16,
         /// What it has.
         link: Link,
+    },
+    /// The longest frame that one carries.
+    Mtu {
+        /// Which.
+        port: u16,
+        /// In bytes, its Ethernet header included.
+        bytes: u16,
     },
     /// Nothing is known any more of any.
     Unknown,
@@ -93,6 +101,11 @@ impl PortFeed {
                         Ok(port) => return PortNews::Link { port, link: if up { Link::Up } else { Link::Down } },
                         Err(_) => tracing::debug!(port, "the state of a port without a number"),
                     },
+                    Some(Ok(PortEvent::Mtu { port, bytes })) => {
+                        if let Ok(port) = port.parse() {
+                            return PortNews::Mtu { port, bytes };
+                        }
+                    }
                     Some(Ok(PortEvent::Synced)) => {}
                     Some(Err(error)) => {
                         self.broken(Some(error));

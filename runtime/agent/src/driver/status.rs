@@ -26,6 +26,8 @@ pub struct AgentStatus {
     pub task: TaskCounters,
     /// Places of which not everything was heard.
     pub unheard: Vec<Unheard>,
+    /// Places that sent frames which the underlay does not carry, and how many.
+    pub too_long: Vec<(Place, u64)>,
     /// What happened with the peers; `None` before the peering started.
     pub peering: Option<PeeringCounters>,
 }
@@ -96,6 +98,7 @@ impl AgentStatus {
                 driver: DriverCounters::default(),
                 task,
                 unheard: Vec::new(),
+                too_long: Vec::new(),
                 peering,
             };
         };
@@ -117,6 +120,7 @@ impl AgentStatus {
             driver: core.counters(),
             task,
             unheard: unheard(core, crowd),
+            too_long: core.too_long_at().map(|(location, frames)| (core.place(location), frames)).collect(),
             peering,
         }
     }

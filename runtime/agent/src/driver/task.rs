@@ -50,6 +50,7 @@ use super::ports::{PortFeed, PortNews};
 use super::sometimes::Sometimes;
 use super::status::TaskCounters;
 use super::switch::{Found, Program};
+use super::too_long::{TooLong, TooLongFeed};
 use crate::config::Config;
 use crate::events::AgentEvent;
 use crate::orders::Order;
@@ -103,6 +104,7 @@ pub(crate) struct Task {
     counters_of_hosts: CounterFeed,
     activity: Activity,
     policed: PolicedFeed,
+    too_long: TooLongFeed,
     /// What is being read for checks.
     finding: Option<Finding>,
     outbox: Outbox,
@@ -176,6 +178,7 @@ enum Wake {
     Port(PortNews),
     Counted(Counts),
     Policed(Policed),
+    TooLong(TooLong),
     FoundOut { mark: u64, counts: Option<Policed> },
     Command(Option<Command>),
     Order(Order),
@@ -204,6 +207,7 @@ impl Task {
             counters_of_hosts: CounterFeed::new(&config),
             activity: Activity::new(config.vtep.as_ref().map_or(Duration::MAX, |vtep| vtep.host_ageing)),
             policed: PolicedFeed::new(),
+            too_long: TooLongFeed::new(),
             finding: None,
             outbox: Outbox::new(config.vtep.as_ref().map_or(0, |vtep| vtep.peering.queue)),
             doubts: Doubts::default(),
@@ -252,9 +256,11 @@ impl Task {
                 Wake::Peer(None) => self.peers = None,
                 Wake::Room => {}
                 Wake::Port(PortNews::Link { port, link }) => self.feed(|core, now| core.port(port, link, now)),
+                Wake::Port(PortNews::Mtu { port, bytes }) => self.feed(|core, _| core.port_mtu(port, bytes)),
                 Wake::Port(PortNews::Unknown) => self.feed(Core::ports_unknown),
                 Wake::Counted(counts) => self.on_counted(counts),
                 Wake::Policed(counts) => self.feed(|core, now| core.policed(counts, now)),
+                Wake::TooLong(counts) => self.feed(|core, _| core.too_long(counts)),
                 Wake::FoundOut { mark, counts } => {
                     self.finding = None;
                     self.feed(|core, now| core.found_out(mark, counts, now));
@@ -285,6 +291,7 @@ impl Task {
             ports,
             counters_of_hosts,
             policed,
+            too_long,
             finding,
             core,
             commands,
@@ -311,6 +318,7 @@ impl Task {
             () = more_room(handle) => Wake::Room,
             counts = counters_of_hosts.next(session, program) => Wake::Counted(counts),
             counts = policed.next(session, program) => Wake::Policed(counts),
+            counts = too_long.next(session, program) => Wake::TooLong(counts),
             // Before it is known which hosts the switch has they wait: an announcement is not made twice.
             packet = crowd.next(), if core.is_some() => Wake::Crowd(packet),
         }

@@ -34,7 +34,10 @@ use self::bindings::{Bindings, Writes};
 use self::groups::{Groups, Places};
 use super::ledger::Ledger;
 use super::numbering::Numbering;
-use crate::config::{AccessInterface, Ageing, Config, NextHop, PuntRate, Route, VniConfig, VtepConfig};
+use crate::config::{
+    AccessInterface, Ageing, Config, DEFAULT_MTU, ETHERNET_BYTES, NextHop, PuntRate, Route, TUNNEL_BYTES, VniConfig,
+    VtepConfig,
+};
 
 pub(crate) use self::bindings::BindingRoom;
 
@@ -52,6 +55,10 @@ pub(crate) struct Wanted {
     ports: BTreeMap<LocationId, Port>,
     /// Underlay ports without link: their next hops are passed over.
     down: BTreeSet<u16>,
+    /// The longest IPv4 packet that the underlay carries, in bytes.
+    mtu: u16,
+    /// The same of its ports, as far as the switch says so.
+    port_mtus: BTreeMap<u16, u16>,
 }
 
 /// What one host has in the switch.
@@ -76,6 +83,8 @@ impl Wanted {
             forward_pending: BTreeMap::new(),
             ports: BTreeMap::new(),
             down: BTreeSet::new(),
+            mtu: config.underlay.mtu.unwrap_or(DEFAULT_MTU),
+            port_mtus: BTreeMap::new(),
         };
         wanted.controller(config);
         wanted.ways(config, numbering);
@@ -89,6 +98,26 @@ impl Wanted {
         let is_underlay = config.underlay.ports.iter().any(|underlay| underlay.port.get() == port);
         let changed = if up { self.down.remove(&port) } else { is_underlay && self.down.insert(port) };
         if changed {
+            self.ways(config, numbering);
+        }
+    }
+
+    /// The longest IPv4 packet that the underlay carries, in bytes.
+    pub(crate) fn mtu(&self) -> u16 {
+        self.mtu
+    }
+
+    /// Wants tunnels to take what all underlay ports carry, unless the configuration says what that is. The bytes are of a frame
+    /// with its Ethernet header.
+    pub(crate) fn set_port_mtu(&mut self, port: u16, bytes: u16, config: &Config, numbering: &Numbering) {
+        let is_underlay = config.underlay.ports.iter().any(|underlay| underlay.port.get() == port);
+        if !is_underlay || config.underlay.mtu.is_some() {
+            return;
+        }
+        self.port_mtus.insert(port, bytes.saturating_sub(ETHERNET_BYTES));
+        let mtu = self.port_mtus.values().copied().min().unwrap_or(DEFAULT_MTU);
+        if mtu != self.mtu {
+            self.mtu = mtu;
             self.ways(config, numbering);
         }
     }
@@ -266,6 +295,7 @@ impl Wanted {
                 dst_mac,
                 ttl: config.underlay.ttl,
                 dscp,
+                max_frame_bytes: self.mtu.saturating_sub(TUNNEL_BYTES - ETHERNET_BYTES),
             }));
         }
     }

@@ -15,6 +15,7 @@ use kind::{Kind, on_each_kind};
 use vouch_agent::config::PipelineFiles;
 use vouch_agent::{Agent, AgentEventKind, AgentOptions, Place};
 use vouch_mobility::Report;
+use vouch_net::MacAddr;
 use vouch_switch_server::TofinoServer;
 
 on_each_kind! {
@@ -22,6 +23,7 @@ on_each_kind! {
     a_switch_that_comes_late_or_restarts_gets_its_tables,
     b2_a_port_that_goes_down_is_heard_of,
     a_host_that_falls_silent_is_asked_and_forgotten,
+    frames_that_the_underlay_does_not_carry_are_reported_once_for_each_place,
 }
 
 async fn a_restarted_agent_keeps_its_hosts_writes_nothing_and_interrupts_nothing(kind: Kind) {
@@ -121,6 +123,37 @@ async fn a_host_that_falls_silent_is_asked_and_forgotten(kind: Kind) {
         () = talking => unreachable!("it talks for ever"),
     };
     assert_eq!(gone, NEIGHBOR);
+    agent.stop().await;
+    bench.server.shutdown().await;
+}
+
+async fn frames_that_the_underlay_does_not_carry_are_reported_once_for_each_place(kind: Kind) {
+    let address = free_address();
+    let bench = switch(kind, address).await;
+    let mut config = config(kind, address);
+    config.underlay.mtu = Some(1400);
+    let mut agent = start(config);
+    agent.ready().await;
+    let longest = |mac| [data(mac, MacAddr::BROADCAST, 1), vec![0; 1500]].concat()[..1400 - 36].to_vec();
+    let mut reported = Vec::new();
+    for (cable, mac) in bench.cables.iter().zip([HOST, NEIGHBOR]) {
+        for _ in 0..3 {
+            cable.send(longest(mac)).expect("the link is up");
+            cable.send([longest(mac), vec![0]].concat()).expect("the link is up");
+        }
+        // One for each tunnel that it was flooded to, and none of those that fit.
+        let (place, frames) = agent
+            .until(|kind| match kind {
+                AgentEventKind::ExceedsMtu { place, frames, mtu: 1400 } => Some((*place, *frames)),
+                _ => None,
+            })
+            .await;
+        assert!((1..=6).contains(&frames), "{frames}");
+        reported.push(place);
+    }
+    assert_ne!(reported[0], reported[1], "what is known is not said again");
+    let places: Vec<Place> = agent.status().await.too_long.iter().map(|(place, _)| *place).collect();
+    assert_eq!(places, reported);
     agent.stop().await;
     bench.server.shutdown().await;
 }

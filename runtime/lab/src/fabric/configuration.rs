@@ -46,7 +46,7 @@ pub(super) fn yaml(around: &Surroundings<'_>, switch: &SwitchSpec, control: &str
 }
 
 fn underlay(text: &mut String, topology: &Topology, switch: &SwitchSpec) {
-    let _ = writeln!(text, "underlay:\n  ports:");
+    let _ = writeln!(text, "underlay:\n  mtu: 1550\n  ports:");
     for (near, _) in topology.neighbours(&switch.name) {
         let _ = writeln!(text, "    - {{ port: {}, mac: \"{}\" }}", near.port, topology.underlay_mac(near));
     }

@@ -122,6 +122,10 @@ impl Timeline {
             AgentEventKind::Port { port, up } => {
                 (LineKind::Session, format!("port {port} went {}", if *up { "up" } else { "down" }))
             }
+            AgentEventKind::ExceedsMtu { place, frames, mtu } => (
+                LineKind::Alarm,
+                format!("drops frames from {}: {frames} do not fit the underlay's {mtu} bytes", self.place(*place)),
+            ),
             AgentEventKind::PortsUnknown => {
                 (LineKind::Session, "does not know any more which ports have links".to_owned())
             }
@@ -393,6 +397,7 @@ fn subject(kind: &AgentEventKind) -> Option<HostKey> {
         | AgentEventKind::PeerDown { .. }
         | AgentEventKind::Port { .. }
         | AgentEventKind::PortsUnknown
+        | AgentEventKind::ExceedsMtu { .. }
         | AgentEventKind::Written { .. } => None,
     }
 }

@@ -30,6 +30,13 @@ pub enum PortEvent {
         /// `oper-status` is `UP`.
         up: bool,
     },
+    /// The longest frame that a port carries, told once, where the switch says so (`mtu`).
+    Mtu {
+        /// The port, as in [`PortEvent::State`].
+        port: String,
+        /// Bytes, those of the Ethernet header included, as OpenConfig counts.
+        bytes: u16,
+    },
     /// Every port has been told once.
     Synced,
 }
@@ -66,6 +73,13 @@ impl PortStream {
                 }
             }
         };
+        let request = GetRequest { path: vec![leaf_of("*", MTU)], ..GetRequest::default() };
+        let pending = match timeout(after, client.get(request)).await {
+            Ok(Ok(response)) => port_mtus(&response.into_inner(), &numbers).collect(),
+            // Many switches do not say.
+            Ok(Err(_)) => VecDeque::new(),
+            Err(_) => return Err(RpcError::TimedOut { rpc: RPC_GET, after }),
+        };
         let subscription = Subscription {
             path: Some(leaf_of("*", OPER_STATUS)),
             mode: SubscriptionMode::OnChange.into(),
@@ -76,7 +90,7 @@ impl PortStream {
         // Nothing follows the first message, but ending the requests would end the subscription.
         let requests = futures::StreamExt::chain(stream::iter([request]), stream::pending());
         match timeout(after, client.subscribe(requests)).await {
-            Ok(Ok(response)) => Ok(PortStream { messages: response.into_inner(), pending: VecDeque::new(), numbers }),
+            Ok(Ok(response)) => Ok(PortStream { messages: response.into_inner(), pending, numbers }),
             Ok(Err(status)) => Err(RpcError::status(RPC, &status)),
             Err(_) => Err(RpcError::TimedOut { rpc: RPC, after }),
         }
@@ -101,6 +115,7 @@ impl PortStream {
 const PATH: [&str; 3] = ["interfaces", "interface", "state"];
 const OPER_STATUS: &str = "oper-status";
 const IF_INDEX: &str = "ifindex";
+const MTU: &str = "mtu";
 
 fn leaf_of(port: &str, leaf: &str) -> Path {
     let names = PATH.into_iter().chain([leaf]);
@@ -123,20 +138,33 @@ fn port_events(message: &SubscribeResponse, numbers: &PortNumbers) -> Vec<PortEv
 
 fn port_state(prefix: Option<&Path>, update: &Update, numbers: &PortNumbers) -> Option<PortEvent> {
     let name = port_of(prefix, update, OPER_STATUS)?;
-    let port = numbers.get(name).map_or_else(|| name.to_owned(), ToString::to_string);
-    Some(PortEvent::State { port, up: is_up(update.val.as_ref()?) })
+    Some(PortEvent::State { port: number_of(name, numbers), up: is_up(update.val.as_ref()?) })
+}
+
+fn number_of(name: &str, numbers: &PortNumbers) -> String {
+    numbers.get(name).map_or_else(|| name.to_owned(), ToString::to_string)
 }
 
 fn port_numbers(response: &GetResponse) -> PortNumbers {
+    port_values(response, IF_INDEX).map(|(name, number)| (name.to_owned(), number)).collect()
+}
+
+fn port_mtus(response: &GetResponse, numbers: &PortNumbers) -> impl Iterator<Item = PortEvent> {
+    port_values(response, MTU).filter_map(|(name, mtu)| {
+        Some(PortEvent::Mtu { port: number_of(name, numbers), bytes: u16::try_from(mtu).ok()? })
+    })
+}
+
+/// The ports' values of a leaf that is a number.
+fn port_values<'a>(response: &'a GetResponse, leaf: &'static str) -> impl Iterator<Item = (&'a str, u64)> {
     let updates = response
         .notification
         .iter()
         .flat_map(|notification| notification.update.iter().map(|update| (notification.prefix.as_ref(), update)));
-    let number = |(prefix, update): (Option<&Path>, &Update)| match update.val.as_ref()?.value {
-        Some(Value::UintVal(number)) => Some((port_of(prefix, update, IF_INDEX)?.to_owned(), number)),
+    updates.filter_map(move |(prefix, update)| match update.val.as_ref()?.value {
+        Some(Value::UintVal(number)) => Some((port_of(prefix, update, leaf)?, number)),
         _ => None,
-    };
-    updates.filter_map(number).collect()
+    })
 }
 
 /// The name of the port whose leaf this is.

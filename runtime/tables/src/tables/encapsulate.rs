@@ -32,6 +32,8 @@ table! {
             ttl: u8,
             /// Outer code point.
             dscp: Dscp,
+            /// The longest frame, in bytes, without a tag, that the underlay carries. What is longer is dropped as `EXCEEDS_MTU`.
+            max_frame_bytes: u16,
         },
     }
 }

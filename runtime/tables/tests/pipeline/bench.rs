@@ -61,6 +61,8 @@ pub(crate) struct Outcome {
     pub(crate) punts: Vec<(PacketIn, Vec<u8>)>,
     pub(crate) drops: Vec<(Pipeline, DropReason)>,
     pub(crate) policed: Vec<PuntMeter>,
+    /// Where frames came in that were too long for the underlay.
+    pub(crate) too_long: Vec<LocationId>,
 }
 
 impl Bench {
@@ -87,14 +89,7 @@ impl Bench {
             bench.insert(interface(out, Tag::Untagged).with(IngressInterfaceAction::Underlay { router_mac: ROUTER }));
             bench.insert(UnderlayPeerKey { src: peer }.with(UnderlayPeerAction::FromTunnel { location }));
             bench.insert(LocationPortKey { location }.with(LocationPortAction::Port { port: port(out) }));
-            bench.insert(EncapsulateKey { location }.with(EncapsulateAction::Encapsulate {
-                src_ip: OURS,
-                dst_ip: peer,
-                src_mac: ROUTER,
-                dst_mac: NEXT_HOP,
-                ttl: TTL,
-                dscp: Dscp::new(DSCP).unwrap(),
-            }));
+            bench.insert(encapsulation(location, peer, u16::MAX));
         }
         bench.insert(LocalVtepKey { dst: OURS }.with(LocalVtepAction::Terminate));
         let members = |places: &[LocationId]| {
@@ -141,6 +136,11 @@ impl Bench {
         let tag = if location == access(2) { Tag::Vlan(vlan) } else { Tag::Untagged };
         let key = IngressInterfaceKey { ingress_port: port(location.number()), vlan_id: tag };
         self.modify(key.with(IngressInterfaceAction::Access { bd: bd(5), location, bindings, suppress }));
+    }
+
+    /// Has the way to peer 1 carry frames of so many bytes.
+    pub(crate) fn limit(&mut self, max_frame_bytes: u16) {
+        self.modify(encapsulation(tunnel(1), PEER1, max_frame_bytes));
     }
 
     /// Gives a place a budget of two frames.
@@ -205,12 +205,13 @@ impl Bench {
 
     /// One frame in by a port.
     pub(crate) fn send(&mut self, port: u16, frame: &[u8]) -> Outcome {
-        let before = (self.drops(), self.policed());
+        let before = (self.drops(), self.policed(), self.too_long());
         let out = self.device.process(port, frame);
         let (drops, policed) = (rise(before.0, self.drops()), rise(before.1, self.policed()));
+        let too_long = rise(before.2, self.too_long());
         let (punts, mut frames): (Vec<_>, Vec<_>) = out.into_iter().partition(|(port, _)| *port == CPU_PORT);
         frames.sort();
-        Outcome { frames, punts: punts.iter().map(|(_, bytes)| self.punt(bytes)).collect(), drops, policed }
+        Outcome { frames, punts: punts.iter().map(|(_, bytes)| self.punt(bytes)).collect(), drops, policed, too_long }
     }
 
     /// One VXLAN packet in from a peer, by the peer's port, in VNI 5005.
@@ -255,17 +256,41 @@ impl Bench {
         counts
     }
 
+    fn too_long(&self) -> Vec<(LocationId, u64)> {
+        let count = |place| (place, self.cell("exceeds_mtu", self.tables.read_exceeds_mtu([place]).remove(0)));
+        places().map(count).collect()
+    }
+
     fn policed(&self) -> Vec<(PuntMeter, u64)> {
-        let places = (1..=5).map(access).chain([tunnel(1), tunnel(2)]);
-        let cells = places.flat_map(|location| PuntReason::ALL.map(|reason| PuntMeter { reason, location }));
-        let count = |cell| match self.tables.read_policed([cell]).remove(0).entity {
-            Some(entity::Entity::CounterEntry(entry)) => {
-                (cell, self.device.counter("policed_punts", entry.index.expect("one cell").index))
-            }
-            other => panic!("a counter's cell, not {other:?}"),
-        };
+        let cells = places().flat_map(|location| PuntReason::ALL.map(|reason| PuntMeter { reason, location }));
+        let count = |cell| (cell, self.cell("policed_punts", self.tables.read_policed([cell]).remove(0)));
         cells.map(count).collect()
     }
+
+    fn cell(&self, counter: &str, read: v1::Entity) -> u64 {
+        match read.entity {
+            Some(entity::Entity::CounterEntry(entry)) => {
+                self.device.counter(counter, entry.index.expect("one cell").index)
+            }
+            other => panic!("a counter's cell, not {other:?}"),
+        }
+    }
+}
+
+fn encapsulation(location: LocationId, peer: Ipv4Addr, max_frame_bytes: u16) -> (EntryKey, EntryAction) {
+    EncapsulateKey { location }.with(EncapsulateAction::Encapsulate {
+        src_ip: OURS,
+        dst_ip: peer,
+        src_mac: ROUTER,
+        dst_mac: NEXT_HOP,
+        ttl: TTL,
+        dscp: Dscp::new(DSCP).unwrap(),
+        max_frame_bytes,
+    })
+}
+
+fn places() -> impl Iterator<Item = LocationId> {
+    (1..=5).map(access).chain([tunnel(1), tunnel(2)])
 }
 
 /// What rose between two readings of the same counters, once for each step.

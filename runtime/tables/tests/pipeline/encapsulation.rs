@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use crate::bench::*;
 use crate::frames::*;
+use vouch_tables::{DestinationAction, DropReason, Pipeline};
 
 fn bench() -> Bench {
     Bench::new().with_host(host(1), access(1)).with_host(host(2), access(2)).with_host(host(8), tunnel(1))
@@ -159,4 +160,33 @@ fn a_frame_passed_on_from_tunnel_to_tunnel_is_encapsulated_anew() {
     check(bench.send_from_peer(2, &ipv6).sent(10), 0, &ipv6);
     let arp = arp(host(8), host(9), ARP, 2, Ipv4Addr::new(1, 1, 1, 1), Ipv4Addr::new(2, 2, 2, 2));
     check(bench.send_from_peer(2, &arp).sent(10), 0, &arp);
+}
+
+#[test]
+fn what_the_underlay_does_not_carry_is_dropped_and_counted_where_it_came_in() {
+    let mut bench = bench();
+    bench.limit(1514);
+    let longest = |dst, src| ethernet(dst, src, 0x88b5, &[7; 1500]);
+    let beyond = |dst, src| [longest(dst, src), vec![7]].concat();
+    check(bench.send(1, &longest(host(8), host(1))).sent(10), 0, &longest(host(8), host(1)));
+
+    let outcome = bench.send(1, &beyond(host(8), host(1)));
+    assert_eq!(outcome.drops, [(Pipeline::Egress, DropReason::ExceedsMtu)], "{outcome:?}");
+    assert_eq!(outcome.too_long, [access(1)]);
+    assert!(outcome.frames.is_empty() && outcome.punts.is_empty(), "{outcome:?}");
+
+    // A tag does not travel, so it is no part of the length.
+    check(bench.send(2, &tagged(20, &longest(host(8), host(2)))).sent(10), 0, &longest(host(8), host(2)));
+    assert_eq!(bench.send(2, &tagged(20, &beyond(host(8), host(2)))).too_long, [access(2)]);
+
+    // Hosts here get what is flooded, tunnels do not.
+    let outcome = bench.send(1, &beyond(vouch_net::MacAddr::BROADCAST, host(1)));
+    assert_eq!(outcome.ports(), [2, 3, 11]);
+    assert_eq!(outcome.too_long, [access(1)], "one tunnel carries less than the other");
+
+    // What a peer sends on.
+    bench.redirect(host(8), DestinationAction::UnicastHairpin { location: tunnel(1) });
+    assert_eq!(bench.send_from_peer(2, &beyond(host(8), host(77))).too_long, [tunnel(2)]);
+    // Between hosts here there is no tunnel.
+    assert_eq!(bench.send(1, &beyond(host(2), host(1))).ports(), [2]);
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use vouch_mobility::{BindingView, Event, FrameId, HostKey, Instant, Location, Probe, QuestionId};
 use vouch_net::{MacAddr, Vni};
-use vouch_tables::{PacketOut, PuntMeter};
+use vouch_tables::{LocationId, PacketOut, PuntMeter};
 
 use super::super::checks::FindOut;
 use super::super::frames::{self, Asker, ProbeSource};
@@ -12,6 +12,7 @@ use super::super::held::HeldFrame;
 use super::super::pace::ON_THEIR_WAY;
 use super::reporting::Said;
 use super::{Core, Output};
+use crate::config::{DEFAULT_MTU, TUNNEL_BYTES};
 use crate::events::AgentEventKind;
 
 impl Core {
@@ -104,6 +105,28 @@ impl Core {
                     "the switch dropped punts of this place that were over their budget (`punt_rates`)"
                 );
             }
+        }
+    }
+
+    /// Frames that were longer than the underlay carries, so far.
+    pub(crate) fn too_long(&mut self, counts: Vec<(LocationId, u64)>) {
+        for (location, frames) in counts {
+            let Some(location) = self.numbering.location(location) else { continue };
+            let first = self.too_long.insert(location, frames).is_none();
+            if !first {
+                continue;
+            }
+            let (place, mtu) = (self.place(location), self.wanted.mtu());
+            tracing::warn!(
+                agent = self.config.name,
+                ?place,
+                frames,
+                "frames of this place do not fit the underlay's MTU of {mtu} bytes with {TUNNEL_BYTES} of the tunnel, and are dropped: set \
+                 the MTU of its hosts to {} at most, or the underlay's (links and `underlay.mtu`) to {} for hosts with {DEFAULT_MTU}",
+                mtu.saturating_sub(TUNNEL_BYTES),
+                DEFAULT_MTU + TUNNEL_BYTES
+            );
+            self.events.push_back(AgentEventKind::ExceedsMtu { place, frames, mtu });
         }
     }
 

@@ -70,6 +70,11 @@ impl Core {
         counts.filter_map(|(cell, count)| Some((self.numbering.location(cell.location)?, count)))
     }
 
+    /// Frames of each place that were longer than the underlay carries.
+    pub(crate) fn too_long_at(&self) -> impl Iterator<Item = (Location, u64)> {
+        self.too_long.iter().map(|(location, frames)| (*location, *frames))
+    }
+
     pub(super) fn report(&mut self, report: Report, now: Instant) {
         match &report {
             Report::Attack { host, port, .. } => self.warn(Said::Attack(*host, *port), &report, now),

@@ -133,6 +133,8 @@ impl Task {
                     self.counters_of_hosts.restart();
                     let cells = self.policed_cells();
                     self.policed.restart(cells);
+                    let places = self.core.as_mut().map_or_else(Vec::new, |core| core.wanted().places().collect());
+                    self.too_long.restart(places);
                     self.start_peering().await;
                 }
             }
@@ -206,6 +208,7 @@ impl Task {
         self.stalled = false;
         self.counters_of_hosts.stop();
         self.policed.stop();
+        self.too_long.stop();
         self.ports.stop();
         if !std::mem::replace(&mut self.fresh, true) {
             self.feed(Core::ports_unknown);
