@@ -23,13 +23,14 @@ mod linux {
     use std::process::ExitCode;
 
     use clap::{Parser, ValueEnum};
-    use vouch_bmv2_tests::compare::{Contestant, Failure, Options, Part, run};
+    use vouch_bmv2_tests::compare::{Contestant, Failure, Options, Part, Processors, run};
     use vouch_bmv2_tests::{harness, process};
 
     /// Measure BMv2 and the embedded switch side by side, through the same veth pairs with the same generator
     ///
-    /// Prints throughput, the highest rate without loss, latency and the rate of P4Runtime writes as one table. Takes root. A
-    /// BMv2 that is missing lacks its column, and the table says so.
+    /// Prints throughput, the highest rate without loss, latency and the rate of P4Runtime writes as one table, after some five
+    /// minutes. The generator has the first processor, the switch the others. Takes root. A BMv2 that is missing lacks its column, and
+    /// the table says so.
     #[derive(Debug, Parser)]
     #[command(name = "compare")]
     struct Arguments {
@@ -37,8 +38,11 @@ mod linux {
         #[arg(long = "bmv2", value_name = "[LABEL=]PATH", value_parser = bmv2)]
         bmv2: Vec<Contestant>,
         /// Measure just enough to see that everything works
-        #[arg(long)]
+        #[arg(long, conflicts_with = "thorough")]
         quick: bool,
+        /// Measure longer, and frames of more lengths
+        #[arg(long)]
+        thorough: bool,
         /// Measure only this part
         #[arg(long, value_enum)]
         only: Option<Only>,
@@ -88,7 +92,12 @@ mod linux {
             contestants.push(Contestant { label: "BMv2".to_owned(), bmv2: Some("simple_switch_grpc".into()) });
         }
         contestants.extend(arguments.bmv2);
-        let mut options = if arguments.quick { Options::quick(contestants) } else { Options::thorough(contestants) };
+        let mut options = match (arguments.quick, arguments.thorough) {
+            (true, _) => Options::quick(contestants),
+            (false, true) => Options::thorough(contestants),
+            (false, false) => Options::usual(contestants),
+        };
+        options.processors = Processors::divide()?;
         match arguments.only {
             Some(Only::Packets) => options.parts = vec![Part::Packets],
             Some(Only::Writes) => options.parts = vec![Part::Writes],

@@ -3,11 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use tokio::time::timeout;
 use vouch_p4runtime::{EventReceiver, Session, SessionConfig};
 
+use super::processors::Processors;
+use super::run::Options;
 use super::workload::Setup;
 use crate::process::{Ports, SwitchProcess, SwitchProgram, bound};
 use crate::rig::{PATIENCE, Result};
@@ -43,13 +44,20 @@ impl Contestant {
         (!found).then(|| format!("{}: {} is not there", self.label, path.display()))
     }
 
-    fn command(&self) -> io::Result<Command> {
-        self.bmv2.as_ref().map_or_else(|| SwitchProgram::P4Switch.command(DEVICE), |path| Ok(bound(path)))
+    fn command(&self, on: Option<&Processors>) -> io::Result<Command> {
+        let command = match &self.bmv2 {
+            None => SwitchProgram::P4Switch.command(DEVICE)?,
+            Some(path) => bound(path),
+        };
+        Ok(match on {
+            None => command,
+            Some(processors) => processors.bind(&command),
+        })
     }
 
     /// Start it with these interfaces at its ports.
-    pub(super) async fn start(&self, ports: &[(u16, String)], log: &Path) -> Result<Running> {
-        Running::new(SwitchProcess::start(self.command()?, DEVICE, Ports::Interfaces(ports), log).await?).await
+    pub(super) async fn start(&self, ports: &[(u16, String)], log: &Path, on: Option<&Processors>) -> Result<Running> {
+        Running::new(SwitchProcess::start(self.command(on)?, DEVICE, Ports::Interfaces(ports), log).await?).await
     }
 
     /// Start it with capture files in a folder, which it begins to read after some time.
@@ -58,9 +66,9 @@ impl Contestant {
         ports: &[(u16, String)],
         log: &Path,
         folder: &Path,
-        wait: Duration,
+        options: &Options,
     ) -> Result<Running> {
-        let mut command = self.command()?;
+        let (wait, mut command) = (options.wait, self.command(options.processors.as_ref())?);
         command.current_dir(folder).args(["--use-files", &wait.as_secs().to_string()]);
         Running::new(SwitchProcess::start(command, DEVICE, Ports::Interfaces(ports), log).await?).await
     }

@@ -12,6 +12,7 @@ use pcap_file::pcap::PcapReader;
 use vouch_switch_server::Capture;
 
 use super::contestant::{Contestant, fill};
+use super::run::Options;
 use super::workload::{Load, Setup};
 use crate::process::log_path;
 use crate::rig::Result;
@@ -30,15 +31,15 @@ pub(super) struct FileRates {
     pub(super) per_core: f64,
 }
 
-/// Let a switch carry this many packets. `wait` is how long it has until it begins: its tables must be full by then.
+/// Let a switch carry a number of packets. Its tables must be full when it begins.
 pub(super) async fn rates(
     contestant: &Contestant,
     setup: &Setup,
     load: &Load,
     length: usize,
-    packets: usize,
-    wait: Duration,
+    options: &Options,
 ) -> Result<FileRates> {
+    let (packets, wait) = (options.packets, options.wait);
     let folder = tempfile::tempdir()?;
     let ports: Vec<_> = [load.from, load.to].map(|port| (port, format!("port{port}"))).into();
     let file = |port: u16, direction: &str| folder.path().join(format!("port{port}_{direction}.pcap"));
@@ -50,7 +51,7 @@ pub(super) async fn rates(
 
     let started = Instant::now();
     let log = log_path(folder.path(), "switch");
-    let running = contestant.start_with_files(&ports, &log, folder.path(), wait).await?;
+    let running = contestant.start_with_files(&ports, &log, folder.path(), options).await?;
     fill(&running.session, setup).await?;
     let clock = running.process.clock();
     let before = clock.spent()?;

@@ -13,10 +13,7 @@
 //! behind the first pair. Before anything is measured, what comes out has to be what the packet engine makes of the
 //! same frame, byte for byte.
 //!
-//! Where fewer processors than threads are at hand, the upper percents of latency are the scheduler's: on two of them,
-//! 99 % of frames were through `p4-switch` within 5 to 10 ms at half of the loss-free rate, and within 0.2 to 1 ms when
-//! everything ran at one real-time priority (`chrt --rr 5 compare`), which all switches inherit. Queues are not the reason:
-//! at that priority the rate is several times as high.
+//! The generator keeps off the processors of the switch (`processors`).
 //!
 //! No process boundary and no socket is between a packet and BMv2's pipeline when it reads capture files (`files`): that is
 //! what the packet engine in this process (`engine`) is compared with, both for all of BMv2's threads and for
@@ -25,6 +22,7 @@
 mod contestant;
 mod engine;
 mod files;
+mod processors;
 mod run;
 mod table;
 mod traffic;
@@ -32,5 +30,6 @@ mod workload;
 mod writes;
 
 pub use contestant::Contestant;
+pub use processors::Processors;
 pub use run::{Failure, Options, Part, run};
 pub use table::{Column, Report, Row};

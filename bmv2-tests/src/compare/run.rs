@@ -7,6 +7,7 @@ use std::time::Duration;
 use vouch_lab::target::Embedded;
 
 use super::contestant::{Contestant, Running, fill};
+use super::processors::Processors;
 use super::table::{Column, Report, Row};
 use super::traffic::{Trial, Wires};
 use super::workload::{self, Load, Setup};
@@ -42,7 +43,9 @@ pub struct Options {
     pub parts: Vec<Part>,
     /// The switches.
     pub contestants: Vec<Contestant>,
-    /// Lengths of the frames that go in, in bytes: from 64 to 1500.
+    /// The processors of switches, if they have some for themselves.
+    pub processors: Option<Processors>,
+    /// Lengths of the frames that go in, in bytes: from 64 to 1500. Capture files have those of the first.
     pub lengths: Vec<usize>,
     /// How long each trial takes.
     pub trial: Duration,
@@ -55,18 +58,25 @@ pub struct Options {
 }
 
 impl Options {
-    /// Enough to rely on.
+    /// Enough to see who is ahead, and by how much: about five minutes for two switches.
+    pub fn usual(contestants: Vec<Contestant>) -> Self {
+        let (trial, wait) = (Duration::from_millis(250), Duration::from_secs(10));
+        Self { lengths: vec![64, 1500], trial, packets: 50_000, wait, entries: 20_000, ..Self::quick(contestants) }
+    }
+
+    /// Enough to tell small differences: half an hour and more.
     pub fn thorough(contestants: Vec<Contestant>) -> Self {
-        let parts = vec![Part::Packets, Part::Writes];
         let (trial, wait) = (Duration::from_secs(1), Duration::from_secs(15));
-        Self { parts, contestants, lengths: vec![64, 512, 1500], trial, packets: 100_000, wait, entries: 50_000 }
+        let lengths = vec![64, 512, 1500];
+        Self { lengths, trial, packets: 100_000, wait, entries: 50_000, ..Self::quick(contestants) }
     }
 
     /// Enough to see that everything works.
     pub fn quick(contestants: Vec<Contestant>) -> Self {
         let parts = vec![Part::Packets, Part::Writes];
         let (trial, wait) = (Duration::from_millis(100), Duration::from_secs(6));
-        Self { parts, contestants, lengths: vec![64], trial, packets: 10_000, wait, entries: 1_000 }
+        let (lengths, packets, entries) = (vec![64], 10_000, 1_000);
+        Self { parts, contestants, processors: None, lengths, trial, packets, wait, entries }
     }
 }
 
@@ -122,7 +132,7 @@ async fn packets(
             let (column, label) = (Column::Contestant(at), &contestant.label);
             let log = logs.path().join(format!("{at}.log"));
             let failed = |error: Failure| format!("{label}: {error}\n{}", crate::process::tail(&log));
-            let running = contestant.start(&wires.ports(), &log).await.map_err(failed)?;
+            let running = contestant.start(&wires.ports(), &log, options.processors.as_ref()).await.map_err(failed)?;
             fill(&running.session, &setup).await.map_err(failed)?;
             for load in &loads {
                 for &length in &options.lengths {
@@ -133,14 +143,12 @@ async fn packets(
                 }
             }
             drop::<Running>(running);
+            let Some(&length) = options.lengths.first() else { continue };
             for load in &loads {
-                for &length in &options.lengths {
-                    progress(&format!("{label}: {}, {length} bytes, from a file", load.name));
-                    let rates = files::rates(contestant, &setup, load, length, options.packets, options.wait).await;
-                    let rates = rates.map_err(failed)?;
-                    rows.add(load, length, IN_PROCESS, column, rates.wall);
-                    rows.add(load, length, PER_CORE, column, rates.per_core);
-                }
+                progress(&format!("{label}: {}, {length} bytes, from a file", load.name));
+                let rates = files::rates(contestant, &setup, load, length, options).await.map_err(failed)?;
+                rows.add(load, length, IN_PROCESS, column, rates.wall);
+                rows.add(load, length, PER_CORE, column, rates.per_core);
             }
         }
         all.extend(rows.0);
@@ -190,7 +198,11 @@ fn head(options: &Options) -> Vec<String> {
         model.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map_or("", |(_, name)| name);
     let mut head = vec![
         format!("{cores} processors {model}; veth pairs with an MTU of {MTU} bytes; trials of {:?}", options.trial),
-        "`wire` is the generator with no switch behind it; it shares the processors with the switch".to_owned(),
+        match &options.processors {
+            None => "generator and switches share all processors".to_owned(),
+            Some(processors) => processors.to_string(),
+        },
+        "`wire` is the generator with no switch behind it; `embedded` is on its processor".to_owned(),
         "sizes are bytes of the frames that go in (of the frame inside, for decapsulation), and entries in a batch"
             .to_owned(),
         "rates are of frames that go in; `ratio` is ours (embedded in process, p4-switch else) to the best BMv2"
@@ -272,7 +284,8 @@ async fn written(rows: &mut Vec<Row>, present: &[&Contestant], wires: &Wires, op
     batches(&mut measured, Column::Embedded, (&embedded.url, None), &setup, options.entries).await?;
     for (at, contestant) in present.iter().enumerate() {
         let logs = tempfile::tempdir()?;
-        let running = contestant.start(&wires.ports(), &logs.path().join("writes.log")).await?;
+        let (log, on) = (logs.path().join("writes.log"), options.processors.as_ref());
+        let running = contestant.start(&wires.ports(), &log, on).await?;
         fill(&running.session, &setup).await?;
         let switch = (running.process.url(), Some(running.process.clock()));
         batches(&mut measured, Column::Contestant(at), switch, &setup, options.entries).await?;
