@@ -82,7 +82,7 @@ def write(plan: Plan, node: str, folder: Path, identity: Identity | None, link_s
 
 def _underlay(node: str) -> list[str]:
     ports = [paper.number(leaf) for leaf in LEAVES] if node == SPINE else [UPLINK]
-    lines = ["underlay:", "  ports:"]
+    lines = ["underlay:", f"  mtu: {paper.UNDERLAY_MTU}", "  ports:"]
     lines += [f'    - {{port: {port}, mac: "{paper.underlay_mac(node, port)}"}}' for port in ports]
     lines += ["  routes:"]
     for leaf in LEAVES:
