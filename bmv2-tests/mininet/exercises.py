@@ -120,7 +120,7 @@ class Stage:
         checkout = self.checkout(lesson)
         assert checkout is not None
         home = self._folder / target / lesson.name.replace("/", "-")
-        shutil.copytree(checkout, home / lesson.source, symlinks=True)
+        shutil.copytree(checkout, home / lesson.source, symlinks=True, ignore=shutil.ignore_patterns(".git"))
         result, log = home / "result.json", home / "printed.log"
         command = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         command += [sys.executable, __file__, "--inside", lesson.name]
