@@ -38,6 +38,8 @@ _PACKAGES = (
     "p4runtime grpcio protobuf==3.20.3 googleapis-common-protos<1.60 scapy ptf psutil ipython thrift networkx nnpy ipaddr; "
     "pip install --no-deps p4runtime-shell; and p4/tmp/p4config.proto of p4lang/PI, compiled into it by protoc"
 )
+_MANY = 12
+"""More facts than this are not printed where they are the same."""
 _NO_RESULT = ("failed", "stuck")
 """The facts of an exercise that came to nothing."""
 
@@ -118,7 +120,7 @@ class Stage:
         checkout = self.checkout(lesson)
         assert checkout is not None
         home = self._folder / target / lesson.name.replace("/", "-")
-        shutil.copytree(checkout, home / lesson.source, symlinks=True)
+        shutil.copytree(checkout, home / lesson.source, symlinks=True, ignore=shutil.ignore_patterns(".git"))
         result, log = home / "result.json", home / "printed.log"
         command = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         command += [sys.executable, __file__, "--inside", lesson.name]
@@ -161,6 +163,8 @@ def inside(name: str) -> None:
 
 def told(facts: dict[str, str]) -> str:
     """Facts in a line."""
+    if len(facts) > _MANY:
+        return f"{len(facts)} results"
     return "; ".join(f"{name}: {value}" for name, value in facts.items())
 
 
@@ -204,7 +208,13 @@ def main() -> int:
                 differing.append(lesson.name)
                 print(f"{lesson.name:34} DIFFERENT", flush=True)
                 for target, facts in results.items():
-                    print(f"{'':34} {target:10} {told(facts)}", flush=True)
+                    apart = {name: fact for name, fact in facts.items() if fact != first.get(name)}
+                    if target == targets[0]:
+                        others = list(results.values())[1:]
+                        apart = {
+                            name: fact for name, fact in facts.items() if any(it.get(name) != fact for it in others)
+                        }
+                    print(f"{'':34} {target:10} {told(apart if len(facts) > _MANY else facts)}", flush=True)
     if differing:
         print(f"different: {', '.join(differing)}")
     return 1 if differing else 0

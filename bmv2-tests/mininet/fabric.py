@@ -296,7 +296,9 @@ def _nothing_is_in_the_way(plan: Plan) -> None:
     taken = [name for name in taken if name in there]
     if taken:
         remedy = "".join(f"\n    ip link delete {name}" for name in taken)
-        raise Problem(f"{', '.join(taken)} exist already: another fabric runs, or one was killed, which left them:{remedy}")
+        raise Problem(
+            f"{', '.join(taken)} exist already: another fabric runs, or one was killed, which left them:{remedy}"
+        )
     for node in NODES:
         ports = [paper.p4runtime_port(node), paper.thrift_port(node)]
         ports += [paper.peering_port(node)] if node != SPINE else []

@@ -6,6 +6,7 @@ has somebody type in a terminal of a host is run there in the background, with i
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -26,6 +27,7 @@ NOT_KEPT = ("*.png", "*.pdf", "docs", "docsrc", ".git")
 
 _PROMPT = "mininet> "
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_CONTROLLERS = Path(__file__).with_name("controllers.py")
 _START = 90.0
 _COMMAND = 60.0
 _ARRIVAL = 10.0
@@ -125,6 +127,11 @@ class Typist:
     def iperf(self, source: str, target: str) -> str:
         """Whether TCP passes. Mininet's own `iperf` waits for ever where iperf is of version 2.1 or later."""
         self.background(target, "iperf -s", f"{source}-{target}.log")
+        deadline = time.monotonic() + _ARRIVAL
+        while ":5001" not in self.type(f"{target} ss -ltn"):
+            if time.monotonic() > deadline:
+                raise Problem(f"iperf does not listen at {target}")
+            time.sleep(0.2)
         said = self.type(f"{source} timeout -s KILL 12 iperf -c {target} -t 3")
         self.type(f"{target} kill %iperf")
         return "passes" if "bits/sec" in said else "no connection"
@@ -407,6 +414,24 @@ def _entries(port: int) -> str:
     return found[1] if found else "none"
 
 
+def controllers(way: str) -> Callable[[Path], Facts]:
+    """The controllers of p4-utils, by Thrift or by P4Runtime, method by method; see `controllers`."""
+
+    def play(checkout: Path) -> Facts:
+        # BMv2's Python client is where its own command line looks for it.
+        cli = Path(shutil.which("simple_switch_CLI") or "/dev/null").read_text()
+        folders = re.findall(r'sys\.path\.append\("(.*)"\)', cli)
+        command = ["env", f"PYTHONPATH={':'.join([str(checkout), *folders])}", "python3", str(_CONTROLLERS), way]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        print(done.stderr, done.stdout, flush=True)
+        if done.returncode != 0:
+            raise Problem(done.stderr.strip().splitlines()[-1])
+        facts: Facts = json.loads(done.stdout)
+        return facts
+
+    return play
+
+
 def routers(name: str, pairs: list[tuple[str, str]], *words: str) -> Callable[[Path], Facts]:
     """An example with FRR's routers, which take a while until they know each other."""
 
@@ -457,6 +482,7 @@ LESSONS = [
     ),
     Lesson("p4-utils", "p4-utils/switches/P4Switch", switches(False)),
     Lesson("p4-utils", "p4-utils/switches/P4RuntimeSwitch", switches(True)),
+    *(Lesson("p4-utils", f"p4-utils/controllers/{way}", controllers(way)) for way in ("thrift", "p4runtime")),
     Lesson("p4-utils", "p4-utils/frrouters", routers("frrouters", [("h1", "h4"), ("h1", "h2"), ("h1", "h3")]), _MPLS),
     Lesson("p4-utils", "p4-utils/adv-net", impossible=_OLD),
     Lesson("p4-utils", "p4-utils/tofino", impossible=_SDE),

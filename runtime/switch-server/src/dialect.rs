@@ -60,6 +60,11 @@ impl Dialect {
         self.is_bmv2()
     }
 
+    /// Reading a multicast group or clone session that is not there is an error.
+    pub(crate) fn needs_replication_to_read(self) -> bool {
+        self.is_bmv2()
+    }
+
     /// Asking for the pipeline before there is one is an error.
     pub(crate) fn needs_pipeline_to_show(self) -> bool {
         self.is_bmv2()

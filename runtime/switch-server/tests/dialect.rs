@@ -113,6 +113,23 @@ async fn a_read_fails_with_the_code_of_its_first_mistake_or_comes_at_once() {
 }
 
 #[tokio::test]
+async fn groups_and_sessions_that_are_not_there_cannot_be_read() {
+    use packet_replication_engine_entry::Type as Kinds;
+
+    let (_bench, mut controller) = running().await;
+    let group = |id| Kinds::MulticastGroupEntry(MulticastGroupEntry { multicast_group_id: id, ..Default::default() });
+    let session = |id| Kinds::CloneSessionEntry(CloneSessionEntry { session_id: id, ..Default::default() });
+    let wanted = |kind| vec![Kind::PacketReplicationEngineEntry(PacketReplicationEngineEntry { r#type: Some(kind) })];
+    for kind in [group(7), session(7)] {
+        let refused = controller.read(wanted(kind)).await.expect_err("there is none");
+        assert_eq!(refused.code(), Code::NotFound);
+    }
+    for kind in [group(0), session(0)] {
+        assert_eq!(controller.read(wanted(kind)).await.expect("all of none"), []);
+    }
+}
+
+#[tokio::test]
 async fn a_packet_out_without_metadata_has_zeros() {
     let (bench, controller) = running().await;
     let frame = common::frame(1, 9, 1);

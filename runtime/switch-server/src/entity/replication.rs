@@ -250,6 +250,14 @@ impl Target {
             }
             None => return Err(neither()),
         };
+        let everything = match &wanted.r#type {
+            Some(Type::MulticastGroupEntry(wanted)) => wanted.multicast_group_id == 0,
+            Some(Type::CloneSessionEntry(wanted)) => wanted.session_id == 0,
+            None => true,
+        };
+        if entries.is_empty() && !everything && self.dialect.needs_replication_to_read() {
+            return Err(Fault::not_found("there is no such multicast group or clone session"));
+        }
         let entries = entries.into_iter().map(|entry| v1::PacketReplicationEngineEntry { r#type: Some(entry) });
         Ok(entries.map(Kind::PacketReplicationEngineEntry).collect())
     }
