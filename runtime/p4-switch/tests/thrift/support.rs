@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use p4_switch::nanomsg::Address;
 use p4_switch::notifications::{Notifications, Published};
-use p4_switch::thrift::{About, Server, Services};
+use p4_switch::thrift::{About, Interface, Server, Services};
 use tokio::runtime::Runtime;
-use vouch_switch_server::{Builder, ServerHandle, SwitchServer};
+use vouch_switch_server::{Builder, LinkConfig, Port, ServerHandle, SwitchServer, link};
 
 /// How long anything may take that does not fail.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,6 +22,14 @@ pub(crate) fn kinds() -> PathBuf {
 
 /// The switch's number.
 pub(crate) const DEVICE: u64 = 3;
+
+/// A port for an interface, of which there is one.
+fn open(interface: &Interface) -> Result<Arc<dyn Port>, String> {
+    match interface.name.as_str() {
+        "veth7" => Ok(Arc::new(link(LinkConfig::default()).0)),
+        other => Err(format!("there is no interface {other}")),
+    }
+}
 
 pub(crate) struct Switch {
     server: Option<Server>,
@@ -49,7 +57,12 @@ impl Switch {
         }
         let handle = runtime.block_on(builder.build().expect("it is a program").listen("127.0.0.1:0"));
         let handle = handle.expect("a free port");
-        let about = About { swaps: true, notifications: opened.notices_address(), ..About::default() };
+        let about = About {
+            swaps: true,
+            open: Some(Box::new(open)),
+            notifications: opened.notices_address(),
+            ..About::default()
+        };
         let services = Arc::new(Services::new(handle.control(), about));
         let entered = runtime.enter();
         let published = opened.publish(&services);
