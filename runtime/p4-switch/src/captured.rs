@@ -64,6 +64,10 @@ impl<P: Port> Port for CapturedPort<P> {
         self.port.ready()
     }
 
+    fn max_frame(&self) -> Option<u16> {
+        self.port.max_frame()
+    }
+
     fn status(&self) -> watch::Receiver<PortStatus> {
         self.port.status()
     }

@@ -1,5 +1,6 @@
 //! The status of ports over gNMI: Subscribe and Get on `/interfaces/interface[name=N]/state/oper-status`, N being the port's
-//! number. Get also knows `ifindex`, the number once more, by which some clients find out which ports there are.
+//! number. Get also knows `ifindex`, the number once more, by which some clients find out which ports there are, and `mtu`, the
+//! longest frame with its Ethernet header, as OpenConfig counts.
 //!
 //! Ports can come and go while somebody watches. One that is gone is told of as down, and one that comes among those that were
 //! asked for with the status it has.
@@ -29,23 +30,31 @@ const PATH: [&str; 3] = ["interfaces", "interface", "state"];
 enum Leaf {
     OperStatus,
     IfIndex,
+    Mtu,
 }
 
 impl Leaf {
-    const ALL: [Leaf; 2] = [Leaf::OperStatus, Leaf::IfIndex];
+    const ALL: [Leaf; 3] = [Leaf::OperStatus, Leaf::IfIndex, Leaf::Mtu];
 
     fn name(self) -> &'static str {
         match self {
             Leaf::OperStatus => "oper-status",
             Leaf::IfIndex => "ifindex",
+            Leaf::Mtu => "mtu",
         }
     }
 
-    fn update(self, port: u16, status: PortStatus) -> Update {
+    /// What it says of a port, if it says anything.
+    fn read(self, number: u16, port: &dyn Port) -> Option<Update> {
         let value = match self {
-            Leaf::OperStatus => Value::StringVal(status.as_str().into()),
-            Leaf::IfIndex => Value::UintVal(port.into()),
+            Leaf::OperStatus => return Some(status_update(number, *port.status().borrow())),
+            Leaf::IfIndex => Value::UintVal(number.into()),
+            Leaf::Mtu => Value::UintVal(port.max_frame()?.into()),
         };
+        Some(self.update(number, value))
+    }
+
+    fn update(self, port: u16, value: Value) -> Update {
         let mut elem: Vec<PathElem> =
             PATH.iter().map(|name| PathElem { name: (*name).into(), ..Default::default() }).collect();
         elem[1].key.insert("name".into(), port.to_string());
@@ -53,6 +62,10 @@ impl Leaf {
         let path = Path { elem, ..Default::default() };
         Update { path: Some(path), val: Some(TypedValue { value: Some(value) }), ..Default::default() }
     }
+}
+
+fn status_update(port: u16, status: PortStatus) -> Update {
+    Leaf::OperStatus.update(port, Value::StringVal(status.as_str().into()))
 }
 
 /// gNMI for one device.
@@ -113,10 +126,7 @@ fn get(device: &Device, request: &GetRequest) -> Outcome<Vec<Notification>> {
         let (chosen, leaves) = select(device, &path, &Leaf::ALL)?;
         let plugged = device.ports.kept();
         let ports = plugged.iter().filter(|(number, _)| chosen.has(*number));
-        let updates = ports.flat_map(|(number, port)| {
-            let status = *port.status().borrow();
-            leaves.iter().map(move |leaf| leaf.update(number, status)).collect::<Vec<_>>()
-        });
+        let updates = ports.flat_map(|(number, port)| leaves.iter().filter_map(move |leaf| leaf.read(number, &**port)));
         Ok(about.notification(updates.collect()))
     };
     request.path.iter().map(answer).collect()
@@ -310,7 +320,7 @@ impl Selected {
 
 impl About {
     fn update(&self, port: u16, status: PortStatus) -> SubscribeResponse {
-        let notification = self.notification(vec![Leaf::OperStatus.update(port, status)]);
+        let notification = self.notification(vec![status_update(port, status)]);
         SubscribeResponse { response: Some(Reply::Update(notification)) }
     }
 

@@ -28,13 +28,15 @@ pub struct LinkConfig {
     pub seed: u64,
     /// How many frames a direction holds; more are dropped and counted.
     pub queue: usize,
+    /// The longest frame that it carries, in bytes; longer ones are dropped and counted. `None`: [`MAX_FRAME`].
+    pub max_frame: Option<u16>,
     /// Where to record what enters the link, lost frames excepted.
     pub capture: Option<Capture>,
 }
 
 impl Default for LinkConfig {
     fn default() -> Self {
-        LinkConfig { delay: Duration::ZERO, loss: 0.0, seed: 0, queue: 4096, capture: None }
+        LinkConfig { delay: Duration::ZERO, loss: 0.0, seed: 0, queue: 4096, max_frame: None, capture: None }
     }
 }
 
@@ -44,6 +46,7 @@ pub fn link(config: LinkConfig) -> (Endpoint, Endpoint) {
         delay: config.delay,
         loss: config.loss.clamp(0.0, 1.0),
         queue: config.queue.max(1),
+        max_frame: config.max_frame,
         capture: config.capture,
         state: Mutex::new(State {
             directions: [Direction::new(config.seed), Direction::new(config.seed ^ SECOND_DIRECTION)],
@@ -135,6 +138,10 @@ impl Port for Endpoint {
         })
     }
 
+    fn max_frame(&self) -> Option<u16> {
+        self.holder.cable.max_frame
+    }
+
     fn status(&self) -> watch::Receiver<PortStatus> {
         Endpoint::status(self)
     }
@@ -165,6 +172,7 @@ struct Cable {
     delay: Duration,
     loss: f64,
     queue: usize,
+    max_frame: Option<u16>,
     capture: Option<Capture>,
     state: Mutex<State>,
     /// Wakes the receiver at the side of the same index.
@@ -210,7 +218,7 @@ impl Cable {
         let mut state = self.lock();
         let up = state.up;
         let direction = &mut state.directions[side];
-        if length > MAX_FRAME {
+        if length > self.max_frame.map_or(MAX_FRAME, usize::from) {
             direction.counters.dropped_long += 1;
             return Err(SendError::TooLong);
         }
@@ -368,6 +376,8 @@ mod tests {
     async fn a_frame_longer_than_a_port_carries_is_refused() {
         let (a, _b) = link(LinkConfig::default());
         assert_eq!(a.send(vec![0; MAX_FRAME + 1]), Err(SendError::TooLong));
+        let (short, _other) = link(LinkConfig { max_frame: Some(1514), ..LinkConfig::default() });
+        assert_eq!([1514, 1515].map(|length| short.send(vec![0; length])), [Ok(()), Err(SendError::TooLong)]);
         assert_eq!(a.counters().dropped_long, 1);
     }
 

@@ -56,8 +56,8 @@ pub enum SendError {
     /// The queue behind the port is full.
     #[error("the queue is full")]
     Full,
-    /// The frame is longer than [`MAX_FRAME`].
-    #[error("the frame is longer than {MAX_FRAME} bytes")]
+    /// The frame is longer than the port carries.
+    #[error("the frame is longer than the port carries")]
     TooLong,
 }
 
@@ -118,6 +118,11 @@ pub trait Port: Send + Sync + 'static {
         Box::pin(std::future::ready(()))
     }
 
+    /// The longest frame that it carries, in bytes, where that is known and less than [`MAX_FRAME`].
+    fn max_frame(&self) -> Option<u16> {
+        None
+    }
+
     /// The status, now and whenever it changes.
     fn status(&self) -> watch::Receiver<PortStatus>;
 
@@ -140,6 +145,10 @@ impl<P: Port + ?Sized> Port for Arc<P> {
 
     fn ready(&self) -> Ready<'_> {
         (**self).ready()
+    }
+
+    fn max_frame(&self) -> Option<u16> {
+        (**self).max_frame()
     }
 
     fn status(&self) -> watch::Receiver<PortStatus> {

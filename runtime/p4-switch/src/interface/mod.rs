@@ -43,6 +43,8 @@ use offload::Offload;
 use ring::{Received, Rest, Ring};
 use socket::{BATCH, PacketSocket, QUEUED, VlanTag, interface_index};
 
+/// What an interface's MTU does not count.
+const ETHERNET_HEADER: usize = 14;
 /// How often it is looked whether the kernel still fills the ring.
 const LOOK: Duration = Duration::from_millis(100);
 /// When to try again where an interface's own queue is full, since nobody says when it is not: after this, twice this, and so on up
@@ -441,6 +443,11 @@ impl Port for InterfacePort {
                 }
             }
         })
+    }
+
+    fn max_frame(&self) -> Option<u16> {
+        let mtu = mtu(self.shared.socket.get_ref(), &self.shared.interface).ok()?;
+        u16::try_from(mtu + ETHERNET_HEADER).ok()
     }
 
     fn status(&self) -> watch::Receiver<PortStatus> {
