@@ -361,7 +361,12 @@ def suite(folder: str, *command: str) -> Callable[[Path], Facts]:
         if ran is None:
             errors = [line for line in said.splitlines() if "Error" in line]
             raise Problem(f"no test ran: {errors[-1] if errors else said.strip()[-80:]}")
-        return {**dict(tests), "ran": ran[1]}
+        facts = dict(tests)
+        # Why a test failed is part of what came of it: the first line of its exception.
+        for test, trace in re.findall(r"^(?:ERROR|FAIL): (\S+)\n-+\n([\s\S]*?)(?:\n\n|\Z)", said, re.MULTILINE):
+            why = re.findall(r"^\w[\w.]*(?:Error|Exception): (?:.*\n\t)*.*", trace, re.MULTILINE)
+            facts[test] = f"{facts.get(test, 'ERROR')} ({re.sub(r'[^!-~]+', ' ', why[-1])})" if why else "ERROR"
+        return {**facts, "ran": ran[1]}
 
     return play
 
