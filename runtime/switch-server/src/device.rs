@@ -200,6 +200,12 @@ impl Device {
         }
     }
 
+    /// What controllers call a port.
+    pub(crate) fn port_name(&self, number: u16) -> String {
+        let named = self.translations.iter().find_map(|translation| translation.port_name(number));
+        named.unwrap_or_else(|| number.to_string())
+    }
+
     /// The plugged-in ports with their numbers.
     pub(crate) fn plugged(&self) -> impl Iterator<Item = (u16, &Arc<dyn Port>)> {
         (0u16..).zip(&self.ports).filter_map(|(number, port)| Some((number, port.as_ref()?)))

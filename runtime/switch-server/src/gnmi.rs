@@ -1,5 +1,7 @@
 //! The status of ports over gNMI: Subscribe and Get on `/interfaces/interface[name=N]/state/oper-status`, N being the port's
-//! number. Get also knows `ifindex`, the number once more, by which some clients find out which ports there are.
+//! number, or its name where the operator has said what ports are called
+//! ([`Translation::of_ports`](crate::Translation::of_ports)). Get also knows `ifindex`, the number, by which some clients find out
+//! which ports there are. In paths, `*` stands for any name and `...` for any number of them.
 
 use std::sync::Arc;
 
@@ -18,6 +20,8 @@ use crate::fault::{Fault, Outcome, choices};
 use crate::outbox::{Outbox, Outgoing, outbox};
 use crate::port::PortStatus;
 
+/// The longest path that is looked at; those of the leaves have four names.
+const MAX_PATH: usize = 8;
 /// The path of a port's leaves, without their names.
 const PATH: [&str; 3] = ["interfaces", "interface", "state"];
 
@@ -38,14 +42,14 @@ impl Leaf {
         }
     }
 
-    fn update(self, port: u16, status: PortStatus) -> Update {
+    fn update(self, name: &str, port: u16, status: PortStatus) -> Update {
         let value = match self {
             Leaf::OperStatus => Value::StringVal(status.as_str().into()),
             Leaf::IfIndex => Value::UintVal(port.into()),
         };
         let mut elem: Vec<PathElem> =
             PATH.iter().map(|name| PathElem { name: (*name).into(), ..Default::default() }).collect();
-        elem[1].key.insert("name".into(), port.to_string());
+        elem[1].key.insert("name".into(), name.into());
         elem.push(PathElem { name: self.name().into(), ..Default::default() });
         let path = Path { elem, ..Default::default() };
         Update { path: Some(path), val: Some(TypedValue { value: Some(value) }), ..Default::default() }
@@ -111,7 +115,8 @@ fn get(device: &Device, request: &GetRequest) -> Outcome<Vec<Notification>> {
         let ports = device.plugged().filter(|(number, _)| ports.contains(number));
         let updates = ports.flat_map(|(number, port)| {
             let status = *port.status().borrow();
-            leaves.iter().map(move |leaf| leaf.update(number, status)).collect::<Vec<_>>()
+            let name = device.port_name(number);
+            leaves.iter().map(|leaf| leaf.update(&name, number, status)).collect::<Vec<_>>()
         });
         Ok(about.notification(updates.collect()))
     };
@@ -133,7 +138,7 @@ async fn serve(
     let mut selected = Selected::new(device, &list)?;
     if !list.updates_only {
         for leaf in &mut selected.leaves {
-            messages.send(selected.about.update(leaf.port, leaf.told));
+            messages.send(selected.about.update(leaf, leaf.told));
         }
     }
     messages.send(SubscribeResponse { response: Some(Reply::SyncResponse(true)) });
@@ -159,6 +164,7 @@ struct Selected {
 
 struct Watched {
     port: u16,
+    name: String,
     status: watch::Receiver<PortStatus>,
     told: PortStatus,
 }
@@ -194,7 +200,7 @@ impl Selected {
         let leaves = device.plugged().filter(|(number, _)| ports.contains(number)).map(|(number, port)| {
             let mut status = port.status();
             let told = *status.borrow_and_update();
-            Watched { port: number, status, told }
+            Watched { port: number, name: device.port_name(number), status, told }
         });
         Ok(Selected { leaves: leaves.collect(), about: About { target: prefix.target, origin: prefix.origin } })
     }
@@ -228,16 +234,16 @@ impl Selected {
                 PortStatus::Up => PortStatus::Down,
                 PortStatus::Down => PortStatus::Up,
             };
-            messages.send(self.about.update(leaf.port, other));
+            messages.send(self.about.update(leaf, other));
         }
-        messages.send(self.about.update(leaf.port, new));
+        messages.send(self.about.update(leaf, new));
         leaf.told = new;
     }
 }
 
 impl About {
-    fn update(&self, port: u16, status: PortStatus) -> SubscribeResponse {
-        let notification = self.notification(vec![Leaf::OperStatus.update(port, status)]);
+    fn update(&self, leaf: &Watched, status: PortStatus) -> SubscribeResponse {
+        let notification = self.notification(vec![Leaf::OperStatus.update(&leaf.name, leaf.port, status)]);
         SubscribeResponse { response: Some(Reply::Update(notification)) }
     }
 
@@ -256,21 +262,37 @@ const WATCHED: [Leaf; 1] = [Leaf::OperStatus];
 
 /// The ports and those of the leaves that are at or below the path.
 fn select(device: &Device, path: &[&PathElem], leaves: &[Leaf]) -> Outcome<(Vec<u16>, Vec<Leaf>)> {
-    let wanted = path.get(PATH.len()).map(|elem| elem.name.as_str());
-    let selected = leaves.iter().copied().filter(|leaf| wanted.is_none_or(|name| name == leaf.name()));
-    let selected: Vec<Leaf> = selected.collect();
-    let known = path.len() <= PATH.len() + 1 && path.iter().zip(PATH).all(|(elem, name)| elem.name == name);
-    if !known || selected.is_empty() {
+    let leads_to = |leaf: &Leaf| {
+        let [first, second, third] = PATH;
+        path.len() <= MAX_PATH && leads(path, &[first, second, third, leaf.name()])
+    };
+    let selected: Vec<Leaf> = leaves.iter().copied().filter(leads_to).collect();
+    if selected.is_empty() {
         let path: String = path.iter().map(|elem| format!("/{}", elem.name)).collect();
         return Err(Fault::not_found(format!("there is no {path}; there is {}", valid(leaves))));
     }
     let all = || device.plugged().map(|(number, _)| number);
-    match path.get(1).and_then(|elem| elem.key.get("name")).map(String::as_str) {
+    match path.iter().find_map(|elem| elem.key.get("name")).map(String::as_str) {
         None | Some("*") => Ok((all().collect(), selected)),
-        Some(name) => match all().find(|number| number.to_string() == name) {
+        Some(name) => match all().find(|number| device.port_name(*number) == name || number.to_string() == name) {
             Some(number) => Ok((vec![number], selected)),
-            None => Err(Fault::not_found(format!("there is no interface {name}; there is {}", choices(all())))),
+            None => {
+                let all = choices(all().map(|number| device.port_name(number)));
+                Err(Fault::not_found(format!("there is no interface {name}; there is {all}")))
+            }
         },
+    }
+}
+
+/// Whether a path with its wildcards is that of a leaf with these names, or one above it.
+fn leads(path: &[&PathElem], names: &[&str]) -> bool {
+    match path {
+        [] => true,
+        [any, rest @ ..] if any.name == "..." => (0..=names.len()).any(|skipped| leads(rest, &names[skipped..])),
+        [elem, rest @ ..] => names.split_first().is_some_and(|(name, below)| {
+            let named = elem.name == "*" || elem.name == *name;
+            named && leads(rest, below)
+        }),
     }
 }
 
