@@ -233,6 +233,12 @@ impl Device {
     pub(crate) fn port(&self, number: u16) -> Option<Arc<dyn Port>> {
         self.ports.now().get(number).cloned()
     }
+
+    /// What controllers call a port.
+    pub(crate) fn port_name(&self, number: u16) -> String {
+        let named = self.translations.iter().find_map(|translation| translation.port_name(number));
+        named.unwrap_or_else(|| number.to_string())
+    }
 }
 
 /// Sessions.

@@ -1,6 +1,8 @@
 //! The status of ports over gNMI: Subscribe and Get on `/interfaces/interface[name=N]/state/oper-status`, N being the port's
-//! number. Get also knows `ifindex`, the number once more, by which some clients find out which ports there are, and `mtu`, the
-//! longest frame with its Ethernet header, as OpenConfig counts.
+//! number, or its name where the operator has said what ports are called
+//! ([`Translation::of_ports`](crate::Translation::of_ports)). Get also knows `ifindex`, the number, by which some clients find out
+//! which ports there are, and `mtu`, the longest frame with its Ethernet header, as OpenConfig counts. In paths, `*` stands for any
+//! name and `...` for any number of them.
 //!
 //! Ports can come and go while somebody watches. One that is gone is told of as down, and one that comes among those that were
 //! asked for with the status it has.
@@ -22,6 +24,8 @@ use crate::fault::{Fault, Outcome, choices};
 use crate::outbox::{Outbox, Outgoing, outbox};
 use crate::port::{Port, PortStatus};
 
+/// The longest path that is looked at; those of the leaves have four names.
+const MAX_PATH: usize = 8;
 /// The path of a port's leaves, without their names.
 const PATH: [&str; 3] = ["interfaces", "interface", "state"];
 
@@ -45,26 +49,26 @@ impl Leaf {
     }
 
     /// What it says of a port, if it says anything.
-    fn read(self, number: u16, port: &dyn Port) -> Option<Update> {
+    fn read(self, name: &str, number: u16, port: &dyn Port) -> Option<Update> {
         let value = match self {
-            Leaf::OperStatus => return Some(status_update(number, *port.status().borrow())),
+            Leaf::OperStatus => return Some(status_update(name, *port.status().borrow())),
             Leaf::IfIndex => Value::UintVal(number.into()),
             Leaf::Mtu => Value::UintVal(port.max_frame()?.into()),
         };
-        Some(self.update(number, value))
+        Some(self.update(name, value))
     }
 
-    fn update(self, port: u16, value: Value) -> Update {
+    fn update(self, name: &str, value: Value) -> Update {
         let mut elem: Vec<PathElem> =
             PATH.iter().map(|name| PathElem { name: (*name).into(), ..Default::default() }).collect();
-        elem[1].key.insert("name".into(), port.to_string());
+        elem[1].key.insert("name".into(), name.into());
         elem.push(PathElem { name: self.name().into(), ..Default::default() });
         let path = Path { elem, ..Default::default() };
         Update { path: Some(path), val: Some(TypedValue { value: Some(value) }), ..Default::default() }
     }
 }
 
-fn status_update(port: u16, status: PortStatus) -> Update {
+fn status_update(port: &str, status: PortStatus) -> Update {
     Leaf::OperStatus.update(port, Value::StringVal(status.as_str().into()))
 }
 
@@ -125,8 +129,11 @@ fn get(device: &Device, request: &GetRequest) -> Outcome<Vec<Notification>> {
         let path: Vec<&PathElem> = prefix.elem.iter().chain(&path.elem).collect();
         let (chosen, leaves) = select(device, &path, &Leaf::ALL)?;
         let plugged = device.ports.kept();
-        let ports = plugged.iter().filter(|(number, _)| chosen.has(*number));
-        let updates = ports.flat_map(|(number, port)| leaves.iter().filter_map(move |leaf| leaf.read(number, &**port)));
+        let mut updates = Vec::new();
+        for (number, port) in plugged.iter().filter(|(number, _)| chosen.has(*number)) {
+            let name = device.port_name(number);
+            updates.extend(leaves.iter().filter_map(|leaf| leaf.read(&name, number, &**port)));
+        }
         Ok(about.notification(updates.collect()))
     };
     request.path.iter().map(answer).collect()
@@ -147,7 +154,7 @@ async fn serve(
     let mut selected = Selected::new(device, &list)?;
     if !list.updates_only {
         for leaf in &mut selected.leaves {
-            messages.send(selected.about.update(leaf.port, leaf.told));
+            messages.send(selected.about.update(leaf, leaf.told));
         }
     }
     messages.send(SubscribeResponse { response: Some(Reply::SyncResponse(true)) });
@@ -202,6 +209,7 @@ enum Change {
 
 struct Watched {
     port: u16,
+    name: String,
     /// To know it from another one of the same number.
     plugged: Weak<dyn Port>,
     status: watch::Receiver<PortStatus>,
@@ -250,7 +258,8 @@ impl Selected {
             if is_chosen && self.leaves.iter().all(|leaf| leaf.port != number) {
                 let mut status = port.status();
                 let told = *status.borrow_and_update();
-                self.leaves.push(Watched { port: number, plugged: Arc::downgrade(port), status, told });
+                let name = device.port_name(number);
+                self.leaves.push(Watched { port: number, name, plugged: Arc::downgrade(port), status, told });
             }
         }
         first
@@ -290,13 +299,13 @@ impl Selected {
             let now = plugged.get(leaf.port).map(Arc::downgrade);
             let stays = now.is_some_and(|now| now.ptr_eq(&leaf.plugged));
             if !stays && leaf.told != PortStatus::Down {
-                messages.send(self.about.update(leaf.port, PortStatus::Down));
+                messages.send(self.about.update(leaf, PortStatus::Down));
             }
             stays
         });
         let first = self.watch_new(device);
         for leaf in &self.leaves[first..] {
-            messages.send(self.about.update(leaf.port, leaf.told));
+            messages.send(self.about.update(leaf, leaf.told));
         }
     }
 
@@ -311,16 +320,16 @@ impl Selected {
                 PortStatus::Up => PortStatus::Down,
                 PortStatus::Down => PortStatus::Up,
             };
-            messages.send(self.about.update(leaf.port, other));
+            messages.send(self.about.update(leaf, other));
         }
-        messages.send(self.about.update(leaf.port, new));
+        messages.send(self.about.update(leaf, new));
         leaf.told = new;
     }
 }
 
 impl About {
-    fn update(&self, port: u16, status: PortStatus) -> SubscribeResponse {
-        let notification = self.notification(vec![status_update(port, status)]);
+    fn update(&self, leaf: &Watched, status: PortStatus) -> SubscribeResponse {
+        let notification = self.notification(vec![status_update(&leaf.name, status)]);
         SubscribeResponse { response: Some(Reply::Update(notification)) }
     }
 
@@ -339,22 +348,38 @@ const WATCHED: [Leaf; 1] = [Leaf::OperStatus];
 
 /// The ports and those of the leaves that are at or below the path.
 fn select(device: &Device, path: &[&PathElem], leaves: &[Leaf]) -> Outcome<(Chosen, Vec<Leaf>)> {
-    let wanted = path.get(PATH.len()).map(|elem| elem.name.as_str());
-    let selected = leaves.iter().copied().filter(|leaf| wanted.is_none_or(|name| name == leaf.name()));
-    let selected: Vec<Leaf> = selected.collect();
-    let known = path.len() <= PATH.len() + 1 && path.iter().zip(PATH).all(|(elem, name)| elem.name == name);
-    if !known || selected.is_empty() {
+    let leads_to = |leaf: &Leaf| {
+        let [first, second, third] = PATH;
+        path.len() <= MAX_PATH && leads(path, &[first, second, third, leaf.name()])
+    };
+    let selected: Vec<Leaf> = leaves.iter().copied().filter(leads_to).collect();
+    if selected.is_empty() {
         let path: String = path.iter().map(|elem| format!("/{}", elem.name)).collect();
         return Err(Fault::not_found(format!("there is no {path}; there is {}", valid(leaves))));
     }
     let plugged = device.ports.kept();
     let all = || plugged.iter().map(|(number, _)| number);
-    match path.get(1).and_then(|elem| elem.key.get("name")).map(String::as_str) {
+    match path.iter().find_map(|elem| elem.key.get("name")).map(String::as_str) {
         None | Some("*") => Ok((Chosen::All, selected)),
-        Some(name) => match all().find(|number| number.to_string() == name) {
+        Some(name) => match all().find(|number| device.port_name(*number) == name || number.to_string() == name) {
             Some(number) => Ok((Chosen::One(number), selected)),
-            None => Err(Fault::not_found(format!("there is no interface {name}; there is {}", choices(all())))),
+            None => {
+                let all = choices(all().map(|number| device.port_name(number)));
+                Err(Fault::not_found(format!("there is no interface {name}; there is {all}")))
+            }
         },
+    }
+}
+
+/// Whether a path with its wildcards is that of a leaf with these names, or one above it.
+fn leads(path: &[&PathElem], names: &[&str]) -> bool {
+    match path {
+        [] => true,
+        [any, rest @ ..] if any.name == "..." => (0..=names.len()).any(|skipped| leads(rest, &names[skipped..])),
+        [elem, rest @ ..] => names.split_first().is_some_and(|(name, below)| {
+            let named = elem.name == "*" || elem.name == *name;
+            named && leads(rest, below)
+        }),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A type that is annotated `@p4runtime_translation` has numbers of another width on the wire, or strings. Which value means
 //! which is not part of the protocol: the operator says so ([`Translation`]). Where nobody does, numbers mean themselves,
-//! and each new string gets the next number that is free, for as long as the pipeline is there.
+//! strings of digits too, and each other new string gets the lowest number that is free, for as long as the pipeline is there.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -49,6 +49,12 @@ impl Translation {
         self
     }
 
+    /// The controller's string for a port, if these are ports' strings.
+    pub(crate) fn port_name(&self, port: u16) -> Option<String> {
+        let (name, _) = self.values.iter().find(|(_, value)| self.of_ports && *value == u64::from(port))?;
+        String::from_utf8(name.clone()).ok()
+    }
+
     pub(crate) fn is_of_ports(&self) -> bool {
         self.of_ports
     }
@@ -82,6 +88,8 @@ enum Rules {
 struct Names {
     numbers: HashMap<Vec<u8>, u64>,
     back: HashMap<u64, Vec<u8>>,
+    /// All numbers up to this one are taken.
+    last: u64,
 }
 
 impl Translator {
@@ -157,7 +165,7 @@ impl Translator {
         &self.name
     }
 
-    /// The number of a string, which is the next one if it is new. Programs use 0 for "none".
+    /// The number of a string: the one that it says, or else the lowest that is free, but for 0, which programs use for "none".
     fn count(&self, names: &mut Names, name: Vec<u8>, bits: u32) -> Outcome<u64> {
         if let Some(number) = names.numbers.get(&name) {
             return Ok(*number);
@@ -165,8 +173,33 @@ impl Translator {
         if name.is_empty() || name.len() > MAX_NAME {
             return Err(Fault::invalid(format!("a {} is a string of 1 to {MAX_NAME} bytes", self.name)));
         }
-        let number = names.numbers.len() as u64 + 1;
-        if names.numbers.len() >= MAX_NAMES || (bits < 64 && number >> bits != 0) {
+        let fits = |number: u64| bits >= 64 || number >> bits == 0;
+        let number = match said(&name) {
+            Some(number) if !fits(number) => {
+                return Err(Fault::invalid(format!(
+                    "{} does not fit the {bits} bits of a {}",
+                    self.show(&name),
+                    self.name
+                )));
+            }
+            Some(number) => {
+                if let Some(other) = names.back.get(&number) {
+                    return Err(Fault::invalid(format!(
+                        "{number} stands for {} already; say what each {} means where the switch is started",
+                        self.show(other),
+                        self.name
+                    )));
+                }
+                number
+            }
+            None => {
+                while names.back.contains_key(&(names.last + 1)) {
+                    names.last += 1;
+                }
+                names.last + 1
+            }
+        };
+        if names.numbers.len() >= MAX_NAMES || !fits(number) {
             let most = names.numbers.len();
             return Err(Fault::resource_exhausted(format!("{} has values for {most} strings and no more", self.name)));
         }
@@ -181,6 +214,15 @@ impl Translator {
             None => format!("{:?}", String::from_utf8_lossy(sdn)),
         }
     }
+}
+
+/// The number that a string of digits says; one that begins with 0 is no number.
+fn said(name: &[u8]) -> Option<u64> {
+    let plain = name == b"0" || name.first().is_some_and(|first| (b'1'..=b'9').contains(first));
+    if !plain || !name.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(name).ok()?.parse().ok()
 }
 
 /// The spelling of a value that may be translated.
@@ -252,5 +294,21 @@ mod tests {
         assert_eq!(text(hops.decode(b"", 2)), "a hop_t is a string of 1 to 256 bytes");
         assert_eq!(hops.decode(b"c", 2), Ok(vec![3]));
         assert_eq!(text(hops.decode(b"d", 2)), "hop_t has values for 3 strings and no more");
+    }
+
+    #[test]
+    fn strings_of_digits_say_their_numbers() {
+        let ports = Translator::new("port_t", None, None);
+        assert_eq!(ports.decode(b"2", 9), Ok(vec![0, 2]));
+        assert_eq!(ports.decode(b"a", 9), Ok(vec![0, 1]));
+        assert_eq!(ports.decode(b"b", 9), Ok(vec![0, 3]), "2 is taken");
+        assert_eq!(ports.encode(&[0, 2]), b"2");
+        assert_eq!(ports.decode(b"0", 9), Ok(vec![0, 0]));
+        assert_eq!(ports.decode(b"01", 9), Ok(vec![0, 4]), "no number but a name");
+        assert_eq!(text(ports.decode(b"512", 9)), "\"512\" does not fit the 9 bits of a port_t");
+        assert_eq!(
+            text(ports.decode(b"3", 9)),
+            "3 stands for \"b\" already; say what each port_t means where the switch is started"
+        );
     }
 }

@@ -171,3 +171,33 @@ async fn get_answers_which_ports_there_are_and_how_they_are() {
     let refused = get(path(Some("2"), &["config"])).await.expect_err("it is not there");
     assert_eq!(refused.code(), Code::NotFound);
 }
+
+#[tokio::test]
+async fn wildcards_in_paths_mean_every_port() {
+    let bench = Bench::start().await;
+    let elements = |names: &[&str]| Path {
+        elem: names.iter().map(|name| PathElem { name: (*name).into(), ..Default::default() }).collect(),
+        ..Default::default()
+    };
+    let heard = async |path: Path| {
+        let mut subscribed = subscribe(&bench, Mode::Once, vec![path]).await;
+        let mut ports = Vec::new();
+        while let Some((port, _)) = subscribed.hear().await.expect("the path is one") {
+            ports.push(port);
+        }
+        ports
+    };
+    let all = heard(leaf("*")).await;
+    assert!(all.len() > 1);
+    for names in [
+        &["interfaces", "interface", "..."][..],
+        &["interfaces", "interface"],
+        &["interfaces", "...", "oper-status"],
+        &["interfaces", "interface", "*", "oper-status"],
+        &["..."],
+    ] {
+        assert_eq!(heard(elements(names)).await, all, "{names:?}");
+    }
+    let mut none = subscribe(&bench, Mode::Once, vec![elements(&["interfaces", "...", "mtu"])]).await;
+    assert_eq!(none.hear().await.expect_err("there is no such leaf").code(), Code::NotFound);
+}

@@ -573,6 +573,7 @@ impl Target for Remote {
             while let Some(event) = stream.next().await {
                 match event? {
                     PortEvent::State { port, up } => ports.push((port, up)),
+                    PortEvent::Mtu { .. } => {}
                     PortEvent::Synced => break,
                 }
             }

@@ -1,6 +1,11 @@
 //! How P4Info and program are joined, and refused when they do not belong together.
 //!
-//! All disagreements are found in one go: a controller that pushes a P4Info of another build learns the whole of it.
+//! The P4Info describes the source, the program is what the compiler has left of it: tables that cannot be reached, profiles that
+//! no table has and counters that nothing counts are in one and not in the other. Such objects are *missing*: the pipeline is
+//! taken, a line in the log names them, and requests about them are refused with the reason. So is what no request could
+//! mean, like a table whose key has a field without a width. A contradiction is another matter: where an object is in both and
+//! not the same, or no table of the P4Info is in the program, they are of two builds, and the pipeline is refused. All
+//! contradictions are found in one go, so that a controller learns the whole of it.
 
 use std::collections::BTreeMap;
 
@@ -35,6 +40,7 @@ impl Schema {
         join.digests();
         join.value_sets();
         join.packet_headers();
+        join.strangers();
         if join.problems.is_empty() { Ok(join.schema) } else { Err(join.problems) }
     }
 }
@@ -83,6 +89,31 @@ impl Join<'_> {
         self.problems.push(text);
     }
 
+    /// An object that requests cannot be about.
+    fn missing(&mut self, id: u32, why: String) {
+        tracing::warn!("{why}");
+        self.schema.missing.insert(id, why);
+    }
+
+    /// A P4Info none of whose tables is in the program is that of another one.
+    fn strangers(&mut self) {
+        // p4c wraps statements outside of actions into tables of its own, which no controller sees.
+        let theirs = self.program.tables().map(|(_, info)| info.name.as_str());
+        let theirs: Vec<&str> = theirs.filter(|name| !name.starts_with("tbl_")).collect();
+        let ours: Vec<&str> = self.p4info.tables.iter().map(|table| named(table.preamble.as_ref()).1).collect();
+        let known = self
+            .p4info
+            .tables
+            .iter()
+            .any(|table| self.find(named(table.preamble.as_ref()).1, Program::table).is_some());
+        if !known && !ours.is_empty() && !theirs.is_empty() {
+            let (ours, theirs) = (choices(ours), choices(theirs));
+            self.problem(format!(
+                "no table of the P4Info is in the program: the P4Info has {ours}, the program {theirs}"
+            ));
+        }
+    }
+
     /// Put an object into its place; ids must be there and be unique.
     fn place<T>(problems: &mut Problems, map: &mut BTreeMap<u32, T>, what: &str, id: u32, name: &str, object: T) {
         if id == 0 || name.is_empty() {
@@ -113,13 +144,10 @@ impl Join<'_> {
             let Some((engine, info)) =
                 self.find(name, Program::table).and_then(|engine| Some((engine, self.program.table_info(engine)?)))
             else {
-                // p4c wraps statements outside of actions into tables of its own, which no controller sees.
-                let all = self.program.tables().map(|(_, info)| info.name.as_str());
-                let all = choices(all.filter(|name| !name.starts_with("tbl_")));
-                self.problem(format!("table {name} of the P4Info is not in the program, which has {all}"));
+                self.missing(id, format!("table {name} of the P4Info is not in the program"));
                 continue;
             };
-            let fields = self.key(table, info);
+            let Some(fields) = self.key(table, info) else { continue };
             let actions = self.table_actions(table, info, engine);
             let (direct_counter, direct_meter) = self.direct_resources(table, info);
             let joined = Table {
@@ -150,8 +178,9 @@ impl Join<'_> {
         }
     }
 
-    fn key(&mut self, table: &config::Table, info: &TableInfo) -> Vec<Field> {
-        let (_, table_name) = named(table.preamble.as_ref());
+    /// The fields of a table's key; `None` where the P4Info leaves open what one of them is.
+    fn key(&mut self, table: &config::Table, info: &TableInfo) -> Option<Vec<Field>> {
+        let (id, table_name) = named(table.preamble.as_ref());
         if table.match_fields.len() != info.key.len() {
             self.problem(format!(
                 "table {table_name} has {} match fields in the P4Info and {} in the program",
@@ -162,7 +191,13 @@ impl Join<'_> {
         let mut fields = Vec::new();
         for (field, key) in table.match_fields.iter().zip(&info.key) {
             let place = format!("table {table_name}, field {}", field.name);
-            let Some(mut joined) = self.field(&place, field) else { continue };
+            let mut joined = match self.field(field) {
+                Ok(joined) => joined,
+                Err(why) => {
+                    self.missing(id, format!("{place}: {why}"));
+                    return None;
+                }
+            };
             if joined.translator.is_some() {
                 joined.bits = key.bits;
             }
@@ -187,10 +222,11 @@ impl Join<'_> {
             }
             fields.push(joined);
         }
-        fields
+        Some(fields)
     }
 
-    fn field(&mut self, place: &str, field: &config::MatchField) -> Option<Field> {
+    /// A field, or why no request could have a value for it.
+    fn field(&self, field: &config::MatchField) -> Result<Field, String> {
         let kind = match &field.r#match {
             Some(Match::MatchType(kind)) => match MatchType::try_from(*kind) {
                 Ok(MatchType::Exact) => Some(FieldKind::Exact),
@@ -203,15 +239,13 @@ impl Join<'_> {
             Some(Match::OtherMatchType(_)) | None => None,
         };
         let Some(kind) = kind else {
-            self.problem(format!("{place}: match kind {:?} is not supported", field.r#match));
-            return None;
+            return Err(format!("match kind {:?} is not supported", field.r#match));
         };
         let translator = self.types.translator(field.type_name.as_ref());
         if field.bitwidth <= 0 && translator.is_none() {
-            self.problem(format!("{place}: it has neither a width nor a translated type"));
-            return None;
+            return Err("it has neither a width nor a translated type".to_owned());
         }
-        Some(Field { id: field.id, name: field.name.clone(), bits: field.bitwidth.max(0) as u32, kind, translator })
+        Ok(Field { id: field.id, name: field.name.clone(), bits: field.bitwidth.max(0) as u32, kind, translator })
     }
 
     fn table_actions(
@@ -229,10 +263,7 @@ impl Join<'_> {
             };
             let found = self.names.find(&action.name, |name| self.program.table_action(engine, name));
             let Some(id) = found else {
-                let all = info.actions.iter().filter_map(|id| self.program.action_info(*id));
-                let all = choices(all.map(|info| info.name.as_str()));
-                let text = format!("table {} has no action {} in the program, but {all}", info.name, action.name);
-                self.problem(text);
+                tracing::warn!("table {} has no action {} in the program", info.name, action.name);
                 continue;
             };
             self.check_params(reference.id, id);
@@ -275,11 +306,12 @@ impl Join<'_> {
         let counter = self.p4info.direct_counters.iter().any(|counter| owns(counter.preamble.as_ref()));
         let meter = self.p4info.direct_meters.iter().find(|meter| owns(meter.preamble.as_ref()));
         if counter && !info.direct_counter {
-            self.problem(format!("table {} has no direct counter in the program", info.name));
+            tracing::warn!("table {} has no direct counter in the program", info.name);
         }
         if meter.is_some() && info.direct_meter.is_none() {
-            self.problem(format!("table {} has no direct meter in the program", info.name));
+            tracing::warn!("table {} has no direct meter in the program", info.name);
         }
+        let (counter, meter) = (counter && info.direct_counter, meter.filter(|_| info.direct_meter.is_some()));
         (counter, meter.map(|meter| meter.spec.as_ref().map(config::MeterSpec::r#type).unwrap_or_default()))
     }
 
@@ -287,7 +319,7 @@ impl Join<'_> {
         for profile in &self.p4info.action_profiles {
             let (id, name) = named(profile.preamble.as_ref());
             let Some(engine) = self.find(name, Program::profile) else {
-                self.problem(format!("action profile {name} of the P4Info is not in the program"));
+                self.missing(id, format!("action profile {name} of the P4Info is not in the program"));
                 continue;
             };
             let tables = profile.table_ids.iter().filter_map(|table| self.schema.tables.get(table));
@@ -349,7 +381,7 @@ impl Join<'_> {
                     let joined = Array { name: name.into(), engine, cells, meter_type: MeterType::default() };
                     Self::place(&mut self.problems, &mut self.schema.counters, "counter", id, name, joined);
                 }
-                None => self.problem(format!("counter {name} of the P4Info is not in the program")),
+                None => self.missing(id, format!("counter {name} of the P4Info is not in the program")),
             }
         }
         for meter in &self.p4info.meters {
@@ -361,7 +393,7 @@ impl Join<'_> {
                     let joined = Array { name: name.into(), engine, cells, meter_type };
                     Self::place(&mut self.problems, &mut self.schema.meters, "meter", id, name, joined);
                 }
-                None => self.problem(format!("meter {name} of the P4Info is not in the program")),
+                None => self.missing(id, format!("meter {name} of the P4Info is not in the program")),
             }
         }
         for register in &self.p4info.registers {
@@ -377,7 +409,7 @@ impl Join<'_> {
                     let joined = Register { name: name.into(), engine, cells, bits: info.bits, shape };
                     Self::place(&mut self.problems, &mut self.schema.registers, "register", id, name, joined);
                 }
-                None => self.problem(format!("register {name} of the P4Info is not in the program")),
+                None => self.missing(id, format!("register {name} of the P4Info is not in the program")),
             }
         }
     }
@@ -395,7 +427,7 @@ impl Join<'_> {
                 }
                 None => {
                     let all = choices(self.program.digests().map(|(_, info)| info.name.as_str()));
-                    self.problem(format!("digest {name} of the P4Info is not in the program, which has {all}"));
+                    self.missing(id, format!("digest {name} of the P4Info is not in the program, which has {all}"));
                 }
             }
         }
@@ -408,13 +440,23 @@ impl Join<'_> {
                 .find(name, Program::value_set)
                 .and_then(|engine| Some((engine, self.program.value_set_info(engine)?)))
             else {
-                self.problem(format!("value set {name} of the P4Info is not in the program"));
+                self.missing(id, format!("value set {name} of the P4Info is not in the program"));
                 continue;
             };
             let place = format!("value set {name}");
-            let fields: Vec<Field> = set.r#match.iter().filter_map(|field| self.field(&place, field)).collect();
+            let fields: Result<Vec<Field>, String> = set.r#match.iter().map(|field| self.field(field)).collect();
+            let fields = match fields {
+                Ok(fields) => fields,
+                Err(why) => {
+                    self.missing(id, format!("{place}: {why}"));
+                    continue;
+                }
+            };
             if fields.iter().any(|field| field.translator.is_some()) {
-                self.problem(format!("{place}: its members are of a translated type, which value sets do not have"));
+                self.missing(
+                    id,
+                    format!("{place}: its members are of a translated type, which value sets do not have"),
+                );
                 continue;
             }
             let bits: u64 = fields.iter().map(|field| u64::from(field.bits)).sum();
@@ -427,38 +469,45 @@ impl Join<'_> {
         }
     }
 
+    /// The headers of packets to and from the controller; others mean nothing to P4Runtime.
     fn packet_headers(&mut self) {
         for header in &self.p4info.controller_packet_metadata {
             let (_, name) = named(header.preamble.as_ref());
-            let mut fields = Vec::new();
-            let mut offset = 0u32;
-            let layout = self.layouts.of(&header.metadata);
-            for (position, field) in header.metadata.iter().enumerate() {
-                let translator = self.types.translator(field.type_name.as_ref());
-                // The P4Info has the width on the wire, the program the one in the header.
-                let bits = match (&translator, &layout) {
-                    (Some(_), Some(widths)) => widths.get(position).copied().unwrap_or(0),
-                    (Some(_), None) | (None, _) => u32::try_from(field.bitwidth).unwrap_or(0),
-                };
-                if bits == 0 || bits > 4096 {
-                    self.problem(format!("{name}.{} has neither a width nor a translated type", field.name));
-                    continue;
-                }
-                // By the name that p4c has for it, or by annotation.
-                let annotated = field.annotations.iter().any(|annotation| annotation.trim() == "@padding");
-                let padding = annotated || field.name.starts_with('_');
-                fields.push(PacketField { id: field.id, name: field.name.clone(), bits, offset, translator, padding });
-                offset += bits;
-            }
-            if !offset.is_multiple_of(8) {
-                self.problem(format!("{name} has {offset} bits, which are no whole bytes"));
-            }
-            let joined = PacketHeader { name: name.into(), fields, bytes: (offset / 8) as usize };
-            match name {
-                "packet_in" => self.schema.packet_in = Some(joined),
-                "packet_out" => self.schema.packet_out = Some(joined),
-                other => self.problem(format!("controller header {other} is neither packet_in nor packet_out")),
+            let place = match name {
+                "packet_in" | "packet_out" => self.packet_header(name, header),
+                other => Err(format!("controller header {other} is neither packet_in nor packet_out")),
+            };
+            match (place, name) {
+                (Ok(joined), "packet_in") => self.schema.packet_in = Some(joined),
+                (Ok(joined), _) => self.schema.packet_out = Some(joined),
+                (Err(why), _) => tracing::warn!("{why}"),
             }
         }
+    }
+
+    fn packet_header(&self, name: &str, header: &config::ControllerPacketMetadata) -> Result<PacketHeader, String> {
+        let mut fields = Vec::new();
+        let mut offset = 0u32;
+        let layout = self.layouts.of(&header.metadata);
+        for (position, field) in header.metadata.iter().enumerate() {
+            let translator = self.types.translator(field.type_name.as_ref());
+            // The P4Info has the width on the wire, the program the one in the header.
+            let bits = match (&translator, &layout) {
+                (Some(_), Some(widths)) => widths.get(position).copied().unwrap_or(0),
+                (Some(_), None) | (None, _) => u32::try_from(field.bitwidth).unwrap_or(0),
+            };
+            if bits == 0 || bits > 4096 {
+                return Err(format!("{name}.{} has neither a width nor a translated type", field.name));
+            }
+            // By the name that p4c has for it, or by annotation.
+            let annotated = field.annotations.iter().any(|annotation| annotation.trim() == "@padding");
+            let padding = annotated || field.name.starts_with('_');
+            fields.push(PacketField { id: field.id, name: field.name.clone(), bits, offset, translator, padding });
+            offset += bits;
+        }
+        if !offset.is_multiple_of(8) {
+            return Err(format!("{name} has {offset} bits, which are no whole bytes"));
+        }
+        Ok(PacketHeader { name: name.into(), fields, bytes: (offset / 8) as usize })
     }
 }

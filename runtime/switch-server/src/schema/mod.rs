@@ -38,6 +38,8 @@ pub(crate) struct Schema {
     pub(crate) ports: Option<Arc<Translator>>,
     pub(crate) packet_in: Option<PacketHeader>,
     pub(crate) packet_out: Option<PacketHeader>,
+    /// What the P4Info has and the program has not, and why. Requests about it are refused.
+    pub(crate) missing: BTreeMap<u32, String>,
     /// P4Info table id by the engine's.
     pub(crate) table_ids: BTreeMap<TableId, u32>,
     /// P4Info action id by the engine's.
@@ -239,8 +241,9 @@ macro_rules! lookups {
     ($($function:ident, $field:ident, $type:ty, $what:literal;)*) => {
         impl Schema {$(
             pub(crate) fn $function(&self, id: u32) -> Outcome<&$type> {
-                self.$field.get(&id).ok_or_else(|| {
-                    unknown($what, id, self.$field.iter().map(|(id, object)| (*id, object.name.as_str())))
+                self.$field.get(&id).ok_or_else(|| match self.missing.get(&id) {
+                    Some(why) => Fault::unimplemented(why.clone()),
+                    None => unknown($what, id, self.$field.iter().map(|(id, object)| (*id, object.name.as_str()))),
                 })
             }
         )*}
