@@ -60,7 +60,7 @@ pub(crate) async fn slow_link(_: Arc<Processes>) -> TestResult {
     for number in 0..FRAMES {
         near.send(&frame(number))?;
     }
-    let (mut batch, mut seen) = (Frames::new(), Vec::new());
+    let (mut batch, mut seen) = (Frames::new(), Vec::<Seen>::new());
     while !seen.iter().any(|(number, ..)| *number == LAST) {
         // It may find no room itself, until the others have left.
         near.send(&frame(LAST))?;

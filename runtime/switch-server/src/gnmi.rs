@@ -134,7 +134,7 @@ fn get(device: &Device, request: &GetRequest) -> Outcome<Vec<Notification>> {
             let name = device.port_name(number);
             updates.extend(leaves.iter().filter_map(|leaf| leaf.read(&name, number, &**port)));
         }
-        Ok(about.notification(updates.collect()))
+        Ok(about.notification(updates))
     };
     request.path.iter().map(answer).collect()
 }
