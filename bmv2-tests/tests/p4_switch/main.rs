@@ -6,6 +6,8 @@ mod cli;
 #[cfg(target_os = "linux")]
 mod interfaces;
 #[cfg(target_os = "linux")]
+mod queues;
+#[cfg(target_os = "linux")]
 mod switch;
 #[cfg(target_os = "linux")]
 mod tap;
@@ -24,6 +26,7 @@ fn main() -> std::process::ExitCode {
         Test::on(P4Switch, "a_frame_longer_than_a_slot_passes", interfaces::longer_than_a_slot),
         Test::on(P4Switch, "a_burst_longer_than_the_ring_is_counted", interfaces::burst),
         Test::on(P4Switch, "a_burst_that_is_read_slowly_is_read_whole", interfaces::slowly_read),
+        Test::on(P4Switch, "a_slow_link_fills_the_queue", queues::slow_link),
         Test::on(P4Switch, "what_the_kernel_cannot_hand_over_blocks_nothing", tap::fragments),
         Test::on(P4Switch, "frames_take_no_memory", interfaces::no_allocations),
         Test::on(P4Switch, "what_passes_is_captured", interfaces::captures),

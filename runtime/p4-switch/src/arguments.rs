@@ -22,6 +22,8 @@ pub enum Command {
 
 /// What BMv2's programs are called. Whoever calls this one by such a name gets what BMv2 would do.
 const BMV2_NAMES: [&str; 2] = ["simple_switch_grpc", "simple_switch"];
+/// Most queues of a port. A priority has three bits in v1model.
+const MAX_QUEUES: i64 = vouch_switch::MAX_PRIORITIES as i64;
 /// Where P4Runtime is served unless told.
 const GRPC_SERVER: &str = "0.0.0.0:9559";
 
@@ -134,8 +136,9 @@ pub struct Arguments {
     /// The port that drops
     #[arg(long, value_name = "PORT", default_value_t = 511)]
     pub drop_port: u32,
-    /// How many priorities there are; a packet that asks for another, by standard_metadata.priority, is dropped
-    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    /// How many queues each port has, by priority, the highest being served first; a packet that asks for another, by
+    /// standard_metadata.priority, is dropped
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=MAX_QUEUES))]
     pub priority_queues: u32,
     /// Let the fields of a header that a packet makes invalid read 0 from then on; otherwise they keep what they were
     #[arg(long)]
@@ -322,7 +325,7 @@ pub struct Trace {
     #[arg(long, value_name = "PORT", default_value_t = 511)]
     pub drop_port: u16,
     /// How many priorities there are; a packet that asks for another, by standard_metadata.priority, is dropped
-    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=MAX_QUEUES))]
     pub priority_queues: u32,
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use tokio::sync::watch;
-use vouch_switch_server::port::{Port, PortCounters, PortStatus, Receive, SendError};
+use vouch_switch_server::port::{Port, PortCounters, PortStatus, Ready, Receive, SendError};
 use vouch_switch_server::{Capture, Frames};
 
 /// A port whose traffic is recorded.
@@ -22,6 +22,13 @@ impl<P: Port> CapturedPort<P> {
             Capture::create(&path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
         };
         Ok(Self { port, incoming: create("in")?, outgoing: create("out")? })
+    }
+
+    /// Record both directions in one file.
+    pub(crate) fn in_one_file(port: P, path: &Path) -> io::Result<Self> {
+        let capture = Capture::create(path)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        Ok(Self { port, incoming: capture.clone(), outgoing: capture })
     }
 }
 
@@ -48,9 +55,13 @@ impl<P: Port> Port for CapturedPort<P> {
         self.port.send(frame)
     }
 
-    fn flush(&self) {
+    fn flush(&self) -> bool {
         flush(&self.outgoing);
-        self.port.flush();
+        self.port.flush()
+    }
+
+    fn ready(&self) -> Ready<'_> {
+        self.port.ready()
     }
 
     fn status(&self) -> watch::Receiver<PortStatus> {

@@ -187,10 +187,11 @@ impl Port for FilePort {
         Ok(())
     }
 
-    fn flush(&self) {
+    fn flush(&self) -> bool {
         if let Err(error) = self.output.flush() {
             tracing::error!(path = %self.output.path().display(), %error, "a file is incomplete");
         }
+        true
     }
 
     fn status(&self) -> watch::Receiver<PortStatus> {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -68,13 +69,37 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
 
 /// Serve the same switch over Thrift.
 async fn thrift(server: &ServerHandle, port: u16, arguments: &Arguments) -> Result<thrift::Server, Failure> {
-    let interfaces = arguments.interfaces.iter().filter_map(|it| Some((u16::try_from(it.port).ok()?, it.name.clone())));
-    let about = thrift::About { interfaces: interfaces.collect(), swaps: !arguments.disable_swap };
+    let interface = |it: &Interface| {
+        let interface = thrift::Interface { name: it.name.clone(), capture: None };
+        Some((u16::try_from(it.port).ok()?, interface))
+    };
+    let about = thrift::About {
+        interfaces: arguments.interfaces.iter().filter_map(interface).collect(),
+        swaps: !arguments.disable_swap,
+        open: opener(arguments),
+    };
     let services = thrift::Services::new(server.control(), about);
     let served = thrift::Server::listen(port, services).await;
     let served = served.map_err(|error| format!("--thrift-port {port}: {error}"))?;
     say(&format!("Thrift server listening on {}", served.address()));
     Ok(served)
+}
+
+/// How a client's interface becomes a port, where ports are interfaces.
+fn opener(arguments: &Arguments) -> Option<Box<thrift::Open>> {
+    if arguments.use_files.is_some() || arguments.dp_grpc_server_addr.is_some() {
+        return None;
+    }
+    Some(Box::new(|interface: &thrift::Interface| {
+        let port = open(&interface.name).map_err(|error| error.to_string())?;
+        Ok(match &interface.capture {
+            None => Arc::new(port),
+            Some(path) => {
+                let captured = CapturedPort::in_one_file(port, Path::new(path));
+                Arc::new(captured.map_err(|error| error.to_string())?)
+            }
+        })
+    }))
 }
 
 /// Everything but the ports.
@@ -125,7 +150,7 @@ fn ports(mut builder: Builder, arguments: &Arguments) -> Result<Builder, Failure
     }
     for interface in &arguments.interfaces {
         say(&format!("Adding interface {} as port {}", interface.name, interface.port));
-        let port = open(interface)?;
+        let port = open(&interface.name).map_err(|error| format!("port {}: {error}", interface.port))?;
         builder = match &arguments.pcap {
             None => builder.port(interface.port, port),
             Some(directory) => builder.port(interface.port, CapturedPort::new(port, directory, &interface.name)?),
@@ -135,14 +160,13 @@ fn ports(mut builder: Builder, arguments: &Arguments) -> Result<Builder, Failure
 }
 
 #[cfg(target_os = "linux")]
-fn open(interface: &Interface) -> Result<impl Port, Failure> {
-    let port = crate::interface::InterfacePort::open(&interface.name);
-    Ok(port.map_err(|error| format!("port {}: {error}", interface.port))?.gathering())
+fn open(interface: &str) -> Result<impl Port, Failure> {
+    Ok(crate::interface::InterfacePort::open(interface)?.gathering())
 }
 
 #[cfg(not(target_os = "linux"))]
-fn open(interface: &Interface) -> Result<std::sync::Arc<dyn Port>, Failure> {
-    Err(format!("port {}: interfaces can be ports only on Linux; use --use-files", interface.port).into())
+fn open(_: &str) -> Result<Arc<dyn Port>, Failure> {
+    Err("interfaces can be ports only on Linux; use --use-files".into())
 }
 
 fn tls(arguments: &Arguments) -> Result<ServerTlsConfig, Failure> {

@@ -7,14 +7,51 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLockWriteGuard};
 
+use tokio::runtime::Handle;
 use vouch_switch::{
-    CloneSession, ControlError, EntryKey, LoadError, Micros, Program, ReplicationNode, Switch, TableEntry, TableId,
+    CloneSession, ControlError, EntryKey, LoadError, Micros, Program, QueueChoice, QueueLimits, QueueView,
+    ReplicationNode, Switch, TableEntry, TableId,
 };
 
 use crate::device::Device;
 use crate::entity::Target;
 use crate::pipeline::Pipeline;
-use crate::port::PortStatus;
+use crate::port::{Port, PortStatus};
+use crate::server::MAX_PORT;
+
+/// Why a port cannot be plugged in or taken out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlugError {
+    /// A port number that does not exist in v1model.
+    #[error("port {0} does not exist: ports are numbered 0 to {MAX_PORT}")]
+    OutOfRange(u32),
+    /// Something else has this number.
+    #[error("port {number} is {by}: choose another number, or remove that one first")]
+    Taken {
+        /// The number.
+        number: u32,
+        /// What it is taken by.
+        by: &'static str,
+    },
+    /// Nothing is plugged in there.
+    #[error("nothing is plugged in at port {number}; there is {}", crate::fault::choices(.choices))]
+    Missing {
+        /// The number.
+        number: u32,
+        /// The ports that there are.
+        choices: Vec<u16>,
+    },
+}
+
+/// A port has no queue of this priority. Whoever starts the switch says how many there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no queue of priority {priority}: each port has {priorities}, numbered from 0")]
+pub struct NoSuchPriority {
+    /// The priority that was asked for.
+    pub priority: u32,
+    /// How many there are.
+    pub priorities: u32,
+}
 
 /// A running switch. Copies mean the same one.
 #[derive(Clone)]
@@ -37,9 +74,59 @@ impl Control {
         self.device.now()
     }
 
+    /// Plug a port in.
+    ///
+    /// # Errors
+    /// The number is taken, or no port can have it.
+    pub fn plug(&self, number: u32, port: impl Port) -> Result<(), PlugError> {
+        let place = u16::try_from(number).ok().filter(|_| number <= MAX_PORT).ok_or(PlugError::OutOfRange(number))?;
+        if let Some(by) = self.device.role(place) {
+            return Err(PlugError::Taken { number, by });
+        }
+        if !self.device.plug(place, Arc::new(port)) {
+            return Err(PlugError::Taken { number, by: "a plugged-in port" });
+        }
+        tracing::info!(device = self.device.id, port = number, "port added");
+        Ok(())
+    }
+
+    /// Take a port out. What waits in its queues is lost; their limits stay for whatever is plugged in there next.
+    ///
+    /// # Errors
+    /// There is none of this number.
+    pub fn unplug(&self, number: u32) -> Result<(), PlugError> {
+        if u16::try_from(number).is_ok_and(|number| self.device.unplug(number)) {
+            tracing::info!(device = self.device.id, port = number, "port removed");
+            return Ok(());
+        }
+        Err(PlugError::Missing { number, choices: self.ports().into_keys().collect() })
+    }
+
+    /// The runtime of the switch, for whoever makes ports outside of it.
+    pub fn runtime(&self) -> &Handle {
+        self.device.tasks.runtime()
+    }
+
     /// The plugged-in ports and whether they are up.
     pub fn ports(&self) -> BTreeMap<u16, PortStatus> {
-        self.device.plugged().map(|(number, port)| (number, *port.status().borrow())).collect()
+        self.device.ports.kept().iter().map(|(number, port)| (number, *port.status().borrow())).collect()
+    }
+
+    /// Change the limits of egress queues, for this program and those to come.
+    ///
+    /// # Errors
+    /// There is no queue of this priority.
+    pub fn limit_queues(&self, which: QueueChoice, change: impl Fn(&mut QueueLimits)) -> Result<(), NoSuchPriority> {
+        let priority = match which {
+            QueueChoice::Queue(_, priority) => priority,
+            QueueChoice::All | QueueChoice::Port(_) => 0,
+        };
+        self.device.limit_queues(which, change).map_err(|priorities| NoSuchPriority { priority, priorities })
+    }
+
+    /// The egress queues of a port, by ascending priority; none without a program.
+    pub fn queues(&self, port: u16) -> Vec<QueueView> {
+        self.device.active().map_or_else(Vec::new, |pipeline| pipeline.switch.queues(port))
     }
 
     /// Do something with the program that packets run through, while nobody else changes anything; `None` without one.

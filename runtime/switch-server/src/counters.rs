@@ -38,6 +38,8 @@ counters! {
     dropped_at_port,
     /// Packets that the program or the engine dropped.
     dropped_in_pipeline,
+    /// Packets that found their egress queue full, or were in one when the program was replaced or the port removed.
+    dropped_in_queue,
     /// Packet-ins sent to a controller.
     packet_ins,
     /// Packet-ins that no controller got: none was primary, or it read too slowly.
@@ -68,6 +70,7 @@ impl Counters {
     }
 
     pub(crate) fn add_drops(&self, drops: &Drops) {
-        Counters::add(&self.dropped_in_pipeline, drops.total());
+        Counters::add(&self.dropped_in_pipeline, drops.total() - drops.queue);
+        Counters::add(&self.dropped_in_queue, drops.queue);
     }
 }

@@ -1,30 +1,45 @@
 //! Packets: from a port through the engine to other ports and the controller.
 //!
-//! Each port has a task that waits for frames and carries a batch of them all the way. Nothing between two ports waits:
-//! a port that takes no more frames drops them, and a controller that reads too slowly loses packet-ins, both counted.
+//! Each port has a task that waits for frames and carries a batch of them all the way. No task waits for another port:
+//! what a port does not take is kept in its egress queues, which a task of its own empties (`drain`), and what these have no
+//! room for is dropped; a controller that reads too slowly loses packet-ins. Both are counted.
 
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
-use vouch_switch::{Output, Worker};
+use vouch_switch::{Backlog, Micros, Output, Worker};
 
 use crate::counters::Counters;
 use crate::device::Device;
+use crate::drain::Drained;
 use crate::frames::Frames;
 use crate::packet_io::decode_packet_in;
 use crate::pipeline::Pipeline;
 use crate::port::{Port, PortStatus};
+use crate::ports::Plugged;
 
 /// How many frames are carried at once: enough to spread the cost of waking up, few enough to keep the first from waiting.
 const BATCH: usize = 32;
+/// How many packets are taken out of a queue at once: what a program is told of the queue's depth should not be much less than
+/// what it was.
+const DRAINED: usize = 8;
 
-/// Carry what a port receives until it is closed or the switch stops. What a program makes go wrong costs the frames of one batch,
-/// and not the port.
+/// Carry what a port receives until it is closed or the switch stops.
 pub(crate) async fn keep_port(device: Arc<Device>, number: u16, port: Arc<dyn Port>) {
+    keep(device.clone(), number, || run_port(device.clone(), number, port.clone())).await;
+}
+
+/// Carry packets of a port by a task that is begun anew when it panics: what a program makes go wrong costs the frames of one
+/// batch, and not the port.
+pub(crate) async fn keep<T: Future<Output = ()> + Send + 'static>(
+    device: Arc<Device>,
+    number: u16,
+    carry: impl Fn() -> T,
+) {
     // A set, so that what runs in it ends with this.
     let mut carrier = JoinSet::new();
     loop {
-        carrier.spawn(run_port(device.clone(), number, port.clone()));
+        carrier.spawn(carry());
         match carrier.join_next().await {
             Some(Err(error)) if error.is_panic() => {
                 Counters::add(&device.counters.ports_restarted, 1);
@@ -61,6 +76,8 @@ pub(crate) async fn watch_port(device: Arc<Device>, number: u16, port: Arc<dyn P
     let mut status = port.status();
     let stopped = device.stopped();
     tokio::pin!(stopped);
+    // It may have changed before anybody watched it.
+    device.tell_port(number, *status.borrow_and_update() == PortStatus::Up);
     loop {
         tokio::select! {
             () = &mut stopped => return,
@@ -88,6 +105,16 @@ struct Running {
     worker: Worker,
 }
 
+impl Running {
+    /// The active pipeline with memory for it, kept from the last time if it is still the same.
+    fn follow(running: &mut Option<Running>, pipeline: Arc<Pipeline>) -> &mut Running {
+        if running.as_ref().is_some_and(|running| !Arc::ptr_eq(&running.pipeline, &pipeline)) {
+            *running = None;
+        }
+        running.get_or_insert_with(|| Running { worker: Worker::new(&pipeline.switch), pipeline })
+    }
+}
+
 impl Forwarder {
     pub(crate) fn new(device: Arc<Device>) -> Forwarder {
         Forwarder { device, running: None, output: Output::new(), touched: Vec::new() }
@@ -95,62 +122,109 @@ impl Forwarder {
 
     /// Carry frames that came in by one port all the way.
     pub(crate) fn forward(&mut self, port: u16, frames: &Frames) {
-        let mut touched = std::mem::take(&mut self.touched);
-        self.carry(port, frames, |device, to, frame| send(device, to, frame, &mut touched));
-        for port in touched.drain(..) {
-            if let Some(port) = self.device.ports.get(usize::from(port)).and_then(Option::as_ref) {
-                port.flush();
-            }
-        }
-        self.touched = touched;
+        let ports = self.device.ports.now();
+        carry(&self.device, &mut self.running, &mut self.output, (port, frames), |device, to, frame| {
+            send(device, &ports, to, frame, &mut self.touched);
+        });
+        flush(&self.device, &ports, self.running.as_ref(), &mut self.touched);
     }
 
     /// Put frames that came in by one port through the pipeline, and `deliver` what leaves by ports other than the
     /// controller's.
-    pub(crate) fn carry(&mut self, port: u16, frames: &Frames, mut deliver: impl FnMut(&Device, u16, &[u8])) {
+    pub(crate) fn carry(&mut self, port: u16, frames: &Frames, deliver: impl FnMut(&Device, u16, &[u8])) {
+        carry(&self.device, &mut self.running, &mut self.output, (port, frames), deliver);
+    }
+
+    /// Send what has waited for a port, a few packets if so many may leave. The port has passed on what it was given before.
+    pub(crate) fn drain(&mut self, port: u16) -> Drained {
         let device = &self.device;
-        Counters::add(&device.counters.received, frames.len() as u64);
-        let Some(pipeline) = device.active() else {
-            Counters::add(&device.counters.dropped_no_pipeline, frames.len() as u64);
-            return;
-        };
-        let running = match &mut self.running {
-            Some(running) if Arc::ptr_eq(&running.pipeline, &pipeline) => running,
-            other => {
-                let worker = Worker::new(&pipeline.switch);
-                other.insert(Running { pipeline, worker })
-            }
-        };
+        let Some(pipeline) = device.active() else { return Drained::All };
+        let Running { pipeline, worker } = Running::follow(&mut self.running, pipeline);
         let now = device.now();
-        let gate = running.pipeline.open_gate();
-        let switch = &running.pipeline.switch;
-        match &device.tracer {
-            None => switch.process_batch(&mut running.worker, port, frames.iter(), now, &mut self.output),
-            Some(tracer) => tracer.carry(switch, &mut running.worker, port, frames, now, &mut self.output),
-        }
+        let gate = pipeline.open_gate();
+        let switch = &pipeline.switch;
+        let backlog = match &device.tracer {
+            None => switch.drain(worker, port, DRAINED, now, &mut self.output),
+            Some(tracer) => tracer.drain(switch, worker, (port, DRAINED), now, &mut self.output),
+        };
         drop(gate);
-        device.counters.add_drops(&self.output.drops);
-        let mut digests = false;
-        for (digest, data) in self.output.digests() {
-            running.pipeline.offer_digest(digest, data, now);
-            digests = true;
-        }
-        if digests {
-            device.digest_gathered.notify_one();
-        }
-        for (to, frame) in self.output.frames() {
-            if Some(to) == device.cpu_port {
-                packet_in(device, &running.pipeline, frame);
-            } else {
-                deliver(device, to, frame);
+        let ports = device.ports.now();
+        settle(device, pipeline, &mut self.output, now, |device, to, frame| {
+            send(device, &ports, to, frame, &mut self.touched);
+        });
+        let left = flush(device, &ports, self.running.as_ref(), &mut self.touched);
+        match backlog {
+            _ if left.contains(&port) => Drained::Some,
+            Backlog::Now => Drained::Some,
+            Backlog::At(moment) => Drained::Until(moment),
+            Backlog::Empty => {
+                // It goes on to queue if its limits ask for that, or if a packet has come meanwhile: whoever brought that one
+                // wakes this task.
+                if let Some(running) = &self.running {
+                    running.pipeline.switch.end_queueing(port);
+                }
+                Drained::All
             }
         }
-        self.output.clear();
     }
 }
 
-fn send(device: &Device, to: u16, frame: &[u8], touched: &mut Vec<u16>) {
-    let Some(port) = device.ports.get(usize::from(to)).and_then(Option::as_ref) else {
+fn carry(
+    device: &Arc<Device>,
+    running: &mut Option<Running>,
+    output: &mut Output,
+    (port, frames): (u16, &Frames),
+    deliver: impl FnMut(&Device, u16, &[u8]),
+) {
+    Counters::add(&device.counters.received, frames.len() as u64);
+    let Some(pipeline) = device.active() else {
+        Counters::add(&device.counters.dropped_no_pipeline, frames.len() as u64);
+        return;
+    };
+    let Running { pipeline, worker } = Running::follow(running, pipeline);
+    let now = device.now();
+    let gate = pipeline.open_gate();
+    let switch = &pipeline.switch;
+    match &device.tracer {
+        None => switch.process_batch(worker, port, frames.iter(), now, output),
+        Some(tracer) => tracer.carry(switch, worker, port, frames, now, output),
+    }
+    drop(gate);
+    settle(device, pipeline, output, now, deliver);
+}
+
+/// Give what came out of the engine to whom it is for.
+fn settle(
+    device: &Arc<Device>,
+    pipeline: &Pipeline,
+    output: &mut Output,
+    now: Micros,
+    mut deliver: impl FnMut(&Device, u16, &[u8]),
+) {
+    device.counters.add_drops(&output.drops);
+    let mut digests = false;
+    for (digest, data) in output.digests() {
+        pipeline.offer_digest(digest, data, now);
+        digests = true;
+    }
+    if digests {
+        device.digest_gathered.notify_one();
+    }
+    for (to, frame) in output.frames() {
+        if Some(to) == device.cpu_port {
+            packet_in(device, pipeline, frame);
+        } else {
+            deliver(device, to, frame);
+        }
+    }
+    for port in output.queued() {
+        device.wake_drainer(*port);
+    }
+    output.clear();
+}
+
+fn send(device: &Device, ports: &Plugged, to: u16, frame: &[u8], touched: &mut Vec<u16>) {
+    let Some(port) = ports.get(to) else {
         Counters::add(&device.counters.dropped_unplugged, 1);
         return;
     };
@@ -160,6 +234,21 @@ fn send(device: &Device, to: u16, frame: &[u8], touched: &mut Vec<u16>) {
     if !touched.contains(&to) {
         touched.push(to);
     }
+}
+
+/// Have ports pass on what they were given. Those that could not, which are returned, queue from now on.
+fn flush(device: &Arc<Device>, ports: &Plugged, running: Option<&Running>, touched: &mut Vec<u16>) -> Vec<u16> {
+    let mut left = Vec::new();
+    for number in touched.drain(..) {
+        if ports.get(number).is_some_and(|port| !port.flush()) {
+            if let Some(running) = running {
+                running.pipeline.switch.begin_queueing(number);
+            }
+            device.wake_drainer(number);
+            left.push(number);
+        }
+    }
+    left
 }
 
 fn packet_in(device: &Device, pipeline: &Pipeline, frame: &[u8]) {

@@ -1,6 +1,7 @@
 //! The device: what the services, the data plane and the timers share.
 //!
-//! Locks are taken in one order: changes (writes and elections), then the pipeline's target, then sessions. None is held
+//! Locks are taken in one order: changes (writes and elections), then the limits of queues, then the pipeline's target, then
+//! sessions. None is held
 //! across an await.
 
 use std::collections::HashMap;
@@ -13,17 +14,20 @@ use tokio::sync::{Notify, watch};
 use tonic::Status;
 use vouch_p4runtime::p4::v1::stream_message_response::Update as Outgoing;
 use vouch_p4runtime::p4::v1::{MasterArbitrationUpdate, PacketIn, StreamMessageResponse};
-use vouch_switch::{Micros, Program, SwitchConfig};
+use vouch_switch::{Micros, Program, QueueChoice, QueueLimits, QueueSettings, SwitchConfig};
 
 use crate::arbitration::{Arbitration, Notices, StreamId};
 use crate::counters::Counters;
 use crate::dialect::Dialect;
+use crate::drain::Drainers;
 use crate::fault::{Fault, Outcome};
 use crate::outbox::{Outbox, Refused};
 use crate::pipeline::{Pipeline, Verified};
 use crate::port::{Port, PortStatus};
+use crate::ports::Ports;
 use crate::role::Scope;
 use crate::server::MAX_PORT;
+use crate::tasks::Tasks;
 use crate::tofino::Tofino;
 use crate::tracer::Tracer;
 use crate::translation::Translation;
@@ -45,8 +49,12 @@ pub(crate) struct Device {
     pub(crate) translations: Vec<Translation>,
     /// Who wants to know what happens to each packet.
     pub(crate) tracer: Option<Tracer>,
-    /// By number; `None` where nothing is plugged in.
-    pub(crate) ports: Vec<Option<Arc<dyn Port>>>,
+    pub(crate) ports: Ports,
+    /// Those of the ports, each with those of its number.
+    pub(crate) tasks: Tasks,
+    pub(crate) drainers: Drainers,
+    /// What the queues of every pipeline are like. Held while a pipeline takes the place of another.
+    queues: Mutex<QueueSettings>,
     /// What packets run through.
     active: ArcSwapOption<Pipeline>,
     /// Held while state is changed, so that an election waits for the writes of the primary it replaces.
@@ -75,25 +83,23 @@ impl Device {
     pub(crate) fn new(
         id: u64,
         config: SwitchConfig,
-        plugged: Vec<(u32, Arc<dyn Port>)>,
         tofino: Option<Tofino>,
         (dialect, translations): (Dialect, Vec<Translation>),
         tracer: Option<Tracer>,
         stop: watch::Sender<bool>,
     ) -> Device {
-        let mut ports: Vec<Option<Arc<dyn Port>>> = (0..=MAX_PORT).map(|_| None).collect();
-        for (number, port) in plugged {
-            ports[number as usize] = Some(port);
-        }
         Device {
             id,
             cpu_port: config.cpu_port,
+            queues: Mutex::new(QueueSettings::new(config.priority_queues)),
             config,
             tofino,
             dialect,
             translations,
             tracer,
-            ports,
+            ports: Ports::new(),
+            tasks: Tasks::here(),
+            drainers: Drainers::default(),
             active: ArcSwapOption::empty(),
             changes: Mutex::new(Staged::default()),
             sessions: Mutex::new(Sessions {
@@ -160,15 +166,38 @@ impl Device {
         self.activate(Arc::new(Pipeline::bare(program, json, self.config.clone(), self.dialect)));
     }
 
-    /// Put packets through this pipeline from now on.
+    /// Put packets through this pipeline from now on. What waits in the queues of the one before is lost.
     pub(crate) fn activate(&self, pipeline: Arc<Pipeline>) {
-        self.active.store(Some(pipeline));
+        let settings = lock(&self.queues);
+        pipeline.switch.limit_queues(&settings);
+        let before = self.active.swap(Some(pipeline));
+        drop(settings);
+        if let Some(before) = before {
+            let lost: usize = (0..=MAX_PORT as u16).map(|port| before.switch.clear_queues(port)).sum();
+            Counters::add(&self.counters.dropped_in_queue, lost as u64);
+        }
+        self.wake_drainers();
         // After the store, so that a change of status meanwhile is not lost: the watcher then tells the new pipeline.
-        for (number, port) in self.plugged() {
+        for (number, port) in self.ports.kept().iter() {
             let up = *port.status().borrow() == PortStatus::Up;
             self.tell_port(number, up);
         }
         self.digest_gathered.notify_one();
+    }
+
+    /// Change what queues are like, in this pipeline and those to come; `Err` is the number of priorities, if there is none of
+    /// this one.
+    pub(crate) fn limit_queues(&self, which: QueueChoice, change: impl Fn(&mut QueueLimits)) -> Result<(), u32> {
+        let mut settings = lock(&self.queues);
+        if !settings.change(which, change) {
+            return Err(settings.priorities());
+        }
+        if let Some(pipeline) = self.active() {
+            pipeline.switch.limit_queues(&settings);
+        }
+        drop(settings);
+        self.wake_drainers();
+        Ok(())
     }
 
     /// Tell the selectors and replicas of the active pipeline about a port.
@@ -179,9 +208,9 @@ impl Device {
         }
     }
 
-    /// The plugged-in ports with their numbers.
-    pub(crate) fn plugged(&self) -> impl Iterator<Item = (u16, &Arc<dyn Port>)> {
-        (0u16..).zip(&self.ports).filter_map(|(number, port)| Some((number, port.as_ref()?)))
+    /// The port of this number; `None` where nothing is plugged in.
+    pub(crate) fn port(&self, number: u16) -> Option<Arc<dyn Port>> {
+        self.ports.now().get(number).cloned()
     }
 }
 
@@ -211,6 +240,15 @@ impl Device {
         sessions.streams.remove(&stream);
         let notices = sessions.arbitration.leave(stream);
         sessions.notify(notices);
+    }
+
+    /// What a port number means, if not a port to plug something in.
+    pub(crate) fn role(&self, number: u16) -> Option<&'static str> {
+        match number {
+            _ if Some(number) == self.cpu_port => Some("the CPU port"),
+            _ if number == self.config.drop_port => Some("the drop port"),
+            _ => None,
+        }
     }
 
     /// Refuse a request for another device.

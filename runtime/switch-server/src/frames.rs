@@ -55,6 +55,14 @@ impl Frames {
         (0..self.len()).map(|index| self.get(index).unwrap_or_default())
     }
 
+    /// Forget the first `count` frames.
+    pub fn drop_first(&mut self, count: usize) {
+        let Some(bytes) = count.checked_sub(1).and_then(|last| self.ends.get(last)).copied() else { return };
+        self.bytes.drain(..bytes);
+        self.ends.drain(..count);
+        self.ends.iter_mut().for_each(|end| *end -= bytes);
+    }
+
     /// Forget the frames, keep the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
@@ -92,5 +100,20 @@ mod tests {
         assert_eq!((frames.is_empty(), frames.get(0)), (true, None));
         frames.push(&[7]);
         assert_eq!(frames.get(0), Some(&[7u8][..]));
+    }
+
+    #[test]
+    fn the_first_frames_can_go() {
+        let mut frames: Frames = [&[1u8, 2][..], &[], &[3], &[4, 5]].into_iter().collect();
+        frames.drop_first(0);
+        assert_eq!((frames.len(), frames.bytes()), (4, 5));
+        frames.drop_first(2);
+        frames.push(&[6]);
+        assert_eq!(frames.iter().collect::<Vec<_>>(), [&[3u8][..], &[4, 5], &[6]]);
+        // There are not so many.
+        frames.drop_first(4);
+        assert_eq!(frames.len(), 3);
+        frames.drop_first(3);
+        assert!(frames.is_empty() && frames.bytes() == 0);
     }
 }

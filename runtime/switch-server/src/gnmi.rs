@@ -1,7 +1,10 @@
 //! The status of ports over gNMI: Subscribe and Get on `/interfaces/interface[name=N]/state/oper-status`, N being the port's
 //! number. Get also knows `ifindex`, the number once more, by which some clients find out which ports there are.
+//!
+//! Ports can come and go while somebody watches. One that is gone is told of as down, and one that comes among those that were
+//! asked for with the status it has.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use futures::future::select_all;
 use tokio::sync::watch;
@@ -16,7 +19,7 @@ use vouch_p4runtime::gnmi::*;
 use crate::device::{Device, wall_clock};
 use crate::fault::{Fault, Outcome, choices};
 use crate::outbox::{Outbox, Outgoing, outbox};
-use crate::port::PortStatus;
+use crate::port::{Port, PortStatus};
 
 /// The path of a port's leaves, without their names.
 const PATH: [&str; 3] = ["interfaces", "interface", "state"];
@@ -107,8 +110,9 @@ fn get(device: &Device, request: &GetRequest) -> Outcome<Vec<Notification>> {
     let about = About { target: prefix.target, origin: prefix.origin };
     let answer = |path: &Path| {
         let path: Vec<&PathElem> = prefix.elem.iter().chain(&path.elem).collect();
-        let (ports, leaves) = select(device, &path, &Leaf::ALL)?;
-        let ports = device.plugged().filter(|(number, _)| ports.contains(number));
+        let (chosen, leaves) = select(device, &path, &Leaf::ALL)?;
+        let plugged = device.ports.kept();
+        let ports = plugged.iter().filter(|(number, _)| chosen.has(*number));
         let updates = ports.flat_map(|(number, port)| {
             let status = *port.status().borrow();
             leaves.iter().map(move |leaf| leaf.update(number, status)).collect::<Vec<_>>()
@@ -146,19 +150,50 @@ async fn serve(
                 None => return Ok(()),
                 Some(_) => return Err(Status::invalid_argument("a subscription cannot be changed: open another stream")),
             },
-            index = selected.changed() => selected.tell(index, messages),
+            change = selected.changed() => match change {
+                Change::Status(index) => selected.tell(index, messages),
+                Change::Ports => selected.follow(device, messages),
+            },
         }
     }
 }
 
 /// The leaves of one subscription.
 struct Selected {
+    chosen: Vec<Chosen>,
     leaves: Vec<Watched>,
+    ports: watch::Receiver<()>,
     about: About,
+}
+
+/// Ports that a path means.
+#[derive(Clone, Copy)]
+enum Chosen {
+    All,
+    One(u16),
+}
+
+impl Chosen {
+    fn has(self, port: u16) -> bool {
+        match self {
+            Chosen::All => true,
+            Chosen::One(number) => number == port,
+        }
+    }
+}
+
+/// What has changed.
+enum Change {
+    /// That of this leaf.
+    Status(usize),
+    /// Which ports there are.
+    Ports,
 }
 
 struct Watched {
     port: u16,
+    /// To know it from another one of the same number.
+    plugged: Weak<dyn Port>,
     status: watch::Receiver<PortStatus>,
     told: PortStatus,
 }
@@ -180,7 +215,7 @@ impl Selected {
             return Err(Fault::invalid(format!("the subscription names no path; there is {}", valid(&WATCHED))));
         }
         let prefix = list.prefix.clone().unwrap_or_default();
-        let mut ports = std::collections::BTreeSet::new();
+        let mut chosen = Vec::new();
         for subscription in &list.subscription {
             match SubscriptionMode::try_from(subscription.mode) {
                 Ok(SubscriptionMode::TargetDefined | SubscriptionMode::OnChange) => {}
@@ -189,31 +224,69 @@ impl Selected {
             }
             let path = subscription.path.iter().flat_map(|path| &path.elem);
             let path: Vec<&PathElem> = prefix.elem.iter().chain(path).collect();
-            ports.extend(select(device, &path, &WATCHED)?.0);
+            chosen.push(select(device, &path, &WATCHED)?.0);
         }
-        let leaves = device.plugged().filter(|(number, _)| ports.contains(number)).map(|(number, port)| {
-            let mut status = port.status();
-            let told = *status.borrow_and_update();
-            Watched { port: number, status, told }
-        });
-        Ok(Selected { leaves: leaves.collect(), about: About { target: prefix.target, origin: prefix.origin } })
+        let about = About { target: prefix.target, origin: prefix.origin };
+        let mut selected = Selected { chosen, leaves: Vec::new(), ports: device.ports.changes(), about };
+        selected.watch_new(device);
+        Ok(selected)
     }
 
-    /// Wait until a leaf changes, and say which.
-    async fn changed(&mut self) -> usize {
-        loop {
-            if self.leaves.is_empty() {
-                return std::future::pending().await;
+    /// Watch the ports that are not watched yet, and give the place of the first of them.
+    fn watch_new(&mut self, device: &Device) -> usize {
+        let first = self.leaves.len();
+        for (number, port) in device.ports.kept().iter() {
+            let is_chosen = self.chosen.iter().any(|chosen| chosen.has(number));
+            if is_chosen && self.leaves.iter().all(|leaf| leaf.port != number) {
+                let mut status = port.status();
+                let told = *status.borrow_and_update();
+                self.leaves.push(Watched { port: number, plugged: Arc::downgrade(port), status, told });
             }
-            let changes = self.leaves.iter_mut().map(|leaf| Box::pin(leaf.status.changed()));
-            let (outcome, index, _) = select_all(changes).await;
+        }
+        first
+    }
+
+    /// Wait until something changes.
+    async fn changed(&mut self) -> Change {
+        loop {
+            let Selected { leaves, ports, .. } = self;
+            let of_leaves = async {
+                if leaves.is_empty() {
+                    return std::future::pending().await;
+                }
+                let changes = leaves.iter_mut().map(|leaf| Box::pin(leaf.status.changed()));
+                let (outcome, index, _) = select_all(changes).await;
+                (outcome, index)
+            };
+            let (outcome, index) = tokio::select! {
+                // The sender is the device's.
+                _ = ports.changed() => return Change::Ports,
+                change = of_leaves => change,
+            };
             match outcome {
-                Ok(()) => return index,
-                // The port is gone for good; its last status has been told.
+                Ok(()) => return Change::Status(index),
+                // The other side of the port is gone for good; its last status has been told.
                 Err(_) => {
                     self.leaves.swap_remove(index);
                 }
             }
+        }
+    }
+
+    /// Tell of ports that are gone, and of those that have come.
+    fn follow(&mut self, device: &Device, messages: &Outbox<SubscribeResponse>) {
+        let plugged = device.ports.kept();
+        self.leaves.retain(|leaf| {
+            let now = plugged.get(leaf.port).map(Arc::downgrade);
+            let stays = now.is_some_and(|now| now.ptr_eq(&leaf.plugged));
+            if !stays && leaf.told != PortStatus::Down {
+                messages.send(self.about.update(leaf.port, PortStatus::Down));
+            }
+            stays
+        });
+        let first = self.watch_new(device);
+        for leaf in &self.leaves[first..] {
+            messages.send(self.about.update(leaf.port, leaf.told));
         }
     }
 
@@ -255,7 +328,7 @@ impl About {
 const WATCHED: [Leaf; 1] = [Leaf::OperStatus];
 
 /// The ports and those of the leaves that are at or below the path.
-fn select(device: &Device, path: &[&PathElem], leaves: &[Leaf]) -> Outcome<(Vec<u16>, Vec<Leaf>)> {
+fn select(device: &Device, path: &[&PathElem], leaves: &[Leaf]) -> Outcome<(Chosen, Vec<Leaf>)> {
     let wanted = path.get(PATH.len()).map(|elem| elem.name.as_str());
     let selected = leaves.iter().copied().filter(|leaf| wanted.is_none_or(|name| name == leaf.name()));
     let selected: Vec<Leaf> = selected.collect();
@@ -264,11 +337,12 @@ fn select(device: &Device, path: &[&PathElem], leaves: &[Leaf]) -> Outcome<(Vec<
         let path: String = path.iter().map(|elem| format!("/{}", elem.name)).collect();
         return Err(Fault::not_found(format!("there is no {path}; there is {}", valid(leaves))));
     }
-    let all = || device.plugged().map(|(number, _)| number);
+    let plugged = device.ports.kept();
+    let all = || plugged.iter().map(|(number, _)| number);
     match path.get(1).and_then(|elem| elem.key.get("name")).map(String::as_str) {
-        None | Some("*") => Ok((all().collect(), selected)),
+        None | Some("*") => Ok((Chosen::All, selected)),
         Some(name) => match all().find(|number| number.to_string() == name) {
-            Some(number) => Ok((vec![number], selected)),
+            Some(number) => Ok((Chosen::One(number), selected)),
             None => Err(Fault::not_found(format!("there is no interface {name}; there is {}", choices(all())))),
         },
     }

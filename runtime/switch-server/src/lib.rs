@@ -14,8 +14,8 @@
 //! ```
 //!
 //! A frame that a [`Port`] receives is carried by that port's task through the engine of `vouch-switch` and straight into the
-//! ports it leaves by (`dataplane`); what leaves by the CPU port becomes a packet-in (`packet_io`) for the primary
-//! controller. Ports can also be a gRPC service (`packet_stream`). Requests come in by the services (`service`, `stream`, `gnmi`), which check device and election
+//! ports it leaves by (`dataplane`), or waits where a port takes less than it is given (`drain`); what leaves by the CPU port
+//! becomes a packet-in (`packet_io`) for the primary controller. Ports can also be a gRPC service (`packet_stream`). Requests come in by the services (`service`, `stream`, `gnmi`), which check device and election
 //! (`arbitration`) and hand entities to `entity`: pure mapping and validation between protobuf and engine, by way of the
 //! `schema` that joins P4Info and program once per pipeline. Everything is shared through `device`. A switch can also pass
 //! for one with a Tofino (`tofino`), to test controllers of those. Services of another protocol reach the same state by `control`.
@@ -32,6 +32,7 @@ mod dataplane;
 mod device;
 mod dialect;
 mod digest;
+mod drain;
 mod entity;
 mod fault;
 mod frames;
@@ -42,6 +43,7 @@ mod packet_io;
 mod packet_stream;
 mod pipeline;
 pub mod port;
+mod ports;
 mod reconcile;
 mod role;
 mod routes;
@@ -49,6 +51,7 @@ mod schema;
 pub mod server;
 mod service;
 mod stream;
+mod tasks;
 mod timers;
 mod tofino;
 mod tracer;
@@ -56,7 +59,7 @@ mod translation;
 mod wrapped;
 
 pub use capture::Capture;
-pub use control::{Control, Running};
+pub use control::{Control, NoSuchPriority, PlugError, Running};
 pub use counters::SwitchCounters;
 pub use frames::Frames;
 pub use link::{Endpoint, LinkConfig, link};

@@ -85,13 +85,18 @@ pub struct PortCounters {
     pub dropped_long: u64,
 }
 
+/// The future of [`Port::ready`].
+pub type Ready<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// The future of [`Port::receive`].
 pub type Receive<'a> = Pin<Box<dyn Future<Output = Result<(), Closed>> + Send + 'a>>;
 
 /// A switch port.
 ///
-/// Reception waits and comes in batches, in memory that the receiver brings and reuses. Sending never waits: a port that cannot take a frame drops and counts it, since a
-/// switch must not stand still because of one slow neighbour.
+/// Reception waits and comes in batches, in memory that the receiver brings and reuses. Sending never waits, since a switch must
+/// not stand still because of one slow neighbour: a port keeps a few frames that it cannot pass on yet, and drops and counts
+/// more than these. One that keeps any says so when it is flushed, so that whoever sends has the next frames wait elsewhere
+/// until the port is ready for them.
 pub trait Port: Send + Sync + 'static {
     /// Wait for at least one frame, then append what is there to `batch`: at most `max` frames, or what came in as the last of
     /// them, if that is to be cut into several.
@@ -102,8 +107,16 @@ pub trait Port: Send + Sync + 'static {
     /// Hand over one frame.
     fn send(&self, frame: &[u8]) -> Result<(), SendError>;
 
-    /// Push out what [`send`](Port::send) may have gathered. Called after each batch.
-    fn flush(&self) {}
+    /// Push out what [`send`](Port::send) may have gathered, and say whether all of it has gone. Called after each batch. A
+    /// port that says no is not to be given more until it is [`ready`](Port::ready).
+    fn flush(&self) -> bool {
+        true
+    }
+
+    /// Wait until all that was given to the port has gone, or was dropped.
+    fn ready(&self) -> Ready<'_> {
+        Box::pin(std::future::ready(()))
+    }
 
     /// The status, now and whenever it changes.
     fn status(&self) -> watch::Receiver<PortStatus>;
@@ -121,8 +134,12 @@ impl<P: Port + ?Sized> Port for Arc<P> {
         (**self).send(frame)
     }
 
-    fn flush(&self) {
-        (**self).flush();
+    fn flush(&self) -> bool {
+        (**self).flush()
+    }
+
+    fn ready(&self) -> Ready<'_> {
+        (**self).ready()
     }
 
     fn status(&self) -> watch::Receiver<PortStatus> {

@@ -20,10 +20,10 @@ use crate::dialect::Dialect;
 use crate::packet_stream::{self, StreamedPorts};
 use crate::port::{Port, PortCounters, PortStatus};
 use crate::routes::Routes;
+use crate::timers;
 use crate::tofino::{Tofino, TofinoServer};
 use crate::tracer::Tracer;
 use crate::translation::Translation;
-use crate::{dataplane, timers};
 
 /// The highest port number v1model can name: its ports are 9 bits wide.
 pub const MAX_PORT: u32 = 511;
@@ -275,7 +275,11 @@ impl SwitchServer {
             seed: device_id,
         };
         let spoken = (dialect, translations);
-        let device = Arc::new(Device::new(device_id, config, ports, self.tofino, spoken, tracer, stop.clone()));
+        let device = Arc::new(Device::new(device_id, config, self.tofino, spoken, tracer, stop.clone()));
+        for (number, port) in ports {
+            // No two have one number, as `build` has checked.
+            device.ports.insert(number as u16, port);
+        }
         if let Some((program, json)) = self.program {
             device.start_with(program, json);
         }
@@ -314,10 +318,7 @@ impl SwitchServer {
                 }
             }));
         }
-        for (number, port) in device.plugged() {
-            tasks.push(tokio::spawn(dataplane::keep_port(device.clone(), number, port.clone())));
-            tasks.push(tokio::spawn(dataplane::watch_port(device.clone(), number, port.clone())));
-        }
+        device.carry_ports();
         Ok(ServerHandle { local_addr, device, stop, tasks })
     }
 }
@@ -353,7 +354,7 @@ impl ServerHandle {
 
     /// What passed at a port, and its status; `None` for a number where nothing is plugged in.
     pub fn port(&self, number: u32) -> Option<(PortStatus, PortCounters)> {
-        let port = self.device.ports.get(number as usize)?.as_ref()?;
+        let port = self.device.port(u16::try_from(number).ok()?)?;
         let status = *port.status().borrow();
         Some((status, port.counters()))
     }
@@ -374,6 +375,7 @@ impl ServerHandle {
                 let _ = task.await;
             }
         }
+        self.device.tasks.join(GRACE).await;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use vouch_switch::{Micros, Output, PacketTrace, Port, Switch, Worker};
+use vouch_switch::{Backlog, Drops, Micros, Origin, Output, PacketTrace, Port, Switch, TraceEvent, Worker};
 
 use crate::frames::Frames;
 
@@ -33,17 +33,43 @@ impl Tracer {
         worker.set_trace(true);
         for frame in frames.iter() {
             let before = output.drops;
+            let number = self.packets.fetch_add(1, Ordering::Relaxed) + 1;
+            worker.set_packet_number(number);
             switch.process(worker, port, frame, now, output);
-            let events = worker.take_trace();
-            (self.listener)(&PacketTrace {
-                number: self.packets.fetch_add(1, Ordering::Relaxed) + 1,
-                program: switch.program(),
-                port,
-                frame,
-                events: &events,
-                drops: output.drops.since(&before),
-            });
+            self.tell(switch, worker, (number, port, frame), output.drops.since(&before));
         }
+    }
+
+    /// Let packets go on that have waited for a port, as the data plane does, and tell of each.
+    pub(crate) fn drain(
+        &self,
+        switch: &Switch,
+        worker: &mut Worker,
+        (port, max): (Port, usize),
+        now: Micros,
+        output: &mut Output,
+    ) -> Backlog {
+        worker.set_trace(true);
+        let mut backlog = Backlog::Now;
+        for _ in 0..max {
+            let before = output.drops;
+            backlog = switch.drain(worker, port, 1, now, output);
+            if backlog != Backlog::Now {
+                break;
+            }
+            if let Some(Origin { number, port, frame }) = worker.take_origin() {
+                worker.set_packet_number(number);
+                self.tell(switch, worker, (number, port, &frame), output.drops.since(&before));
+            }
+        }
+        backlog
+    }
+
+    fn tell(&self, switch: &Switch, worker: &mut Worker, packet: (u64, Port, &[u8]), drops: Drops) {
+        let events: Vec<TraceEvent> = worker.take_trace();
+        let (number, port, frame) = packet;
+        let program = switch.program();
+        (self.listener)(&PacketTrace { number, program, port, frame, events: &events, drops });
     }
 }
 

@@ -12,6 +12,7 @@ use vouch_p4runtime::gnmi::subscribe_response::Response;
 use vouch_p4runtime::gnmi::subscription_list::Mode;
 use vouch_p4runtime::gnmi::typed_value::Value;
 use vouch_p4runtime::gnmi::*;
+use vouch_switch_server::{LinkConfig, link};
 
 fn path(interface: Option<&str>, rest: &[&str]) -> Path {
     let element = |name: &str| PathElem { name: name.into(), ..Default::default() };
@@ -92,6 +93,33 @@ async fn a_subscription_tells_all_ports_and_then_changes() {
     bench.host(3).set_up(true);
     assert_eq!(subscribed.update().await, status("3", "DOWN"));
     assert_eq!(subscribed.update().await, status("3", "UP"));
+}
+
+#[tokio::test]
+async fn ports_that_come_and_go_are_told() {
+    let bench = Bench::start().await;
+    let mut all = subscribe(&bench, Mode::Stream, vec![path(None, &["state", "oper-status"])]).await;
+    let mut second = subscribe(&bench, Mode::Stream, vec![leaf("2")]).await;
+    for port in ["1", "2", "3"] {
+        assert_eq!(all.update().await, status(port, "UP"));
+    }
+    assert_eq!(all.hear().await.expect("the stream goes on"), None);
+    assert_eq!(second.update().await, status("2", "UP"));
+    assert_eq!(second.hear().await.expect("the stream goes on"), None);
+    let control = bench.switch.control();
+    control.unplug(2).expect("it is there");
+    assert_eq!(all.update().await, status("2", "DOWN"));
+    assert_eq!(second.update().await, status("2", "DOWN"));
+    let (host, port) = link(LinkConfig::default());
+    host.set_up(false);
+    control.plug(7, port).expect("nothing has this number");
+    assert_eq!(all.update().await, status("7", "DOWN"));
+    host.set_up(true);
+    assert_eq!(all.update().await, status("7", "UP"));
+    let (_host, port) = link(LinkConfig::default());
+    control.plug(2, port).expect("nothing has this number any more");
+    assert_eq!(all.update().await, status("2", "UP"));
+    assert_eq!(second.update().await, status("2", "UP"));
 }
 
 #[tokio::test]

@@ -5,6 +5,10 @@
 //! and a thread of its own sees to that when the others are late (`keeper`). A port lives as long as its name is wanted: an
 //! interface that goes down, goes away and comes back is the same port, down meanwhile.
 //!
+//! An interface that is slower than what is sent to it does not take everything: the kernel's buffer for the socket is full, or the
+//! queue that `tc` has set up behind it. A few frames then stay here, in their order, until there is room again, and whoever
+//! sends is told ([`Port::flush`], [`Port::ready`]), so that the switch's own queues fill.
+//!
 //! Received frames go from the ring into the receiver's [`Frames`], sent ones from there into one system call for up to
 //! 32: once these have seen their largest batch, no frame costs an allocation, except what is still to be cut into segments.
 //!
@@ -31,7 +35,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 use vouch_switch_server::Frames;
-use vouch_switch_server::port::{Closed, MAX_FRAME, Port, PortCounters, PortStatus, Receive, SendError};
+use vouch_switch_server::port::{Closed, MAX_FRAME, Port, PortCounters, PortStatus, Ready, Receive, SendError};
 
 use backlog::Backlog;
 use link::{LinkWatch, is_running, mtu};
@@ -41,12 +45,19 @@ use socket::{BATCH, PacketSocket, QUEUED, VlanTag, interface_index};
 
 /// How often it is looked whether the kernel still fills the ring.
 const LOOK: Duration = Duration::from_millis(100);
+/// When to try again where an interface's own queue is full, since nobody says when it is not: after this, twice this, and so on up
+/// to `MAX_TRIES` times.
+const RETRY: Duration = Duration::from_millis(1);
+const MAX_TRIES: u32 = 10;
+/// How many frames stay here at most while the interface takes none. Whoever sends waits or drops from the first of them on, but
+/// others may be sending at the same time.
+const KEPT: usize = 128;
 
 /// One end of whatever an interface leads to.
 #[derive(Debug)]
 pub struct InterfacePort {
     shared: Arc<Shared>,
-    /// Whether what is sent waits for [`Port::flush`].
+    /// Whether what is sent waits for [`Port::flush`], and for room where there is none.
     gathers: bool,
     follower: JoinHandle<()>,
 }
@@ -83,7 +94,18 @@ struct Incoming {
 #[derive(Debug, Default)]
 struct Outgoing {
     frames: Frames,
+    /// Why the first of them was not taken, if it was tried.
+    refused: Option<Full>,
     counters: PortCounters,
+}
+
+/// What has no room for more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Full {
+    /// The kernel's buffer of what the socket sends.
+    Socket,
+    /// The queue of the interface.
+    Interface,
 }
 
 /// Why an interface cannot be a port. The operator must act.
@@ -113,7 +135,8 @@ pub enum OpenError {
 }
 
 impl InterfacePort {
-    /// Open an interface of this network namespace. What is sent leaves at once. Must be called inside a tokio runtime.
+    /// Open an interface of this network namespace. What is sent leaves at once, or is dropped where the interface does not take
+    /// it. Must be called inside a tokio runtime.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -133,7 +156,6 @@ impl InterfacePort {
         let watch = LinkWatch::open().map_err(other)?;
         socket.attach(index).map_err(other)?;
         let status = status(&socket, interface);
-        // Sending never waits: what the kernel does not take is dropped.
         let socket = socket.asynchronous().map_err(other)?;
         let shared = Arc::new(Shared {
             interface: interface.to_owned(),
@@ -147,7 +169,8 @@ impl InterfacePort {
         Ok(Self { shared, gathers: false, follower })
     }
 
-    /// Let what is sent wait for [`Port::flush`], so that frames leave many at a time.
+    /// Let what is sent wait for [`Port::flush`], so that frames leave many at a time, and wait for room where the interface has
+    /// none.
     #[must_use]
     pub fn gathering(mut self) -> Self {
         self.gathers = true;
@@ -156,7 +179,8 @@ impl InterfacePort {
 }
 
 /// Keep the status, and the socket at the interface. Ends with the port.
-async fn follow(shared: Arc<Shared>, watch: LinkWatch, mut index: i32) {
+async fn follow(shared: Arc<Shared>, watch: LinkWatch, index: i32) {
+    let mut index = Some(index);
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -170,14 +194,26 @@ async fn follow(shared: Arc<Shared>, watch: LinkWatch, mut index: i32) {
                 continue;
             }
         }
-        if let Ok(now) = interface_index(&shared.interface)
-            && now != index
-            && shared.socket.get_ref().attach(now).is_ok()
-        {
-            index = now;
+        let (name, socket) = (shared.interface.as_str(), shared.socket.get_ref());
+        match interface_index(name) {
+            Ok(now) if Some(now) == index => {}
+            Ok(now) => match socket.attach(now) {
+                Ok(()) => {
+                    tracing::info!(interface = name, "the interface is there again, and is used");
+                    index = Some(now);
+                }
+                Err(error) => tracing::error!(interface = name, %error, "the interface is there again, and of no use"),
+            },
+            Err(_) => {
+                if index.take().is_some() {
+                    tracing::warn!(interface = name, "the interface is gone; another one of its name will be used");
+                }
+            }
         }
-        let status = status(shared.socket.get_ref(), &shared.interface);
-        shared.status.send_if_modified(|known| std::mem::replace(known, status) != status);
+        let status = status(socket, name);
+        if shared.status.send_if_modified(|known| std::mem::replace(known, status) != status) {
+            tracing::info!(interface = name, %status, "the interface has changed");
+        }
     }
 }
 
@@ -300,26 +336,39 @@ fn finish(
 }
 
 impl Outgoing {
-    /// Send what waits. What is not taken is dropped and counted.
-    fn flush(&mut self, socket: &PacketSocket) -> Result<(), SendError> {
+    /// Send what waits. What is not taken for want of room stays if it is to be kept; everything else that is not taken is
+    /// dropped and counted.
+    fn flush(&mut self, socket: &PacketSocket, keep: bool) -> Result<(), SendError> {
         let mut outcome = Ok(());
+        self.refused = None;
         let mut done = 0;
-        while let Some(first) = self.frames.get(done) {
+        while let Some(length) = self.frames.get(done).map(<[u8]>::len) {
             let left = self.frames.iter().skip(done);
-            done += match socket.send(left.clone()) {
-                Ok(sent) => {
+            let taken = socket.send(left.clone());
+            done += match taken.map(|sent| (sent, left.take(sent).map(<[u8]>::len).sum::<usize>())) {
+                Ok((sent, bytes)) => {
                     self.counters.sent += sent as u64;
-                    self.counters.sent_bytes += left.take(sent).map(|frame| frame.len() as u64).sum::<u64>();
+                    self.counters.sent_bytes += bytes as u64;
                     sent
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
                 Err(error) => {
+                    let full = match error.raw_os_error() {
+                        Some(libc::EAGAIN) => Some(Full::Socket),
+                        Some(libc::ENOBUFS) => Some(Full::Interface),
+                        _other => None,
+                    };
+                    if keep && full.is_some() {
+                        self.refused = full;
+                        self.frames.drop_first(done);
+                        return outcome;
+                    }
                     let (counter, refused) = match error.raw_os_error() {
                         Some(libc::EMSGSIZE) => (&mut self.counters.dropped_long, SendError::TooLong),
                         Some(libc::EAGAIN | libc::ENOBUFS) => (&mut self.counters.dropped_full, SendError::Full),
                         _other => (&mut self.counters.dropped_down, SendError::Down),
                     };
-                    tracing::debug!(%error, bytes = first.len(), "a frame is not taken");
+                    tracing::debug!(%error, bytes = length, "a frame is not taken");
                     *counter += 1;
                     outcome = Err(refused);
                     1
@@ -362,16 +411,36 @@ impl Port for InterfacePort {
             outgoing.counters.dropped_long += 1;
             return Err(SendError::TooLong);
         }
+        if outgoing.frames.len() >= KEPT {
+            outgoing.counters.dropped_full += 1;
+            return Err(SendError::Full);
+        }
         outgoing.frames.push(frame);
-        if self.gathers && outgoing.frames.len() < BATCH {
+        if self.gathers && (outgoing.frames.len() < BATCH || outgoing.refused.is_some()) {
             return Ok(());
         }
-        outgoing.flush(self.shared.socket.get_ref())
+        outgoing.flush(self.shared.socket.get_ref(), self.gathers)
     }
 
-    fn flush(&self) {
+    fn flush(&self) -> bool {
+        let mut outgoing = self.shared.outgoing();
         // What is not taken is counted.
-        let _ = self.shared.outgoing().flush(self.shared.socket.get_ref());
+        let _ = outgoing.flush(self.shared.socket.get_ref(), self.gathers);
+        outgoing.frames.is_empty()
+    }
+
+    fn ready(&self) -> Ready<'_> {
+        Box::pin(async move {
+            let mut tries = 0;
+            while !self.flush() {
+                let refused = self.shared.outgoing().refused;
+                let socket = self.shared.socket.get_ref();
+                if refused != Some(Full::Socket) || socket.writable().await.is_err() {
+                    tries = (tries + 1).min(MAX_TRIES);
+                    tokio::time::sleep(RETRY * tries).await;
+                }
+            }
+        })
     }
 
     fn status(&self) -> watch::Receiver<PortStatus> {

@@ -20,8 +20,9 @@ use super::offload::Offload;
 pub(super) const BATCH: usize = 32;
 /// Room for the longest frame, which the kernel may hand over without its Ethernet header counted, and for what is left to do.
 pub(super) const QUEUED: usize = Offload::BYTES + MAX_FRAME + 64;
-/// Queues of a socket, in bytes: of what is being sent, and of received frames that are too long for the ring.
-const SOCKET_BUFFER: libc::c_int = 8 << 20;
+/// The queue of received frames that are too long for the ring, in bytes. That of what is being sent is left as the system has it:
+/// a few frames. What an interface does not take is to wait in the switch, where programs see it.
+const RECEIVE_BUFFER: libc::c_int = 8 << 20;
 /// Destination and source MAC address: a VLAN tag comes right behind them.
 const MAC_ADDRESSES: usize = 12;
 
@@ -49,12 +50,10 @@ impl PacketSocket {
         let on = libc::c_int::from(true);
         socket.set(libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, &on)?;
         socket.set(libc::SOL_PACKET, libc::PACKET_VNET_HDR, &on)?;
-        for (forced, polite) in [(libc::SO_RCVBUFFORCE, libc::SO_RCVBUF), (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF)] {
-            // Without CAP_NET_ADMIN the system's limit has to do.
-            socket
-                .set(libc::SOL_SOCKET, forced, &SOCKET_BUFFER)
-                .or_else(|_| socket.set(libc::SOL_SOCKET, polite, &SOCKET_BUFFER))?;
-        }
+        // Without CAP_NET_ADMIN the system's limit has to do.
+        socket
+            .set(libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &RECEIVE_BUFFER)
+            .or_else(|_| socket.set(libc::SOL_SOCKET, libc::SO_RCVBUF, &RECEIVE_BUFFER))?;
         Ok(socket)
     }
 
@@ -62,6 +61,15 @@ impl PacketSocket {
     pub(super) fn asynchronous(self) -> io::Result<AsyncFd<Self>> {
         // SAFETY: the descriptor stays open, and the same, for as long as `AsyncFd` owns the socket.
         Ok(unsafe { AsyncFd::register_with_interest(self, Interest::READABLE | Interest::ERROR) }?)
+    }
+
+    /// Wait until the kernel has room for more of what is to be sent. That is not asked of the socket itself: whoever waits for it
+    /// there is told of every frame that leaves.
+    pub(super) async fn writable(&self) -> io::Result<()> {
+        let same = self.fd.try_clone()?;
+        // SAFETY: the descriptor stays open, and the same, for as long as `AsyncFd` owns it.
+        let same = unsafe { AsyncFd::register_with_interest(same, Interest::WRITABLE) }?;
+        same.writable().await.map(drop)
     }
 
     /// Go to the interface with this index, and keep it in promiscuous mode while the socket is there.

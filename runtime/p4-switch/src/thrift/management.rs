@@ -8,7 +8,7 @@ use super::api::standard::{
     BmConfig, BmResourceType, DevMgrErrorCode, DevMgrPortInfo, IdLookupErrorCode, InvalidDevMgrOperation,
     InvalidIdLookup, InvalidSwapOperation, Management, SwapOperationErrorCode as SwapCode,
 };
-use super::services::Services;
+use super::services::{Interface, Services};
 use super::wire::{Failure, Never};
 
 /// What the reference shows as its program while it has none.
@@ -23,6 +23,39 @@ impl Services {
         let text = self.with(|running, memory| Ok::<_, Failure<Never>>(memory.document(running).text.clone()));
         text.unwrap_or_else(|_| NO_PROGRAM.to_owned())
     }
+}
+
+impl Services {
+    fn add_port(&self, interface: Interface, number: i32) -> Result<(), String> {
+        let mut interfaces = self.interfaces();
+        let port = u16::try_from(number).map_err(|_| "there is no such number".to_owned())?;
+        let open = self.about.open.as_ref().ok_or(FIXED)?;
+        // Before it is opened, so that a capture that is there is not begun anew.
+        if self.control.ports().contains_key(&port) {
+            return Err("there is such a port already".to_owned());
+        }
+        let _runtime = self.control.runtime().enter();
+        self.control.plug(port.into(), open(&interface)?).map_err(|error| error.to_string())?;
+        interfaces.insert(port, interface);
+        Ok(())
+    }
+
+    fn remove_port(&self, number: i32) -> Result<(), String> {
+        let mut interfaces = self.interfaces();
+        let port = u16::try_from(number).map_err(|_| "there is no such number".to_owned())?;
+        self.about.open.as_ref().ok_or(FIXED)?;
+        self.control.unplug(port.into()).map_err(|error| error.to_string())?;
+        interfaces.remove(&port);
+        Ok(())
+    }
+}
+
+/// Why ports that are not interfaces stay.
+const FIXED: &str = "ports are files, or served over gRPC, and stay as they are";
+
+fn refused(what: &str, number: i32, why: &str) -> Failure<InvalidDevMgrOperation> {
+    tracing::error!(port = number, "the port cannot be {what}: {why}");
+    DevMgrErrorCode::Error.into()
 }
 
 impl Management for Services {
@@ -47,21 +80,26 @@ impl Management for Services {
         self.control.start(program.as_bytes()).map_err(|error| Failure::Other(error.to_string()))
     }
 
-    /// Ports are those that the switch was started with.
-    fn bm_dev_mgr_add_port(&self, _interface: String, _number: i32, _pcap: String) -> Ports<()> {
-        Err(DevMgrErrorCode::Error.into())
+    fn bm_dev_mgr_add_port(&self, name: String, number: i32, capture: String) -> Ports<()> {
+        let interface = Interface { name, capture: Some(capture).filter(|path| !path.is_empty()) };
+        self.add_port(interface, number).map_err(|why| refused("added", number, &why))
     }
 
-    fn bm_dev_mgr_remove_port(&self, _number: i32) -> Ports<()> {
-        Err(DevMgrErrorCode::Error.into())
+    fn bm_dev_mgr_remove_port(&self, number: i32) -> Ports<()> {
+        self.remove_port(number).map_err(|why| refused("removed", number, &why))
     }
 
     fn bm_dev_mgr_show_ports(&self) -> Ports<Vec<DevMgrPortInfo>> {
-        let shown = |(number, status): (u16, PortStatus)| DevMgrPortInfo {
-            port_num: number.into(),
-            iface_name: self.about.interfaces.get(&number).cloned().unwrap_or_default(),
-            is_up: status == PortStatus::Up,
-            extra: Default::default(),
+        let interfaces = self.interfaces();
+        let shown = |(number, status): (u16, PortStatus)| {
+            let Interface { name, capture } = interfaces.get(&number).cloned().unwrap_or_default();
+            let extra = capture.map(|path| [("in_pcap", path.clone()), ("out_pcap", path)]);
+            DevMgrPortInfo {
+                port_num: number.into(),
+                iface_name: name,
+                is_up: status == PortStatus::Up,
+                extra: extra.into_iter().flatten().map(|(key, path)| (key.to_owned(), path)).collect(),
+            }
         };
         Ok(self.control.ports().into_iter().map(shown).collect())
     }

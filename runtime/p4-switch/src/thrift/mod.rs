@@ -24,9 +24,10 @@
 //!   bits than the program gives them.
 //! - A multicast group cannot make the same copy (port and instance) twice, and a committed rate cannot exceed the peak rate;
 //!   the reference takes both.
-//! - Ports cannot be added or removed, and the parameters of custom CRCs stay as they are: both are refused with the code that
-//!   the reference has for a failure. Nothing limits or fills queues, so that depths, and rates other than 0, are refused; so is
-//!   `bm_serialize_state`. These calls have no exceptions of their own, which leaves an application exception.
+//! - The parameters of custom CRCs stay as they are: that is refused with the code that the reference has for a failure.
+//!   `bm_serialize_state` is refused too; it has no exception of its own, which leaves an application exception.
+//! - A new rate counts at once, also for packets that wait in the queue already: in the reference these leave at the rate that
+//!   there was when they came. A queue's first packet does not wait for the rate's pause; there, it may.
 //! - A program that is swapped in has no P4Info: P4Runtime's clients find no pipeline then. It can be swapped in unless
 //!   `--disable-swap` says otherwise, as in `simple_switch_grpc`; `simple_switch` has it the other way round.
 //! - A mirroring session leads to a port or to a group, not to both.
@@ -53,4 +54,4 @@ mod tables;
 mod wire;
 
 pub use server::Server;
-pub use services::{About, Services};
+pub use services::{About, Interface, Open, Services};

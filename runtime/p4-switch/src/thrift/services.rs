@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thrift::protocol::TInputProtocol;
 use vouch_switch::{Switch, TableId};
-use vouch_switch_server::{Control, Running};
+use vouch_switch_server::{Control, Port, Running};
 
 use super::api::{simple_pre, simple_pre_lag, simple_switch, standard};
 use super::document::Document;
@@ -13,14 +13,28 @@ use super::handles::Handles;
 use super::replication::Replication;
 use super::wire::{Answer, Failure};
 
-/// What clients may ask about the process around the switch.
-#[derive(Clone, Debug, Default)]
+/// What clients may ask about the process around the switch, and of it.
+#[derive(Default)]
 pub struct About {
     /// The interfaces at the ports.
-    pub interfaces: BTreeMap<u16, String>,
+    pub interfaces: BTreeMap<u16, Interface>,
     /// Whether clients may replace the program.
     pub swaps: bool,
+    /// How an interface becomes a port; `None` where ports are not interfaces and stay as they are.
+    pub open: Option<Box<Open>>,
 }
+
+/// The interface at a port.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Interface {
+    /// Its name.
+    pub name: String,
+    /// The capture file of what passes, where clients have asked for one.
+    pub capture: Option<String>,
+}
+
+/// Makes a port of an interface, or says why not. Called in the switch's runtime.
+pub type Open = dyn Fn(&Interface) -> Result<Arc<dyn Port>, String> + Send + Sync;
 
 /// The services of one switch.
 pub struct Services {
@@ -28,6 +42,8 @@ pub struct Services {
     pub(super) about: About,
     /// Where they are served.
     pub(super) port: u16,
+    /// The interfaces at the ports, as they are now. Held while ports are added and removed.
+    interfaces: Mutex<BTreeMap<u16, Interface>>,
     memory: Mutex<Memory>,
 }
 
@@ -49,7 +65,8 @@ impl Services {
 
     /// The services of a switch.
     pub fn new(control: Control, about: About) -> Self {
-        Self { control, about, port: 0, memory: Mutex::default() }
+        let interfaces = Mutex::new(about.interfaces.clone());
+        Self { control, about, port: 0, interfaces, memory: Mutex::default() }
     }
 
     pub(super) fn listening_at(self, port: u16) -> Self {
@@ -99,6 +116,11 @@ impl Services {
             call(running, &mut memory)
         });
         done.unwrap_or_else(|| Err(Failure::Other("the switch has no program".to_owned())))
+    }
+
+    pub(super) fn interfaces(&self) -> MutexGuard<'_, BTreeMap<u16, Interface>> {
+        // Single map operations only: nothing is half done after a panic.
+        self.interfaces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use vouch_switch::{CloneSession, CloneTarget};
+use vouch_switch::{CloneSession, CloneTarget, QueueChoice, QueueLimits};
 
 use super::api::simple_switch::{
     InvalidMirroringOperation, MirroringOperationErrorCode, MirroringSessionConfig, SimpleSwitch,
@@ -55,16 +55,26 @@ impl Services {
         })
     }
 
-    /// There are no queues to set anything of; what would have no effect with queues either is fine.
-    fn no_queues(&self, priority: Option<i32>, would_matter: bool) -> Queues {
-        let queues = self.with(|running, _| Ok::<_, Failure<Never>>(running.switch().config().priority_queues));
-        let is_there = |priority: i32| u32::try_from(priority).is_ok_and(|it| queues.is_ok_and(|queues| it < queues));
-        if would_matter && priority.is_none_or(is_there) {
-            let text = "the switch has no egress queues: frames leave as fast as the interface takes them";
-            return Err(Failure::Other(text.to_owned()));
-        }
+    /// Change the limits of queues: those of all ports, of one, or of one with a priority. Ports that cannot be plugged in have
+    /// queues in the reference, in which nothing will ever be.
+    fn limit(&self, which: QueueChoice, change: impl Fn(&mut QueueLimits)) -> Queues {
+        self.control.limit_queues(which, change).map_err(|error| Failure::Other(error.to_string()))?;
         Ok(0)
     }
+}
+
+/// A port beyond those that there can be is one at which nothing can be plugged in either.
+fn port(number: i32) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
+}
+
+/// Negative numbers are large ones, as in the reference.
+fn depth(packets: i32) -> impl Fn(&mut QueueLimits) {
+    move |limits| limits.depth = packets.cast_unsigned()
+}
+
+fn rate(packets: i64) -> impl Fn(&mut QueueLimits) {
+    move |limits| limits.rate = packets.cast_unsigned()
 }
 
 /// Where a session's copies go. One that P4Runtime has set may copy to several ports, for which there is no word here.
@@ -113,29 +123,28 @@ impl SimpleSwitch for Services {
         Ok(self.session(id)?.ok_or(MirroringOperationErrorCode::SessionNotFound)?)
     }
 
-    fn set_egress_priority_queue_depth(&self, _port: i32, priority: i32, _depth: i32) -> Queues {
-        self.no_queues(Some(priority), true)
+    fn set_egress_priority_queue_depth(&self, number: i32, priority: i32, packets: i32) -> Queues {
+        self.limit(QueueChoice::Queue(port(number), priority.cast_unsigned()), depth(packets))
     }
 
-    fn set_egress_queue_depth(&self, _port: i32, _depth: i32) -> Queues {
-        self.no_queues(None, true)
+    fn set_egress_queue_depth(&self, number: i32, packets: i32) -> Queues {
+        self.limit(QueueChoice::Port(port(number)), depth(packets))
     }
 
-    fn set_all_egress_queue_depths(&self, _depth: i32) -> Queues {
-        self.no_queues(None, true)
+    fn set_all_egress_queue_depths(&self, packets: i32) -> Queues {
+        self.limit(QueueChoice::All, depth(packets))
     }
 
-    /// A rate of 0 is no limit, which is what there is.
-    fn set_egress_priority_queue_rate(&self, _port: i32, priority: i32, rate: i64) -> Queues {
-        self.no_queues(Some(priority), rate != 0)
+    fn set_egress_priority_queue_rate(&self, number: i32, priority: i32, packets: i64) -> Queues {
+        self.limit(QueueChoice::Queue(port(number), priority.cast_unsigned()), rate(packets))
     }
 
-    fn set_egress_queue_rate(&self, _port: i32, rate: i64) -> Queues {
-        self.no_queues(None, rate != 0)
+    fn set_egress_queue_rate(&self, number: i32, packets: i64) -> Queues {
+        self.limit(QueueChoice::Port(port(number)), rate(packets))
     }
 
-    fn set_all_egress_queue_rates(&self, rate: i64) -> Queues {
-        self.no_queues(None, rate != 0)
+    fn set_all_egress_queue_rates(&self, packets: i64) -> Queues {
+        self.limit(QueueChoice::All, rate(packets))
     }
 
     fn get_time_elapsed_us(&self) -> Result<i64, Failure<Never>> {

@@ -12,13 +12,14 @@ use crate::support::{PATIENCE, kinds};
 const SCRIPT: &str = include_str!("../scripts/simple_switch_cli.txt");
 
 /// What has no counterpart: it ends BMv2 or its client, or tells of a moment or a process.
-const OURS: &str = "switch_info\nget_time_elapsed\nget_time_since_epoch\nset_queue_rate 0 1 7\n\
+const OURS: &str = "switch_info\nget_time_elapsed\nget_time_since_epoch\n\
     pvs_add Parse.special_kinds 0x600\npvs_get Parse.special_kinds\npvs_remove Parse.special_kinds 0x600\n";
 
 /// Commands that are refused by an exception which the client does not catch.
-const REFUSED: [(&str, &str); 3] = [
+const REFUSED: [(&str, &str); 4] = [
     ("serialize_state /dev/null", "the state cannot be serialized"),
-    ("set_queue_depth 5", "the switch has no egress queues"),
+    ("set_queue_rate 0 1 7", "there is no queue of priority 7: each port has 1, numbered from 0"),
+    ("set_queue_depth 5 1 1", "there is no queue of priority 1: each port has 1, numbered from 0"),
     ("set_toeplitz_hash_key calc 00112233", "InvalidToeplitzHashOperation(code=1)"),
 ];
 

@@ -3,11 +3,12 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use p4_switch::thrift::{About, Server, Services};
+use p4_switch::thrift::{About, Interface, Server, Services};
 use tokio::runtime::Runtime;
-use vouch_switch_server::{ServerHandle, SwitchServer};
+use vouch_switch_server::{LinkConfig, Port, ServerHandle, SwitchServer, link};
 
 /// How long anything may take that does not fail.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -15,6 +16,14 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// The program that has one of each kind of object.
 pub(crate) fn kinds() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../switch-server/tests/programs/kinds.json")
+}
+
+/// A port for an interface, of which there is one.
+fn open(interface: &Interface) -> Result<Arc<dyn Port>, String> {
+    match interface.name.as_str() {
+        "veth7" => Ok(Arc::new(link(LinkConfig::default()).0)),
+        other => Err(format!("there is no interface {other}")),
+    }
 }
 
 pub(crate) struct Switch {
@@ -30,7 +39,8 @@ impl Switch {
         let json = std::fs::read(kinds()).expect("the program is there");
         let switch = SwitchServer::builder().device_id(3).program(json).build().expect("it is a program");
         let handle = runtime.block_on(switch.listen("127.0.0.1:0")).expect("a free port");
-        let services = Services::new(handle.control(), About { swaps: true, ..About::default() });
+        let services =
+            Services::new(handle.control(), About { swaps: true, open: Some(Box::new(open)), ..About::default() });
         let server = runtime.block_on(Server::listen(0, services)).expect("a free port");
         Self { server: Some(server), handle, _runtime: runtime }
     }

@@ -105,3 +105,44 @@ fn the_program_is_shown_and_can_be_replaced() {
     assert_eq!(client.standard("bm_mt_get_num_entries", of(HOST)), Reply::Number(0));
     assert!(matches!(client.standard("bm_serialize_state", Bytes::default()), Reply::Failed(_, 6)));
 }
+
+#[test]
+fn ports_are_added_and_removed() {
+    let switch = Switch::start();
+    let mut client = switch.connect();
+    let mut add = |name: &str, number: i32| {
+        let arguments = Bytes::default().string(1, name).i32(2, number).string(3, "");
+        client.standard("bm_dev_mgr_add_port", arguments)
+    };
+    let ports = || switch.handle.control().ports().into_keys().collect::<Vec<_>>();
+    assert_eq!((add("veth7", 7), ports()), (Reply::Done, vec![7]));
+    // Numbers that are taken, or are no port's, and an interface that is not there.
+    for (name, number) in [("veth7", 7), ("veth7", 510), ("veth7", 511), ("veth7", 512), ("veth7", -1), ("veth8", 8)] {
+        assert_eq!((add(name, number), ports()), (Reply::Refused(1), vec![7]), "{name} as {number}");
+    }
+    assert_eq!((add("veth7", 8), ports()), (Reply::Done, vec![7, 8]));
+    let mut client = switch.connect();
+    let mut remove = |number: i32| client.standard("bm_dev_mgr_remove_port", Bytes::default().i32(1, number));
+    assert_eq!((remove(7), ports()), (Reply::Done, vec![8]));
+    assert_eq!((remove(7), remove(-1), ports()), (Reply::Refused(1), Reply::Refused(1), vec![8]));
+}
+
+#[test]
+fn queues_get_their_limits() {
+    let switch = Switch::start();
+    let mut client = switch.connect();
+    let depth = |port| switch.handle.control().queues(port)[0].limits.depth;
+    let one = |port, priority, depth| Bytes::default().i32(1, port).i32(2, priority).i32(3, depth);
+    assert_eq!(depth(3), 64);
+    assert_eq!(client.call("simple_switch:set_egress_priority_queue_depth", one(3, 0, 5)), Reply::Number(0));
+    assert_eq!((depth(3), depth(4)), (5, 64));
+    assert_eq!(client.call("simple_switch:set_all_egress_queue_depths", Bytes::default().i32(1, -1)), Reply::Number(0));
+    assert_eq!((depth(3), depth(4)), (u32::MAX, u32::MAX));
+    let refused = client.call("simple_switch:set_egress_priority_queue_depth", one(3, 1, 5));
+    assert_eq!(
+        refused,
+        Reply::Failed("there is no queue of priority 1: each port has 1, numbered from 0".to_owned(), 6)
+    );
+    // A port that nobody can plug in has queues in which nothing will be.
+    assert_eq!(client.call("simple_switch:set_egress_priority_queue_depth", one(-1, 0, 5)), Reply::Number(0));
+}
