@@ -287,7 +287,7 @@ pub struct CloneSession {
     pub target: CloneTarget,
     /// Copies are cut to this many bytes as they leave; 0 leaves them whole.
     pub max_packet_length: u16,
-    /// Queue of the copies. Kept and read back; the engine has no queues.
+    /// Kept and read back. As in BMv2, the queue of a copy is that of its `standard_metadata.priority`.
     pub class_of_service: u32,
 }
 
