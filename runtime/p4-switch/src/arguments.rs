@@ -149,6 +149,10 @@ pub struct Arguments {
     /// standard_metadata.priority, is dropped
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=MAX_QUEUES))]
     pub priority_queues: u32,
+    /// What values of types with @p4runtime_translation mean: a JSON file with {"TYPE": {"ports": true, "values":
+    /// {"Ethernet0": 1}}}; gNMI calls ports so, too. Otherwise strings of digits mean themselves, others get free numbers
+    #[arg(long, value_name = "FILE")]
+    pub translations: Option<PathBuf>,
     /// Let the fields of a header that a packet makes invalid read 0 from then on; otherwise they keep what they were
     #[arg(long)]
     pub ret_zero_on_invalid_hdr_read: bool,

@@ -22,6 +22,7 @@ mod packets;
 mod run;
 pub mod thrift;
 mod trace;
+mod translations;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

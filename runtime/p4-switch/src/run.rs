@@ -14,7 +14,7 @@ use vouch_switch_server::{Builder, Certificate, Identity, Port, ServerHandle, Se
 use crate::arguments::{Arguments, Format, Interface};
 use crate::captured::CapturedPort;
 use crate::notifications::{Notifications, PacketListener};
-use crate::{Failure, files, log, thrift};
+use crate::{Failure, files, log, thrift, translations};
 
 /// The newest version of BMv2's JSON format that p4c writes.
 const JSON_VERSION: &str = "2.23";
@@ -150,6 +150,9 @@ fn builder(arguments: &Arguments, notifications: &Notifications) -> Result<Build
     }
     if arguments.grpc_server_ssl {
         builder = builder.tls(tls(arguments)?);
+    }
+    if let Some(path) = &arguments.translations {
+        builder = translations::read(path)?.into_iter().fold(builder, Builder::translate);
     }
     Ok(traced(notifications.hear(builder), arguments, notifications))
 }

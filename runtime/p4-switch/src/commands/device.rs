@@ -70,6 +70,9 @@ pub struct Node {
     pub lags: Vec<u16>,
 }
 
+/// A multicast group, and its nodes with their handles.
+pub type GroupOfNodes = (u32, Vec<(usize, Node)>);
+
 /// Nodes that a device numbers.
 #[expect(missing_docs, reason = "each is named after what it does")]
 pub trait Nodes {
@@ -80,7 +83,7 @@ pub trait Nodes {
     /// Send the clones of a session to a group.
     fn mirror(&mut self, session: u16, group: u32) -> Result<(), Refused>;
     /// All groups with their nodes.
-    fn dump(&mut self) -> Result<Vec<(u32, Vec<(usize, Node)>)>, Refused>;
+    fn dump(&mut self) -> Result<Vec<GroupOfNodes>, Refused>;
 }
 
 /// Where the clones of a session go.

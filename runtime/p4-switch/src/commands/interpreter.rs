@@ -15,7 +15,7 @@ use vouch_switch::{EntryKey, ReplicationNode};
 use super::Refused;
 use super::catalog::{Array, Catalog, Table};
 use super::command::{Cells, Change, Doing};
-use super::device::{Device, Node};
+use super::device::{Device, GroupOfNodes, Node};
 use super::values::normal_key;
 
 /// Carries out commands on one device.
@@ -294,7 +294,7 @@ impl<D: Device> Interpreter<D> {
     }
 
     /// All groups, each with the handles and nodes that it has.
-    pub(super) fn groups(&mut self) -> Result<Vec<(u32, Vec<(usize, Node)>)>, Refused> {
+    pub(super) fn groups(&mut self) -> Result<Vec<GroupOfNodes>, Refused> {
         if let Some(nodes) = self.device.nodes() {
             return nodes.dump();
         }

@@ -25,7 +25,7 @@ mod words;
 
 pub use catalog::{Action, Array, Catalog, Field, FieldKind, Param, Profile, Table, ValueSet};
 pub use command::{Call, Cells, Change, Command, Doing, Request, Show};
-pub use device::{Clones, Device, Node, Nodes, PortState, Target};
+pub use device::{Clones, Device, GroupOfNodes, Node, Nodes, PortState, Target};
 pub use interpreter::Interpreter;
 pub(crate) use local::Local;
 pub use over_thrift::OverThrift;

@@ -13,7 +13,7 @@ use vouch_switch::{CounterData, EntryKey, MatchKind, MeterConfig, Program, Repli
 
 use super::catalog::{Action, Array, Catalog, FieldKind, Profile, Table, ValueSet};
 use super::command::{Call, Doing, Request};
-use super::device::{Clones, Device, Node, Nodes, PortState, Target};
+use super::device::{Clones, Device, GroupOfNodes, Node, Nodes, PortState, Target};
 use super::values::{reversed_priority, shown_priority};
 use super::{Refused, wire};
 use crate::thrift::api::simple_switch::MirroringSessionConfig;
@@ -214,19 +214,21 @@ impl Device for OverThrift {
         let handle = self.handle(table, key)?;
         let milliseconds = number("timeout of this many milliseconds:", milliseconds)?;
         let (client, name) = (&mut self.client, table.name.clone());
-        Ok(match table.profile {
-            None => standard::bm_mt_set_entry_ttl(client, CONTEXT, name, handle, milliseconds)?,
-            Some(_) => standard::bm_mt_indirect_set_entry_ttl(client, CONTEXT, name, handle, milliseconds)?,
-        })
+        let done = match table.profile {
+            None => standard::bm_mt_set_entry_ttl(client, CONTEXT, name, handle, milliseconds),
+            Some(_) => standard::bm_mt_indirect_set_entry_ttl(client, CONTEXT, name, handle, milliseconds),
+        };
+        Ok(done?)
     }
 
     fn delete_entry(&mut self, table: &Table, key: &EntryKey) -> Result<(), Refused> {
         let handle = self.handle(table, key)?;
         let (client, name) = (&mut self.client, table.name.clone());
-        Ok(match table.profile {
-            None => standard::bm_mt_delete_entry(client, CONTEXT, name, handle)?,
-            Some(_) => standard::bm_mt_indirect_delete_entry(client, CONTEXT, name, handle)?,
-        })
+        let done = match table.profile {
+            None => standard::bm_mt_delete_entry(client, CONTEXT, name, handle),
+            Some(_) => standard::bm_mt_indirect_delete_entry(client, CONTEXT, name, handle),
+        };
+        Ok(done?)
     }
 
     fn clear(&mut self, table: &Table) -> Result<(), Refused> {
@@ -235,20 +237,21 @@ impl Device for OverThrift {
 
     fn set_default(&mut self, table: &Table, doing: Option<&Doing<'_>>) -> Result<(), Refused> {
         let (client, name) = (&mut self.client, table.name.clone());
-        Ok(match (doing, table.profile) {
-            (None, None) => standard::bm_mt_reset_default_entry(client, CONTEXT, name)?,
-            (None, Some(_)) => standard::bm_mt_indirect_reset_default_entry(client, CONTEXT, name)?,
+        let done = match (doing, table.profile) {
+            (None, None) => standard::bm_mt_reset_default_entry(client, CONTEXT, name),
+            (None, Some(_)) => standard::bm_mt_indirect_reset_default_entry(client, CONTEXT, name),
             (Some(Doing::Call(call)), _) => {
                 let action = call.action.name.clone();
-                standard::bm_mt_set_default_action(client, CONTEXT, name, action, data(call))?;
+                standard::bm_mt_set_default_action(client, CONTEXT, name, action, data(call))
             }
             (Some(Doing::Member(member)), _) => {
-                standard::bm_mt_indirect_set_default_member(client, CONTEXT, name, handle_of(*member)?)?;
+                standard::bm_mt_indirect_set_default_member(client, CONTEXT, name, handle_of(*member)?)
             }
             (Some(Doing::Group(group)), _) => {
-                standard::bm_mt_indirect_ws_set_default_group(client, CONTEXT, name, handle_of(*group)?)?;
+                standard::bm_mt_indirect_ws_set_default_group(client, CONTEXT, name, handle_of(*group)?)
             }
-        })
+        };
+        Ok(done?)
     }
 
     fn member_ids(&mut self, profile: &Profile) -> Result<Vec<u32>, Refused> {
@@ -289,11 +292,12 @@ impl Device for OverThrift {
         self.group(profile, group)?;
         let (name, member, group) = (profile.name.clone(), handle_of(member)?, handle_of(group)?);
         let client = &mut self.client;
-        Ok(if on {
-            standard::bm_mt_act_prof_add_member_to_group(client, CONTEXT, name, member, group)?
+        let done = if on {
+            standard::bm_mt_act_prof_add_member_to_group(client, CONTEXT, name, member, group)
         } else {
-            standard::bm_mt_act_prof_remove_member_from_group(client, CONTEXT, name, member, group)?
-        })
+            standard::bm_mt_act_prof_remove_member_from_group(client, CONTEXT, name, member, group)
+        };
+        Ok(done?)
     }
 
     fn multicast_groups(&mut self) -> Result<Vec<(u32, Vec<ReplicationNode>)>, Refused> {
@@ -377,13 +381,14 @@ impl Device for OverThrift {
         let (name, value) = (register.name.clone(), cell(value)?);
         let (first, end) = (number("cell", cells.start)?, number("cell", cells.end)?);
         let client = &mut self.client;
-        Ok(if cells == (0..register.size) && value == 0 {
-            standard::bm_register_reset(client, CONTEXT, name)?
+        let done = if cells == (0..register.size) && value == 0 {
+            standard::bm_register_reset(client, CONTEXT, name)
         } else if end - first == 1 {
-            standard::bm_register_write(client, CONTEXT, name, first, value)?
+            standard::bm_register_write(client, CONTEXT, name, first, value)
         } else {
-            standard::bm_register_write_range(client, CONTEXT, name, first, end, value)?
-        })
+            standard::bm_register_write_range(client, CONTEXT, name, first, end, value)
+        };
+        Ok(done?)
     }
 
     fn value_set(&mut self, set: &ValueSet) -> Result<Vec<Vec<u8>>, Refused> {
@@ -423,11 +428,12 @@ impl Nodes for OverThrift {
     fn associate(&mut self, group: u32, handle: usize, on: bool) -> Result<(), Refused> {
         let (group, handle) = (number("group", group)?, number("node", handle)?);
         let client = &mut self.client;
-        Ok(if on {
-            simple_pre_lag::bm_mc_node_associate(client, CONTEXT, group, handle)?
+        let done = if on {
+            simple_pre_lag::bm_mc_node_associate(client, CONTEXT, group, handle)
         } else {
-            simple_pre_lag::bm_mc_node_dissociate(client, CONTEXT, group, handle)?
-        })
+            simple_pre_lag::bm_mc_node_dissociate(client, CONTEXT, group, handle)
+        };
+        Ok(done?)
     }
 
     fn mirror(&mut self, session: u16, group: u32) -> Result<(), Refused> {
@@ -435,7 +441,7 @@ impl Nodes for OverThrift {
         Ok(simple_switch::mirroring_session_add(&mut self.client, session.into(), config)?)
     }
 
-    fn dump(&mut self) -> Result<Vec<(u32, Vec<(usize, Node)>)>, Refused> {
+    fn dump(&mut self) -> Result<Vec<GroupOfNodes>, Refused> {
         let text = simple_pre_lag::bm_mc_get_entries(&mut self.client, CONTEXT)?;
         let root: Value = serde_json::from_str(&text).map_err(|error| format!("the switch's groups: {error}"))?;
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();

@@ -467,9 +467,8 @@ impl Target for Remote {
     }
 
     fn program(&mut self) -> Result<Vec<u8>, Refused> {
-        let config = self.runtime.block_on(self.reader.running_pipeline()).map_err(|error| error.to_string())?;
-        let program = config.map(|config| config.p4_device_config.to_vec()).filter(|program| !program.is_empty());
-        program.ok_or_else(|| "the switch runs no program that it tells of".to_owned())
+        Err("over P4Runtime only the P4Info is asked for; Thrift hands it out: p4-switch-cli --thrift-port PORT"
+            .to_owned())
     }
 
     fn rest(&mut self) {

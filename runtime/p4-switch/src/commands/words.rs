@@ -95,7 +95,7 @@ pub const WORDS: &[Word] = &[
         "read another program; over P4Runtime with its P4Info, which is looked for beside it where none is named",
     ),
     word("swap_configs", "", "run the program that was read last; all tables are empty then"),
-    word("write_config_to_file", "FILE", "write the program that runs into a file"),
+    word("write_config_to_file", "FILE", "write the program that runs into a file (Thrift)"),
     word("set_queue_depth", "PACKETS [PORT [PRIORITY]]", "how many packets egress queues hold (Thrift)"),
     word("set_queue_rate", "PACKETS_PER_SECOND [PORT [PRIORITY]]", "how fast packets leave egress queues (Thrift)"),
     word("mc_set_lag_membership", "LAG PORT...", "the ports of a link aggregation group (Thrift)"),

@@ -91,11 +91,7 @@ impl Notifications {
             (Notice::Port(number, status), Some((publisher, _)), _) => {
                 publisher.publish(&layout::port(device, *number, *status));
             }
-            (Notice::Idle(_), Some((publisher, idle)), _) => {
-                if publisher.has_subscribers() {
-                    idle.send(notice);
-                }
-            }
+            (Notice::Idle(_), Some((publisher, idle)), _) if publisher.has_subscribers() => idle.send(notice),
             (Notice::Swapped, _, Some(publisher)) => publisher.publish(&events::swapped(device)),
             _ => {}
         })

@@ -2,5 +2,6 @@
 
 mod errors;
 mod sessions;
+mod sharing;
 mod support;
 mod words;

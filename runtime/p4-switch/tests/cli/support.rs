@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use p4_switch::cli::{Outcome, Shell, play};
-use p4_switch::commands::{Access, Remote};
+use p4_switch::commands::{Access, OverThrift, Remote, Target};
+use p4_switch::thrift::{About, Server, Services};
 use tokio::runtime::Runtime;
 use vouch_p4runtime::SessionConfig;
 use vouch_switch_server::{Builder, Endpoint, LinkConfig, ServerHandle, SwitchServer, link};
@@ -53,6 +54,15 @@ impl Switch {
         SessionConfig::new(self.address(), 1, election_id)
     }
 
+    /// Serve the same switch over Thrift, too.
+    pub(crate) fn over_thrift(&self) -> (Server, Shell<OverThrift>) {
+        let control = self.handle.as_ref().expect("it runs").control();
+        let server = self.runtime.block_on(Server::listen(0, Services::new(control, About::default())));
+        let server = server.expect("a free port");
+        let device = OverThrift::connect("localhost", server.address().port(), None).expect("it listens");
+        (server, Shell::new(device))
+    }
+
     /// A shell without an election id of its own.
     pub(crate) fn shell(&self) -> Shell {
         self.shell_as(Access { config: self.config(1), insists: false })
@@ -84,7 +94,7 @@ pub(crate) fn played(shell: &mut Shell, text: &str, keep_going: bool) -> (bool, 
 }
 
 /// What a line that works prints.
-pub(crate) fn said(shell: &mut Shell, line: &str) -> String {
+pub(crate) fn said<D: Target>(shell: &mut Shell<D>, line: &str) -> String {
     match shell.line(line) {
         Ok(Outcome::Done(text)) => text,
         other => panic!("{line}: {other:?}"),
