@@ -154,7 +154,9 @@ fn builder(arguments: &Arguments, notifications: &Notifications) -> Result<Build
     if let Some(path) = &arguments.translations {
         builder = translations::read(path)?.into_iter().fold(builder, Builder::translate);
     }
-    Ok(traced(notifications.hear(builder), arguments, notifications))
+    // Files have no links that go up or down, and BMv2 does not tell of them either.
+    let ports = arguments.use_files.is_none();
+    Ok(traced(notifications.hear(builder, ports), arguments, notifications))
 }
 
 /// Have packets traced for whoever wants to know.

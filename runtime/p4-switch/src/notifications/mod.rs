@@ -78,8 +78,8 @@ impl Notifications {
         self.events.as_ref().map(|(publisher, _)| publisher.address().to_string())
     }
 
-    /// Have a switch tell of what is published, but for packets.
-    pub fn hear(&self, builder: Builder) -> Builder {
+    /// Have a switch tell of what is published, but for packets; of its ports only where `ports` says so.
+    pub fn hear(&self, builder: Builder, ports: bool) -> Builder {
         if self.notices.is_none() && self.events.is_none() {
             return builder;
         }
@@ -88,7 +88,7 @@ impl Notifications {
         let events = self.events.as_ref().map(|(publisher, _)| publisher.clone());
         builder.notices(move |notice| match (&notice, &notices, &events) {
             (Notice::Learnt(samples), Some((publisher, _)), _) => publisher.publish(&layout::learnt(device, samples)),
-            (Notice::Port(number, status), Some((publisher, _)), _) => {
+            (Notice::Port(number, status), Some((publisher, _)), _) if ports => {
                 publisher.publish(&layout::port(device, *number, *status));
             }
             (Notice::Idle(_), Some((publisher, idle)), _) if publisher.has_subscribers() => idle.send(notice),

@@ -50,7 +50,7 @@ impl Switch {
         let json = std::fs::read(kinds()).expect("the program is there");
         let [notices, events] = addresses.map_or([None; 2], |addresses| addresses.map(Some));
         let opened = runtime.block_on(Notifications::open(DEVICE, notices, events)).expect("the addresses are free");
-        let mut builder = opened.hear(more(SwitchServer::builder().device_id(DEVICE).program(json)));
+        let mut builder = opened.hear(more(SwitchServer::builder().device_id(DEVICE).program(json)), true);
         if let Some(listener) = opened.packets() {
             let wanted = listener.clone();
             builder = builder.tracer_while(move || wanted.is_wanted(), move |trace| listener.hear(trace));

@@ -69,7 +69,7 @@ pub(crate) fn furnish(switch: &Switch, more: u32) {
     add(switch, "vni_to_bd", &[&VNI.to_be_bytes()], "bridge", &[&bd]);
     add(switch, "bd_vni", &[&bd], "vni", &[&VNI.to_be_bytes()]);
     add(switch, "location_port", &[&tunnel], "port", &[&UNDERLAY.to_be_bytes()]);
-    let outer: [&[u8]; 6] = [&MY_IP, &PEER_IP, &ROUTER, &SPINE, &[64], &[0]];
+    let outer: [&[u8]; 7] = [&MY_IP, &PEER_IP, &ROUTER, &SPINE, &[64], &[0], &[0xff; 2]];
     add(switch, "encapsulate", &[&tunnel], "encapsulate", &outer);
     add(switch, "source", &[&bd, &HERE, &[1]], "here", &[&[0]]);
     add(switch, "recorded_location", &[&bd, &HERE], "recorded", &[&[1], &[0]]);
@@ -88,7 +88,7 @@ pub(crate) fn furnish(switch: &Switch, more: u32) {
 pub(crate) fn add_tunnel(switch: &Switch, location: u16, peer: [u8; 4]) {
     let location = location.to_be_bytes();
     add(switch, "location_port", &[&location], "port", &[&UNDERLAY.to_be_bytes()]);
-    let outer: [&[u8]; 6] = [&MY_IP, &peer, &ROUTER, &SPINE, &[64], &[0]];
+    let outer: [&[u8]; 7] = [&MY_IP, &peer, &ROUTER, &SPINE, &[64], &[0], &[0xff; 2]];
     add(switch, "encapsulate", &[&location], "encapsulate", &outer);
 }
 
