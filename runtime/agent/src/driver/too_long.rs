@@ -23,6 +23,9 @@ const REQUEST: usize = 512;
 /// Places, and how many frames of each were too long so far.
 pub(crate) type TooLong = Vec<(LocationId, u64)>;
 
+/// How many there were in all, and of each place.
+type Found = Result<(u64, TooLong), RpcError>;
+
 /// Looks from time to time.
 pub(crate) struct TooLongFeed {
     places: Vec<LocationId>,
@@ -35,7 +38,7 @@ enum State {
     /// The switch is not there.
     Idle,
     Waiting(Clock),
-    Reading(Pin<Box<dyn Future<Output = Result<(u64, TooLong), RpcError>> + Send>>),
+    Reading(Pin<Box<dyn Future<Output = Found> + Send>>),
 }
 
 impl TooLongFeed {
@@ -84,12 +87,7 @@ impl TooLongFeed {
 }
 
 /// How many there were in all, and of each place, if more than are `known`.
-async fn read(
-    session: Session,
-    program: Program,
-    places: Vec<LocationId>,
-    known: u64,
-) -> Result<(u64, TooLong), RpcError> {
+async fn read(session: Session, program: Program, places: Vec<LocationId>, known: u64) -> Found {
     let total = vec![program.tables.read_drop(Pipeline::Egress, DropReason::ExceedsMtu)];
     let all = counts(&session, &program, total).await?.iter().map(|(_, count)| count).sum();
     let mut found = Vec::new();
