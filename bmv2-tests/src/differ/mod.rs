@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn packets_get_into_tunnels_and_out_of_them() {
-        let reach = Subject::vtep().reach(1..=150).expect("the program loads");
+        let reach = Subject::vtep().reach(1..=600).expect("the program loads");
         for action in ["encapsulate.encapsulate", "vni_to_bd.bridge", ".underlay.for_us", ".combine_ecn.leave"] {
             assert!(reach.cases_with(action) > 0, "{action} never runs:\n{reach}");
         }

@@ -113,7 +113,7 @@ pub(crate) fn entries() -> Vec<Entry> {
     for (tunnel, peer, macs, ttl, dscp) in
         [(TUNNEL_1, PEER_1, [ROUTER_1, HOP_1], 64, 0), (TUNNEL_2, PEER_2, [ROUTER_5, HOP_5], 32, 10)]
     {
-        let params = [ip(VTEP), ip(peer), mac(macs[0]), mac(macs[1]), ttl, dscp];
+        let params = [ip(VTEP), ip(peer), mac(macs[0]), mac(macs[1]), ttl, dscp, 0xffff];
         entries.push(entry("underlay_peer", &[ip(peer)], "from_tunnel", &[tunnel.into()]));
         entries.push(entry("encapsulate", &[tunnel.into()], "encapsulate.encapsulate", &params));
     }
