@@ -62,7 +62,11 @@ impl Ports {
 
     /// Plug a port in; false if there is one already, or no such number.
     pub(crate) fn insert(&self, number: u16, port: Arc<dyn Port>) -> bool {
-        self.change(&self.tasks(), number, |place| place.is_none().then(|| *place = Some(port)).is_some())
+        self.put(&self.tasks(), number, port)
+    }
+
+    fn put(&self, held: &TasksOfPorts<'_>, number: u16, port: Arc<dyn Port>) -> bool {
+        self.change(held, number, |place| place.is_none().then(|| *place = Some(port)).is_some())
     }
 
     fn change(
@@ -90,8 +94,7 @@ impl Device {
     /// Plug a port in and carry its frames; false if there is one of this number already, or no such number.
     pub(crate) fn plug(self: &Arc<Self>, number: u16, port: Arc<dyn Port>) -> bool {
         let mut tasks = self.ports.tasks();
-        let place = |place: &mut Option<Arc<dyn Port>>| place.is_none().then(|| *place = Some(port.clone())).is_some();
-        let plugged = self.ports.change(&tasks, number, place);
+        let plugged = self.ports.put(&tasks, number, port.clone());
         if plugged {
             tasks.insert(number, self.carry_port(number, port));
         }
