@@ -87,7 +87,10 @@ fn the_name_decides() {
     assert_eq!(run("simple_switch --no-p4 --grpc-server-addr :1").grpc_server_addr, ":1");
     // Where simple_switch_CLI looks unless it is told; whoever names a port wants that one.
     let thrift = |arguments: &Arguments| (arguments.thrift_port, arguments.thrift_by_default);
-    assert_eq!((thrift(&plain), thrift(&grpc), thrift(&simple)), ((None, false), (Some(9090), true), (Some(9090), true)));
+    assert_eq!(
+        (thrift(&plain), thrift(&grpc), thrift(&simple)),
+        ((None, false), (Some(9090), true), (Some(9090), true))
+    );
     assert_eq!(thrift(&run("simple_switch --no-p4 --thrift-port 9090")), (Some(9090), false));
     let swaps = |line: &str| !run(line).disable_swap;
     assert!(swaps("p4-switch --no-p4") && swaps("simple_switch_grpc --no-p4"));
