@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use p4_switch::stf::{Command, Device, Entry, Program, Rules, encode, parse};
 use vouch_p4runtime::P4Info;
 use vouch_p4runtime::client::{Pipeline, Replica, insert, multicast_group};
 use vouch_p4runtime::p4::v1::Update;
@@ -9,7 +10,6 @@ use vouch_switch::ReplicationNode;
 
 use crate::frames::{Ip, Ipv4, Mac, ethernet, udp, vxlan};
 use crate::rig::Result;
-use crate::stf::{Command, Device, Entry, Program, Rules, encode, parse};
 
 /// The port towards hosts.
 const ACCESS: u16 = 1;
@@ -248,8 +248,9 @@ impl Setup {
     }
 
     /// The packet engine with all of it.
-    pub(super) fn engine(&self) -> Result<crate::stf::Embedded> {
-        let mut device = crate::stf::Embedded::new(self.rules.program().clone(), vouch_switch::SwitchConfig::default());
+    pub(super) fn engine(&self) -> Result<p4_switch::stf::Embedded> {
+        let mut device =
+            p4_switch::stf::Embedded::new(self.rules.program().clone(), vouch_switch::SwitchConfig::default());
         for (id, replicas) in &self.groups {
             device.set_group(*id, &ReplicationNode::from_replicas(replicas))?;
         }

@@ -19,8 +19,9 @@
 //! * There are statements that p4c's runner lacks: ranges as keys, several weighted actions that watch ports, idle timeouts,
 //!   lengths of clone sessions, `value_set`, `digest`, `idle`, `port_down`, and the rates of an entry's meter. See [`Command`].
 //!
-//! Each test starts with a switch as the program makes it.
+//! Each test starts with a switch as the program makes it. The command is `p4-switch stf` (`command`).
 
+pub(crate) mod command;
 mod device;
 mod embedded;
 mod encode;

@@ -29,8 +29,8 @@ use super::device::{Device, Problem, take};
 use super::encode::{Encoded, encode};
 use super::rules::{Entry, Rules};
 use super::statement::MirrorTo;
-use crate::rig::{PATIENCE, Result as RigResult};
-use crate::streamed::{Streamed, StreamedSwitch};
+use crate::Failure;
+use crate::streamed::{PATIENCE, Streamed, StreamedSwitch};
 
 /// A switch that is controlled over P4Runtime.
 pub struct Remote {
@@ -60,7 +60,7 @@ impl Remote {
     ///
     /// # Errors
     /// What keeps the switch from running, or a missing P4Info.
-    pub fn start(target: &dyn Streamed, rules: &Rules, json: &[u8]) -> RigResult<Self> {
+    pub fn start(target: &dyn Streamed, rules: &Rules, json: &[u8]) -> Result<Self, Failure> {
         let info = rules.shared_info().ok_or("a switch behind P4Runtime needs the program's P4Info")?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let switch = runtime.block_on(StreamedSwitch::start(target))?;

@@ -1,6 +1,5 @@
 //! Entries as P4Runtime writes them: what the engine knows by position, it knows by the ids of the P4Info.
 
-use p4_switch::commands::field_match;
 use vouch_p4runtime::P4Info;
 use vouch_p4runtime::client::insert;
 use vouch_p4runtime::p4::v1::action_profile_action::WatchKind;
@@ -15,6 +14,7 @@ use vouch_switch::{OneShotMember, Program};
 
 use super::device::Problem;
 use super::rules::Entry;
+use crate::commands::field_match;
 
 /// An entry, and what has to be written before it: in a table with an action profile its action is a member.
 #[derive(Clone, Debug)]
