@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use vouch_p4runtime::P4Info;
 use vouch_p4runtime::p4::config::v1 as config;
 use vouch_p4runtime::p4::v1::get_forwarding_pipeline_config_request::ResponseType;
 use vouch_p4runtime::p4::v1::{ForwardingPipelineConfig, P4Data};
@@ -44,7 +45,8 @@ impl Verified {
             None => (bmv2_program(&json)?, Names::AsInProgram),
         };
         let layouts = Layouts::of_json(tofino.map_or(&json, Tofino::model));
-        let schema = Schema::join(p4info, &program, &layouts, names, translations).map_err(|mut problems| {
+        let p4info = P4Info::new(p4info.clone()).map_err(|error| Fault::invalid(error.to_string()))?;
+        let schema = Schema::join(&p4info, &program, &layouts, names, translations).map_err(|mut problems| {
             let more = problems.len().saturating_sub(SHOWN_PROBLEMS);
             problems.truncate(SHOWN_PROBLEMS);
             let more = if more > 0 { format!("; and {more} more") } else { String::new() };

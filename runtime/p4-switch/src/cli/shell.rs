@@ -25,7 +25,7 @@ pub enum Outcome {
 impl<D: Target> Shell<D> {
     /// A shell for this switch.
     pub fn new(device: D) -> Self {
-        let has_program = !device.catalog().tables.is_empty();
+        let has_program = device.catalog().info().tables().next().is_some();
         Self { interpreter: Interpreter::new(device), has_program, has_loaded: false }
     }
 

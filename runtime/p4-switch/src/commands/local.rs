@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
+use vouch_p4runtime::p4info::{ActionProfile, Counter, Meter, Register, Table, ValueSet};
 use vouch_switch::{
     ActionCall, ActionGroup, CloneSession, CloneTarget, ControlError, CounterData, CounterId, EntryAction, EntryKey,
     GroupMember, MeterConfig, MeterId, Micros, ProfileId, Program, RegisterId, ReplicationNode, Switch, TableEntry,
     TableId, ValueSetId, ValueSetMember,
 };
 
-use super::catalog::{Array, Profile, Table, ValueSet};
 use super::command::{Call, Doing};
 use super::device::Device;
 use super::{Catalog, Interpreter, Refused, parse};
@@ -25,7 +25,7 @@ impl<'a> Local<'a> {
 
     /// Carry out the commands of a text. None of them may show anything, since nobody looks.
     pub(crate) fn carry_out(self, text: &str) -> Result<(), Refused> {
-        let catalog = Catalog::of_program(self.switch.program());
+        let catalog = Catalog::of_program(self.switch.program())?;
         let mut interpreter = Interpreter::new(self);
         for (number, line) in (1..).zip(text.lines()) {
             let done = parse(&catalog, line).and_then(|command| match command {
@@ -49,19 +49,19 @@ impl<'a> Local<'a> {
         self.program().table(&table.name).ok_or_else(|| missing(&table.name))
     }
 
-    fn profile(&self, profile: &Profile) -> Result<ProfileId, Refused> {
+    fn profile(&self, profile: &ActionProfile) -> Result<ProfileId, Refused> {
         self.program().profile(&profile.name).ok_or_else(|| missing(&profile.name))
     }
 
-    fn meter(&self, meter: &Array) -> Result<MeterId, Refused> {
+    fn meter(&self, meter: &Meter) -> Result<MeterId, Refused> {
         self.program().meter(&meter.name).ok_or_else(|| missing(&meter.name))
     }
 
-    fn counter(&self, counter: &Array) -> Result<CounterId, Refused> {
+    fn counter(&self, counter: &Counter) -> Result<CounterId, Refused> {
         self.program().counter(&counter.name).ok_or_else(|| missing(&counter.name))
     }
 
-    fn register(&self, register: &Array) -> Result<RegisterId, Refused> {
+    fn register(&self, register: &Register) -> Result<RegisterId, Refused> {
         self.program().register(&register.name).ok_or_else(|| missing(&register.name))
     }
 
@@ -74,7 +74,7 @@ impl<'a> Local<'a> {
         Ok(ActionCall { action: action.ok_or_else(|| missing(&call.action.name))?, params: call.params.clone() })
     }
 
-    fn profile_call(&self, profile: &Profile, call: &Call<'_>) -> Result<ActionCall, Refused> {
+    fn profile_call(&self, profile: &ActionProfile, call: &Call<'_>) -> Result<ActionCall, Refused> {
         let action = self.program().profile_action(self.profile(profile)?, &call.action.name);
         Ok(ActionCall { action: action.ok_or_else(|| missing(&call.action.name))?, params: call.params.clone() })
     }
@@ -134,42 +134,42 @@ impl Device for Local<'_> {
         self.switch.set_default(self.table(table)?, action.as_ref()).map_err(refused)
     }
 
-    fn member_ids(&mut self, profile: &Profile) -> Result<Vec<u32>, Refused> {
+    fn member_ids(&mut self, profile: &ActionProfile) -> Result<Vec<u32>, Refused> {
         let members = self.switch.members(self.profile(profile)?).map_err(refused)?;
         Ok(members.into_iter().map(|(id, _)| id).collect())
     }
 
-    fn insert_member(&mut self, profile: &Profile, member: u32, call: &Call<'_>) -> Result<u32, Refused> {
+    fn insert_member(&mut self, profile: &ActionProfile, member: u32, call: &Call<'_>) -> Result<u32, Refused> {
         let call = self.profile_call(profile, call)?;
         self.switch.insert_member(self.profile(profile)?, member, &call).map_err(refused)?;
         Ok(member)
     }
 
-    fn modify_member(&mut self, profile: &Profile, member: u32, call: &Call<'_>) -> Result<(), Refused> {
+    fn modify_member(&mut self, profile: &ActionProfile, member: u32, call: &Call<'_>) -> Result<(), Refused> {
         let call = self.profile_call(profile, call)?;
         self.switch.modify_member(self.profile(profile)?, member, &call).map_err(refused)
     }
 
-    fn delete_member(&mut self, profile: &Profile, member: u32) -> Result<(), Refused> {
+    fn delete_member(&mut self, profile: &ActionProfile, member: u32) -> Result<(), Refused> {
         self.switch.delete_member(self.profile(profile)?, member).map_err(refused)
     }
 
-    fn group_ids(&mut self, profile: &Profile) -> Result<Vec<u32>, Refused> {
+    fn group_ids(&mut self, profile: &ActionProfile) -> Result<Vec<u32>, Refused> {
         let groups = self.switch.groups(self.profile(profile)?).map_err(refused)?;
         Ok(groups.into_iter().map(|(id, _)| id).collect())
     }
 
-    fn insert_group(&mut self, profile: &Profile, group: u32) -> Result<u32, Refused> {
+    fn insert_group(&mut self, profile: &ActionProfile, group: u32) -> Result<u32, Refused> {
         let empty = ActionGroup { members: Vec::new(), max_size: 0 };
         self.switch.insert_group(self.profile(profile)?, group, &empty).map_err(refused)?;
         Ok(group)
     }
 
-    fn delete_group(&mut self, profile: &Profile, group: u32) -> Result<(), Refused> {
+    fn delete_group(&mut self, profile: &ActionProfile, group: u32) -> Result<(), Refused> {
         self.switch.delete_group(self.profile(profile)?, group).map_err(refused)
     }
 
-    fn set_membership(&mut self, profile: &Profile, group: u32, member: u32, on: bool) -> Result<(), Refused> {
+    fn set_membership(&mut self, profile: &ActionProfile, group: u32, member: u32, on: bool) -> Result<(), Refused> {
         let id = self.profile(profile)?;
         let mut changed = self.switch.group(id, group).map_err(refused)?;
         let before = changed.members.len();
@@ -211,7 +211,7 @@ impl Device for Local<'_> {
         self.switch.delete_clone_session(session).map_err(refused)
     }
 
-    fn set_counter(&mut self, counter: &Array, mut cells: Range<u64>, data: CounterData) -> Result<(), Refused> {
+    fn set_counter(&mut self, counter: &Counter, mut cells: Range<u64>, data: CounterData) -> Result<(), Refused> {
         let id = self.counter(counter)?;
         cells.try_for_each(|index| self.switch.set_counter(id, index, data)).map_err(refused)
     }
@@ -221,7 +221,7 @@ impl Device for Local<'_> {
         keys.iter().try_for_each(|key| self.switch.set_direct_counter(id, Some(key), data)).map_err(refused)
     }
 
-    fn set_meter(&mut self, meter: &Array, mut cells: Range<u64>, rates: MeterConfig) -> Result<(), Refused> {
+    fn set_meter(&mut self, meter: &Meter, mut cells: Range<u64>, rates: MeterConfig) -> Result<(), Refused> {
         let id = self.meter(meter)?;
         cells.try_for_each(|index| self.switch.set_meter(id, index, Some(rates))).map_err(refused)
     }
@@ -231,7 +231,7 @@ impl Device for Local<'_> {
         keys.iter().try_for_each(|key| self.switch.set_direct_meter(id, Some(key), Some(rates))).map_err(refused)
     }
 
-    fn set_register(&mut self, register: &Array, mut cells: Range<u64>, value: &[u8]) -> Result<(), Refused> {
+    fn set_register(&mut self, register: &Register, mut cells: Range<u64>, value: &[u8]) -> Result<(), Refused> {
         let id = self.register(register)?;
         cells.try_for_each(|index| self.switch.set_register(id, index, value)).map_err(refused)
     }

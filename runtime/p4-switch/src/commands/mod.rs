@@ -23,7 +23,8 @@ mod values;
 mod wire;
 mod words;
 
-pub use catalog::{Action, Array, Catalog, Field, FieldKind, Param, Profile, Table, ValueSet};
+pub use catalog::Catalog;
+pub(crate) use catalog::actions_of;
 pub use command::{Call, Cells, Change, Command, Doing, Request, Show};
 pub use device::{Clones, Device, GroupOfNodes, Node, Nodes, PortState, Target};
 pub use interpreter::Interpreter;

@@ -24,13 +24,14 @@ use vouch_p4runtime::p4::v1::{
     MulticastGroupEntry, P4Data, PacketReplicationEngineEntry, RegisterEntry, TableEntry, Update, ValueSetEntry,
     ValueSetMember, action_profile_group, p4_data,
 };
+use vouch_p4runtime::p4info::{ActionProfile, Counter, Meter, Register, Table, ValueSet};
 use vouch_p4runtime::{Event, P4Info, Session, SessionConfig};
 use vouch_switch::{CounterData, EntryKey, MeterConfig, ReplicationNode};
 use vouch_switch_server::convert::{
     decode_counter, decode_meter, encode_counter, encode_index, encode_meter, encode_number,
 };
 
-use super::catalog::{Array, Catalog, Profile, Table, ValueSet};
+use super::catalog::Catalog;
 use super::command::{Call, Doing};
 use super::device::{Clones, Device, PortState, Target};
 use super::local::check_membership;
@@ -70,7 +71,7 @@ impl Remote {
         let reader = runtime.block_on(Reader::connect(access.config.clone())).map_err(|error| error.to_string())?;
         let mut remote = Self { access, reader, session: None, catalog: Arc::default(), loaded: None, runtime };
         if let Some(info) = remote.running()? {
-            remote.know(&info);
+            remote.know(info);
         }
         Ok(remote)
     }
@@ -93,12 +94,12 @@ impl Remote {
         let session = self.session()?;
         let pushed = self.runtime.block_on(session.push_pipeline(pipeline));
         pushed.map_err(|error| error.to_string())?;
-        self.know(pipeline.p4info());
+        self.know(pipeline.p4info().clone());
         Ok(())
     }
 
-    fn know(&mut self, info: &P4Info) {
-        self.catalog = Arc::new(Catalog::of_p4info(info));
+    fn know(&mut self, info: impl Into<Arc<P4Info>>) {
+        self.catalog = Arc::new(Catalog::new(info));
     }
 
     fn session(&mut self) -> Result<Session, Refused> {
@@ -242,8 +243,8 @@ async fn claim(access: &Access) -> Result<Session, Refused> {
 
 /// The only field of a value set: the words have one value for all of them.
 fn one_field(set: &ValueSet) -> Result<u32, Refused> {
-    match set.fields[..] {
-        [(id, _)] => Ok(id),
+    match &set.fields[..] {
+        [field] => Ok(field.id),
         _ => Err(format!("{} has more than one field, for which only Thrift has one value", set.name)),
     }
 }
@@ -289,30 +290,30 @@ impl Device for Remote {
         self.write(vec![modify(entry)])
     }
 
-    fn member_ids(&mut self, profile: &Profile) -> Result<Vec<u32>, Refused> {
+    fn member_ids(&mut self, profile: &ActionProfile) -> Result<Vec<u32>, Refused> {
         Ok(self.members(profile)?.into_iter().map(|member| member.member_id).collect())
     }
 
-    fn insert_member(&mut self, profile: &Profile, member: u32, call: &Call<'_>) -> Result<u32, Refused> {
+    fn insert_member(&mut self, profile: &ActionProfile, member: u32, call: &Call<'_>) -> Result<u32, Refused> {
         let action = Some(wire::call(call));
         self.write(vec![insert(ActionProfileMember { action_profile_id: profile.id, member_id: member, action })])?;
         Ok(member)
     }
 
-    fn modify_member(&mut self, profile: &Profile, member: u32, call: &Call<'_>) -> Result<(), Refused> {
+    fn modify_member(&mut self, profile: &ActionProfile, member: u32, call: &Call<'_>) -> Result<(), Refused> {
         let action = Some(wire::call(call));
         self.write(vec![modify(ActionProfileMember { action_profile_id: profile.id, member_id: member, action })])
     }
 
-    fn delete_member(&mut self, profile: &Profile, member: u32) -> Result<(), Refused> {
+    fn delete_member(&mut self, profile: &ActionProfile, member: u32) -> Result<(), Refused> {
         self.write(vec![delete(ActionProfileMember { action_profile_id: profile.id, member_id: member, action: None })])
     }
 
-    fn group_ids(&mut self, profile: &Profile) -> Result<Vec<u32>, Refused> {
+    fn group_ids(&mut self, profile: &ActionProfile) -> Result<Vec<u32>, Refused> {
         Ok(self.groups(profile)?.into_iter().map(|group| group.group_id).collect())
     }
 
-    fn insert_group(&mut self, profile: &Profile, group: u32) -> Result<u32, Refused> {
+    fn insert_group(&mut self, profile: &ActionProfile, group: u32) -> Result<u32, Refused> {
         // Where the P4Info has a limit, a group must name its own.
         let max_size = i32::try_from(profile.max_group_size).unwrap_or(i32::MAX);
         let made = ActionProfileGroup { action_profile_id: profile.id, group_id: group, max_size, members: Vec::new() };
@@ -320,13 +321,13 @@ impl Device for Remote {
         Ok(group)
     }
 
-    fn delete_group(&mut self, profile: &Profile, group: u32) -> Result<(), Refused> {
+    fn delete_group(&mut self, profile: &ActionProfile, group: u32) -> Result<(), Refused> {
         let group =
             ActionProfileGroup { action_profile_id: profile.id, group_id: group, ..ActionProfileGroup::default() };
         self.write(vec![delete(group)])
     }
 
-    fn set_membership(&mut self, profile: &Profile, group: u32, member: u32, on: bool) -> Result<(), Refused> {
+    fn set_membership(&mut self, profile: &ActionProfile, group: u32, member: u32, on: bool) -> Result<(), Refused> {
         let found = self.groups(profile)?.into_iter().find(|found| found.group_id == group);
         let mut changed = found.ok_or_else(|| format!("there is no group with handle {}", group.saturating_sub(1)))?;
         let before = changed.members.len();
@@ -378,7 +379,7 @@ impl Device for Remote {
         self.write(vec![delete(clone_session(session.into(), [], None))])
     }
 
-    fn set_counter(&mut self, counter: &Array, cells: Range<u64>, data: CounterData) -> Result<(), Refused> {
+    fn set_counter(&mut self, counter: &Counter, cells: Range<u64>, data: CounterData) -> Result<(), Refused> {
         let data = Some(encode_counter(&data));
         let update = |index| modify(CounterEntry { counter_id: counter.id, index: encode_index(index), data });
         self.write(cells.map(update).collect())
@@ -390,7 +391,7 @@ impl Device for Remote {
         self.write(keys.iter().map(update).collect())
     }
 
-    fn set_meter(&mut self, meter: &Array, cells: Range<u64>, rates: MeterConfig) -> Result<(), Refused> {
+    fn set_meter(&mut self, meter: &Meter, cells: Range<u64>, rates: MeterConfig) -> Result<(), Refused> {
         let config = Some(encode_meter(&rates));
         let update = |index| {
             let index = encode_index(index);
@@ -408,7 +409,7 @@ impl Device for Remote {
         self.write(keys.iter().map(update).collect())
     }
 
-    fn set_register(&mut self, register: &Array, cells: Range<u64>, value: &[u8]) -> Result<(), Refused> {
+    fn set_register(&mut self, register: &Register, cells: Range<u64>, value: &[u8]) -> Result<(), Refused> {
         let value = vouch_p4runtime::value::canonical(value).to_vec();
         let data = Some(P4Data { data: Some(p4_data::Data::Bitstring(value)) });
         let update = |index| {
@@ -488,7 +489,7 @@ impl Target for Remote {
         Ok(self.selected(wanted)?.into_iter().next())
     }
 
-    fn members(&mut self, profile: &Profile) -> Result<Vec<ActionProfileMember>, Refused> {
+    fn members(&mut self, profile: &ActionProfile) -> Result<Vec<ActionProfileMember>, Refused> {
         let wanted = ActionProfileMember { action_profile_id: profile.id, ..ActionProfileMember::default() };
         let mut members = self.read(wanted, |kind| match kind {
             Kind::ActionProfileMember(member) => Some(member),
@@ -498,7 +499,7 @@ impl Target for Remote {
         Ok(members)
     }
 
-    fn groups(&mut self, profile: &Profile) -> Result<Vec<ActionProfileGroup>, Refused> {
+    fn groups(&mut self, profile: &ActionProfile) -> Result<Vec<ActionProfileGroup>, Refused> {
         let wanted = ActionProfileGroup { action_profile_id: profile.id, ..ActionProfileGroup::default() };
         let mut groups = self.read(wanted, |kind| match kind {
             Kind::ActionProfileGroup(group) => Some(group),
@@ -512,7 +513,7 @@ impl Target for Remote {
         Ok(self.replicas(session)?.map(Clones::Copies))
     }
 
-    fn counter(&mut self, counter: &Array, index: u64) -> Result<CounterData, Refused> {
+    fn counter(&mut self, counter: &Counter, index: u64) -> Result<CounterData, Refused> {
         let index = encode_index(index);
         let found = self.read(CounterEntry { counter_id: counter.id, index, data: None }, |kind| match kind {
             Kind::CounterEntry(entry) => entry.data,
@@ -530,7 +531,7 @@ impl Target for Remote {
         counted(found.first().ok_or("the table has no such entry")?)
     }
 
-    fn meter(&mut self, meter: &Array, index: u64) -> Result<Option<MeterConfig>, Refused> {
+    fn meter(&mut self, meter: &Meter, index: u64) -> Result<Option<MeterConfig>, Refused> {
         let index = encode_index(index);
         let found =
             self.read(MeterEntry { meter_id: meter.id, index, ..MeterEntry::default() }, |kind| match kind {
@@ -550,7 +551,7 @@ impl Target for Remote {
         rates(found.first().ok_or("the table has no such entry")?)
     }
 
-    fn register(&mut self, register: &Array, index: Option<u64>) -> Result<Vec<(i64, Vec<u8>)>, Refused> {
+    fn register(&mut self, register: &Register, index: Option<u64>) -> Result<Vec<(i64, Vec<u8>)>, Refused> {
         let index = index.and_then(encode_index);
         let found = self.read(RegisterEntry { register_id: register.id, index, data: None }, |kind| match kind {
             Kind::RegisterEntry(entry) => entry.index.zip(entry.data),

@@ -261,17 +261,16 @@ impl Device for Remote {
 
     fn set_value_set(&mut self, set: &str, members: &[Vec<u8>]) -> Result<(), Problem> {
         let named = |name: &str| set == name || set.ends_with(&format!(".{name}"));
-        let mut sets = self.info.message().value_sets.iter();
-        let known = sets.find_map(|known| known.preamble.as_ref().filter(|it| named(&it.name)).zip(Some(known)));
-        let Some((preamble, known)) = known else { return Err(Problem::wrong(format!("no value set `{set}`"))) };
-        let [field] = &known.r#match[..] else {
+        let known = self.info.value_sets().find(|known| named(&known.name));
+        let known = known.ok_or_else(|| Problem::wrong(format!("no value set `{set}`")))?;
+        let [field] = &known.fields[..] else {
             return Err(Problem::Unsupported(format!("value set `{set}` is of several fields")));
         };
         let member = |value: &Vec<u8>| {
             let kind = FieldMatchType::Exact(Exact { value: canonical(value).to_vec() });
             ValueSetMember { r#match: vec![FieldMatch { field_id: field.id, field_match_type: Some(kind) }] }
         };
-        let entry = ValueSetEntry { value_set_id: preamble.id, members: members.iter().map(member).collect() };
+        let entry = ValueSetEntry { value_set_id: known.id, members: members.iter().map(member).collect() };
         self.write(vec![modify(entry)])
     }
 

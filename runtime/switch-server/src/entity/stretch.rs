@@ -41,7 +41,7 @@ impl Target {
                 Ok(schema.counters.iter().map(|(id, it)| Array::Counter(*id).whole(&it.cells)).collect())
             }
             Kind::CounterEntry(wanted) => schema.counter(wanted.counter_id).and_then(|it| {
-                Array::Counter(wanted.counter_id).part(&it.cells, wanted.index.as_ref(), "counter", &it.name)
+                Array::Counter(wanted.counter_id).part(&it.cells, wanted.index.as_ref(), "counter", &it.info.name)
             }),
             Kind::MeterEntry(wanted @ v1::MeterEntry { meter_id: 0, .. }) => {
                 let colors = wanted.counter_data.is_some();
@@ -49,13 +49,13 @@ impl Target {
             }
             Kind::MeterEntry(wanted) => schema.meter(wanted.meter_id).and_then(|it| {
                 let array = Array::Meter(wanted.meter_id, wanted.counter_data.is_some());
-                array.part(&it.cells, wanted.index.as_ref(), "meter", &it.name)
+                array.part(&it.cells, wanted.index.as_ref(), "meter", &it.info.name)
             }),
             Kind::RegisterEntry(v1::RegisterEntry { register_id: 0, .. }) => {
                 Ok(schema.registers.iter().map(|(id, it)| Array::Register(*id).whole(&it.cells)).collect())
             }
             Kind::RegisterEntry(wanted) => schema.register(wanted.register_id).and_then(|it| {
-                Array::Register(wanted.register_id).part(&it.cells, wanted.index.as_ref(), "register", &it.name)
+                Array::Register(wanted.register_id).part(&it.cells, wanted.index.as_ref(), "register", &it.info.name)
             }),
             _ => Ok(Vec::new()),
         }
