@@ -27,12 +27,11 @@ impl Schema {
         p4info: &P4Info,
         program: &Program,
         layouts: &Layouts,
-        names: Names,
         given: &[Translation],
     ) -> Result<Schema, Problems> {
         let types = Types::new(p4info.message(), given);
         let schema = Schema { ports: types.ports(), ..Schema::default() };
-        let mut join = Join { p4info, program, layouts, types, names, schema, problems: Vec::new() };
+        let mut join = Join { p4info, program, layouts, types, schema, problems: Vec::new() };
         join.actions();
         join.tables();
         join.profiles();
@@ -45,41 +44,16 @@ impl Schema {
     }
 }
 
-/// What the P4Info calls the program's objects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Names {
-    /// The same as the program.
-    AsInProgram,
-    /// The compiler for Tofino puts the name of the pipeline in front: `pipe.Ingress.host` for `Ingress.host`.
-    BehindPipe,
-}
-
-impl Names {
-    /// What `find` finds by the name in the P4Info.
-    fn find<T>(self, name: &str, find: impl Fn(&str) -> Option<T>) -> Option<T> {
-        find(name).or_else(|| match self {
-            Names::AsInProgram => None,
-            Names::BehindPipe => find(name.split_once('.')?.1),
-        })
-    }
-}
-
 struct Join<'a> {
     p4info: &'a P4Info,
     program: &'a Program,
     layouts: &'a Layouts,
     types: Types,
-    names: Names,
     schema: Schema,
     problems: Problems,
 }
 
 impl Join<'_> {
-    /// The program's object for a name of the P4Info.
-    fn find<T>(&self, name: &str, find: impl Fn(&Program, &str) -> Option<T>) -> Option<T> {
-        self.names.find(name, |name| find(self.program, name))
-    }
-
     fn problem(&mut self, text: String) {
         self.problems.push(text);
     }
@@ -96,7 +70,7 @@ impl Join<'_> {
         let theirs = self.program.tables().map(|(_, info)| info.name.as_str());
         let theirs: Vec<&str> = theirs.filter(|name| !name.starts_with("tbl_")).collect();
         let ours: Vec<&str> = self.p4info.tables().map(|table| table.name.as_str()).collect();
-        let known = ours.iter().any(|name| self.find(name, Program::table).is_some());
+        let known = ours.iter().any(|name| self.program.table(name).is_some());
         if !known && !ours.is_empty() && !theirs.is_empty() {
             let (ours, theirs) = (choices(ours), choices(theirs));
             self.problem(format!(
@@ -131,7 +105,7 @@ impl Join<'_> {
         for table in self.p4info.tables() {
             let (id, name) = (table.id, &table.name);
             let Some((engine, info)) =
-                self.find(name, Program::table).and_then(|engine| Some((engine, self.program.table_info(engine)?)))
+                self.program.table(name).and_then(|engine| Some((engine, self.program.table_info(engine)?)))
             else {
                 self.missing(id, format!("table {name} of the P4Info is not in the program"));
                 continue;
@@ -230,7 +204,7 @@ impl Join<'_> {
         let mut actions = BTreeMap::new();
         for reference in &table.actions {
             let (id, name) = (reference.action.id, &reference.action.name);
-            let Some(found) = self.names.find(name, |name| self.program.table_action(engine, name)) else {
+            let Some(found) = self.program.table_action(engine, name) else {
                 tracing::warn!("table {} has no action {name} in the program", info.name);
                 continue;
             };
@@ -279,7 +253,7 @@ impl Join<'_> {
     fn profiles(&mut self) {
         for profile in self.p4info.action_profiles() {
             let (id, name) = (profile.id, &profile.name);
-            let Some(engine) = self.find(name, Program::profile) else {
+            let Some(engine) = self.program.profile(name) else {
                 self.missing(id, format!("action profile {name} of the P4Info is not in the program"));
                 continue;
             };
@@ -289,7 +263,7 @@ impl Join<'_> {
             });
             let mut actions = BTreeMap::new();
             for action in there.map(|reference| &reference.action) {
-                if let Some(engine) = self.names.find(&action.name, |name| self.program.profile_action(engine, name)) {
+                if let Some(engine) = self.program.profile_action(engine, &action.name) {
                     actions.insert(action.id, engine);
                 }
             }
@@ -318,10 +292,7 @@ impl Join<'_> {
     fn arrays(&mut self) {
         for counter in self.p4info.counters() {
             let (id, name) = (counter.id, &counter.name);
-            match self
-                .find(name, Program::counter)
-                .and_then(|engine| Some((engine, self.program.counter_info(engine)?)))
-            {
+            match self.program.counter(name).and_then(|engine| Some((engine, self.program.counter_info(engine)?))) {
                 Some((engine, info)) => {
                     let cells = self.cells(counter.size, info.size, counter.index_type.as_deref());
                     let joined = Array { info: counter.clone(), engine, cells };
@@ -332,7 +303,7 @@ impl Join<'_> {
         }
         for meter in self.p4info.meters() {
             let (id, name) = (meter.id, &meter.name);
-            match self.find(name, Program::meter).and_then(|engine| Some((engine, self.program.meter_info(engine)?))) {
+            match self.program.meter(name).and_then(|engine| Some((engine, self.program.meter_info(engine)?))) {
                 Some((engine, info)) => {
                     let cells = self.cells(meter.size, info.size, meter.index_type.as_deref());
                     let joined = Array { info: meter.clone(), engine, cells };
@@ -343,10 +314,7 @@ impl Join<'_> {
         }
         for register in self.p4info.registers() {
             let (id, name) = (register.id, &register.name);
-            match self
-                .find(name, Program::register)
-                .and_then(|engine| Some((engine, self.program.register_info(engine)?)))
-            {
+            match self.program.register(name).and_then(|engine| Some((engine, self.program.register_info(engine)?))) {
                 Some((engine, info)) => {
                     let cells = self.cells(register.size, info.size, register.index_type.as_deref());
                     let shape = self.shape(register.type_spec.as_ref(), 1);
@@ -365,8 +333,7 @@ impl Join<'_> {
     fn digests(&mut self) {
         for digest in self.p4info.digests() {
             let (id, name) = (digest.id, &digest.name);
-            match self.find(name, Program::digest).and_then(|engine| Some((engine, self.program.digest_info(engine)?)))
-            {
+            match self.program.digest(name).and_then(|engine| Some((engine, self.program.digest_info(engine)?))) {
                 Some((engine, info)) => {
                     let shape = self.shape(digest.type_spec.as_ref(), info.fields.len());
                     let joined = Digest { info: digest.clone(), engine, fields: info.fields.clone(), shape };
@@ -383,9 +350,8 @@ impl Join<'_> {
     fn value_sets(&mut self) {
         for set in self.p4info.value_sets() {
             let (id, name) = (set.id, &set.name);
-            let Some((engine, info)) = self
-                .find(name, Program::value_set)
-                .and_then(|engine| Some((engine, self.program.value_set_info(engine)?)))
+            let Some((engine, info)) =
+                self.program.value_set(name).and_then(|engine| Some((engine, self.program.value_set_info(engine)?)))
             else {
                 self.missing(id, format!("value set {name} of the P4Info is not in the program"));
                 continue;

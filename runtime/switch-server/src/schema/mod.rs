@@ -22,7 +22,6 @@ use crate::fault::{Fault, Outcome, choices};
 use crate::translation::Translator;
 
 pub(crate) use data::Shape;
-pub(crate) use join::Names;
 pub(crate) use types::Layouts;
 
 /// What a pipeline offers to its controller.
