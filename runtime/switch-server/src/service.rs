@@ -14,7 +14,7 @@ use vouch_p4runtime::p4::v1::*;
 use crate::answer::{Answer, Part};
 use crate::counters::Counters;
 use crate::device::Device;
-use crate::entity::{Stretch, Target};
+use crate::entity::{Found, Stretch};
 use crate::fault::{Fault, Outcome, batch_status, read_status};
 use crate::outbox::{Outgoing, outbox};
 use crate::pipeline::{Pipeline, Verified};
@@ -154,14 +154,14 @@ impl Service {
         // One guard for all of it: a read sees no half of a batch.
         let target = pipeline.target();
         for request in requests {
-            if let Some(cells) = self.large(&target, request) {
-                parts.push(Part::Found(std::mem::take(&mut found)));
-                parts.extend(cells.into_iter().map(Part::Cells));
-                outcomes.push(Ok(()));
-                continue;
-            }
-            match target.read(request, now) {
-                Ok(mut entities) => {
+            match target.select(request, now) {
+                Ok(Found::Cells(cells)) if cells.iter().map(Stretch::left).sum::<u64>() > GATHERED_CELLS => {
+                    parts.push(Part::Found(std::mem::take(&mut found)));
+                    parts.extend(cells.into_iter().map(Part::Cells));
+                    outcomes.push(Ok(()));
+                }
+                Ok(selected) => {
+                    let mut entities = target.gather(selected);
                     bytes += entities.iter().map(Entity::encoded_len).sum::<usize>();
                     found.append(&mut entities);
                     outcomes.push(Ok(()));
@@ -178,12 +178,6 @@ impl Service {
         drop(target);
         parts.push(Part::Found(found));
         Ok((parts, outcomes))
-    }
-
-    /// The cells that are asked for, if they are too many to be gathered.
-    fn large(&self, target: &Target, request: &Entity) -> Option<Vec<Stretch>> {
-        let cells = target.stretches(request.entity.as_ref()?).ok()?;
-        (cells.iter().map(Stretch::left).sum::<u64>() > GATHERED_CELLS).then_some(cells)
     }
 
     /// How much of a batch is one step (specification 12.2).

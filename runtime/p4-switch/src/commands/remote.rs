@@ -133,6 +133,18 @@ impl Remote {
         Ok(found.into_iter().filter_map(pick).collect())
     }
 
+    /// The same by ascending id.
+    fn sorted<T>(
+        &self,
+        wanted: impl Into<Entity>,
+        pick: impl Fn(Kind) -> Option<T>,
+        id: impl Fn(&T) -> u32,
+    ) -> Result<Vec<T>, Refused> {
+        let mut found = self.read(wanted, pick)?;
+        found.sort_by_key(id);
+        Ok(found)
+    }
+
     fn found(&self, wanted: impl Into<Entity>) -> Result<Vec<Kind>, RpcError> {
         let read = async { self.reader.read(vec![wanted.into()]).await?.all().await };
         let found = self.runtime.block_on(read)?;
@@ -491,22 +503,14 @@ impl Target for Remote {
 
     fn members(&mut self, profile: &ActionProfile) -> Result<Vec<ActionProfileMember>, Refused> {
         let wanted = ActionProfileMember { action_profile_id: profile.id, ..ActionProfileMember::default() };
-        let mut members = self.read(wanted, |kind| match kind {
-            Kind::ActionProfileMember(member) => Some(member),
-            _ => None,
-        })?;
-        members.sort_by_key(|member| member.member_id);
-        Ok(members)
+        let member = |kind| if let Kind::ActionProfileMember(member) = kind { Some(member) } else { None };
+        self.sorted(wanted, member, |member| member.member_id)
     }
 
     fn groups(&mut self, profile: &ActionProfile) -> Result<Vec<ActionProfileGroup>, Refused> {
         let wanted = ActionProfileGroup { action_profile_id: profile.id, ..ActionProfileGroup::default() };
-        let mut groups = self.read(wanted, |kind| match kind {
-            Kind::ActionProfileGroup(group) => Some(group),
-            _ => None,
-        })?;
-        groups.sort_by_key(|group| group.group_id);
-        Ok(groups)
+        let group = |kind| if let Kind::ActionProfileGroup(group) = kind { Some(group) } else { None };
+        self.sorted(wanted, group, |group| group.group_id)
     }
 
     fn clones(&mut self, session: u16) -> Result<Option<Clones>, Refused> {

@@ -23,6 +23,15 @@ pub(crate) struct Stretch {
     cells: Range<u64>,
 }
 
+/// What a request to read selects.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// As of now.
+    Entities(Vec<v1::Entity>),
+    /// Cells of arrays, which can be shown later.
+    Cells(Vec<Stretch>),
+}
+
 /// By their id in the P4Info.
 #[derive(Clone, Copy, Debug)]
 enum Array {
@@ -34,7 +43,7 @@ enum Array {
 
 impl Target {
     /// The cells that a request means; none, if it is not about an array.
-    pub(crate) fn stretches(&self, wanted: &Kind) -> Outcome<Vec<Stretch>> {
+    pub(super) fn stretches(&self, wanted: &Kind) -> Outcome<Vec<Stretch>> {
         let schema = &self.schema;
         match wanted {
             Kind::CounterEntry(v1::CounterEntry { counter_id: 0, .. }) => {
@@ -61,10 +70,13 @@ impl Target {
         }
     }
 
-    /// All of them at once.
-    pub(super) fn read_stretches(&self, wanted: &Kind) -> Outcome<Vec<v1::Entity>> {
+    /// All of it at once.
+    pub(crate) fn gather(&self, found: Found) -> Vec<v1::Entity> {
         let all = |mut stretch: Stretch| std::iter::from_fn(move || stretch.next(&self.schema, &self.switch));
-        Ok(self.stretches(wanted)?.into_iter().flat_map(all).collect())
+        match found {
+            Found::Entities(entities) => entities,
+            Found::Cells(cells) => cells.into_iter().flat_map(all).collect(),
+        }
     }
 }
 
