@@ -4,7 +4,7 @@ use vouch_p4runtime::p4info::{Action, ActionProfile, Counter, Meter, Register, T
 use vouch_switch::{CounterData, EntryKey, MeterConfig};
 
 use super::device::Node;
-use super::words::Word;
+use super::words::CommandWord;
 
 /// A command.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub enum Command<'c> {
     /// Have something done that concerns the switch and not its program.
     Request(Request),
     /// Explain a command, or all.
-    Help(Option<&'static Word>),
+    Help(Option<&'static CommandWord>),
     /// End.
     Exit,
 }

@@ -34,7 +34,7 @@ pub use parse::parse;
 pub use remote::{Access, Remote};
 pub(crate) use values::{reversed_priority, shown_priority};
 pub use wire::field_match;
-pub use words::{WORDS, Word};
+pub use words::{CommandWord, WORDS};
 
 /// Why a command was not carried out, for whoever wrote it.
 pub type Refused = String;
