@@ -67,19 +67,19 @@ impl Catalog {
         find("action profile", name, self.info.action_profiles(), |profile| &profile.name)
     }
 
-    pub(super) fn counter(&self, name: &str) -> Result<&Counter, Refused> {
+    pub(crate) fn counter(&self, name: &str) -> Result<&Counter, Refused> {
         find("counter", name, self.counters(), |counter| &counter.name)
     }
 
-    pub(super) fn meter(&self, name: &str) -> Result<&Meter, Refused> {
+    pub(crate) fn meter(&self, name: &str) -> Result<&Meter, Refused> {
         find("meter", name, self.meters(), |meter| &meter.name)
     }
 
-    pub(super) fn register(&self, name: &str) -> Result<&Register, Refused> {
+    pub(crate) fn register(&self, name: &str) -> Result<&Register, Refused> {
         find("register", name, self.info.registers(), |register| &register.name)
     }
 
-    pub(super) fn value_set(&self, name: &str) -> Result<&ValueSet, Refused> {
+    pub(crate) fn value_set(&self, name: &str) -> Result<&ValueSet, Refused> {
         find("value set", name, self.info.value_sets(), |set| &set.name)
     }
 
@@ -94,7 +94,7 @@ impl Catalog {
     }
 
     /// The action profile that holds the actions of a table.
-    pub(super) fn profile_of(&self, table: &Table) -> Option<&ActionProfile> {
+    pub(crate) fn profile_of(&self, table: &Table) -> Option<&ActionProfile> {
         self.info.action_profile_by_id(table.implementation?)
     }
 

@@ -53,6 +53,19 @@ pub enum Doing<'c> {
     Member(u32),
     /// What one of a group's members does.
     Group(u32),
+    /// One of some actions of its own.
+    Choices(Vec<Choice<'c>>),
+}
+
+/// An action that is chosen from.
+#[derive(Clone, Debug)]
+pub struct Choice<'c> {
+    /// The action.
+    pub call: Call<'c>,
+    /// How often it is taken.
+    pub weight: u32,
+    /// The port without which it is not.
+    pub watch: Option<u16>,
 }
 
 /// A cell of an array by its index, of a direct one by an entry's handle; or all of them.

@@ -1,4 +1,4 @@
-//! What commands change, whatever it is that is changed; and what they show, of what can be asked.
+//! What commands and tests change, whatever it is that is changed; and what commands show, of what can be asked.
 
 use std::ops::Range;
 use std::path::Path;
@@ -18,8 +18,16 @@ use super::command::{Call, Doing, Request};
 pub trait Device {
     /// The keys of a table's entries, and the handles that an earlier session noted at them.
     fn keys(&mut self, table: &Table) -> Result<Vec<(EntryKey, Option<u32>)>, Refused>;
-    /// The handle is noted at the entry where the device can do that. What it has in the end: some devices have their own.
-    fn insert_entry(&mut self, table: &Table, key: &EntryKey, doing: &Doing<'_>, handle: u32) -> Result<u32, Refused>;
+    /// With an idle timeout in milliseconds, 0 being none. The handle is noted at the entry where the device can do that. What it
+    /// has in the end: some devices have their own.
+    fn insert_entry(
+        &mut self,
+        table: &Table,
+        key: &EntryKey,
+        doing: &Doing<'_>,
+        timeout: u64,
+        handle: u32,
+    ) -> Result<u32, Refused>;
     fn modify_entry(&mut self, table: &Table, key: &EntryKey, call: &Call<'_>) -> Result<(), Refused>;
     fn set_timeout(&mut self, table: &Table, key: &EntryKey, milliseconds: u64) -> Result<(), Refused>;
     fn delete_entry(&mut self, table: &Table, key: &EntryKey) -> Result<(), Refused>;
@@ -48,10 +56,12 @@ pub trait Device {
     fn nodes(&mut self) -> Option<&mut dyn Nodes> {
         None
     }
-    /// Make a clone session, or give it other copies.
-    fn set_session(&mut self, session: u16, nodes: &[ReplicationNode]) -> Result<(), Refused>;
+    /// Make a clone session, or give it other copies. The length is of a copy, at most.
+    fn set_session(&mut self, session: u16, nodes: &[ReplicationNode], length: Option<u16>) -> Result<(), Refused>;
     fn delete_session(&mut self, session: u16) -> Result<(), Refused>;
 
+    fn counter(&mut self, counter: &Counter, index: u64) -> Result<CounterData, Refused>;
+    fn entry_counter(&mut self, table: &Table, key: &EntryKey) -> Result<CounterData, Refused>;
     fn set_counter(&mut self, counter: &Counter, cells: Range<u64>, data: CounterData) -> Result<(), Refused>;
     fn set_entry_counters(&mut self, table: &Table, keys: &[EntryKey], data: CounterData) -> Result<(), Refused>;
     fn set_meter(&mut self, meter: &Meter, cells: Range<u64>, rates: MeterConfig) -> Result<(), Refused>;
@@ -131,8 +141,6 @@ pub trait Target: Device {
     fn groups(&mut self, profile: &ActionProfile) -> Result<Vec<ActionProfileGroup>, Refused>;
     /// `None` where there is no such session.
     fn clones(&mut self, session: u16) -> Result<Option<Clones>, Refused>;
-    fn counter(&mut self, counter: &Counter, index: u64) -> Result<CounterData, Refused>;
-    fn entry_counter(&mut self, table: &Table, key: &EntryKey) -> Result<CounterData, Refused>;
     /// `None` where no rates were set.
     fn meter(&mut self, meter: &Meter, index: u64) -> Result<Option<MeterConfig>, Refused>;
     fn entry_meter(&mut self, table: &Table, key: &EntryKey) -> Result<Option<MeterConfig>, Refused>;

@@ -106,7 +106,7 @@ impl<D: Device> Interpreter<D> {
                 self.device.set_membership(profile, *group, *member, *on)?;
             }
             Change::MirrorToPort { session, port } => {
-                self.device.set_session(*session, &[ReplicationNode { instance: 0, ports: vec![*port] }])?;
+                self.device.set_session(*session, &[ReplicationNode { instance: 0, ports: vec![*port] }], None)?;
                 self.forget_mirror(*session)?;
             }
             Change::MirrorToGroup { session, group } => self.mirror(*session, *group)?,
@@ -158,7 +158,7 @@ impl<D: Device> Interpreter<D> {
 
     fn add_entry(&mut self, table: &Table, key: &EntryKey, doing: &Doing<'_>) -> Result<String, Refused> {
         let handle = self.handles(table)?.next;
-        let handle = self.device.insert_entry(table, key, doing, handle)?;
+        let handle = self.device.insert_entry(table, key, doing, 0, handle)?;
         self.handles(table)?.add(handle, key.clone());
         Ok(format!("Entry has been added with handle {handle}"))
     }
@@ -245,7 +245,7 @@ impl<D: Device> Interpreter<D> {
         }
         let multicast = self.multicast()?;
         let nodes = multicast.nodes_of(multicast.members(group)?);
-        self.device.set_session(session, &nodes)?;
+        self.device.set_session(session, &nodes, None)?;
         self.multicast()?.mirrors.insert(session, group);
         Ok(())
     }
@@ -356,7 +356,7 @@ impl<D: Device> Interpreter<D> {
         let mirrors: Vec<u16> =
             multicast.mirrors.iter().filter(|(_, to)| **to == group).map(|(session, _)| *session).collect();
         self.device.modify_multicast(group, &nodes)?;
-        mirrors.into_iter().try_for_each(|session| self.device.set_session(session, &nodes))
+        mirrors.into_iter().try_for_each(|session| self.device.set_session(session, &nodes, None))
     }
 }
 

@@ -128,6 +128,10 @@ fn id_of(handle: i32) -> u32 {
     handle.cast_unsigned().saturating_add(1)
 }
 
+fn no_choices() -> Refused {
+    "over Thrift an entry has one action, a member or a group".to_owned()
+}
+
 fn ports_map(ports: &[u16]) -> String {
     let highest = ports.iter().max().map_or(0, |port| usize::from(*port) + 1);
     // The last digit is that of port 0.
@@ -184,22 +188,34 @@ impl Device for OverThrift {
         Ok(entries.iter().map(noted).collect())
     }
 
-    fn insert_entry(&mut self, table: &Table, key: &EntryKey, doing: &Doing<'_>, _: u32) -> Result<u32, Refused> {
-        let (name, key, options) = (table.name.clone(), sent(table, key), options(table, key));
+    fn insert_entry(
+        &mut self,
+        table: &Table,
+        key: &EntryKey,
+        doing: &Doing<'_>,
+        timeout: u64,
+        _: u32,
+    ) -> Result<u32, Refused> {
+        let (name, fields, options) = (table.name.clone(), sent(table, key), options(table, key));
         let client = &mut self.client;
         let handle = match doing {
             Doing::Call(call) => {
                 let action = call.action.name.clone();
-                standard::bm_mt_add_entry(client, CONTEXT, name, key, action, data(call), options)
+                standard::bm_mt_add_entry(client, CONTEXT, name, fields, action, data(call), options)
             }
             Doing::Member(member) => {
-                standard::bm_mt_indirect_add_entry(client, CONTEXT, name, key, handle_of(*member)?, options)
+                standard::bm_mt_indirect_add_entry(client, CONTEXT, name, fields, handle_of(*member)?, options)
             }
             Doing::Group(group) => {
-                standard::bm_mt_indirect_ws_add_entry(client, CONTEXT, name, key, handle_of(*group)?, options)
+                standard::bm_mt_indirect_ws_add_entry(client, CONTEXT, name, fields, handle_of(*group)?, options)
             }
+            Doing::Choices(_) => return Err(no_choices()),
         };
-        Ok(handle?.cast_unsigned())
+        let handle = handle?.cast_unsigned();
+        if timeout > 0 {
+            self.set_timeout(table, key, timeout)?;
+        }
+        Ok(handle)
     }
 
     fn modify_entry(&mut self, table: &Table, key: &EntryKey, call: &Call<'_>) -> Result<(), Refused> {
@@ -248,6 +264,7 @@ impl Device for OverThrift {
             (Some(Doing::Group(group)), _) => {
                 standard::bm_mt_indirect_ws_set_default_group(client, CONTEXT, name, handle_of(*group)?)
             }
+            (Some(Doing::Choices(_)), _) => return Err(no_choices()),
         };
         Ok(done?)
     }
@@ -323,7 +340,10 @@ impl Device for OverThrift {
         Some(self)
     }
 
-    fn set_session(&mut self, session: u16, nodes: &[ReplicationNode]) -> Result<(), Refused> {
+    fn set_session(&mut self, session: u16, nodes: &[ReplicationNode], length: Option<u16>) -> Result<(), Refused> {
+        if length.is_some() {
+            return Err("over Thrift the copies of a session are whole".to_owned());
+        }
         let ports: Vec<u16> = nodes.iter().flat_map(|node| node.ports.iter().copied()).collect();
         let [port] = ports[..] else {
             return Err("over Thrift a session copies to one port or to a multicast group".to_owned());
@@ -334,6 +354,18 @@ impl Device for OverThrift {
 
     fn delete_session(&mut self, session: u16) -> Result<(), Refused> {
         Ok(simple_switch::mirroring_session_delete(&mut self.client, session.into())?)
+    }
+
+    fn counter(&mut self, counter: &Counter, index: u64) -> Result<CounterData, Refused> {
+        let index = number("cell", index)?;
+        let found = standard::bm_counter_read(&mut self.client, CONTEXT, counter.name.clone(), index)?;
+        Ok(counted(&found))
+    }
+
+    fn entry_counter(&mut self, table: &Table, key: &EntryKey) -> Result<CounterData, Refused> {
+        let handle = self.handle(table, key)?;
+        let found = standard::bm_mt_read_counter(&mut self.client, CONTEXT, table.name.clone(), handle)?;
+        Ok(counted(&found))
     }
 
     fn set_counter(&mut self, counter: &Counter, mut cells: Range<u64>, data: CounterData) -> Result<(), Refused> {
@@ -540,18 +572,6 @@ impl Target for OverThrift {
             }
             MirroringSessionConfig { .. } => Clones::Copies(Vec::new()),
         }))
-    }
-
-    fn counter(&mut self, counter: &Counter, index: u64) -> Result<CounterData, Refused> {
-        let index = number("cell", index)?;
-        let found = standard::bm_counter_read(&mut self.client, CONTEXT, counter.name.clone(), index)?;
-        Ok(counted(&found))
-    }
-
-    fn entry_counter(&mut self, table: &Table, key: &EntryKey) -> Result<CounterData, Refused> {
-        let handle = self.handle(table, key)?;
-        let found = standard::bm_mt_read_counter(&mut self.client, CONTEXT, table.name.clone(), handle)?;
-        Ok(counted(&found))
     }
 
     fn meter(&mut self, meter: &Meter, index: u64) -> Result<Option<MeterConfig>, Refused> {

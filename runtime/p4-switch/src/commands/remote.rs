@@ -1,4 +1,4 @@
-//! A switch behind P4Runtime as a [`Device`].
+//! A switch behind P4Runtime as a [`Device`], by whatever [`Channel`], and as a [`Target`] by one of its own ([`Remote`]).
 //!
 //! It is read without a stream, so that nobody's election is disturbed. The first change opens a session, which becomes
 //! primary only where nobody else is: with the lowest election id there is, or with that of a controller that has left. A
@@ -109,7 +109,9 @@ impl Remote {
         let session = self.runtime.block_on(claim(&self.access))?;
         Ok(self.session.insert(session).clone())
     }
+}
 
+impl Channel for Remote {
     fn write(&mut self, updates: Vec<Update>) -> Result<(), Refused> {
         let session = self.session()?;
         let written = self.runtime.block_on(session.write(updates));
@@ -127,15 +129,31 @@ impl Remote {
         })
     }
 
-    /// What an entity selects, as far as `pick` takes it.
-    fn read<T>(&self, wanted: impl Into<Entity>, pick: impl Fn(Kind) -> Option<T>) -> Result<Vec<T>, Refused> {
-        let found = self.found(wanted).map_err(|error| error.to_string())?;
+    fn found(&mut self, wanted: Entity) -> Result<Vec<Kind>, RpcError> {
+        let read = async { self.reader.read(vec![wanted]).await?.all().await };
+        let found = self.runtime.block_on(read)?;
+        Ok(found.into_iter().filter_map(|entity| entity.entity).collect())
+    }
+}
+
+/// A way to a switch behind P4Runtime. Whatever has one is a [`Device`].
+#[expect(missing_docs, reason = "what has no line of its own is named after what it reads")]
+pub trait Channel {
+    /// Have the switch carry these out.
+    fn write(&mut self, updates: Vec<Update>) -> Result<(), Refused>;
+
+    /// What an entity selects.
+    fn found(&mut self, wanted: Entity) -> Result<Vec<Kind>, RpcError>;
+
+    /// The same, as far as `pick` takes it.
+    fn read<T>(&mut self, wanted: impl Into<Entity>, pick: impl Fn(Kind) -> Option<T>) -> Result<Vec<T>, Refused> {
+        let found = self.found(wanted.into()).map_err(|error| error.to_string())?;
         Ok(found.into_iter().filter_map(pick).collect())
     }
 
     /// The same by ascending id.
     fn sorted<T>(
-        &self,
+        &mut self,
         wanted: impl Into<Entity>,
         pick: impl Fn(Kind) -> Option<T>,
         id: impl Fn(&T) -> u32,
@@ -145,21 +163,31 @@ impl Remote {
         Ok(found)
     }
 
-    fn found(&self, wanted: impl Into<Entity>) -> Result<Vec<Kind>, RpcError> {
-        let read = async { self.reader.read(vec![wanted.into()]).await?.all().await };
-        let found = self.runtime.block_on(read)?;
-        Ok(found.into_iter().filter_map(|entity| entity.entity).collect())
-    }
-
     /// The entries that this one selects; what is set in it beside the key is read as well.
-    fn selected(&self, wanted: TableEntry) -> Result<Vec<TableEntry>, Refused> {
+    fn selected(&mut self, wanted: TableEntry) -> Result<Vec<TableEntry>, Refused> {
         self.read(wanted, |kind| match kind {
             Kind::TableEntry(entry) => Some(entry),
             _ => None,
         })
     }
 
-    fn keyed(&self, table: &Table, key: &EntryKey, wanted: TableEntry) -> Result<TableEntry, Refused> {
+    fn all_entries(&mut self, table: &Table) -> Result<Vec<TableEntry>, Refused> {
+        self.selected(TableEntry { table_id: table.id, ..TableEntry::default() })
+    }
+
+    fn all_members(&mut self, profile: &ActionProfile) -> Result<Vec<ActionProfileMember>, Refused> {
+        let wanted = ActionProfileMember { action_profile_id: profile.id, ..ActionProfileMember::default() };
+        let member = |kind| if let Kind::ActionProfileMember(member) = kind { Some(member) } else { None };
+        self.sorted(wanted, member, |member| member.member_id)
+    }
+
+    fn all_groups(&mut self, profile: &ActionProfile) -> Result<Vec<ActionProfileGroup>, Refused> {
+        let wanted = ActionProfileGroup { action_profile_id: profile.id, ..ActionProfileGroup::default() };
+        let group = |kind| if let Kind::ActionProfileGroup(group) = kind { Some(group) } else { None };
+        self.sorted(wanted, group, |group| group.group_id)
+    }
+
+    fn keyed(&mut self, table: &Table, key: &EntryKey, wanted: TableEntry) -> Result<TableEntry, Refused> {
         let keyed = wire::keyed(table, key);
         let wanted = TableEntry { r#match: keyed.r#match, priority: key.priority, table_id: table.id, ..wanted };
         let found = self.selected(wanted)?.into_iter().find(|entry| wire::key(table, entry) == *key);
@@ -181,10 +209,10 @@ impl Remote {
     }
 
     /// The copies of a clone session; `None` where there is no such session.
-    fn replicas(&self, session: u16) -> Result<Option<Vec<Replica>>, Refused> {
+    fn replicas(&mut self, session: u16) -> Result<Option<Vec<Replica>>, Refused> {
         let wanted = CloneSessionEntry { session_id: session.into(), ..CloneSessionEntry::default() };
         let wanted = PacketReplicationEngineEntry { r#type: Some(Replication::CloneSessionEntry(wanted)) };
-        let found = match self.found(wanted) {
+        let found = match self.found(wanted.into()) {
             // Where it is not there, the specification finds nothing, and BMv2's server says so.
             Err(error) if error.code() == Some(Code::NotFound) => Vec::new(),
             found => found.map_err(|error| error.to_string())?,
@@ -261,6 +289,10 @@ fn one_field(set: &ValueSet) -> Result<u32, Refused> {
     }
 }
 
+fn nanoseconds(milliseconds: u64) -> i64 {
+    encode_number(milliseconds.saturating_mul(1_000_000))
+}
+
 fn counted(data: &WireCounter) -> Result<CounterData, Refused> {
     decode_counter(data).map_err(|error| format!("the switch says that {error}"))
 }
@@ -269,15 +301,26 @@ fn rates(config: &Option<WireMeter>) -> Result<Option<MeterConfig>, Refused> {
     config.as_ref().map(decode_meter).transpose().map_err(|error| format!("the switch says that {error}"))
 }
 
-impl Device for Remote {
+impl<C: Channel> Device for C {
     fn keys(&mut self, table: &Table) -> Result<Vec<(EntryKey, Option<u32>)>, Refused> {
-        let entries = self.entries(table)?;
+        let entries = self.all_entries(table)?;
         Ok(entries.iter().map(|entry| (wire::key(table, entry), wire::noted(&entry.metadata))).collect())
     }
 
-    fn insert_entry(&mut self, table: &Table, key: &EntryKey, doing: &Doing<'_>, handle: u32) -> Result<u32, Refused> {
-        let entry =
-            TableEntry { action: Some(wire::doing(doing)), metadata: wire::note(handle), ..wire::keyed(table, key) };
+    fn insert_entry(
+        &mut self,
+        table: &Table,
+        key: &EntryKey,
+        doing: &Doing<'_>,
+        timeout: u64,
+        handle: u32,
+    ) -> Result<u32, Refused> {
+        let entry = TableEntry {
+            action: Some(wire::doing(doing)),
+            idle_timeout_ns: nanoseconds(timeout),
+            metadata: wire::note(handle),
+            ..wire::keyed(table, key)
+        };
         self.write(vec![insert(entry)])?;
         Ok(handle)
     }
@@ -288,7 +331,7 @@ impl Device for Remote {
     }
 
     fn set_timeout(&mut self, table: &Table, key: &EntryKey, milliseconds: u64) -> Result<(), Refused> {
-        let timeout = encode_number(milliseconds.saturating_mul(1_000_000));
+        let timeout = nanoseconds(milliseconds);
         self.change_entry(table, key, |entry| entry.idle_timeout_ns = timeout)
     }
 
@@ -303,7 +346,7 @@ impl Device for Remote {
     }
 
     fn member_ids(&mut self, profile: &ActionProfile) -> Result<Vec<u32>, Refused> {
-        Ok(self.members(profile)?.into_iter().map(|member| member.member_id).collect())
+        Ok(self.all_members(profile)?.into_iter().map(|member| member.member_id).collect())
     }
 
     fn insert_member(&mut self, profile: &ActionProfile, member: u32, call: &Call<'_>) -> Result<u32, Refused> {
@@ -322,7 +365,7 @@ impl Device for Remote {
     }
 
     fn group_ids(&mut self, profile: &ActionProfile) -> Result<Vec<u32>, Refused> {
-        Ok(self.groups(profile)?.into_iter().map(|group| group.group_id).collect())
+        Ok(self.all_groups(profile)?.into_iter().map(|group| group.group_id).collect())
     }
 
     fn insert_group(&mut self, profile: &ActionProfile, group: u32) -> Result<u32, Refused> {
@@ -340,7 +383,7 @@ impl Device for Remote {
     }
 
     fn set_membership(&mut self, profile: &ActionProfile, group: u32, member: u32, on: bool) -> Result<(), Refused> {
-        let found = self.groups(profile)?.into_iter().find(|found| found.group_id == group);
+        let found = self.all_groups(profile)?.into_iter().find(|found| found.group_id == group);
         let mut changed = found.ok_or_else(|| format!("there is no group with handle {}", group.saturating_sub(1)))?;
         let before = changed.members.len();
         changed.members.retain(|other| other.member_id != member);
@@ -381,14 +424,32 @@ impl Device for Remote {
         self.write(vec![delete(multicast_group(group, []))])
     }
 
-    fn set_session(&mut self, session: u16, nodes: &[ReplicationNode]) -> Result<(), Refused> {
+    fn set_session(&mut self, session: u16, nodes: &[ReplicationNode], length: Option<u16>) -> Result<(), Refused> {
         let known = self.replicas(session)?.is_some();
-        let entry = clone_session(session.into(), wire::replicas(nodes)?, None);
+        let entry = clone_session(session.into(), wire::replicas(nodes)?, length);
         self.write(vec![if known { modify(entry) } else { insert(entry) }])
     }
 
     fn delete_session(&mut self, session: u16) -> Result<(), Refused> {
         self.write(vec![delete(clone_session(session.into(), [], None))])
+    }
+
+    fn counter(&mut self, counter: &Counter, index: u64) -> Result<CounterData, Refused> {
+        let index = encode_index(index);
+        let found = self.read(CounterEntry { counter_id: counter.id, index, data: None }, |kind| match kind {
+            Kind::CounterEntry(entry) => entry.data,
+            _ => None,
+        })?;
+        counted(found.first().ok_or("the switch has no such cell")?)
+    }
+
+    fn entry_counter(&mut self, table: &Table, key: &EntryKey) -> Result<CounterData, Refused> {
+        let table_entry = Some(wire::keyed(table, key));
+        let found = self.read(DirectCounterEntry { table_entry, data: None }, |kind| match kind {
+            Kind::DirectCounterEntry(entry) => entry.data,
+            _ => None,
+        })?;
+        counted(found.first().ok_or("the table has no such entry")?)
     }
 
     fn set_counter(&mut self, counter: &Counter, cells: Range<u64>, data: CounterData) -> Result<(), Refused> {
@@ -489,7 +550,15 @@ impl Target for Remote {
     }
 
     fn entries(&mut self, table: &Table) -> Result<Vec<TableEntry>, Refused> {
-        self.selected(TableEntry { table_id: table.id, ..TableEntry::default() })
+        self.all_entries(table)
+    }
+
+    fn members(&mut self, profile: &ActionProfile) -> Result<Vec<ActionProfileMember>, Refused> {
+        self.all_members(profile)
+    }
+
+    fn groups(&mut self, profile: &ActionProfile) -> Result<Vec<ActionProfileGroup>, Refused> {
+        self.all_groups(profile)
     }
 
     fn entry(&mut self, table: &Table, key: &EntryKey) -> Result<TableEntry, Refused> {
@@ -501,38 +570,8 @@ impl Target for Remote {
         Ok(self.selected(wanted)?.into_iter().next())
     }
 
-    fn members(&mut self, profile: &ActionProfile) -> Result<Vec<ActionProfileMember>, Refused> {
-        let wanted = ActionProfileMember { action_profile_id: profile.id, ..ActionProfileMember::default() };
-        let member = |kind| if let Kind::ActionProfileMember(member) = kind { Some(member) } else { None };
-        self.sorted(wanted, member, |member| member.member_id)
-    }
-
-    fn groups(&mut self, profile: &ActionProfile) -> Result<Vec<ActionProfileGroup>, Refused> {
-        let wanted = ActionProfileGroup { action_profile_id: profile.id, ..ActionProfileGroup::default() };
-        let group = |kind| if let Kind::ActionProfileGroup(group) = kind { Some(group) } else { None };
-        self.sorted(wanted, group, |group| group.group_id)
-    }
-
     fn clones(&mut self, session: u16) -> Result<Option<Clones>, Refused> {
         Ok(self.replicas(session)?.map(Clones::Copies))
-    }
-
-    fn counter(&mut self, counter: &Counter, index: u64) -> Result<CounterData, Refused> {
-        let index = encode_index(index);
-        let found = self.read(CounterEntry { counter_id: counter.id, index, data: None }, |kind| match kind {
-            Kind::CounterEntry(entry) => entry.data,
-            _ => None,
-        })?;
-        counted(found.first().ok_or("the switch has no such cell")?)
-    }
-
-    fn entry_counter(&mut self, table: &Table, key: &EntryKey) -> Result<CounterData, Refused> {
-        let table_entry = Some(wire::keyed(table, key));
-        let found = self.read(DirectCounterEntry { table_entry, data: None }, |kind| match kind {
-            Kind::DirectCounterEntry(entry) => entry.data,
-            _ => None,
-        })?;
-        counted(found.first().ok_or("the table has no such entry")?)
     }
 
     fn meter(&mut self, meter: &Meter, index: u64) -> Result<Option<MeterConfig>, Refused> {

@@ -1,16 +1,19 @@
 //! The types of commands as P4Runtime's messages, and back.
 
 use vouch_p4runtime::client::Replica;
+use vouch_p4runtime::p4::v1::action_profile_action::WatchKind;
 use vouch_p4runtime::p4::v1::field_match::{Exact, FieldMatchType, Lpm, Optional, Range, Ternary};
 use vouch_p4runtime::p4::v1::table_action::Type;
-use vouch_p4runtime::p4::v1::{Action, FieldMatch, TableAction, TableEntry, action};
+use vouch_p4runtime::p4::v1::{
+    Action, ActionProfileAction, ActionProfileActionSet, FieldMatch, TableAction, TableEntry, action,
+};
 use vouch_p4runtime::p4info::{MatchField, MatchKind, Table};
 use vouch_p4runtime::value::{canonical, ones};
 use vouch_switch::{EntryKey, Match, MatchKind as EngineKind, ReplicationNode};
 
 use super::Refused;
 use super::catalog::engine_kind;
-use super::command::{Call, Doing};
+use super::command::{Call, Choice, Doing};
 use super::values::normal_key;
 
 /// What precedes the handle in an entry's metadata.
@@ -27,7 +30,7 @@ pub(super) fn noted(metadata: &[u8]) -> Option<u32> {
 }
 
 /// One field; `None` where it matches everything, which P4Runtime leaves out.
-pub fn field_match(wanted: &Match, optional: bool) -> Option<FieldMatchType> {
+fn field_match(wanted: &Match, optional: bool) -> Option<FieldMatchType> {
     let short = |value: &[u8]| canonical(value).to_vec();
     let nothing = |mask: &[u8]| mask.iter().all(|byte| *byte == 0);
     Some(match wanted {
@@ -45,7 +48,7 @@ pub fn field_match(wanted: &Match, optional: bool) -> Option<FieldMatchType> {
 }
 
 /// An entry with nothing but its key.
-pub(super) fn keyed(table: &Table, key: &EntryKey) -> TableEntry {
+pub(crate) fn keyed(table: &Table, key: &EntryKey) -> TableEntry {
     let matches = table.fields.iter().zip(&key.matches).filter_map(|(field, wanted)| {
         let kind = field_match(wanted, field.kind == MatchKind::Optional)?;
         Some(FieldMatch { field_id: field.id, field_match_type: Some(kind) })
@@ -86,11 +89,21 @@ pub(super) fn call(call: &Call<'_>) -> Action {
     Action { action_id: call.action.id, params: params.collect() }
 }
 
-pub(super) fn doing(doing: &Doing<'_>) -> TableAction {
+pub(crate) fn doing(doing: &Doing<'_>) -> TableAction {
     let kind = match doing {
         Doing::Call(it) => Type::Action(call(it)),
         Doing::Member(member) => Type::ActionProfileMemberId(*member),
         Doing::Group(group) => Type::ActionProfileGroupId(*group),
+        Doing::Choices(choices) => {
+            let watched = |port: u16| WatchKind::WatchPort(canonical(&port.to_be_bytes()).to_vec());
+            let choice = |choice: &Choice<'_>| ActionProfileAction {
+                action: Some(call(&choice.call)),
+                weight: i32::try_from(choice.weight).unwrap_or(i32::MAX),
+                watch_kind: choice.watch.map(watched),
+            };
+            let action_profile_actions = choices.iter().map(choice).collect();
+            Type::ActionProfileActionSet(ActionProfileActionSet { action_profile_actions, ..Default::default() })
+        }
     };
     TableAction { r#type: Some(kind) }
 }

@@ -1,17 +1,14 @@
-//! The packet engine as a [`Device`]: in this thread, without a server, and with a clock that only the test moves.
+//! The packet engine as a [`Bench`]: in this thread, without a server, and with a clock that only the test moves.
 
 use std::sync::Arc;
 
 use num_bigint::BigUint;
-use vouch_switch::{
-    CloneSession, CloneTarget, ControlError, CounterData, EntryAction, EntryKey, MemberId, MeterConfig, Micros,
-    OneShot, Output, Program, ReplicationNode, Selection, Switch, SwitchConfig, TableEntry, TableId, ValueSetMember,
-    Worker,
-};
+use vouch_p4runtime::p4info::Table;
+use vouch_switch::{EntryKey, Micros, Output, Switch, SwitchConfig, TableId, Worker};
 
-use super::device::{Device, Problem, take};
-use super::rules::Entry;
-use super::statement::MirrorTo;
+use super::bench::{Bench, Problem, take};
+use super::rules::Rules;
+use crate::commands::{Catalog, Device, Local};
 
 /// How much time `wait` lets pass, in microseconds: what p4c's runner waits after a change of tables.
 const WAIT: u64 = 1_000_000;
@@ -19,14 +16,11 @@ const WAIT: u64 = 1_000_000;
 /// An embedded switch.
 #[derive(Debug)]
 pub struct Embedded {
-    program: Arc<Program>,
+    catalog: Arc<Catalog>,
     config: SwitchConfig,
-    switch: Switch,
+    local: Local<Arc<Switch>>,
     worker: Worker,
     output: Output,
-    now: Micros,
-    added: Vec<(TableId, EntryKey)>,
-    members: MemberId,
     /// Digests that were asked for.
     digests: usize,
     /// Entries that were told to be idle and not asked for.
@@ -34,19 +28,19 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// A switch that runs this program.
-    pub fn new(program: Arc<Program>, config: SwitchConfig) -> Self {
-        let switch = Switch::new(program.clone(), config.clone());
+    /// A switch that runs the program of these rules.
+    pub fn new(rules: &Rules, config: SwitchConfig) -> Self {
+        Self::running(Switch::new(rules.program().clone(), config.clone()), rules.catalog().clone(), config)
+    }
+
+    fn running(switch: Switch, catalog: Arc<Catalog>, config: SwitchConfig) -> Self {
         let worker = Worker::new(&switch);
         Self {
-            program,
+            catalog,
             config,
-            switch,
+            local: Local::new(Arc::new(switch)),
             worker,
             output: Output::new(),
-            now: Micros(0),
-            added: Vec::new(),
-            members: 0,
             digests: 0,
             idle: Vec::new(),
         }
@@ -54,99 +48,50 @@ impl Embedded {
 
     /// The switch, with everything that was added.
     pub fn switch(&self) -> &Switch {
-        &self.switch
-    }
-
-    /// What an entry does: in a table with an action profile, that takes a member or a group of its own.
-    fn action(&mut self, entry: &Entry) -> Result<EntryAction, Problem> {
-        let [first, ..] = &entry.calls[..] else { return Err(Problem::wrong("an entry without an action")) };
-        let profile = self.program.table_info(entry.table).and_then(|table| table.profile);
-        let Some(profile) = profile else {
-            return Ok(EntryAction::Call(first.call.clone()));
-        };
-        if self.program.profile_info(profile).is_some_and(|profile| profile.selector) {
-            return Ok(EntryAction::OneShot(OneShot { members: entry.calls.clone(), selection: Selection::Hash }));
-        }
-        self.members += 1;
-        self.switch.insert_member(profile, self.members, &first.call).map_err(refused)?;
-        Ok(EntryAction::Member(self.members))
+        &self.local.switch
     }
 }
 
-impl Device for Embedded {
+impl Bench for Embedded {
     fn name(&self) -> &str {
         "embedded switch"
     }
 
     fn reset(&mut self) -> Result<(), Problem> {
-        *self = Self::new(self.program.clone(), self.config.clone());
+        let fresh = Switch::new(self.switch().program().clone(), self.config.clone());
+        *self = Self::running(fresh, self.catalog.clone(), self.config.clone());
         Ok(())
     }
 
-    fn insert(&mut self, entry: &Entry) -> Result<(), Problem> {
-        let key = EntryKey { matches: entry.matches.clone(), priority: entry.priority };
-        let action = self.action(entry)?;
-        let written = TableEntry { key: key.clone(), action, idle_timeout: entry.idle_timeout, meter: None };
-        self.switch.insert_entry(entry.table, &written, self.now).map_err(refused)?;
-        self.added.push((entry.table, key));
-        Ok(())
+    fn catalog(&self) -> Arc<Catalog> {
+        self.catalog.clone()
     }
 
-    fn set_default(&mut self, entry: &Entry) -> Result<(), Problem> {
-        let action = self.action(entry)?;
-        self.switch.set_default(entry.table, Some(&action)).map_err(refused)
-    }
-
-    fn remove_entries(&mut self) -> Result<(), Problem> {
-        for (table, key) in self.added.drain(..) {
-            self.switch.delete_entry(table, &key).map_err(refused)?;
-        }
-        Ok(())
-    }
-
-    fn set_group(&mut self, group: u32, nodes: &[ReplicationNode]) -> Result<(), Problem> {
-        match self.switch.insert_multicast_group(group, nodes) {
-            Err(ControlError::MulticastGroupExists(_)) => self.switch.modify_multicast_group(group, nodes),
-            done => done,
-        }
-        .map_err(refused)
-    }
-
-    fn set_session(&mut self, session: u16, to: Option<MirrorTo>, length: Option<u16>) -> Result<(), Problem> {
-        let target = match to {
-            None => return self.switch.delete_clone_session(session).map_err(refused),
-            Some(MirrorTo::Port(port)) => CloneTarget::Port(port),
-            Some(MirrorTo::Group(group)) => CloneTarget::Group(group),
-        };
-        let written = CloneSession { target, max_packet_length: length.unwrap_or(0), class_of_service: 0 };
-        match self.switch.insert_clone_session(session, &written) {
-            Err(ControlError::CloneSessionExists(_)) => self.switch.modify_clone_session(session, &written),
-            done => done,
-        }
-        .map_err(refused)
+    fn control(&mut self) -> &mut dyn Device {
+        &mut self.local
     }
 
     fn set_port(&mut self, port: u16, up: bool) -> Result<(), Problem> {
-        self.switch.set_port_up(port, up);
+        self.switch().set_port_up(port, up);
         Ok(())
     }
 
-    fn idle(&mut self, entry: &Entry) -> Result<bool, Problem> {
-        self.now.0 += entry.idle_timeout.0;
-        let swept = self.switch.sweep(self.now).into_iter();
+    fn idle(&mut self, table: &Table, key: &EntryKey, timeout: Micros) -> Result<bool, Problem> {
+        let id = self.switch().program().table(&table.name).ok_or_else(|| missing("table", &table.name))?;
+        self.local.now.0 += timeout.0;
+        let swept = self.local.switch.sweep(self.local.now).into_iter();
         self.idle.extend(swept.map(|idle| (idle.table, idle.entry.entry.key)));
-        let wanted = (entry.table, EntryKey { matches: entry.matches.clone(), priority: entry.priority });
-        Ok(take(&mut self.idle, |told| *told == wanted))
+        Ok(take(&mut self.idle, |(told, of)| *told == id && of == key))
     }
 
     fn send(&mut self, port: u16, frame: &[u8]) -> Result<(), Problem> {
-        self.now.0 += 1;
-        self.switch.process(&mut self.worker, port, frame, self.now, &mut self.output);
+        self.local.now.0 += 1;
+        self.local.switch.process(&mut self.worker, port, frame, self.local.now, &mut self.output);
         Ok(())
     }
 
     fn wait(&mut self) -> Result<(), Problem> {
-        self.now.0 += WAIT;
+        self.local.now.0 += WAIT;
         Ok(())
     }
 
@@ -154,42 +99,10 @@ impl Device for Embedded {
         Ok(self.output.frames().map(|(port, frame)| (port, frame.to_vec())).collect())
     }
 
-    fn counter(&mut self, counter: &str, index: u64) -> Result<CounterData, Problem> {
-        let id = self.program.counter(counter).ok_or_else(|| missing("counter", counter))?;
-        self.switch.counter(id, index).map_err(refused)
-    }
-
-    fn entry_counter(&mut self, entry: &Entry) -> Result<CounterData, Problem> {
-        let key = EntryKey { matches: entry.matches.clone(), priority: entry.priority };
-        Ok(self.switch.entry(entry.table, &key).map_err(refused)?.counter)
-    }
-
-    fn set_counter(&mut self, counter: &str, index: u64, data: CounterData) -> Result<(), Problem> {
-        let id = self.program.counter(counter).ok_or_else(|| missing("counter", counter))?;
-        self.switch.set_counter(id, index, data).map_err(refused)
-    }
-
-    fn set_register(&mut self, register: &str, index: Option<u64>, value: &[u8]) -> Result<(), Problem> {
-        let id = self.program.register(register).ok_or_else(|| missing("register", register))?;
-        let size = self.program.register_info(id).map_or(0, |info| info.size);
-        let cells = index.map_or(0..size, |index| index..index + 1);
-        cells.into_iter().try_for_each(|cell| self.switch.set_register(id, cell, value)).map_err(refused)
-    }
-
-    fn set_entry_meter(&mut self, entry: &Entry, rates: MeterConfig) -> Result<(), Problem> {
-        let key = EntryKey { matches: entry.matches.clone(), priority: entry.priority };
-        self.switch.set_direct_meter(entry.table, Some(&key), Some(rates)).map_err(refused)
-    }
-
-    fn set_value_set(&mut self, set: &str, members: &[Vec<u8>]) -> Result<(), Problem> {
-        let id = self.program.value_set(set).ok_or_else(|| missing("value set", set))?;
-        let members: Vec<_> = members.iter().map(|value| ValueSetMember { value: value.clone(), mask: None }).collect();
-        self.switch.set_value_set(id, &members).map_err(refused)
-    }
-
     fn digest(&mut self, digest: &str) -> Result<Option<Vec<BigUint>>, Problem> {
-        let id = self.program.digest(digest).ok_or_else(|| missing("digest", digest))?;
-        let info = self.program.digest_info(id).ok_or_else(|| missing("digest", digest))?;
+        let program = self.local.switch.program();
+        let id = program.digest(digest).ok_or_else(|| missing("digest", digest))?;
+        let info = program.digest_info(id).ok_or_else(|| missing("digest", digest))?;
         let mut sent = self.output.digests().enumerate().skip(self.digests);
         let Some((position, (_, mut bytes))) = sent.find(|(_, (sent, _))| *sent == id) else { return Ok(None) };
         self.digests = position + 1;
@@ -201,19 +114,8 @@ impl Device for Embedded {
         }
         Ok(Some(values))
     }
-
-    fn set_meter(&mut self, meter: &str, index: Option<u64>, rates: MeterConfig) -> Result<(), Problem> {
-        let id = self.program.meter(meter).ok_or_else(|| missing("meter", meter))?;
-        let size = self.program.meter_info(id).map_or(0, |info| info.size);
-        let cells = index.map_or(0..size, |index| index..index + 1);
-        cells.into_iter().try_for_each(|cell| self.switch.set_meter(id, cell, Some(rates))).map_err(refused)
-    }
-}
-
-fn refused(error: ControlError) -> Problem {
-    Problem::wrong(format!("the switch refuses: {error}"))
 }
 
 fn missing(what: &str, name: &str) -> Problem {
-    Problem::wrong(format!("no {what} `{name}`"))
+    Problem::wrong(format!("the program has no {what} `{name}`"))
 }

@@ -1,4 +1,4 @@
-//! A switch behind P4Runtime as a [`Device`]: BMv2, or the embedded switch with its server.
+//! A switch behind P4Runtime as a [`Bench`]: BMv2, or the embedded switch with its server.
 //!
 //! Its ports are a stream ([`streamed`](crate::streamed)). Frames are gathered and go through the switch together, before
 //! anything is read or changed, and it is not before everything has come out that the test goes on: nothing overtakes them.
@@ -14,45 +14,71 @@ use num_bigint::BigUint;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use vouch_p4runtime::Event;
-use vouch_p4runtime::P4Info;
-use vouch_p4runtime::client::{Pipeline, Replica, clone_session, delete, insert, modify, multicast_group};
-use vouch_p4runtime::p4::v1::field_match::{Exact, FieldMatchType};
-use vouch_p4runtime::p4::v1::{
-    CounterData as WireCounterData, CounterEntry, DigestEntry, DirectMeterEntry, FieldMatch, MeterEntry, TableEntry,
-    Update, ValueSetEntry, ValueSetMember, digest_entry,
-};
-use vouch_p4runtime::value::canonical;
-use vouch_switch::{CounterData, MeterConfig, Program, ReplicationNode};
-use vouch_switch_server::convert::{decode_counter, encode_counter, encode_index, encode_meter};
+use vouch_p4runtime::client::{Pipeline, RpcError, clone_session, delete, insert};
+use vouch_p4runtime::p4::v1::entity::Entity as Kind;
+use vouch_p4runtime::p4::v1::packet_replication_engine_entry::Type as Replication;
+use vouch_p4runtime::p4::v1::{DigestEntry, Entity, TableEntry, Update, digest_entry, update};
+use vouch_p4runtime::p4info::Table;
+use vouch_switch::{EntryKey, Micros};
 
-use super::device::{Device, Problem, take};
-use super::encode::{Encoded, encode};
-use super::rules::{Entry, Rules};
-use super::statement::MirrorTo;
+use super::bench::{Bench, Problem, take};
+use super::rules::Rules;
 use crate::Failure;
+use crate::commands::{Catalog, Channel, Device, Refused, wire};
 use crate::streamed::{PATIENCE, Streamed, StreamedSwitch};
 
 /// A switch that is controlled over P4Runtime.
 pub struct Remote {
     name: String,
     switch: StreamedSwitch,
-    program: Arc<Program>,
-    info: Arc<P4Info>,
+    catalog: Arc<Catalog>,
     pipeline: Pipeline,
     /// Frames that were not sent yet.
     waiting: Vec<(u16, Vec<u8>)>,
     /// What has come out.
     received: Vec<(u16, Vec<u8>)>,
-    added: Vec<Update>,
-    members: u32,
-    groups: BTreeMap<u32, Vec<Replica>>,
-    sessions: BTreeSet<u16>,
+    /// What a change of programs leaves.
+    left: Left,
     /// Ports whose cable is out.
     down: BTreeSet<u16>,
     /// Entries that were told to be idle and not asked for.
     idle: Vec<TableEntry>,
+    /// What was last asked for failed through no fault of the program.
+    excused: bool,
+    /// What became of frames, and was not told yet.
+    lost: Option<Problem>,
     /// Dropped last: the session's tasks run in it.
     runtime: Runtime,
+}
+
+/// Multicast groups, as they were last written, and clone sessions.
+#[derive(Default)]
+struct Left {
+    groups: BTreeMap<u32, Entity>,
+    sessions: BTreeSet<u32>,
+}
+
+impl Left {
+    fn note(&mut self, update: &Update) {
+        let deleted = update.r#type == update::Type::Delete as i32;
+        let Some(entity) = &update.entity else { return };
+        let Some(Kind::PacketReplicationEngineEntry(entry)) = &entity.entity else { return };
+        match &entry.r#type {
+            Some(Replication::MulticastGroupEntry(group)) if deleted => {
+                self.groups.remove(&group.multicast_group_id);
+            }
+            Some(Replication::MulticastGroupEntry(group)) => {
+                self.groups.insert(group.multicast_group_id, entity.clone());
+            }
+            Some(Replication::CloneSessionEntry(session)) if deleted => {
+                self.sessions.remove(&session.session_id);
+            }
+            Some(Replication::CloneSessionEntry(session)) => {
+                self.sessions.insert(session.session_id);
+            }
+            None => {}
+        }
+    }
 }
 
 impl Remote {
@@ -67,23 +93,24 @@ impl Remote {
         Ok(Self {
             name: target.name().to_owned(),
             switch,
-            program: rules.program().clone(),
-            pipeline: Pipeline::new(info.clone(), json.to_vec()),
-            info,
+            catalog: Arc::new(Catalog::new(info.clone())),
+            pipeline: Pipeline::new(info, json.to_vec()),
             waiting: Vec::new(),
             received: Vec::new(),
-            added: Vec::new(),
-            members: 0,
-            groups: BTreeMap::new(),
-            sessions: BTreeSet::new(),
+            left: Left::default(),
             down: BTreeSet::new(),
             idle: Vec::new(),
+            excused: false,
+            lost: None,
             runtime,
         })
     }
 
     /// Put the frames that wait through the switch.
     fn carry(&mut self) -> Result<(), Problem> {
+        if let Some(problem) = self.lost.take() {
+            return Err(problem);
+        }
         let waiting = std::mem::take(&mut self.waiting);
         if !waiting.is_empty() {
             self.received.extend(self.runtime.block_on(self.switch.carry(waiting)).map_err(unreachable)?);
@@ -91,23 +118,13 @@ impl Remote {
         Ok(())
     }
 
-    fn write(&mut self, updates: Vec<Update>) -> Result<(), Problem> {
-        self.carry()?;
-        self.runtime.block_on(self.switch.session.write(updates)).map_err(|error| match error.failed() {
-            [] => unreachable(error),
-            _ => Problem::wrong(error.to_string()),
-        })
-    }
-
     /// Take away what a change of programs leaves: before it, because BMv2's server knows nothing of it afterwards, while BMv2
     /// still copies by it. Some switches have forgotten it all the same.
     fn forget(&mut self) -> Result<(), Problem> {
-        let sessions = std::mem::take(&mut self.sessions).into_iter();
-        let mut updates: Vec<_> = sessions.map(|session| delete(clone_session(session.into(), [], None))).collect();
-        let groups = std::mem::take(&mut self.groups).into_iter();
-        updates.extend(groups.map(|(group, replicas)| delete(multicast_group(group, replicas))));
-        self.added.clear();
-        self.members = 0;
+        let Left { groups, sessions } = std::mem::take(&mut self.left);
+        let mut updates: Vec<_> =
+            sessions.into_iter().map(|session| delete(clone_session(session, [], None))).collect();
+        updates.extend(groups.into_values().map(delete));
         if updates.is_empty() {
             return Ok(());
         }
@@ -118,7 +135,40 @@ impl Remote {
     }
 }
 
-impl Device for Remote {
+impl Channel for Remote {
+    fn write(&mut self, updates: Vec<Update>) -> Result<(), Refused> {
+        self.excused = true;
+        self.carry().map_err(|problem| problem.to_string())?;
+        if updates.iter().any(is_of_register) {
+            return Err("BMv2's P4Runtime server has no registers".to_owned());
+        }
+        updates.iter().for_each(|update| self.left.note(update));
+        self.runtime.block_on(self.switch.session.write(updates)).map_err(|error| {
+            self.excused = error.failed().is_empty();
+            error.to_string()
+        })?;
+        self.excused = false;
+        Ok(())
+    }
+
+    fn found(&mut self, wanted: Entity) -> Result<Vec<Kind>, RpcError> {
+        self.excused = true;
+        if let Err(problem) = self.carry() {
+            self.lost = Some(problem);
+        }
+        let read = async { self.switch.session.read(vec![wanted]).await?.all().await };
+        let found = self.runtime.block_on(read)?;
+        self.excused = false;
+        Ok(found.into_iter().filter_map(|entity| entity.entity).collect())
+    }
+}
+
+fn is_of_register(update: &Update) -> bool {
+    let kind = update.entity.as_ref().and_then(|entity| entity.entity.as_ref());
+    matches!(kind, Some(Kind::RegisterEntry(_)))
+}
+
+impl Bench for Remote {
     fn name(&self) -> &str {
         &self.name
     }
@@ -127,6 +177,7 @@ impl Device for Remote {
         self.waiting.clear();
         self.received.clear();
         self.idle.clear();
+        self.lost = None;
         for port in std::mem::take(&mut self.down) {
             self.runtime.block_on(self.switch.set_port(port, true)).map_err(unreachable)?;
         }
@@ -135,57 +186,20 @@ impl Device for Remote {
         // Each digest at once, in a list of its own, which `digest` acknowledges.
         let config = digest_entry::Config { max_list_size: 1, ..digest_entry::Config::default() };
         let enable = |digest_id| insert(DigestEntry { digest_id, config: Some(config) });
-        let enabled: Vec<_> = self.info.digests().map(|digest| enable(digest.id)).collect();
-        if enabled.is_empty() { Ok(()) } else { self.write(enabled) }
+        let enabled: Vec<_> = self.catalog.info().digests().map(|digest| enable(digest.id)).collect();
+        if enabled.is_empty() { Ok(()) } else { self.write(enabled).map_err(Problem::Unsupported) }
     }
 
-    fn insert(&mut self, entry: &Entry) -> Result<(), Problem> {
-        self.members += 1;
-        let Encoded { first, entry } = encode(&self.info, &self.program, entry, false, self.members)?;
-        self.write(first.into_iter().collect())?;
-        self.write(vec![insert(entry.clone())])?;
-        self.added.push(delete(entry));
-        Ok(())
+    fn catalog(&self) -> Arc<Catalog> {
+        self.catalog.clone()
     }
 
-    fn set_default(&mut self, entry: &Entry) -> Result<(), Problem> {
-        self.members += 1;
-        let Encoded { first, entry } = encode(&self.info, &self.program, entry, true, self.members)?;
-        self.write(first.into_iter().collect())?;
-        self.write(vec![modify(entry)])
+    fn control(&mut self) -> &mut dyn Device {
+        self
     }
 
-    fn remove_entries(&mut self) -> Result<(), Problem> {
-        let added = std::mem::take(&mut self.added);
-        self.write(added)
-    }
-
-    fn set_group(&mut self, group: u32, nodes: &[ReplicationNode]) -> Result<(), Problem> {
-        let replicas = nodes.iter().flat_map(|node| {
-            let instance = node.instance.into();
-            node.ports.iter().map(move |port| Replica { port: (*port).into(), instance })
-        });
-        let replicas: Vec<_> = replicas.collect();
-        let entity = multicast_group(group, replicas.iter().copied());
-        let known = self.groups.insert(group, replicas).is_some();
-        self.write(vec![if known { modify(entity) } else { insert(entity) }])
-    }
-
-    fn set_session(&mut self, session: u16, to: Option<MirrorTo>, length: Option<u16>) -> Result<(), Problem> {
-        let replicas = match to {
-            None => {
-                self.sessions.remove(&session);
-                return self.write(vec![delete(clone_session(session.into(), [], None))]);
-            }
-            Some(MirrorTo::Port(port)) => vec![Replica { port: port.into(), instance: 0 }],
-            Some(MirrorTo::Group(group)) => {
-                let group = self.groups.get(&group);
-                group.cloned().ok_or_else(|| Problem::wrong("a clone session to a group that does not exist"))?
-            }
-        };
-        let entity = clone_session(session.into(), replicas, length);
-        let known = !self.sessions.insert(session);
-        self.write(vec![if known { modify(entity) } else { insert(entity) }])
+    fn is_excused(&self) -> bool {
+        self.excused
     }
 
     fn set_port(&mut self, port: u16, up: bool) -> Result<(), Problem> {
@@ -198,8 +212,8 @@ impl Device for Remote {
         self.runtime.block_on(self.switch.set_port(port, up)).map_err(unreachable)
     }
 
-    fn idle(&mut self, entry: &Entry) -> Result<bool, Problem> {
-        let wanted = encode(&self.info, &self.program, entry, false, 0)?.entry;
+    fn idle(&mut self, table: &Table, key: &EntryKey, _: Micros) -> Result<bool, Problem> {
+        let wanted = wire::keyed(table, key);
         self.carry()?;
         self.runtime.block_on(async {
             let wanted = |told: &TableEntry| {
@@ -230,52 +244,8 @@ impl Device for Remote {
         Ok(std::mem::take(&mut self.received))
     }
 
-    fn counter(&mut self, counter: &str, index: u64) -> Result<CounterData, Problem> {
-        let id = self.info.counter(counter).map_err(|error| Problem::wrong(error.to_string()))?.id;
-        self.carry()?;
-        let cells = self.runtime.block_on(self.switch.session.read_counter(id)).map_err(unreachable)?;
-        let cell = cells.into_iter().find(|(at, _)| u64::try_from(*at) == Ok(index));
-        let cell = cell.ok_or_else(|| Problem::wrong(format!("counter `{counter}` has no cell {index}")))?;
-        counted(&cell.1)
-    }
-
-    fn entry_counter(&mut self, entry: &Entry) -> Result<CounterData, Problem> {
-        let wanted = encode(&self.info, &self.program, entry, false, 0)?.entry;
-        self.carry()?;
-        let counters = self.switch.session.read_direct_counters(wanted.table_id);
-        let counters = self.runtime.block_on(counters).map_err(unreachable)?;
-        let same = |entry: &TableEntry| entry.r#match == wanted.r#match && entry.priority == wanted.priority;
-        let found = counters.iter().find(|(entry, _)| same(entry));
-        counted(&found.ok_or_else(|| Problem::wrong("the switch has no such entry"))?.1)
-    }
-
-    fn set_entry_meter(&mut self, entry: &Entry, rates: MeterConfig) -> Result<(), Problem> {
-        let entry = encode(&self.info, &self.program, entry, false, 0)?.entry;
-        let table_entry = Some(TableEntry { action: None, ..entry });
-        self.write(vec![modify(DirectMeterEntry {
-            table_entry,
-            config: Some(encode_meter(&rates)),
-            counter_data: None,
-        })])
-    }
-
-    fn set_value_set(&mut self, set: &str, members: &[Vec<u8>]) -> Result<(), Problem> {
-        let named = |name: &str| set == name || set.ends_with(&format!(".{name}"));
-        let known = self.info.value_sets().find(|known| named(&known.name));
-        let known = known.ok_or_else(|| Problem::wrong(format!("no value set `{set}`")))?;
-        let [field] = &known.fields[..] else {
-            return Err(Problem::Unsupported(format!("value set `{set}` is of several fields")));
-        };
-        let member = |value: &Vec<u8>| {
-            let kind = FieldMatchType::Exact(Exact { value: canonical(value).to_vec() });
-            ValueSetMember { r#match: vec![FieldMatch { field_id: field.id, field_match_type: Some(kind) }] }
-        };
-        let entry = ValueSetEntry { value_set_id: known.id, members: members.iter().map(member).collect() };
-        self.write(vec![modify(entry)])
-    }
-
     fn digest(&mut self, digest: &str) -> Result<Option<Vec<BigUint>>, Problem> {
-        let known = self.info.digest(digest).map_err(|error| Problem::wrong(error.to_string()))?.clone();
+        let known = self.catalog.info().digest(digest).map_err(|error| Problem::wrong(error.to_string()))?.clone();
         self.carry()?;
         self.runtime.block_on(async {
             loop {
@@ -293,30 +263,6 @@ impl Device for Remote {
             }
         })
     }
-
-    fn set_counter(&mut self, counter: &str, index: u64, data: CounterData) -> Result<(), Problem> {
-        let counter_id = self.info.counter(counter).map_err(|error| Problem::wrong(error.to_string()))?.id;
-        let entry = CounterEntry { counter_id, index: encode_index(index), data: Some(encode_counter(&data)) };
-        self.write(vec![modify(entry)])
-    }
-
-    fn set_register(&mut self, register: &str, _index: Option<u64>, _value: &[u8]) -> Result<(), Problem> {
-        Err(Problem::Unsupported(format!("register `{register}`: BMv2's P4Runtime server has no registers")))
-    }
-
-    fn set_meter(&mut self, meter: &str, index: Option<u64>, rates: MeterConfig) -> Result<(), Problem> {
-        let meter = self.info.meter(meter).map_err(|error| Problem::wrong(error.to_string()))?;
-        let config = encode_meter(&rates);
-        let cells = index.map_or(0..meter.size, |index| index..index + 1);
-        let meter_id = meter.id;
-        let entry =
-            |cell| modify(MeterEntry { meter_id, index: encode_index(cell), config: Some(config), counter_data: None });
-        self.write(cells.map(entry).collect())
-    }
-}
-
-fn counted(data: &WireCounterData) -> Result<CounterData, Problem> {
-    decode_counter(data).map_err(|error| Problem::wrong(error.to_string()))
 }
 
 /// The switch or the way to it failed, which is not the test's fault.
