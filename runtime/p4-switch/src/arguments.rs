@@ -69,8 +69,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, c
     infer_long_args = true,
     override_usage = "p4-switch [OPTIONS] <PROGRAM.json | --no-p4> [--] [OPTIONS]\n       \
                       p4-switch trace [OPTIONS] <PROGRAM.json> <PACKETS.pcap>\n       \
+                      p4-switch stf [OPTIONS] --json <PROGRAM.json> <TEST.stf>...\n       \
+                      p4-switch differ [OPTIONS] <FOLDER>...\n       \
                       p4-switch install-as-bmv2 <DIR>",
-    after_help = "`p4-switch trace --help` tells how to see what a program does with the packets of a capture, and \
+    after_help = "`p4-switch trace --help` tells how to see what a program does with the packets of a capture, \
+                  `p4-switch stf --help` how to play STF tests, `p4-switch differ --help` how to compare two switches, and \
                   `p4-switch install-as-bmv2 --help` how to have it run wherever BMv2 is asked for."
 )]
 pub struct Arguments {

@@ -1,11 +1,21 @@
-//! What is needed to have embedded switches pass for ones with a Tofino: the compiled program, its model, and what an agent
-//! is told of such a switch.
+//! A Tofino for tests: the P4Runtime service of one, with an embedded switch in the place of the chip.
+//!
+//! The chip's program cannot be run here. What runs is its model: the same program, compiled for BMv2. The controller is
+//! not to see it: it pushes the P4Info and device configuration of the Tofino, which are checked as far as that can be
+//! done without a chip, and everything that it reads and writes goes by that P4Info. The embedded switch knows nothing of
+//! this: a [`Front`] stands between, which is what the controller speaks to, and does as a [`TofinoServer`] would (`server`).
+//!
+//! Beside it is what a fabric of such switches needs: the compiled program, its model, and what an agent is told of one.
+
+mod front;
+mod server;
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-use vouch_switch_server::TofinoServer;
+pub use front::Front;
+pub use vouch_agent::config::TofinoServer;
 
 const P4INFO: &[u8] = vouch_tables::TOFINO_P4INFO_TEXT.as_bytes();
 // The agent hands these on; no switch of the lab can run them.

@@ -1,9 +1,7 @@
 //! Every statement, and what is said of what is none.
 
 use num_bigint::BigUint;
-use vouch_bmv2_tests::stf::{
-    Bits, Call, Cell, Check, Command, Comparison, Key, MirrorTo, Pattern, Rate, Share, Unit, parse,
-};
+use p4_switch::stf::{Bits, Call, Cell, Check, Command, Comparison, Key, MirrorTo, Pattern, Rate, Share, Unit, parse};
 
 fn command(line: &str) -> Command {
     let mut statements = parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));

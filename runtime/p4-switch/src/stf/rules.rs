@@ -6,9 +6,10 @@ use num_bigint::BigUint;
 use vouch_p4runtime::P4Info;
 use vouch_switch::{ActionCall, KeyFieldInfo, Match, MatchKind, Micros, OneShotMember, Program, TableId, TableInfo};
 
-use super::device::Problem;
+use super::bench::Problem;
 use super::names;
 use super::statement::{Bits, Call, Key, Share};
+use crate::commands::Catalog;
 
 type Result<T> = std::result::Result<T, Problem>;
 
@@ -19,6 +20,7 @@ type Result<T> = std::result::Result<T, Problem>;
 #[derive(Clone, Debug)]
 pub struct Rules {
     program: Arc<Program>,
+    catalog: Arc<Catalog>,
     info: Option<Arc<P4Info>>,
 }
 
@@ -39,8 +41,17 @@ pub struct Entry {
 
 impl Rules {
     /// The rules of a program. The P4Info adds names, nothing else.
-    pub fn new(program: Arc<Program>, info: Option<Arc<P4Info>>) -> Self {
-        Self { program, info }
+    ///
+    /// # Errors
+    /// Two objects of the program have one name.
+    pub fn new(program: Arc<Program>, info: Option<Arc<P4Info>>) -> Result<Self> {
+        let catalog = Arc::new(Catalog::of_program(&program).map_err(Problem::Wrong)?);
+        Ok(Self { program, catalog, info })
+    }
+
+    /// What can be named in the program.
+    pub(super) fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
     }
 
     /// The program.

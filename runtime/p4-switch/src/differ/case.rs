@@ -14,7 +14,7 @@ use vouch_switch::{EntryKey, MatchKind, Micros, Output, SwitchConfig, TableId, T
 
 use super::packet::{ADDRESS_BITS, Source, Usual};
 use crate::stf::{
-    Bits, Call, Command, Device, Embedded, Failure, Key, MirrorTo, Options, Outcome, Pattern, Player, Rules, Share,
+    self, Bits, Call, Command, Embedded, Failure, Key, MirrorTo, Options, Outcome, Pattern, Player, Rules, Share,
     Statement,
 };
 
@@ -100,7 +100,7 @@ impl Generator {
         let port = PORTS[random.random_range(0..PORTS.len())];
         let mut usual = Usual::new(random.random());
         let packets: Vec<Step> = (0..count).map(|_| self.packet(port, &mut usual, random)).collect();
-        let mut device = Embedded::new(self.rules.program().clone(), SwitchConfig::default());
+        let mut device = Embedded::new(&self.rules, SwitchConfig::default());
         self.player.play(&statements(commands(&steps)), &mut device);
         let tables: Vec<(TableId, &TableInfo)> = self.rules.program().tables().collect();
         let leaning = if usual.alike { self.leaning(&traced(&device, &packets), random) } else { Leaning::default() };
@@ -162,14 +162,14 @@ impl Generator {
     pub(super) fn events(&self, steps: &[Step]) -> Vec<TraceEvent> {
         let (packets, others): (Vec<Step>, Vec<Step>) =
             steps.iter().cloned().partition(|step| matches!(step, Step::Packet { .. }));
-        let mut device = Embedded::new(self.rules.program().clone(), SwitchConfig::default());
+        let mut device = Embedded::new(&self.rules, SwitchConfig::default());
         self.player.play(&statements(commands(&others)), &mut device);
         traced(&device, &packets)
     }
 
     /// What comes out of the packet engine, or what it refuses.
     fn observed(&self, commands: &[Command]) -> Result<Vec<(u16, Vec<u8>)>, String> {
-        let mut device = Embedded::new(self.rules.program().clone(), SwitchConfig::default());
+        let mut device = Embedded::new(&self.rules, SwitchConfig::default());
         match self.player.play(&statements(commands.to_vec()), &mut device) {
             Outcome::Passed => Ok(Vec::new()),
             Outcome::NotRun(reason) => Err(reason),
@@ -189,7 +189,7 @@ impl Generator {
     fn promise(&self, command: &Command, device: &mut Embedded, packets: &[Step], alike: bool) -> usize {
         let Command::Add { table, priority, keys, calls, .. } = command else { return 0 };
         let Ok(entry) = self.rules.entry(table, *priority, keys, calls) else { return 0 };
-        if device.insert(&entry).is_err() {
+        if stf::insert(device, self.rules.program(), &entry).is_err() {
             return 0;
         }
         let worth = |event: &TraceEvent| match event {
@@ -209,10 +209,12 @@ impl Generator {
     fn try_step(&self, command: Command, device: &mut Embedded, steps: &mut Vec<Step>) {
         let done = match &command {
             Command::Add { table, priority, keys, calls, .. } => {
-                self.rules.entry(table, *priority, keys, calls).and_then(|entry| device.insert(&entry))
+                let entry = self.rules.entry(table, *priority, keys, calls);
+                entry.and_then(|entry| stf::insert(device, self.rules.program(), &entry))
             }
             Command::SetDefault { table, call } => {
-                self.rules.default(table, call).and_then(|entry| device.set_default(&entry))
+                let entry = self.rules.default(table, call);
+                entry.and_then(|entry| stf::set_default(device, self.rules.program(), &entry))
             }
             _ => return,
         };

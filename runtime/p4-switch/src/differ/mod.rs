@@ -4,7 +4,7 @@
 //! A [`Subject`] is any compiled program. Its cases come from seeds: packets by its parser's states, some of them cut short,
 //! and entries that these packets hit, with its own actions, default actions, multicast groups and clone sessions. A difference
 //! is shrunk to few entries and packets and written as a scenario that the player of [`stf`](crate::stf) plays again on any
-//! switch.
+//! switch. The command is `p4-switch differ` (`command`).
 //!
 //! # What is not compared
 //!
@@ -26,6 +26,7 @@
 //! difference is reported as any other, since nothing tells it apart.
 
 mod case;
+pub(crate) mod command;
 mod judge;
 mod packet;
 mod reach;
@@ -41,7 +42,7 @@ use self::case::Generator;
 use self::judge::{Verdict, judge};
 use self::packet::Source;
 pub use self::reach::Reach;
-use crate::rig::Result;
+use crate::Failure;
 use crate::stf::{Program, Remote};
 use crate::streamed::Streamed;
 
@@ -98,24 +99,6 @@ pub struct Findings {
 }
 
 impl Subject {
-    /// The project's own pipeline.
-    pub fn vtep() -> Self {
-        Self {
-            name: "vtep".to_owned(),
-            json: include_bytes!("../../../p4src/build/vtep.json").to_vec(),
-            info: include_str!("../../../p4src/build/vtep.p4info.txtpb").to_owned(),
-        }
-    }
-
-    /// An IPv4 router with an access list.
-    pub fn router() -> Self {
-        Self {
-            name: "router".to_owned(),
-            json: include_bytes!("../../../runtime/switch/tests/programs/router.json").to_vec(),
-            info: include_str!("../../../runtime/switch/tests/programs/router.p4info.txtpb").to_owned(),
-        }
-    }
-
     /// Every program of a folder that has `NAME.json` and `NAME.p4info.txtpb`, by name.
     ///
     /// # Errors
@@ -156,7 +139,7 @@ impl Subject {
     ///
     /// # Errors
     /// The program cannot be loaded, or the other switch does not run it.
-    pub fn compare(&self, target: &dyn Streamed, seeds: impl IntoIterator<Item = u64>) -> Result<Findings> {
+    pub fn compare(&self, target: &dyn Streamed, seeds: impl IntoIterator<Item = u64>) -> Result<Findings, Failure> {
         self.compare_with(&self.json, target, seeds)
     }
 
@@ -169,7 +152,7 @@ impl Subject {
         other: &[u8],
         target: &dyn Streamed,
         seeds: impl IntoIterator<Item = u64>,
-    ) -> Result<Findings> {
+    ) -> Result<Findings, Failure> {
         let generator = self.generator()?;
         let mut device = Remote::start(target, &generator.rules, other)?;
         let mut findings = Findings::default();
@@ -197,7 +180,7 @@ impl Subject {
     ///
     /// # Errors
     /// The program cannot be loaded.
-    pub fn reach(&self, seeds: impl IntoIterator<Item = u64>) -> Result<Reach> {
+    pub fn reach(&self, seeds: impl IntoIterator<Item = u64>) -> Result<Reach, Failure> {
         let generator = self.generator()?;
         let mut reach = Reach::of(generator.rules.program());
         for seed in seeds {
@@ -210,13 +193,13 @@ impl Subject {
     ///
     /// # Errors
     /// The program cannot be loaded.
-    pub fn scenario(&self, seed: u64) -> Result<String> {
+    pub fn scenario(&self, seed: u64) -> Result<String, Failure> {
         let generator = self.generator()?;
         let commands = generator.scenario(&generator.case(seed))?;
         Ok(commands.iter().map(|command| format!("{command}\n")).collect())
     }
 
-    fn generator(&self) -> Result<Generator> {
+    fn generator(&self) -> Result<Generator, Failure> {
         let rules = Program::rules(&self.json, Some(Arc::new(P4Info::from_text(&self.info)?)))?;
         Ok(Generator::new(rules, Source::new(serde_json::from_slice(&self.json)?)))
     }
@@ -227,6 +210,23 @@ mod tests {
     use super::*;
     use crate::stf::Command;
 
+    /// A data centre's edge, with tunnels, and an IPv4 router with an access list.
+    fn vtep() -> Subject {
+        Subject {
+            name: "vtep".to_owned(),
+            json: include_bytes!("../../../../p4src/build/vtep.json").to_vec(),
+            info: include_str!("../../../../p4src/build/vtep.p4info.txtpb").to_owned(),
+        }
+    }
+
+    fn router() -> Subject {
+        Subject {
+            name: "router".to_owned(),
+            json: include_bytes!("../../../switch/tests/programs/router.json").to_vec(),
+            info: include_str!("../../../switch/tests/programs/router.p4info.txtpb").to_owned(),
+        }
+    }
+
     fn scenarios(subject: &Subject) -> Vec<Vec<Command>> {
         let generator = subject.generator().expect("the program loads");
         (1..=20).map(|seed| generator.scenario(&generator.case(seed)).expect("the engine takes it")).collect()
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn cases_have_entries_that_packets_pass() {
-        for subject in [Subject::vtep(), Subject::router()] {
+        for subject in [vtep(), router()] {
             let scenarios = scenarios(&subject);
             assert!(scenarios == self::scenarios(&subject), "{}: a case is made from its seed alone", subject.name);
             let count =
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn packets_get_into_tunnels_and_out_of_them() {
-        let reach = Subject::vtep().reach(1..=600).expect("the program loads");
+        let reach = vtep().reach(1..=600).expect("the program loads");
         for action in ["encapsulate.encapsulate", "vni_to_bd.bridge", ".underlay.for_us", ".combine_ecn.leave"] {
             assert!(reach.cases_with(action) > 0, "{action} never runs:\n{reach}");
         }
@@ -256,13 +256,13 @@ mod tests {
     #[test]
     fn what_cannot_be_compared_says_why() {
         let with = |from: &str, to: &str| {
-            let mut subject = Subject::router();
+            let mut subject = router();
             let text = String::from_utf8(subject.json).expect("text");
             assert!(text.contains(from));
             subject.json = text.replace(from, to).into_bytes();
             subject.excluded()
         };
-        assert_eq!(Subject::vtep().excluded(), None);
+        assert_eq!(vtep().excluded(), None);
         assert_eq!(with("\"assign\"", "\"assume\"").as_deref(), Some("it asserts, which ends BMv2"));
         assert_eq!(with("\"egress_spec\"", "\"deq_qdepth\"").as_deref(), Some("it reads times or the depth of queues"));
         assert_eq!(with("\"assign\"", "\"modify_field_rng_uniform\"").as_deref(), Some("it draws random numbers"));

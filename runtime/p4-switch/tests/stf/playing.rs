@@ -4,12 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use vouch_bmv2_tests::stf::{Options, Program, Remote, Suite, Summary};
-use vouch_bmv2_tests::streamed::Server;
+use p4_switch::stf::{Options, Program, Remote, Suite, Summary};
+use p4_switch::streamed::Server;
 use vouch_p4runtime::P4Info;
 
-const JSON: &[u8] = include_bytes!("../../../p4src/build/vtep.json");
-const INFO: &str = include_str!("../../../p4src/build/vtep.p4info.txtpb");
+const JSON: &[u8] = include_bytes!("../../../../p4src/build/vtep.json");
+const INFO: &str = include_str!("../../../../p4src/build/vtep.p4info.txtpb");
 
 /// Host A at port 2 and host B at port 3, in bridge domain 1. Names are written in every way that is understood.
 const BRIDGE: &str = "

@@ -1,10 +1,15 @@
 //! A switch that passes for one with a Tofino: what it takes as a pipeline, what it refuses, and what its servers cannot do.
 
+#[path = "../../switch-server/tests/common/mod.rs"]
 mod common;
+
+use std::net::Ipv4Addr;
 
 use common::{Bench, Controller, JSON, frame, soon};
 use prost::Message;
+use tokio::net::TcpListener;
 use tonic::{Code, Status};
+use vouch_lab::target::tofino::{Front, TofinoServer};
 use vouch_p4runtime::client::{Replica, clone_session, multicast_group};
 use vouch_p4runtime::google::rpc;
 use vouch_p4runtime::p4::config::v1 as config;
@@ -15,7 +20,7 @@ use vouch_p4runtime::p4::v1::set_forwarding_pipeline_config_request::Action;
 use vouch_p4runtime::p4::v1::update::Type;
 use vouch_p4runtime::p4::v1::*;
 use vouch_p4runtime::tofino::TofinoProgram;
-use vouch_switch_server::{SwitchServer, TofinoServer};
+use vouch_switch_server::SwitchServer;
 
 /// The CPU port of a Tofino with two pipes.
 const CPU_PORT: u32 = 192;
@@ -36,8 +41,13 @@ fn device_config(server: TofinoServer) -> Vec<u8> {
     }
 }
 
-async fn start(server: TofinoServer) -> Bench {
-    Bench::start_as(SwitchServer::builder().cpu_port(CPU_PORT).tofino(server, JSON)).await
+/// A switch, and what stands in front of it.
+async fn start(server: TofinoServer) -> (Bench, Front) {
+    let mut bench = Bench::start_as(SwitchServer::builder().cpu_port(CPU_PORT)).await;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+    let front = Front::serve(&bench.switch, server, JSON, listener).expect("it has an address");
+    bench.address = front.local_addr();
+    (bench, front)
 }
 
 /// The P4Info as the compiler for Tofino writes it: the name of the pipeline is in front of every other.
@@ -56,12 +66,12 @@ fn config(bench: &Bench, server: TofinoServer) -> ForwardingPipelineConfig {
     config
 }
 
-async fn running(server: TofinoServer) -> (Bench, Controller) {
-    let bench = start(server).await;
+async fn running(server: TofinoServer) -> (Bench, Front, Controller) {
+    let (bench, front) = start(server).await;
     let mut controller = bench.primary().await;
     let config = config(&bench, server);
     controller.set_pipeline(Action::VerifyAndCommit, Some(config)).await.expect("the pipeline is valid");
-    (bench, controller)
+    (bench, front, controller)
 }
 
 /// Why an insertion fails.
@@ -81,7 +91,7 @@ fn table_of<'a>(config: &'a mut ForwardingPipelineConfig, name: &str) -> &'a mut
 #[tokio::test]
 async fn a_pipeline_is_run_by_its_model_and_shown_as_it_was_pushed() {
     for server in [TofinoServer::Sde, TofinoServer::Stratum] {
-        let (bench, mut controller) = running(server).await;
+        let (bench, _front, mut controller) = running(server).await;
         controller.insert(Kind::TableEntry(bench.entry("host", 1, "host_forward", &[&[2]]))).await;
         bench.host(1).send(frame(1, 9, 1)).expect("the link is up");
         assert_eq!(soon(bench.host(2).recv()).await, Some(frame(1, 9, 1)), "{server:?}");
@@ -93,7 +103,7 @@ async fn a_pipeline_is_run_by_its_model_and_shown_as_it_was_pushed() {
 
 #[tokio::test]
 async fn what_no_tofino_takes_is_refused() {
-    let bench = start(TofinoServer::Sde).await;
+    let (bench, _front) = start(TofinoServer::Sde).await;
     let mut controller = bench.primary().await;
     let sde = program().to_sde();
     let overlong = [sde.as_slice(), b"more"].concat();
@@ -121,21 +131,21 @@ async fn what_no_tofino_takes_is_refused() {
 
 #[tokio::test]
 async fn a_p4info_of_another_program_is_refused() {
-    let bench = start(TofinoServer::Sde).await;
+    let (bench, _front) = start(TofinoServer::Sde).await;
     let mut controller = bench.primary().await;
     let mut other = config(&bench, TofinoServer::Sde);
     table_of(&mut other, "host").match_fields[0].bitwidth = 47;
     let refused = controller.set_pipeline(Action::Verify, Some(other)).await.expect_err("the widths differ");
     assert_eq!(
         refused.message(),
-        "P4Info and device config do not belong together: table pipe.Forward.host, field hdr.ethernet.dst: 47 bits in \
+        "P4Info and device config do not belong together: table Forward.host, field hdr.ethernet.dst: 47 bits in \
          the P4Info and 48 in the program (hdr.ethernet.dst)"
     );
 }
 
 #[tokio::test]
 async fn what_the_p4info_forbids_is_refused() {
-    let bench = start(TofinoServer::Sde).await;
+    let (bench, _front) = start(TofinoServer::Sde).await;
     let mut controller = bench.primary().await;
     let mut config = config(&bench, TofinoServer::Sde);
     table_of(&mut config, "host").size = 2;
@@ -149,15 +159,15 @@ async fn what_the_p4info_forbids_is_refused() {
     let constant = bench.entry("nexthop", 1, "host_forward", &[&[2]]);
     assert_eq!(refusal(&mut controller, Kind::TableEntry(constant)).await.0, Code::PermissionDenied);
     controller.write(Type::Insert, vec![entry(1), entry(2)]).await.expect("there is room for two");
-    let full = "table pipe.Forward.host: the table is full: 2 entries";
+    let full = "table Forward.host: the table is full: 2 entries";
     assert_eq!(refusal(&mut controller, entry(3)).await, (Code::ResourceExhausted, full.into()));
-    let exists = "table pipe.Forward.host: the entry exists already";
+    let exists = "table Forward.host: the entry exists already";
     assert_eq!(refusal(&mut controller, entry(2)).await, (Code::AlreadyExists, exists.into()));
 }
 
 #[tokio::test]
 async fn stratum_has_its_limits() {
-    let (bench, mut controller) = running(TofinoServer::Stratum).await;
+    let (bench, _front, mut controller) = running(TofinoServer::Stratum).await;
     let config = config(&bench, TofinoServer::Stratum);
     let refused = controller.set_pipeline(Action::ReconcileAndCommit, Some(config)).await.expect_err("it cannot");
     assert_eq!(told(&refused), (Code::Unimplemented, "RECONCILE_AND_COMMIT action not supported yet"));
@@ -183,7 +193,7 @@ async fn stratum_has_its_limits() {
 async fn replicas_have_numbers() {
     let to = |port, instance| Replica { port, instance };
     for (server, session_instance) in [(TofinoServer::Sde, 1), (TofinoServer::Stratum, 0)] {
-        let (_bench, mut controller) = running(server).await;
+        let (_bench, _front, mut controller) = running(server).await;
         let group = multicast_group(1, [to(2, 7)]).entity.expect("it is one");
         let session = clone_session(1, [to(CPU_PORT, session_instance)], None).entity.expect("it is one");
         let refused = controller.write(Type::Insert, vec![group.clone()]).await;
@@ -194,7 +204,7 @@ async fn replicas_have_numbers() {
         let all = Kind::PacketReplicationEngineEntry(PacketReplicationEngineEntry { r#type: Some(all) });
         assert_eq!(controller.read(vec![all]).await.expect("a read"), [group]);
     }
-    let (_bench, mut controller) = running(TofinoServer::Stratum).await;
+    let (_bench, _front, mut controller) = running(TofinoServer::Stratum).await;
     for (id, replicas) in
         [(1, vec![to(1, 1)]), (1, vec![to(1, 0), to(2, 0)]), (1, vec![to(0, 0)]), (1016, vec![to(1, 0)])]
     {

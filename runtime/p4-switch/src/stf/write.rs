@@ -25,7 +25,10 @@ impl fmt::Display for Command {
             }
             Self::SetDefault { table, call } => write!(f, "setdefault {} {call}", Name(table)),
             Self::RemoveAll => write!(f, "remove all"),
-            Self::Packet { port, frame } => write!(f, "packet {port} {}", crate::frames::hex(frame)),
+            Self::Packet { port, frame } => {
+                write!(f, "packet {port} ")?;
+                frame.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
             Self::Expect { port, pattern } => write!(f, "expect {port} {pattern}"),
             Self::NoPacket => write!(f, "no_packet"),
             Self::Wait => write!(f, "wait"),

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! p4c has a test of this kind for nearly every program of its own, and p4testgen writes them for any program. [`parse`] reads
-//! one, [`Rules`] finds out what its names mean in a program, a [`Player`] plays it on a [`Device`], and a [`Suite`] does
+//! one, [`Rules`] finds out what its names mean in a program, a [`Player`] plays it on a [`Bench`], and a [`Suite`] does
 //! so with folders of tests. The rules are those of p4c's runner for BMv2, `bmv2stf.py`, with these differences:
 //!
 //! * A frame that comes out of a port which the test does not name is a failure. `bmv2stf.py` cannot see such frames;
@@ -19,11 +19,12 @@
 //! * There are statements that p4c's runner lacks: ranges as keys, several weighted actions that watch ports, idle timeouts,
 //!   lengths of clone sessions, `value_set`, `digest`, `idle`, `port_down`, and the rates of an entry's meter. See [`Command`].
 //!
-//! Each test starts with a switch as the program makes it.
+//! Each test starts with a switch as the program makes it. The command is `p4-switch stf` (`command`).
 
-mod device;
+mod bench;
+pub(crate) mod command;
 mod embedded;
-mod encode;
+mod entries;
 mod names;
 mod parse;
 mod play;
@@ -35,9 +36,9 @@ mod statement;
 mod suite;
 mod write;
 
-pub use device::{Device, Problem};
+pub use bench::{Bench, Problem};
 pub use embedded::Embedded;
-pub use encode::{Encoded, encode};
+pub use entries::{encode, insert, set_default};
 pub use parse::parse;
 pub use play::{Options, Player};
 pub use remote::Remote;

@@ -8,7 +8,7 @@ use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 
 use super::case::{Generator, Step, statements};
-use crate::stf::{Command, Device, Failure, Outcome};
+use crate::stf::{Bench, Command, Failure, Outcome};
 
 /// Smaller cases that are tried.
 const TRIES: u32 = 400;
@@ -31,7 +31,7 @@ pub(super) enum Verdict {
 }
 
 /// Play a case on both switches.
-pub(super) fn judge(generator: &Generator, seed: u64, device: &mut dyn Device) -> Verdict {
+pub(super) fn judge(generator: &Generator, seed: u64, device: &mut dyn Bench) -> Verdict {
     let steps = generator.case(seed);
     if !steps.iter().any(|step| matches!(step, Step::Packet { .. })) {
         return Verdict::Same;
@@ -72,7 +72,7 @@ pub(super) fn judge(generator: &Generator, seed: u64, device: &mut dyn Device) -
 struct Judge<'a> {
     generator: &'a Generator,
     steps: Vec<Step>,
-    device: RefCell<&'a mut dyn Device>,
+    device: RefCell<&'a mut dyn Bench>,
     unstable: Cell<bool>,
     not_run: RefCell<Option<String>>,
 }

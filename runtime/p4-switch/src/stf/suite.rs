@@ -8,35 +8,35 @@ use std::sync::Arc;
 use vouch_p4runtime::P4Info;
 use vouch_switch::{LoadErrorKind, SwitchConfig};
 
-use super::device::{Device, Problem};
+use super::bench::{Bench, Problem};
 use super::embedded::Embedded;
 use super::parse::{COMMAND, parse};
 use super::play::{Options, Player};
 use super::report::{Failure, Outcome};
 use super::rules::Rules;
 
-/// A program with its tests' device.
+/// A program with the switch that its tests are played on.
 pub struct Program {
     player: Player,
-    device: Box<dyn Device>,
+    bench: Box<dyn Bench>,
 }
 
 impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Program").field("device", &self.device.name()).finish_non_exhaustive()
+        f.debug_struct("Program").field("bench", &self.bench.name()).finish_non_exhaustive()
     }
 }
 
 impl Program {
-    /// A program on any device.
-    pub fn new(rules: Rules, device: Box<dyn Device>, options: Options) -> Self {
-        Self { player: Player::new(rules, options), device }
+    /// A program on any switch.
+    pub fn new(rules: Rules, bench: Box<dyn Bench>, options: Options) -> Self {
+        Self { player: Player::new(rules, options), bench }
     }
 
     /// A program on the embedded switch, without a server.
     pub fn embedded(rules: Rules, options: Options) -> Self {
-        let device = Embedded::new(rules.program().clone(), SwitchConfig::default());
-        Self::new(rules, Box::new(device), options)
+        let bench = Embedded::new(&rules, SwitchConfig::default());
+        Self::new(rules, Box::new(bench), options)
     }
 
     /// The rules of a program.
@@ -48,7 +48,7 @@ impl Program {
             LoadErrorKind::Unsupported { .. } => Problem::Unsupported(format!("the program: {error}")),
             _ => Problem::wrong(format!("the program: {error}")),
         })?;
-        Ok(Rules::new(Arc::new(program), info))
+        Rules::new(Arc::new(program), info)
     }
 
     /// Play the test in a file.
@@ -58,7 +58,7 @@ impl Program {
             Err(error) => return broken(format!("cannot be read: {error}")),
         };
         match parse(&text) {
-            Ok(test) => self.player.play(&test, &mut *self.device),
+            Ok(test) => self.player.play(&test, &mut *self.bench),
             // An unknown command says nothing about the program; a mistake in a known one has to be seen.
             Err(error) if error.expected.starts_with(COMMAND) => {
                 Outcome::NotRun(format!("line {}: {} is no command", error.line, error.what))

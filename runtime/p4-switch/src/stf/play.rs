@@ -1,15 +1,18 @@
-//! Plays one test on a device and compares what came out with what the test expects.
+//! Plays one test on a switch and compares what came out with what the test expects.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use num_bigint::BigUint;
-use vouch_switch::{CounterData, MeterConfig, Micros, Port, ReplicationNode};
+use vouch_p4runtime::p4info::Table;
+use vouch_switch::{CounterData, EntryKey, MeterConfig, Micros, Port, ReplicationNode};
 
-use super::device::{Device, Problem};
+use super::bench::{Bench, Problem};
+use super::entries::{Named, insert, refusal, set_default};
 use super::names;
 use super::report::{Failure, Outcome};
 use super::rules::{self, Entry, Rules};
-use super::statement::{Cell, Check, Command, Pattern, Rate, Statement, Unit};
+use super::statement::{Cell, Check, Command, MirrorTo, Pattern, Rate, Statement, Unit};
+use crate::commands::{Catalog, Device};
 
 /// Bytes of a frame check sequence.
 const FCS: usize = 4;
@@ -38,8 +41,12 @@ struct Progress {
     named_ports: BTreeSet<u16>,
     no_packet: bool,
     labels: HashMap<String, Entry>,
+    /// The entries that were added, in order.
+    added: Vec<Entry>,
     nodes: Vec<ReplicationNode>,
     groups: BTreeMap<u32, Vec<usize>>,
+    /// The clone sessions that copy to groups, with the lengths of their copies.
+    mirrors: BTreeMap<u16, (u32, Option<u16>)>,
 }
 
 impl Player {
@@ -49,20 +56,20 @@ impl Player {
     }
 
     /// Play a test from a fresh start.
-    pub fn play(&self, test: &[Statement], device: &mut dyn Device) -> Outcome {
-        match self.attempt(test, device) {
+    pub fn play(&self, test: &[Statement], bench: &mut dyn Bench) -> Outcome {
+        match self.attempt(test, bench) {
             Ok(failures) if failures.is_empty() => Outcome::Passed,
             Ok(failures) => Outcome::Failed(failures),
             Err(problem) => Outcome::NotRun(problem.to_string()),
         }
     }
 
-    fn attempt(&self, test: &[Statement], device: &mut dyn Device) -> Result<Vec<Failure>, Problem> {
+    fn attempt(&self, test: &[Statement], bench: &mut dyn Bench) -> Result<Vec<Failure>, Problem> {
         let mut progress = Progress::default();
         let mut failures = Vec::new();
-        device.reset()?;
+        bench.reset()?;
         for Statement { line, command } in test {
-            match self.step(*line, command, &mut progress, device) {
+            match self.step(*line, command, &mut progress, bench) {
                 Ok(()) => {}
                 Err(Problem::Wrong(problem)) => failures.push(Failure::Statement { line: *line, problem }),
                 Err(Problem::Unsupported(problem)) => {
@@ -70,7 +77,7 @@ impl Player {
                 }
             }
         }
-        let frames = device.received()?;
+        let frames = bench.received()?;
         failures.extend(self.compare(progress, frames));
         Ok(failures)
     }
@@ -80,27 +87,32 @@ impl Player {
         line: usize,
         command: &Command,
         progress: &mut Progress,
-        device: &mut dyn Device,
+        bench: &mut dyn Bench,
     ) -> Result<(), Problem> {
         match command {
             Command::Add { table, priority, keys, calls, timeout, label } => {
                 let mut entry = self.rules.entry(table, *priority, keys, calls)?;
                 entry.idle_timeout = Micros(u64::from(timeout.unwrap_or(0)) * 1_000);
-                device.insert(&entry)?;
+                insert(bench, self.rules.program(), &entry)?;
                 if let Some(label) = label {
-                    progress.labels.insert(label.clone(), entry);
+                    progress.labels.insert(label.clone(), entry.clone());
                 }
+                progress.added.push(entry);
                 Ok(())
             }
-            Command::SetDefault { table, call } => device.set_default(&self.rules.default(table, call)?),
-            Command::RemoveAll => device.remove_entries(),
+            Command::SetDefault { table, call } => {
+                set_default(bench, self.rules.program(), &self.rules.default(table, call)?)
+            }
+            Command::RemoveAll => std::mem::take(&mut progress.added).iter().try_for_each(|entry| {
+                self.with_entry(bench, entry, |control, table, key| control.delete_entry(table, key))
+            }),
             Command::Packet { port, frame } => {
                 progress.named_ports.insert(*port);
                 let mut frame = frame.clone();
                 if self.options.frame_check_sequence {
                     frame.extend([0; FCS]);
                 }
-                device.send(*port, &frame)
+                bench.send(*port, &frame)
             }
             Command::Expect { port, pattern } => {
                 progress.named_ports.insert(*port);
@@ -111,36 +123,47 @@ impl Player {
                 progress.no_packet = true;
                 Ok(())
             }
-            Command::Wait => device.wait(),
+            Command::Wait => bench.wait(),
             Command::CheckCounter { counter, cell, check } => {
                 let data = match cell {
-                    Cell::Index(index) => device.counter(&self.counter(counter)?, *index)?,
-                    Cell::Label(label) => device.entry_counter(progress.labelled(label)?)?,
+                    Cell::Index(index) => self.read_counter(bench, counter, *index)?,
+                    Cell::Label(label) => {
+                        let entry = progress.labelled(label)?;
+                        self.with_entry(bench, entry, |control, table, key| control.entry_counter(table, key))?
+                    }
                 };
                 check.map_or(Ok(()), |check| holds(check, data))
             }
-            Command::CounterRead { counter, index } => device.counter(&self.counter(counter)?, *index).map(|_| ()),
+            Command::CounterRead { counter, index } => self.read_counter(bench, counter, *index).map(drop),
             Command::CounterWrite { counter, index, packets, bytes } => {
                 let data = CounterData { packets: *packets, bytes: *bytes };
-                device.set_counter(&self.counter(counter)?, *index, data)
+                let name = self.counter(counter)?;
+                control(bench, |catalog, control| control.set_counter(catalog.counter(&name)?, cells(*index), data))
             }
-            Command::RegisterRead { register, .. } => self.register(register).map(|_| ()),
+            Command::RegisterRead { register, .. } => self.register(register).map(drop),
             Command::RegisterWrite { register, index, value } => {
                 let (name, bits) = self.register(register)?;
                 let value = rules::bytes(value, bits).map_err(Problem::Wrong)?;
-                device.set_register(&name, Some(*index), &value)
+                control(bench, |catalog, control| control.set_register(catalog.register(&name)?, cells(*index), &value))
             }
-            Command::RegisterReset { register } => device.set_register(&self.register(register)?.0, None, &[0]),
+            Command::RegisterReset { register } => {
+                let (name, _) = self.register(register)?;
+                control(bench, |catalog, control| {
+                    let register = catalog.register(&name)?;
+                    control.set_register(register, 0..register.size, &[0])
+                })
+            }
             Command::ValueSet { set, members } => {
                 let sets: Vec<_> = self.rules.program().value_sets().map(|(_, info)| info).collect();
                 let info = sets[names::find("value set", set, sets.iter().map(|info| info.name.as_str()))?];
                 let members: Result<Vec<_>, _> = members.iter().map(|member| rules::bytes(member, info.bits)).collect();
-                device.set_value_set(&info.name, &members.map_err(Problem::Wrong)?)
+                let members = members.map_err(Problem::Wrong)?;
+                control(bench, |catalog, control| control.set_value_set(catalog.value_set(&info.name)?, &members))
             }
             Command::Digest { digest, values } => {
                 let digests: Vec<_> = self.rules.program().digests().map(|(_, info)| info).collect();
                 let info = digests[names::find("digest", digest, digests.iter().map(|info| info.name.as_str()))?];
-                match device.digest(&info.name)? {
+                match bench.digest(&info.name)? {
                     Some(got) if got == *values => Ok(()),
                     Some(got) => Err(Problem::wrong(format!(
                         "the digest `{digest}` has the values {}; expected {}",
@@ -151,21 +174,49 @@ impl Player {
                 }
             }
             Command::EntryMeterWrite { label, rates } => {
-                device.set_entry_meter(progress.labelled(label)?, meter_config(rates))
+                let (entry, rates) = (progress.labelled(label)?, meter_config(rates));
+                self.with_entry(bench, entry, |control, table, key| {
+                    control.set_entry_meters(table, std::slice::from_ref(key), rates)
+                })
             }
-            Command::MeterRead { meter, .. } => self.meter(meter).map(|_| ()),
+            Command::MeterRead { meter, .. } => self.meter(meter).map(drop),
             Command::MeterWrite { meter, index, rates } => {
-                device.set_meter(&self.meter(meter)?, *index, meter_config(rates))
+                let (name, rates) = (self.meter(meter)?, meter_config(rates));
+                control(bench, |catalog, control| {
+                    let meter = catalog.meter(&name)?;
+                    control.set_meter(meter, index.map_or(0..meter.size, cells), rates)
+                })
             }
-            Command::Idle { label } if device.idle(progress.labelled(label)?)? => Ok(()),
-            Command::Idle { label } => Err(Problem::wrong(format!("the switch does not tell that `{label}` is idle"))),
-            Command::SetPort { port, up } => device.set_port(*port, *up),
-            Command::Mirror { session, to, length } => device.set_session(*session, *to, *length),
+            Command::Idle { label } => {
+                let entry = progress.labelled(label)?;
+                let catalog = bench.catalog();
+                let named = Named::new(&catalog, self.rules.program(), entry)?;
+                match bench.idle(named.table, &named.key, entry.idle_timeout)? {
+                    true => Ok(()),
+                    false => Err(Problem::wrong(format!("the switch does not tell that `{label}` is idle"))),
+                }
+            }
+            Command::SetPort { port, up } => bench.set_port(*port, *up),
+            Command::Mirror { session, to: None, .. } => {
+                progress.mirrors.remove(session);
+                control(bench, |_, control| control.delete_session(*session))
+            }
+            Command::Mirror { session, to: Some(MirrorTo::Port(port)), length } => {
+                progress.mirrors.remove(session);
+                let nodes = [ReplicationNode { instance: 0, ports: vec![*port] }];
+                control(bench, |_, control| control.set_session(*session, &nodes, *length))
+            }
+            Command::Mirror { session, to: Some(MirrorTo::Group(group)), length } => {
+                let no_group = || Problem::wrong("a clone session to a group that does not exist");
+                let nodes = progress.nodes_of(*group).ok_or_else(no_group)?;
+                progress.mirrors.insert(*session, (*group, *length));
+                control(bench, |_, control| control.set_session(*session, &nodes, *length))
+            }
             // What p4c's runner would print is for people.
             Command::MirrorRead { .. } => Ok(()),
             Command::GroupCreate { group } => {
                 progress.groups.insert(*group, Vec::new());
-                device.set_group(*group, &[])
+                control(bench, |_, control| control.insert_multicast(*group))
             }
             Command::NodeCreate { instance, ports } => {
                 let ports: Vec<Port> = ports.clone();
@@ -176,7 +227,7 @@ impl Player {
                 let found = progress.nodes.get_mut(*node).ok_or_else(|| no_node(*node))?;
                 found.ports.clone_from(ports);
                 let with_it = progress.groups.iter().filter(|(_, nodes)| nodes.contains(node));
-                with_it.map(|(group, _)| *group).try_for_each(|group| progress.write_group(group, device))
+                with_it.map(|(group, _)| *group).try_for_each(|group| progress.write_group(group, bench))
             }
             Command::NodeAssociate { group, node } => {
                 if *node >= progress.nodes.len() {
@@ -184,9 +235,26 @@ impl Player {
                 }
                 let nodes = progress.groups.get_mut(group);
                 nodes.ok_or_else(|| Problem::wrong(format!("no multicast group {group}")))?.push(*node);
-                progress.write_group(*group, device)
+                progress.write_group(*group, bench)
             }
         }
+    }
+
+    /// Ask something of an entry.
+    fn with_entry<T>(
+        &self,
+        bench: &mut dyn Bench,
+        entry: &Entry,
+        ask: impl FnOnce(&mut dyn Device, &Table, &EntryKey) -> Result<T, String>,
+    ) -> Result<T, Problem> {
+        let catalog = bench.catalog();
+        let Named { table, key, .. } = Named::new(&catalog, self.rules.program(), entry)?;
+        ask(bench.control(), table, &key).map_err(|refused| refusal(bench, refused))
+    }
+
+    fn read_counter(&self, bench: &mut dyn Bench, name: &str, index: u64) -> Result<CounterData, Problem> {
+        let name = self.counter(name)?;
+        control(bench, |catalog, control| control.counter(catalog.counter(&name)?, index))
     }
 
     fn counter(&self, name: &str) -> Result<String, Problem> {
@@ -235,11 +303,35 @@ impl Progress {
         self.labels.get(label).ok_or_else(|| Problem::wrong(format!("no entry has the label `{label}`")))
     }
 
-    fn write_group(&self, group: u32, device: &mut dyn Device) -> Result<(), Problem> {
-        let nodes = self.groups.get(&group).into_iter().flatten();
-        let nodes: Vec<_> = nodes.filter_map(|node| self.nodes.get(*node).cloned()).collect();
-        device.set_group(group, &nodes)
+    /// The nodes of a group, if there is such a group.
+    fn nodes_of(&self, group: u32) -> Option<Vec<ReplicationNode>> {
+        let nodes = self.groups.get(&group)?.iter();
+        Some(nodes.filter_map(|node| self.nodes.get(*node).cloned()).collect())
     }
+
+    /// Bring a group up to date, and the clone sessions that go to it.
+    fn write_group(&self, group: u32, bench: &mut dyn Bench) -> Result<(), Problem> {
+        let nodes = self.nodes_of(group).unwrap_or_default();
+        control(bench, |_, control| control.modify_multicast(group, &nodes))?;
+        let mirrors = self.mirrors.iter().filter(|(_, (to, _))| *to == group);
+        mirrors
+            .map(|(session, (_, length))| (*session, *length))
+            .try_for_each(|(session, length)| control(bench, |_, control| control.set_session(session, &nodes, length)))
+    }
+}
+
+/// Ask something of the switch, by the names that it has.
+fn control<T>(
+    bench: &mut dyn Bench,
+    ask: impl FnOnce(&Catalog, &mut dyn Device) -> Result<T, String>,
+) -> Result<T, Problem> {
+    let catalog = bench.catalog();
+    ask(&catalog, bench.control()).map_err(|refused| refusal(bench, refused))
+}
+
+/// One cell.
+fn cells(index: u64) -> std::ops::Range<u64> {
+    index..index.saturating_add(1)
 }
 
 fn holds(check: Check, data: CounterData) -> Result<(), Problem> {
