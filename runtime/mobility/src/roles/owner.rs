@@ -9,6 +9,7 @@ mod verdicts;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::guards::{Guard, is_out};
 use crate::inout::event::Evidence;
 use crate::inout::message::{Binding, Message, Migration, Open, Reply, Verdict};
 use crate::inout::report::{Because, Full, Report};
@@ -34,7 +35,7 @@ use self::verdicts::drop_frames;
 /// How many addresses of one host may be disputed at the same time.
 const MAX_DISPUTES: usize = 8;
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Owner {
     local: Local,
     stay: Stay,
@@ -50,7 +51,7 @@ pub(crate) struct Owner {
 }
 
 /// The host is asked for an address, so that it stays known to answer.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 struct Confirming {
     question: QuestionId,
     /// For that address, if no answer to an earlier question can come.
@@ -71,7 +72,7 @@ impl Confirming {
 }
 
 /// Somebody else says that it has an address of the host's (B10).
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 struct Dispute {
     address: IpAddr,
     by: Vec<AddressClaimant>,
@@ -81,7 +82,7 @@ struct Dispute {
 }
 
 /// A claim that was refused. The same claim with a higher sequence is another: it has been to somebody else meanwhile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Refused {
     pub(crate) vtep: VtepAddr,
     pub(crate) claim: ClaimId,
@@ -136,7 +137,7 @@ impl Owner {
         out: &mut Out<'_>,
     ) -> Became {
         out.release(heard.frame);
-        if heard.evidence == Evidence::Dad {
+        if heard.evidence == Evidence::Dad && !is_out(Guard::DadIsNoHost) {
             out.counters.dad_ignored += 1;
             return Became::Nothing(absent);
         }
@@ -248,12 +249,13 @@ impl Owner {
             && self.inquiry.is_none()
             && self.disputes.is_empty()
             && !world.all_have_told()
+            && !is_out(Guard::ElsewhereHere)
     }
 
     /// The same if a peer says that it has the host.
     pub(crate) fn may_be_anywhere(&self, told: &Told, known: &Known, world: &World<'_>) -> bool {
         let exempt = Proof::by_configuration(known.key, world.config, world.vni).is_some();
-        told.how != How::AtOnce && !exempt && self.may_be_elsewhere_here(world)
+        told.how != How::AtOnce && !exempt && self.may_be_elsewhere_here(world) && !is_out(Guard::ElsewhereAnywhere)
     }
 
     /// Nothing but where it was heard is left of it.
@@ -405,7 +407,7 @@ impl Owner {
             };
         }
         match (self.inquiry.take(), from) {
-            (Some(inquiry), Location::Local(_)) => {
+            (Some(inquiry), from) if matches!(from, Location::Local(_)) || is_out(Guard::PeersWord) => {
                 let verdict = inquiry.answered_at(from, Answers::Yes, &self.subject(known), world, out);
                 self.follow(verdict, known, world, out)
             }
@@ -480,7 +482,12 @@ impl Owner {
     ) -> Became {
         let sequence = self.local.sequence();
         let same = |one: &&Refused| one.vtep == claimed.from && one.claim == claimed.claim;
-        if self.answered.iter().find(same).is_some_and(|refused| claimed.sequence <= refused.sequence) {
+        if self
+            .answered
+            .iter()
+            .find(same)
+            .is_some_and(|refused| claimed.sequence <= refused.sequence || is_out(Guard::HigherIsAnother))
+        {
             out.reply(claimed.from, known.key, claimed.claim, sequence, Verdict::Stayed);
             return Became::Owner(self);
         }
@@ -503,7 +510,7 @@ impl Owner {
             }
             return Became::Owner(self);
         }
-        if !outranks(claimed.sequence, sequence) {
+        if !outranks(claimed.sequence, sequence) && !is_out(Guard::OutrankedIsStale) {
             // The claimant's view is out of date. It has to catch up first, or copies sent to it might come back another way.
             out.reply(claimed.from, known.key, claimed.claim, sequence, Verdict::Elsewhere(world.config.me));
             return Became::Owner(self);
@@ -608,7 +615,7 @@ impl Owner {
 
     /// A peer says it has the host, which is here: neither is right without asking.
     pub(crate) fn told(mut self, told: Told, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
-        if told.how == How::AtOnce {
+        if told.how == How::AtOnce && !is_out(Guard::AtOnceIsNoVerdict) {
             // It asks somebody else, whom it takes for the owner. It is told who is, and will ask. Nothing is given on such a claim: while its
             // claimant sends the host's traffic to another, it could come back that way.
             out.counters.stale_messages += 1;

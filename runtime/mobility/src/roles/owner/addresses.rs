@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Confirming, Dispute, MAX_DISPUTES, Owner, drop_frames};
+use crate::guards::{Guard, is_out};
 use crate::inout::report::Full;
 use crate::knowledge::addresses::MAX_PATIENCE;
 use crate::knowledge::question::{End, Question, Step};
@@ -155,8 +156,8 @@ impl Owner {
     pub(super) fn dispute_ended(&mut self, dispute: Dispute, end: &End, known: &mut Known, out: &mut Out<'_>) {
         let given_up = match end {
             End::Silent(_) => true,
-            End::Unanswered(_) => dispute.alive,
-            End::Disturbed(_) => false,
+            End::Unanswered(_) => dispute.alive || is_out(Guard::AddressOnProof),
+            End::Disturbed(_) => is_out(Guard::AddressOnProof),
         };
         if given_up {
             known.addresses.remove(dispute.address);
