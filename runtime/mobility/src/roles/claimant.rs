@@ -554,7 +554,8 @@ impl Claimant {
         self.ask_here(known, world, out);
     }
 
-    /// The claim is for the other port from now on.
+    /// The claim is for the other port from now on. It is made anew: what the owner finds out for the first one was found out before the host was heard
+    /// there, and its refusal is not that of the other.
     fn follow_rival(&mut self, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
         let claim = &mut *self.claim;
         let Some(Rival { heard, question }) = claim.rival.take() else { return };
@@ -563,6 +564,11 @@ impl Claimant {
         (claim.port, claim.frame, claim.addresses) = (heard.port, heard.frame, heard.addresses);
         claim.tenure = known.tenure_at(heard.port, world.now);
         claim.place = Place::begin(question);
+        claim.id = out.new_claim(world.config);
+        match claim.stage {
+            Stage::Owner { .. } | Stage::Open { .. } => self.send_claim(known, out),
+            Stage::Tunnel(_) => {}
+        }
     }
 
     /// It asks for somebody, while it waits.
