@@ -59,10 +59,12 @@ struct Confirming {
     /// An answer is to be expected.
     expected: bool,
     left: Option<Instant>,
-    /// Then it counts as left unanswered; once.
-    late_at: Option<Instant>,
+    /// It counts as left unanswered; once.
+    late: bool,
     /// A later answer still tells how long the host takes.
     until: Instant,
+    /// When the next of that is.
+    due: Instant,
 }
 
 impl Confirming {
@@ -789,11 +791,13 @@ impl Owner {
     /// Does what is due.
     pub(crate) fn advance(mut self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
         if let Some(confirming) = &mut self.confirming
-            && confirming.late_at.take_if(|late_at| world.now >= *late_at).is_some()
-            && confirming.expected
-            && confirming.left.is_some()
+            && !confirming.late
+            && world.now >= confirming.due
         {
-            known.addresses.left_unanswered();
+            (confirming.late, confirming.due) = (true, confirming.until);
+            if confirming.expected && confirming.left.is_some() {
+                known.addresses.left_unanswered();
+            }
         }
         if self.confirming.as_ref().is_some_and(|confirming| world.now >= confirming.until) {
             self.confirming = None;
@@ -812,7 +816,7 @@ impl Owner {
     /// When there is something else to do.
     pub(crate) fn due(&self, known: &Known, now: Instant, timers: &Timers) -> Option<Instant> {
         let inquiry = self.inquiry.as_ref().and_then(|inquiry| inquiry.due(&self.subject(known), now, timers));
-        let confirm = self.confirming.as_ref().map(|confirming| confirming.late_at.unwrap_or(confirming.until));
+        let confirm = self.confirming.as_ref().map(|confirming| confirming.due);
         let disputes = self.disputes.iter().map(|dispute| dispute.question.due(timers)).min();
         [inquiry, confirm, disputes].into_iter().flatten().min()
     }

@@ -74,10 +74,10 @@ impl Owner {
         let question = out.new_question();
         out.confirmed = true;
         out.probe(question, 0, known.key, self.place(), true, targets);
-        let late_at = Some(world.now + world.timers().verdict_after);
+        let due = world.now + world.timers().verdict_after;
         let until = world.now + MAX_PATIENCE;
         let alone_for = target.filter(|_| world.now >= self.echoes_until);
-        self.confirming = Some(Confirming { question, alone_for, expected, left: None, late_at, until });
+        self.confirming = Some(Confirming { question, alone_for, expected, left: None, late: false, until, due });
     }
 
     /// When the host is to be asked only to confirm what is known of it.
