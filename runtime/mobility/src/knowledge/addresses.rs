@@ -291,6 +291,15 @@ impl Addresses {
     /// place is watched and may contest it (B7, B12).
     pub(crate) fn was_confirmed(&mut self, place: Location, now: Instant) {
         self.answered_before = Some((place, now + ANSWERED_BEFORE));
+        self.unanswered = 0;
+    }
+
+    /// The switch had kept an address of its, and not as one that it was going to answer for: as long as nothing else is known of it, it is one of those that
+    /// announce themselves and do not answer, until it does.
+    pub(crate) fn was_unconfirmed(&mut self) {
+        if self.answered_before.is_none() && !self.has_answered {
+            self.unanswered = self.unanswered.max(1);
+        }
     }
 
     fn answered_before(&self, place: Option<Location>, now: Instant) -> bool {

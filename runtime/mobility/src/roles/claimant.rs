@@ -557,8 +557,12 @@ impl Claimant {
     /// The claim is for the other port from now on. It is made anew: what the owner finds out for the first one was found out before the host was heard
     /// there, and its refusal is not that of the other.
     fn follow_rival(&mut self, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
+        let Some(Rival { heard, question }) = self.claim.rival.take() else { return };
+        if self.claim.place.answers == Answers::Unknown {
+            // It may answer there, too, which was not waited for.
+            out.memories.push(Memory::Paused(self.claim.remembered(known), true));
+        }
         let claim = &mut *self.claim;
-        let Some(Rival { heard, question }) = claim.rival.take() else { return };
         out.drop(claim.frame.take());
         out.drop(std::mem::take(&mut claim.requests).into_frames());
         (claim.port, claim.frame, claim.addresses) = (heard.port, heard.frame, heard.addresses);

@@ -31,6 +31,8 @@ pub(crate) struct Claimant {
     /// It was refused only just now: it is to be seen whether the host has fallen silent since, and nothing more.
     pub(crate) damped: bool,
     pub(crate) answers: Answers,
+    /// It has made the host contested, and does so until it falls silent, however long ago the host has come to where it is recorded.
+    pub(crate) contests: bool,
 }
 
 #[derive(Debug, Clone, Hash)]
@@ -192,6 +194,13 @@ impl Claimants {
         let mut places: Vec<Location> = places.into_iter().map(Claimant::location).take(2).collect();
         places.sort_unstable();
         places
+    }
+
+    /// The host is contested by those that it answers.
+    pub(crate) fn contest(&mut self) {
+        for claimant in &mut self.0 {
+            claimant.contests |= claimant.answers == Answers::Yes;
+        }
     }
 
     /// Tells the peers among them why there is no verdict yet.

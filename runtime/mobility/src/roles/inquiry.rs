@@ -266,7 +266,9 @@ impl Inquiry {
 
     /// It is where it is recorded. That settles it (M4), unless the place has yet to earn its trust (B12).
     fn decide_of_answer(mut self: Box<Self>, subject: &Subject<'_>, world: &World<'_>, out: &mut Out<'_>) -> Verdict {
-        let weighs = |claimant: &Claimant| claimant.answers != Answers::No && subject.must_yield_to(claimant, world);
+        let weighs = |claimant: &Claimant| {
+            claimant.answers != Answers::No && (claimant.contests || subject.must_yield_to(claimant, world))
+        };
         if !self.claimants.iter().any(weighs) {
             return self.stays();
         }
@@ -423,6 +425,7 @@ impl Inquiry {
                 self.claimants.tell_rivals(host, world, out);
             }
         }
+        self.claimants.contest();
         self.copying = true;
         self.let_go(subject, world, out);
         if self.again.is_none() && self.question.is_none() {

@@ -180,6 +180,8 @@ impl Owner {
         known.addresses.add_unconfirmed(address, world.addresses_limit());
         if confirmed && known.addresses.has(address) {
             known.addresses.was_confirmed(self.place(), world.now);
+        } else if !confirmed {
+            known.addresses.was_unconfirmed();
         }
     }
 
@@ -227,6 +229,9 @@ impl Owner {
             became @ (Became::Observer(_) | Became::Nothing(_)) => return became,
         };
         owner.answered = refused;
+        if answered {
+            known.addresses.answered(None);
+        }
         let mut became = Became::Owner(owner);
         for claimant in contested_by {
             became = match became {
@@ -353,7 +358,7 @@ impl Owner {
             requests: Requests::default(),
             question: None,
         };
-        let claimant = Claimant { who, since: world.now, tenure, damped, answers: Answers::Unknown };
+        let claimant = Claimant { who, since: world.now, tenure, damped, answers: Answers::Unknown, contests: false };
         self.claimed_by(claimant, exempt, known, world, out)
     }
 
@@ -520,7 +525,14 @@ impl Owner {
         out.counters.claims_received += 1;
         let tenure = claimed.tenure.max(self.stay.earlier_tenure(place));
         let who = Who::Peer { vtep: claimed.from, claim: claimed.claim, sequence: claimed.sequence };
-        let claimant = Claimant { who, since: world.now, tenure, damped: claimed.damped, answers: Answers::Unknown };
+        let claimant = Claimant {
+            who,
+            since: world.now,
+            tenure,
+            damped: claimed.damped,
+            answers: Answers::Unknown,
+            contests: false,
+        };
         let exempt = Proof::by_configuration(known.key, world.config, world.vni)
             .or_else(|| Proof::by_port_down(&self.local, world.ports.down(self.local.port())));
         self.claimed_by(claimant, exempt, known, world, out)
@@ -605,7 +617,8 @@ impl Owner {
     fn has_rival(self, rival: Rival, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
         let Rival { vtep, sequence, migration, answers } = rival;
         let who = Who::Rival { vtep, sequence, migration };
-        let claimant = Claimant { who, since: world.now, tenure: Duration::ZERO, damped: false, answers };
+        let claimant =
+            Claimant { who, since: world.now, tenure: Duration::ZERO, damped: false, answers, contests: false };
         self.claimed_by(claimant, None, known, world, out)
     }
 
@@ -654,8 +667,14 @@ impl Owner {
         let proof = exempt.or_else(|| Proof::by_port_down(&self.local, world.ports.down(self.local.port())));
         let migration = matches!(told.how, How::Verified { .. });
         let who = Who::Rival { vtep: told.from, sequence: told.sequence, migration };
-        let claimant =
-            Claimant { who, since: world.now, tenure: Duration::ZERO, damped: false, answers: Answers::Unknown };
+        let claimant = Claimant {
+            who,
+            since: world.now,
+            tenure: Duration::ZERO,
+            damped: false,
+            answers: Answers::Unknown,
+            contests: false,
+        };
         self.claimed_by(claimant, proof, known, world, out)
     }
 

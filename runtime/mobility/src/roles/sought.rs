@@ -92,7 +92,14 @@ struct Claimant {
 impl Claimant {
     fn weighed(self) -> claimants::Claimant {
         let Self { vtep, claim, sequence, since, tenure, answers } = self;
-        claimants::Claimant { who: Who::Peer { vtep, claim, sequence }, since, tenure, damped: false, answers }
+        claimants::Claimant {
+            who: Who::Peer { vtep, claim, sequence },
+            since,
+            tenure,
+            damped: false,
+            answers,
+            contests: false,
+        }
     }
 }
 

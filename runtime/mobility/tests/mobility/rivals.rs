@@ -587,6 +587,40 @@ fn b14_the_refusal_of_a_claim_for_one_port_is_not_that_of_another() {
     assert_eq!(bench.location(), Some(SECOND));
 }
 
+/// Somebody at another port answers first, and gets the host: where it was heard before is asked after that.
+#[test]
+fn b13_a_port_that_has_not_answered_when_another_does_is_taken_up_again() {
+    let mut bench = Bench::new().following();
+    bench.heard(P1, Evidence::Arp, Some(FRAME));
+    bench.heard(P2, Evidence::Arp, None);
+    bench.answered(SECOND);
+    bench.replied(B, 2, 1, MOVED);
+    assert_eq!(bench.location(), Some(SECOND));
+    assert!(probes(&bench.wait(250), HERE) > 0, "it is taken up by itself");
+    bench.answered(HERE);
+    bench.answered(SECOND);
+    assert_eq!(bench.phase(), Phase::Contested);
+}
+
+/// A contest between places none of which has a longer history ends when one of them falls silent, and not before.
+#[test]
+fn b14_a_contest_does_not_end_by_itself() {
+    let mut bench = Bench::new().following();
+    bench.heard(P1, Evidence::Arp, Some(FRAME));
+    bench.replied(B, 1, 1, MOVED);
+    bench.heard(P2, Evidence::Arp, None);
+    bench.answered(SECOND);
+    bench.answered(HERE);
+    for _ in 0..60 {
+        assert_eq!(bench.phase(), Phase::Contested, "{:?}", bench.now);
+        bench.wait(500);
+        bench.answered(HERE);
+        bench.answered(SECOND);
+    }
+    bench.wait(60_000);
+    assert_ne!(bench.phase(), Phase::Contested);
+}
+
 const LATER: FrameId = FrameId(8);
 
 /// Somebody at another port of the same VTEP was first, and is silent.
