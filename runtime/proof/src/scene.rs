@@ -223,7 +223,7 @@ pub fn timers() -> Timers {
         refusal_memory: ms(100),
         refusal_memory_max: ms(400),
         attack_refusals: 2,
-        attack_window: ms(60_000),
+        attack_window: ms(120_000),
         old_port_watch: ms(500),
         hairpin: ms(1_000),
         claim_retry: ms(100),

@@ -287,6 +287,8 @@ pub fn all() -> Vec<Scene> {
             about: "a move that is announced, and an impostor",
             impostors: &[(B2, Habit::Never)],
             places: &[C1],
+            horizon: Duration::from_millis(120),
+            delay: Duration::ZERO,
             budget: Budget { forged: 1, expects: 1, moves: 1, says: 1, ..NONE },
             ..PLAIN
         },
@@ -312,7 +314,7 @@ pub fn all() -> Vec<Scene> {
             name: "episodes",
             about: "an impostor that goes on for longer than any host that moves would",
             impostors: &[(A2, Habit::Never), (B2, Habit::Never)],
-            horizon: Duration::from_secs(3),
+            horizon: Duration::from_secs(62),
             budget: Budget { forged: 3, ..NONE },
             ..PLAIN
         },

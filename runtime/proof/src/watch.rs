@@ -351,7 +351,9 @@ impl World {
                     self.ghosts.fail(Property::Evidence, what);
                 }
             }
-            Report::Removed { host, last: Location::Remote(owner) } => self.look_at_loss(at, host, number(owner)),
+            Report::Removed { host, last: Location::Remote(owner) } => {
+                self.look_at_loss(at, before, host, number(owner))
+            }
             Report::VerificationStarted { .. }
             | Report::Settled { .. }
             | Report::AttackOver { .. }
@@ -382,13 +384,15 @@ impl World {
     }
 
     /// Nobody forgets a host that its owner has, and has had all the time.
-    fn look_at_loss(&mut self, at: usize, who: HostKey, owner: usize) {
+    fn look_at_loss(&mut self, at: usize, before: &Before, who: HostKey, owner: usize) {
         let keeps = |(device, ghost): (&Device, &Ghost)| {
             let kept = self.vteps[owner].alive && !self.vteps[owner].forgetful;
             let has = self.vteps[owner].location(&who) == Some(Location::Local(device.place.port));
             device.host == who && device.place.vtep == owner && ghost.settled && !ghost.excused && kept && has
         };
-        if self.devices.iter().zip(&self.ghosts.hosts).any(keeps) {
+        // What the owner itself has said it may have learned better since.
+        let by_owner = before.said.as_ref().is_some_and(|said| said.from == owner);
+        if !by_owner && self.devices.iter().zip(&self.ghosts.hosts).any(keeps) {
             let what = format!("{} forgets a host that {} has", letter(at), letter(owner));
             self.ghosts.fail(Property::Evidence, what);
         }
@@ -710,6 +714,10 @@ impl World {
             }
         }
         if !answers || scene.is_cunning() {
+            return;
+        }
+        // What nobody knows is flooded, and learned when it speaks.
+        if scene.budget.idles > 0 && locations.iter().all(Option::is_none) {
             return;
         }
         for (at, location) in locations.iter().enumerate() {
