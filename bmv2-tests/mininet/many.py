@@ -25,7 +25,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True  # nothing is left behind, not even that
 
-from problem import Problem
+from problem import Problem, why_no_mininet
 from programs import REPOSITORY, Process, find
 
 _ROUTER = REPOSITORY / "runtime/switch/tests/programs/router.json"
@@ -189,14 +189,11 @@ def main() -> int:
     known = parser.parse_args()
     if not 2 <= known.switches <= _MOST:
         parser.error(f"--switches is from 2 to {_MOST}")
-    if os.geteuid() != 0:
-        print("Mininet makes network namespaces: run this as root", file=sys.stderr)
+    if (why := why_no_mininet()) is not None:
+        print(why, file=sys.stderr)
         return 1
-    try:
-        from mininet.log import setLogLevel
-    except ModuleNotFoundError as missing:
-        print(f"{missing}: apt install mininet, and run this with /usr/bin/python3", file=sys.stderr)
-        return 1
+    from mininet.log import setLogLevel
+
     setLogLevel("error")
     lost = 0.0
     try:
