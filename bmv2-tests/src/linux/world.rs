@@ -379,7 +379,7 @@ impl World {
         Ok(wrong)
     }
 
-    /// The same in one VTEP's tables.
+    /// The same where hosts are elsewhere, in one VTEP's tables, of which only these hosts are read.
     ///
     /// # Errors
     /// There is no such VTEP, or its switch cannot be read.
@@ -389,7 +389,8 @@ impl World {
         wanted: &[(String, MacAddr, Access)],
     ) -> Result<Vec<(String, String)>, Failure> {
         let (vtep, reader) = self.readers.iter_mut().find(|(name, _)| **name == vtep).ok_or("there is no such VTEP")?;
-        Ok(wrong_in(vtep, &reader.hosts().await?, wanted))
+        let hosts = wanted.iter().filter_map(|(_, mac, access)| Some((plan::vni(access.vni)?, *mac)));
+        Ok(wrong_in(vtep, &reader.hosts_among(&hosts.collect::<Vec<_>>()).await?, wanted))
     }
 
     /// Wait until every VTEP has these hosts where they are, at most `patience`; what is wrong then.

@@ -12,13 +12,13 @@ use serde::Serialize;
 use tokio::sync::OnceCell;
 use tonic::transport::{Channel, Endpoint};
 use vouch_net::{MacAddr, Vni};
-use vouch_p4runtime::P4Info;
 use vouch_p4runtime::p4::v1::p4_runtime_client::P4RuntimeClient;
 use vouch_p4runtime::p4::v1::{
-    Entity, GetForwardingPipelineConfigRequest, ReadRequest, TableEntry, entity, field_match,
+    Entity, FieldMatch, GetForwardingPipelineConfigRequest, ReadRequest, TableEntry, entity, field_match,
     get_forwarding_pipeline_config_request, table_action,
 };
 use vouch_p4runtime::p4info::P4InfoError;
+use vouch_p4runtime::{P4Info, value};
 
 /// Where a table says something is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -150,8 +150,31 @@ impl TableReader {
     }
 
     /// Read what the switch has about hosts.
+    ///
+    /// # Errors
+    /// The switch cannot be read, or runs another program.
     pub async fn hosts(&mut self) -> Result<HostTable, ReadError> {
-        let entries = self.entries(&[INTERFACES, TUNNELS, VNIS, RECORDED, DESTINATION, SOURCE]).await?;
+        let entries = self.whole(&[INTERFACES, TUNNELS, VNIS, RECORDED, DESTINATION, SOURCE]).await?;
+        Ok(host_table(&entries))
+    }
+
+    /// Read where the switch has these hosts, without claims. Of thousands it takes a while to read all.
+    ///
+    /// # Errors
+    /// As of [`hosts`](Self::hosts).
+    pub async fn hosts_among(&mut self, hosts: &[(Vni, MacAddr)]) -> Result<HostTable, ReadError> {
+        let mut entries = self.whole(&[INTERFACES, TUNNELS, VNIS]).await?;
+        let bds = bridge_domains(&entries);
+        let mut keys = Vec::new();
+        for (bd, MacAddr([a, b, c, d, e, f])) in
+            hosts.iter().filter_map(|(vni, mac)| Some((bds.iter().find(|(_, it)| *it == vni)?.0, mac)))
+        {
+            let key = [("bd", *bd), ("mac", u64::from_be_bytes([0, 0, *a, *b, *c, *d, *e, *f]))];
+            keys.extend([(RECORDED, key.to_vec()), (DESTINATION, key.to_vec())]);
+        }
+        if !keys.is_empty() {
+            entries.extend(self.entries(&keys).await?);
+        }
         Ok(host_table(&entries))
     }
 
@@ -166,13 +189,24 @@ impl TableReader {
         if names.tables().next().is_none() { Err(ReadError::NoTable(INTERFACES)) } else { Ok(names) }
     }
 
-    async fn entries(&mut self, tables: &[&'static str]) -> Result<Vec<Named>, ReadError> {
+    async fn whole(&mut self, tables: &[&'static str]) -> Result<Vec<Named>, ReadError> {
+        self.entries(&tables.iter().map(|table| (*table, Vec::new())).collect::<Vec<_>>()).await
+    }
+
+    /// The entries with these keys; all of a table, if the key says nothing.
+    async fn entries(&mut self, keys: &[(&'static str, Vec<(&str, u64)>)]) -> Result<Vec<Named>, ReadError> {
         let known = Arc::clone(&self.names);
         let names = known.get_or_try_init(|| self.names()).await?;
         let mut entities = Vec::new();
-        for name in tables {
-            let table_id = names.table(name).map_err(|_| ReadError::NoTable(name))?.id;
-            let entry = TableEntry { table_id, ..TableEntry::default() };
+        for (name, key) in keys {
+            let table = names.table(name).map_err(|_| ReadError::NoTable(name))?;
+            let fields = table.fields.iter().filter_map(|field| {
+                let (_, number) = key.iter().find(|(name, _)| *name == field.name)?;
+                let exact = field_match::Exact { value: value::encode((*number).into()) };
+                let field_match_type = Some(field_match::FieldMatchType::Exact(exact));
+                Some(FieldMatch { field_id: field.id, field_match_type })
+            });
+            let entry = TableEntry { table_id: table.id, r#match: fields.collect(), ..TableEntry::default() };
             entities.push(Entity { entity: Some(entity::Entity::TableEntry(entry)) });
         }
         let request = ReadRequest { device_id: self.device_id, entities, ..ReadRequest::default() };
@@ -227,10 +261,19 @@ fn number(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
+fn value(map: &BTreeMap<String, u64>, name: &str) -> u64 {
+    map.get(name).copied().unwrap_or_default()
+}
+
+/// The VNIs by their bridge domains.
+fn bridge_domains(entries: &[Named]) -> BTreeMap<u64, Vni> {
+    let of = entries.iter().filter(|entry| entry.table == VNIS);
+    of.filter_map(|entry| Some((value(&entry.parameters, "bd"), Vni::new(value(&entry.key, "vni") as u32).ok()?)))
+        .collect()
+}
+
 fn host_table(entries: &[Named]) -> HostTable {
     let of = |table: &'static str| entries.iter().filter(move |entry| entry.table == table);
-    let value = |map: &BTreeMap<String, u64>, name: &str| map.get(name).copied().unwrap_or_default();
-
     let mut reaches = BTreeMap::new();
     for entry in of(INTERFACES).filter(|entry| entry.action == "access") {
         let port = value(&entry.key, "ingress_port") as u16;
@@ -245,9 +288,7 @@ fn host_table(entries: &[Named]) -> HostTable {
         reaches.insert(value(&entry.key, "location"), Reach::Tunnel(vtep));
     }
     let reach = |location: u64| reaches.get(&location).cloned().unwrap_or(Reach::Unknown(location as u16));
-    let vnis: BTreeMap<u64, Vni> = of(VNIS)
-        .filter_map(|entry| Some((value(&entry.parameters, "bd"), Vni::new(value(&entry.key, "vni") as u32).ok()?)))
-        .collect();
+    let vnis = bridge_domains(entries);
     let host = |entry: &Named| {
         let [_, _, mac @ ..] = value(&entry.key, "mac").to_be_bytes();
         Some((*vnis.get(&value(&entry.key, "bd"))?, MacAddr(mac)))

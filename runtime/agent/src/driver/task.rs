@@ -28,10 +28,12 @@ mod switching;
 
 use std::collections::BTreeMap;
 use std::future::{Future, pending};
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::{Instant as Clock, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -74,6 +76,10 @@ const STALL: Duration = Duration::from_secs(2);
 
 /// How many punts of strangers are handled before anything else is looked at again.
 const PUNTS: usize = 32;
+
+/// How much of what has come is handled before anything goes out. A round of work costs agent and switch as much as dozens of
+/// its updates; and a turn takes a millisecond or two, by which a probe may leave later.
+const TURN: usize = 64;
 
 type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -241,43 +247,62 @@ impl Task {
 
     /// Runs until told to stop. The switch keeps its tables: its traffic goes on.
     pub(crate) async fn run(mut self) {
-        loop {
-            match self.wait().await {
-                Wake::Stop => break,
-                Wake::Switch(None) => break,
-                Wake::Switch(Some(event)) => self.on_switch(event),
-                Wake::Crowd(None) => break,
-                Wake::Crowd(Some(packet)) => self.on_crowd(packet),
-                Wake::Found(Ok(found)) => self.on_found(found),
-                Wake::Found(Err(error)) => self.on_sync_failure(&error),
-                Wake::Worked(result) => self.on_worked(result).await,
-                Wake::Peer(Some(event)) => self.on_peer(event),
-                // The peering has ended; that it did is logged there.
-                Wake::Peer(None) => self.peers = None,
-                Wake::Room => {}
-                Wake::Port(PortNews::Link { port, link }) => self.feed(|core, now| core.port(port, link, now)),
-                Wake::Port(PortNews::Mtu { port, bytes }) => self.feed(|core, _| core.port_mtu(port, bytes)),
-                Wake::Port(PortNews::Unknown) => self.feed(Core::ports_unknown),
-                Wake::Counted(counts) => self.on_counted(counts),
-                Wake::Policed(counts) => self.feed(|core, now| core.policed(counts, now)),
-                Wake::TooLong(counts) => self.feed(|core, _| core.too_long(counts)),
-                Wake::FoundOut { mark, counts } => {
-                    self.finding = None;
-                    self.feed(|core, now| core.found_out(mark, counts, now));
-                }
-                Wake::Command(Some(command)) => self.on_command(command),
-                Wake::Command(None) => break,
-                Wake::Order(order) => self.on_order(order),
-                Wake::Timeout => self.on_timeout().await,
-            }
-            if self.deadline().is_some_and(|deadline| deadline + LATE < Clock::now()) {
-                self.on_timeout().await;
-            }
+        while self.turn().await.is_continue() {
             self.flush();
         }
         if let Some(peers) = self.peers {
             peers.handle.shutdown().await;
         }
+    }
+
+    /// Waits for something, and handles it together with what has come already, so that it goes out together.
+    async fn turn(&mut self) -> ControlFlow<()> {
+        let mut wake = self.wait().await;
+        for _ in 1..TURN {
+            // After a round the switch has nothing to do until it is given the next; punts of strangers come many at a time.
+            let last = matches!(wake, Wake::Worked(_) | Wake::Crowd(_));
+            self.on_wake(wake).await?;
+            if last {
+                return ControlFlow::Continue(());
+            }
+            match self.wait().now_or_never() {
+                Some(next) => wake = next,
+                None => return ControlFlow::Continue(()),
+            }
+        }
+        self.on_wake(wake).await
+    }
+
+    async fn on_wake(&mut self, wake: Wake) -> ControlFlow<()> {
+        match wake {
+            Wake::Stop | Wake::Switch(None) | Wake::Crowd(None) | Wake::Command(None) => return ControlFlow::Break(()),
+            Wake::Switch(Some(event)) => self.on_switch(event),
+            Wake::Crowd(Some(packet)) => self.on_crowd(packet),
+            Wake::Found(Ok(found)) => self.on_found(found),
+            Wake::Found(Err(error)) => self.on_sync_failure(&error),
+            Wake::Worked(result) => self.on_worked(result).await,
+            Wake::Peer(Some(event)) => self.on_peer(event),
+            // The peering has ended; that it did is logged there.
+            Wake::Peer(None) => self.peers = None,
+            Wake::Room => {}
+            Wake::Port(PortNews::Link { port, link }) => self.feed(|core, now| core.port(port, link, now)),
+            Wake::Port(PortNews::Mtu { port, bytes }) => self.feed(|core, _| core.port_mtu(port, bytes)),
+            Wake::Port(PortNews::Unknown) => self.feed(Core::ports_unknown),
+            Wake::Counted(counts) => self.on_counted(counts),
+            Wake::Policed(counts) => self.feed(|core, now| core.policed(counts, now)),
+            Wake::TooLong(counts) => self.feed(|core, _| core.too_long(counts)),
+            Wake::FoundOut { mark, counts } => {
+                self.finding = None;
+                self.feed(|core, now| core.found_out(mark, counts, now));
+            }
+            Wake::Command(Some(command)) => self.on_command(command),
+            Wake::Order(order) => self.on_order(order),
+            Wake::Timeout => self.on_timeout().await,
+        }
+        if self.deadline().is_some_and(|deadline| deadline + LATE < Clock::now()) {
+            self.on_timeout().await;
+        }
+        ControlFlow::Continue(())
     }
 
     /// Waits for anything. Cancel-safe in all branches: what was not returned is still where it was.
