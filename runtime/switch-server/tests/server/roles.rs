@@ -1,8 +1,6 @@
 //! Roles and their configurations (specification, sections 5.3, 12 and 13): Stratum's scheme.
 
-mod common;
-
-use common::{Bench, Controller};
+use crate::common::{Bench, Controller};
 use prost::Message;
 use tonic::Code;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
@@ -126,7 +124,7 @@ async fn packet_ins_go_to_the_roles_that_receive_them() {
     let mut routes = routes(&bench).await;
     let punt = bench.default_entry("host", "punt", &[&[5]]);
     default.write(Type::Modify, vec![Kind::TableEntry(punt)]).await.expect("the default can change");
-    bench.host(1).send(common::frame(1, 9, 1)).expect("the link is up");
+    bench.host(1).send(crate::common::frame(1, 9, 1)).expect("the link is up");
     assert!(matches!(default.hear().await, Ok(stream_message_response::Update::Packet(_))));
     // The next that the other role hears of is its own election.
     let election_id = Some(Uint128 { high: 0, low: 2 });

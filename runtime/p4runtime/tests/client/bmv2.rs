@@ -3,8 +3,6 @@
 //! No interface is needed: a packet-out runs through the pipeline and comes back as packet-in, as digest or as counts.
 //! `tests/data/everything.p4` says how to compile its two artifacts anew.
 
-mod fake;
-
 use std::{
     net::{SocketAddr, TcpListener},
     process::{Child, Command, Stdio},
@@ -12,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use fake::{next, soon};
+use crate::fake::{next, soon};
 use tonic::Code;
 use vouch_p4runtime::{
     Event, EventReceiver, P4Info, Session, SessionConfig,
@@ -41,8 +39,8 @@ async fn the_whole_client_works_with_bmv2() {
         eprintln!("SKIPPED: {SWITCH} is not installed");
         return;
     };
-    let info = Arc::new(P4Info::from_text(include_str!("data/everything.p4info.txtpb")).unwrap());
-    let pipeline = Pipeline::new(info.clone(), &include_bytes!("data/everything.json")[..]);
+    let info = Arc::new(P4Info::from_text(include_str!("../data/everything.p4info.txtpb")).unwrap());
+    let pipeline = Pipeline::new(info.clone(), &include_bytes!("../data/everything.json")[..]);
 
     let (session, mut events) = Session::connect(switch.config(10)).unwrap();
     until(&mut events, |event| matches!(event, Event::Primary { election_id: 10 })).await;

@@ -1,10 +1,8 @@
 //! Writes, reads and pipelines, against a fake switch.
 
-mod fake;
-
 use std::sync::Arc;
 
-use fake::{FakeSwitch, failed_batch};
+use crate::fake::{FakeSwitch, failed_batch};
 use tonic::{Code, Status};
 use vouch_p4runtime::{
     P4Info, SessionConfig,
@@ -17,7 +15,7 @@ use vouch_p4runtime::{
 };
 
 fn sample() -> Arc<P4Info> {
-    Arc::new(P4Info::from_text(include_str!("data/sample.p4info.txtpb")).unwrap())
+    Arc::new(P4Info::from_text(include_str!("../data/sample.p4info.txtpb")).unwrap())
 }
 
 fn route(value: u8) -> TableEntry {
@@ -121,7 +119,7 @@ async fn requests_carry_device_election_role_and_atomicity() {
     let script = switch.script.lock().unwrap();
     for write in &script.writes {
         assert_eq!((write.device_id, write.role.as_str()), (7, "vtep"));
-        assert_eq!(write.election_id, fake::election_id(1 << 64 | 5));
+        assert_eq!(write.election_id, crate::fake::election_id(1 << 64 | 5));
     }
     let atomicities: Vec<_> = script.writes.iter().map(|write| write.atomicity()).collect();
     assert_eq!(atomicities, [Atomicity::ContinueOnError, Atomicity::RollbackOnError]);

@@ -1,8 +1,6 @@
 //! Packets, and what they make the switch tell its controller.
 
-mod common;
-
-use common::{Bench, Controller, frame, soon, until};
+use crate::common::{Bench, Controller, frame, soon, until};
 use tonic::Code;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 use vouch_p4runtime::p4::v1::p4_data::Data;

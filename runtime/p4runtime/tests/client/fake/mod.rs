@@ -1,6 +1,5 @@
 //! A switch that does what the test says: streams are handed to the test, other requests are answered from a script and
 //! recorded.
-#![allow(dead_code)] // Each test file uses a part.
 
 use std::{
     collections::VecDeque,

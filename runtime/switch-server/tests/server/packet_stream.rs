@@ -1,8 +1,6 @@
 //! Ports as a gRPC service.
 
-mod common;
-
-use common::{Bench, Controller, P4INFO, frame, soon};
+use crate::common::{Bench, Controller, P4INFO, frame, soon};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;

@@ -1,8 +1,6 @@
 //! Connection, arbitration and events, against a fake switch.
 
-mod fake;
-
-use fake::{FakeSwitch, election_id, next, soon};
+use crate::fake::{FakeSwitch, election_id, next, soon};
 use tonic::{Code, Status};
 use vouch_p4runtime::{
     Event, Session, SessionConfig,

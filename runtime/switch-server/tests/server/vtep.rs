@@ -1,8 +1,6 @@
 //! The VTEP program of this repository is a pipeline that the switch takes, with the P4Info that was compiled with it.
 
-mod common;
-
-use common::{Bench, soon, until};
+use crate::common::{Bench, soon, until};
 use vouch_p4runtime::P4Info;
 use vouch_p4runtime::p4::v1::ForwardingPipelineConfig;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
@@ -13,10 +11,10 @@ use vouch_p4runtime::p4::v1::{CounterEntry, TableEntry};
 async fn the_vtep_program_is_taken_and_starts_empty() {
     let bench = Bench::start().await;
     let mut controller = bench.primary().await;
-    let info = P4Info::from_text(include_str!("../../../p4src/build/vtep.p4info.txtpb")).expect("p4c wrote it");
+    let info = P4Info::from_text(include_str!("../../../../p4src/build/vtep.p4info.txtpb")).expect("p4c wrote it");
     let config = ForwardingPipelineConfig {
         p4info: Some(info.message().clone()),
-        p4_device_config: include_bytes!("../../../p4src/build/vtep.json").as_slice().into(),
+        p4_device_config: include_bytes!("../../../../p4src/build/vtep.json").as_slice().into(),
         cookie: None,
     };
     controller.set_pipeline(Action::VerifyAndCommit, Some(config)).await.expect("the pipeline is valid");
@@ -25,7 +23,7 @@ async fn the_vtep_program_is_taken_and_starts_empty() {
     assert_eq!(entries.expect("a read"), []);
 
     // Nothing is configured: whatever comes in is dropped, and the program counts why.
-    bench.host(1).send(common::frame(1, 2, 8)).expect("the link is up");
+    bench.host(1).send(crate::common::frame(1, 2, 8)).expect("the link is up");
     let counter_id = info.counter("drops").expect("it is part of the contract").id;
     let dropped = async {
         loop {

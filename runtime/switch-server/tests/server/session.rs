@@ -1,10 +1,8 @@
 //! The switch and the controller session of this repository, which were written apart, understand each other.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{Bench, JSON, P4INFO, frame, soon};
+use crate::common::{Bench, JSON, P4INFO, frame, soon};
 use vouch_p4runtime::client::{self, Event, Pipeline, PortEvent, PushOutcome, Session, SessionConfig};
 use vouch_p4runtime::p4::v1::{PacketMetadata, TableEntry};
 use vouch_p4runtime::{EventReceiver, P4Info};

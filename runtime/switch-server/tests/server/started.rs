@@ -1,10 +1,8 @@
 //! What a switch can be started with: a program without a P4Info, no CPU port, a listener.
 
-mod common;
-
 use std::sync::{Arc, Mutex};
 
-use common::{Bench, JSON, frame, soon, until};
+use crate::common::{Bench, JSON, frame, soon, until};
 use tonic::Code;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 use vouch_p4runtime::p4::v1::set_forwarding_pipeline_config_request::Action;
@@ -14,7 +12,7 @@ use vouch_p4runtime::p4::v1::{GetForwardingPipelineConfigRequest, PacketOut, Tab
 use vouch_switch_server::SwitchServer;
 
 /// Sends what comes in by port 1 out of port 2, whatever its tables say.
-const PATCH: &[u8] = include_bytes!("../../p4-switch/tests/programs/patch.json");
+const PATCH: &[u8] = include_bytes!("../../../p4-switch/tests/programs/patch.json");
 const NO_PIPELINE: &str = "No forwarding pipeline config set for this device";
 
 /// As in BMv2: packets run through the program, and the protocol has none until one is pushed.

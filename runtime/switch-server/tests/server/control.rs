@@ -1,8 +1,6 @@
 //! Sessions, pipelines, writes and reads over a real connection.
 
-mod common;
-
-use common::{Bench, soon};
+use crate::common::{Bench, soon};
 use prost::Message;
 use tonic::Code;
 use vouch_p4runtime::google::rpc;
@@ -148,12 +146,12 @@ async fn a_saved_pipeline_takes_writes_and_is_committed_with_them() {
     controller.set_pipeline(Action::VerifyAndSave, Some(bench.config())).await.expect("it is valid");
     let new = Kind::TableEntry(bench.entry("host", 1, "host_forward", &[&[3]]));
     controller.insert(new).await;
-    bench.host(1).send(common::frame(1, 9, 1)).expect("the link is up");
-    assert_eq!(soon(bench.host(2).recv()).await, Some(common::frame(1, 9, 1)), "packets still see the old one");
+    bench.host(1).send(crate::common::frame(1, 9, 1)).expect("the link is up");
+    assert_eq!(soon(bench.host(2).recv()).await, Some(crate::common::frame(1, 9, 1)), "packets still see the old one");
 
     controller.set_pipeline(Action::Commit, None).await.expect("one is saved");
-    bench.host(1).send(common::frame(1, 9, 1)).expect("the link is up");
-    assert_eq!(soon(bench.host(3).recv()).await, Some(common::frame(1, 9, 1)));
+    bench.host(1).send(crate::common::frame(1, 9, 1)).expect("the link is up");
+    assert_eq!(soon(bench.host(3).recv()).await, Some(crate::common::frame(1, 9, 1)));
 }
 
 #[tokio::test]
@@ -256,7 +254,7 @@ async fn a_batch_goes_on_after_an_error_and_reports_each_update() {
 }
 
 /// A batch of inserts into the table `host`.
-fn batch(bench: &Bench, controller: &common::Controller, keys: &[u8], atomicity: i32) -> WriteRequest {
+fn batch(bench: &Bench, controller: &crate::common::Controller, keys: &[u8], atomicity: i32) -> WriteRequest {
     let update = |dst: &u8| Update {
         r#type: Type::Insert as i32,
         entity: Some(Entity { entity: Some(Kind::TableEntry(bench.entry("host", *dst, "host_forward", &[&[2]]))) }),

@@ -16,9 +16,7 @@ use vouch_p4runtime::{
     },
 };
 
-mod fake;
-
-use fake::{FakeSwitch, soon};
+use crate::fake::{FakeSwitch, soon};
 
 struct Ports {
     asked: mpsc::Sender<SubscribeRequest>,

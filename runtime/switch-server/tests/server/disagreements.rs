@@ -1,9 +1,7 @@
 //! P4Infos that have more than their programs: the pipeline is taken, and requests about what is missing are refused. p4c makes such
 //! pairs of programs that declare what they do not use.
 
-mod common;
-
-use common::Bench;
+use crate::common::Bench;
 use tonic::Code;
 use vouch_p4runtime::p4::config::v1::{self as info, P4Info};
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
@@ -18,7 +16,7 @@ fn preamble(name: &str) -> Option<info::Preamble> {
 }
 
 /// A switch whose P4Info was changed, and its controller; or why it was refused.
-async fn with(change: impl FnOnce(&mut P4Info)) -> Result<(Bench, common::Controller), String> {
+async fn with(change: impl FnOnce(&mut P4Info)) -> Result<(Bench, crate::common::Controller), String> {
     let bench = Bench::start().await;
     let mut config = bench.config();
     change(config.p4info.as_mut().expect("it has one"));

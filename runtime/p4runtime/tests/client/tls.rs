@@ -1,8 +1,6 @@
 //! Sessions over TLS: with the right authority and name, and without.
 
-mod fake;
-
-use fake::{FakeSwitch, next};
+use crate::fake::{FakeSwitch, next};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tonic::transport::{Certificate, Identity, ServerTlsConfig};
 use vouch_p4runtime::{

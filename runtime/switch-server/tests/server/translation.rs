@@ -1,8 +1,6 @@
 //! Values that the controller spells otherwise than the data plane, and data of every shape (specification 8.4 and 18.1).
 
-mod common;
-
-use common::{Bench, Controller, frame, soon};
+use crate::common::{Bench, Controller, frame, soon};
 use prost::Message;
 use tonic::Code;
 use vouch_p4runtime::P4Info;
@@ -17,8 +15,8 @@ use vouch_p4runtime::p4::v1::update::Type;
 use vouch_p4runtime::p4::v1::*;
 use vouch_switch_server::{SwitchServer, Translation};
 
-const P4INFO: &str = include_str!("programs/names.p4info.txtpb");
-const JSON: &[u8] = include_bytes!("programs/names.json");
+const P4INFO: &str = include_str!("../programs/names.p4info.txtpb");
+const JSON: &[u8] = include_bytes!("../programs/names.json");
 
 /// A switch whose ports have names.
 async fn running() -> (Bench, Controller) {
@@ -155,8 +153,10 @@ async fn replicas_and_watched_ports_have_names() {
     assert_eq!(soon(bench.host(2).recv()).await, Some(frame(1, 9, 0)));
 
     bench.host(2).set_up(false);
-    common::until(|| bench.switch.port(2).is_some_and(|(status, _)| status == vouch_switch_server::PortStatus::Down))
-        .await;
+    crate::common::until(|| {
+        bench.switch.port(2).is_some_and(|(status, _)| status == vouch_switch_server::PortStatus::Down)
+    })
+    .await;
     // The status is there at once and the pipeline hears of it soon after.
     loop {
         bench.host(1).send(frame(1, 9, 0)).expect("the link is up");

@@ -1,8 +1,6 @@
 //! A switch in the place of a BMv2: what PI does otherwise than the specification says, and a client could count on.
 
-mod common;
-
-use common::Bench;
+use crate::common::Bench;
 use tonic::Code;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
 use vouch_p4runtime::p4::v1::set_forwarding_pipeline_config_request::Action;
@@ -16,7 +14,7 @@ async fn bmv2() -> Bench {
     Bench::start_as(SwitchServer::builder().bmv2_compat(true)).await
 }
 
-async fn running() -> (Bench, common::Controller) {
+async fn running() -> (Bench, crate::common::Controller) {
     let bench = bmv2().await;
     let mut controller = bench.primary().await;
     controller.set_pipeline(Action::VerifyAndCommit, Some(bench.config())).await.expect("the pipeline is valid");
@@ -132,7 +130,7 @@ async fn groups_and_sessions_that_are_not_there_cannot_be_read() {
 #[tokio::test]
 async fn a_packet_out_without_metadata_has_zeros() {
     let (bench, controller) = running().await;
-    let frame = common::frame(1, 9, 1);
+    let frame = crate::common::frame(1, 9, 1);
     controller.say(Outgoing::Packet(PacketOut { payload: frame.into(), metadata: Vec::new() })).await;
-    common::until(|| bench.switch.counters().packet_outs == 1).await;
+    crate::common::until(|| bench.switch.counters().packet_outs == 1).await;
 }

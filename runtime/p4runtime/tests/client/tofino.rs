@@ -44,7 +44,7 @@ fn damage_is_told_by_name() {
         "the context.json is not JSON: EOF while parsing an object at line 1 column 1"
     );
     assert_eq!(
-        refused(include_bytes!("../../../p4src/build/vtep.json")),
+        refused(include_bytes!("../../../../p4src/build/vtep.json")),
         "it is JSON, as for BMv2, where a Tofino takes the program's name, tofino.bin and context.json"
     );
 }

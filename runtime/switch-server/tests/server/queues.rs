@@ -1,11 +1,9 @@
 //! Ports that take less than they are given, by a rate or by themselves, and ports that come and go.
 
-mod common;
-
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use common::{soon, until};
+use crate::common::{soon, until};
 use tokio::sync::{Notify, watch};
 use vouch_switch::{QueueChoice, QueueView};
 use vouch_switch_server::port::{Closed, Ready, Receive};
@@ -15,7 +13,7 @@ use vouch_switch_server::{
 };
 
 /// Sends each frame out of the port that its first byte names, with what egress was told of the queue.
-const JSON: &[u8] = include_bytes!("../../switch/tests/programs/queues.json");
+const JSON: &[u8] = include_bytes!("../../../switch/tests/programs/queues.json");
 /// The port where frames come in, and the one that is slow.
 const IN: u32 = 1;
 const SLOW: u32 = 9;

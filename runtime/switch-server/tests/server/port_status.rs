@@ -1,8 +1,6 @@
 //! Port status over gNMI.
 
-mod common;
-
-use common::{Bench, soon};
+use crate::common::{Bench, soon};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
