@@ -1,13 +1,14 @@
 //! A fabric with Linux hosts, everything in network namespaces: three VTEPs and a spine as switch processes, an agent process for
 //! each over mutual TLS, and hosts whose IP stacks are the kernel's.
 //!
-//! From the ground up: `sys` and [`netns`] make namespaces that no killed run leaves behind, `tap` and `panel` are the cables,
+//! From the ground up: `sys` and [`netns`] make namespaces that no killed run leaves behind, `tap` and `panel` are the hosts' cables, [`cable`] the others,
 //! [`plan`] says who is where, `config` writes the agents' YAML, [`node`] runs a switch and its agent, [`host`] a host,
 //! [`traffic`] accounts for packets, and [`world`] is all of it. [`rows`](crate::rows) plays on it.
 //!
 //! An attacker is a host like the others, whose cable also carries what it forges.
 
 pub mod agent;
+pub mod cable;
 mod certificates;
 mod config;
 pub mod flood;

@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use p4_switch::process::{bound, tail};
 
@@ -48,6 +49,28 @@ impl Part {
             Self::Switch => "switch",
             Self::Agent => "agent",
         }
+    }
+}
+
+/// What a process has used of the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Processor time.
+    pub time: Duration,
+    /// The most memory that it had at any time, in bytes.
+    pub peak: u64,
+}
+
+impl Usage {
+    fn of(process: u32) -> io::Result<Self> {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+        // The second field is the program's name in brackets, and may hold anything; the 14th and 15th are times in hundredths.
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+        let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+        let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix("kB"));
+        let peak = kilobytes.and_then(|number| number.trim().parse::<u64>().ok()).unwrap_or_default() * 1_024;
+        Ok(Self { time: Duration::from_millis(10 * ticks), peak })
     }
 }
 
@@ -132,6 +155,16 @@ impl Node {
         let status = child.try_wait().ok()??;
         let (name, log) = (self.name, tail(&self.log(part)));
         Some(format!("the {} of {name} has ended ({status}); it said:\n{log}", part.name()))
+    }
+
+    /// What it has used of the machine so far.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn usage(&mut self, part: Part) -> Result<Usage, Failure> {
+        let running = self.running(part).as_ref();
+        let Running(child) = running.ok_or_else(|| io::Error::other(format!("the {} does not run", part.name())))?;
+        Ok(Usage::of(child.id())?)
     }
 
     fn running(&mut self, part: Part) -> &mut Option<Running> {

@@ -97,6 +97,12 @@ impl Ledger {
         account.packets.iter().rev().take_while(|it| it.sent >= since).any(|it| it.arrived.is_some())
     }
 
+    /// When the first of them arrived.
+    pub fn first_arrival(&self, since: Instant) -> Option<Instant> {
+        let account = self.account();
+        account.packets.iter().rev().take_while(|it| it.sent >= since).filter_map(|it| it.arrived).min()
+    }
+
     /// Whether all of them have, and there are some.
     pub fn is_whole(&self) -> bool {
         let account = self.account();

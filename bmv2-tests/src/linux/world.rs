@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use vouch_lab::tables::{HostTable, Reach, TableReader};
+use vouch_lab::tables::{HostTable, Reach, ReadError, TableReader};
 use vouch_lab::topology::PortRef;
 use vouch_lab::{Announcement, HostSpec};
 use vouch_net::{MacAddr, Vni};
 
+use super::cable::{self, Carries};
 use super::certificates::Authority;
 use super::flood::Flood;
 use super::host::{LinuxHost, Stream};
@@ -30,10 +31,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const ACQUAINTANCE: Duration = Duration::from_secs(15);
 /// How often tables are looked at.
 const LOOK: Duration = Duration::from_millis(25);
+/// How many hosts are looked for by their keys.
+const FEW: usize = 64;
 /// How often a host that is not known yet announces itself.
 const AGAIN: Duration = Duration::from_millis(500);
 /// The management network's bridge.
 const BRIDGE: &str = "mgmt0";
+/// A node's interface to it.
+const MANAGEMENT: &str = "mgmt";
 
 /// What all fabrics of a run have in common.
 #[derive(Debug)]
@@ -84,8 +89,6 @@ pub struct World {
     panel: Panel,
     traffic: Arc<Traffic>,
     folder: TempDir,
-    /// The home's ends of the management cables, by node.
-    management: BTreeMap<&'static str, String>,
 }
 
 impl World {
@@ -101,7 +104,6 @@ impl World {
             nodes: BTreeMap::new(),
             hosts: BTreeMap::new(),
             readers: BTreeMap::new(),
-            management: BTreeMap::new(),
             plan,
             traffic,
             folder,
@@ -138,14 +140,11 @@ impl World {
         let world = site.worlds.fetch_add(1, Ordering::Relaxed);
         for name in NODES {
             let node = Node::new(name, site.program, site.vouch.clone(), self.folder.path())?;
-            let (far, near) = (node.namespace.name(), format!("m{world}n{}", plan::number(name)));
-            site.home.ip(&[
-                format!("link add {near} type veth peer name mgmt netns {far}"),
-                format!("link set {near} master {BRIDGE} up"),
-            ])?;
+            let near = format!("m{world}n{}", plan::number(name));
+            cable::lay(&node.namespace, MANAGEMENT, 1500, (site.home.name(), &near))?;
+            site.home.ip(&[format!("link set {near} master {BRIDGE} up")])?;
             let address = config::management(name);
-            node.namespace.ip(&[format!("address add {address}/24 dev mgmt"), "link set mgmt up".to_owned()])?;
-            self.management.insert(name, near);
+            node.namespace.ip(&[format!("address add {address}/24 dev {MANAGEMENT}")])?;
             self.nodes.insert(name, node);
         }
         let spine = self.node(SPINE)?.namespace.name().to_owned();
@@ -153,11 +152,7 @@ impl World {
             let port = u16::from(plan::number(vtep));
             let node = self.node(vtep)?;
             let (near, far) = (interface(UPLINK), interface(port));
-            let name = node.namespace.name();
-            site.home.ip(&[format!(
-                "link add {near} mtu 1600 netns {name} type veth peer name {far} mtu 1600 netns {spine}"
-            )])?;
-            node.namespace.ip(&[format!("link set {near} up")])?;
+            cable::lay(&node.namespace, &near, 1600, (&spine, &far))?;
             node.ports.push((UPLINK, near));
             let mut ports: Vec<PortRef> = self.plan.access(vtep).into_iter().map(|access| access.at).collect();
             ports.dedup();
@@ -283,14 +278,20 @@ impl World {
         Ok(self.panel.set_link(at, up)?)
     }
 
-    /// Plug a node into the management network, or out.
+    /// Cut a node's cable to the management network, or mend it.
     ///
     /// # Errors
     /// What `ip` said.
-    pub fn set_management(&self, node: &str, up: bool) -> Result<(), Failure> {
-        let Some(cable) = self.management.get(node) else { return Ok(()) };
-        let word = if up { "up" } else { "down" };
-        Ok(crate::namespace::ip(&[format!("link set {cable} {word}")])?)
+    pub fn set_management(&mut self, node: &str, carries: Carries) -> Result<(), Failure> {
+        Ok(cable::cut(&self.node(node)?.namespace, MANAGEMENT, carries)?)
+    }
+
+    /// Cut a VTEP's cable to the spine, or mend it.
+    ///
+    /// # Errors
+    /// What `ip` said.
+    pub fn set_underlay(&mut self, vtep: &str, carries: Carries) -> Result<(), Failure> {
+        Ok(cable::cut(&self.node(vtep)?.namespace, &interface(UPLINK), carries)?)
     }
 
     /// Somebody more, who only answers ARP, for each of these hosts.
@@ -341,19 +342,6 @@ impl World {
         Ok(())
     }
 
-    /// What each VTEP has about hosts.
-    ///
-    /// # Errors
-    /// A switch cannot be read.
-    pub async fn tables(&mut self) -> Result<BTreeMap<&'static str, HostTable>, Failure> {
-        let mut tables = BTreeMap::new();
-        for (name, reader) in self.readers.iter_mut().filter(|(name, _)| **name != SPINE) {
-            let table = reader.hosts().await.map_err(|error| format!("{name}: {error}"))?;
-            tables.insert(*name, table);
-        }
-        Ok(tables)
-    }
-
     /// Each entry that does not have one of these hosts where it is, and nowhere else; with the host's name.
     ///
     /// # Errors
@@ -373,13 +361,13 @@ impl World {
     /// A switch cannot be read.
     pub async fn wrong_of(&mut self, wanted: &[(String, MacAddr, Access)]) -> Result<Vec<(String, String)>, Failure> {
         let mut wrong = Vec::new();
-        for (vtep, table) in self.tables().await? {
-            wrong.append(&mut wrong_in(vtep, &table, wanted));
+        for (vtep, reader) in self.readers.iter_mut().filter(|(name, _)| **name != SPINE) {
+            wrong.append(&mut wrong_in(vtep, &table(reader, &keys(wanted)).await?, wanted));
         }
         Ok(wrong)
     }
 
-    /// The same where hosts are elsewhere, in one VTEP's tables, of which only these hosts are read.
+    /// The same in one VTEP's tables.
     ///
     /// # Errors
     /// There is no such VTEP, or its switch cannot be read.
@@ -388,9 +376,8 @@ impl World {
         vtep: &str,
         wanted: &[(String, MacAddr, Access)],
     ) -> Result<Vec<(String, String)>, Failure> {
-        let (vtep, reader) = self.readers.iter_mut().find(|(name, _)| **name == vtep).ok_or("there is no such VTEP")?;
-        let hosts = wanted.iter().filter_map(|(_, mac, access)| Some((plan::vni(access.vni)?, *mac)));
-        Ok(wrong_in(vtep, &reader.hosts_among(&hosts.collect::<Vec<_>>()).await?, wanted))
+        let reader = self.readers.get_mut(vtep).ok_or("there is no such VTEP")?;
+        Ok(wrong_in(vtep, &table(reader, &keys(wanted)).await?, wanted))
     }
 
     /// Wait until every VTEP has these hosts where they are, at most `patience`; what is wrong then.
@@ -416,7 +403,10 @@ impl World {
     pub async fn taken(&mut self, name: &str) -> Result<Vec<String>, Failure> {
         let access = self.panel.plugged(name).ok_or_else(|| format!("{name} is plugged in nowhere"))?;
         let host = (plan::vni(access.vni).ok_or("not a VNI")?, self.spec(name)?.mac);
-        let tables = self.tables().await?;
+        let mut tables = BTreeMap::new();
+        for (vtep, reader) in self.readers.iter_mut().filter(|(name, _)| **name != SPINE) {
+            tables.insert(*vtep, table(reader, &[host]).await?);
+        }
         let taken = tables.keys().filter(|vtep| !leads(&tables, vtep, host, &access, NODES.len()));
         let entry = |vtep: &&str| tables.get(*vtep).and_then(|table| table.get(&host)).map(ToString::to_string);
         Ok(taken.map(|vtep| format!("{vtep} has {name} at {}", entry(vtep).unwrap_or_default())).collect())
@@ -448,6 +438,21 @@ impl World {
                 _ => tokio::time::sleep(LOOK).await,
             }
         }
+    }
+
+    /// Wait until a node's controller can reach its switch.
+    ///
+    /// # Errors
+    /// It cannot after a while.
+    pub async fn until_reachable(&mut self, node: &str) -> Result<(), Failure> {
+        let (deadline, address) = (Instant::now() + PATIENCE, (config::management(node), config::P4RUNTIME));
+        while let Err(error) = tokio::net::TcpStream::connect(address).await {
+            if Instant::now() >= deadline {
+                return Err(format!("{node} cannot be reached: {error}").into());
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        Ok(())
     }
 
     /// The lines in the agents' logs that have this word.
@@ -511,6 +516,15 @@ fn leads(
     };
     // Whoever sends to both places names a group, which always has the recorded one in it.
     action == "both" || reaches.iter().any(next)
+}
+
+fn keys(wanted: &[(String, MacAddr, Access)]) -> Vec<(Vni, MacAddr)> {
+    wanted.iter().filter_map(|(_, mac, access)| Some((plan::vni(access.vni)?, *mac))).collect()
+}
+
+/// What a VTEP has about these hosts: by their keys if they are few, as it may have thousands of others.
+async fn table(reader: &mut TableReader, hosts: &[(Vni, MacAddr)]) -> Result<HostTable, ReadError> {
+    if hosts.len() <= FEW { reader.hosts_among(hosts).await } else { reader.hosts().await }
 }
 
 /// Which of these hosts a VTEP has not where they are, and where it has them.

@@ -233,7 +233,16 @@ cases! {
     "13d": chaos::stopped, "switches are stopped for 5 s while hosts are forged and move";
     "13e": chaos::spine, "the spine's switch is killed while hosts are forged and move";
     "13f": chaos::management, "a VTEP is cut off the management network for 6 s while hosts are forged and move";
+    "13g": chaos::management_outward, "a VTEP hears nothing from the management network for 6 s while hosts are forged and move";
+    "13h": chaos::management_inward, "a VTEP is not heard on the management network for 6 s while hosts are forged and move";
+    "13i": chaos::agent_stopped, "agents are stopped for 5 s while hosts are forged and move";
+    "13j": chaos::spine_stopped, "the spine's switch is stopped for 5 s while hosts are forged and move";
+    "13k": chaos::underlay, "a VTEP is cut off the underlay for 6 s while hosts are forged and move";
+    "13l": chaos::underlay_outward, "a VTEP receives nothing over the underlay for 6 s while hosts are forged and move";
+    "13m": chaos::underlay_inward, "a VTEP sends in vain over the underlay for 6 s while hosts are forged and move";
     "14" quick: migrations::forged, "machines are paused for their migration, and forged by somebody who answers for them";
     "15a" quick: migrations::early, "the destination announces a machine three times before it is paused";
     "15b": migrations::early_once, "the destination announces a machine once before it is paused";
+    "16a": floods::one_port, "an access interface is flooded with whatever an attacker can make up; hosts are claimed and move";
+    "16b": floods::all_ports, "the same from all access interfaces of a switch";
 }

@@ -158,19 +158,20 @@ impl TableReader {
         Ok(host_table(&entries))
     }
 
-    /// Read where the switch has these hosts, without claims. Of thousands it takes a while to read all.
+    /// Read what the switch has about these hosts. Where it has thousands, it takes a while to read all.
     ///
     /// # Errors
     /// As of [`hosts`](Self::hosts).
     pub async fn hosts_among(&mut self, hosts: &[(Vni, MacAddr)]) -> Result<HostTable, ReadError> {
         let mut entries = self.whole(&[INTERFACES, TUNNELS, VNIS]).await?;
         let bds = bridge_domains(&entries);
+        let places: Vec<u64> = locations(&entries).into_keys().collect();
         let mut keys = Vec::new();
-        for (bd, MacAddr([a, b, c, d, e, f])) in
-            hosts.iter().filter_map(|(vni, mac)| Some((bds.iter().find(|(_, it)| *it == vni)?.0, mac)))
-        {
-            let key = [("bd", *bd), ("mac", u64::from_be_bytes([0, 0, *a, *b, *c, *d, *e, *f]))];
-            keys.extend([(RECORDED, key.to_vec()), (DESTINATION, key.to_vec())]);
+        for (vni, MacAddr([a, b, c, d, e, f])) in hosts {
+            let Some((bd, _)) = bds.iter().find(|(_, it)| *it == vni) else { continue };
+            let key = vec![("bd", *bd), ("mac", u64::from_be_bytes([0, 0, *a, *b, *c, *d, *e, *f]))];
+            let claims = places.iter().map(|place| (SOURCE, [key.as_slice(), &[("location", *place)]].concat()));
+            keys.extend(claims.chain([(RECORDED, key.clone()), (DESTINATION, key.clone())]));
         }
         if !keys.is_empty() {
             entries.extend(self.entries(&keys).await?);
@@ -272,7 +273,8 @@ fn bridge_domains(entries: &[Named]) -> BTreeMap<u64, Vni> {
         .collect()
 }
 
-fn host_table(entries: &[Named]) -> HostTable {
+/// What the switch's locations are.
+fn locations(entries: &[Named]) -> BTreeMap<u64, Reach> {
     let of = |table: &'static str| entries.iter().filter(move |entry| entry.table == table);
     let mut reaches = BTreeMap::new();
     for entry in of(INTERFACES).filter(|entry| entry.action == "access") {
@@ -287,6 +289,12 @@ fn host_table(entries: &[Named]) -> HostTable {
         let vtep = Ipv4Addr::from(value(&entry.parameters, "dst_ip") as u32);
         reaches.insert(value(&entry.key, "location"), Reach::Tunnel(vtep));
     }
+    reaches
+}
+
+fn host_table(entries: &[Named]) -> HostTable {
+    let of = |table: &'static str| entries.iter().filter(move |entry| entry.table == table);
+    let reaches = locations(entries);
     let reach = |location: u64| reaches.get(&location).cloned().unwrap_or(Reach::Unknown(location as u16));
     let vnis = bridge_domains(entries);
     let host = |entry: &Named| {

@@ -45,6 +45,11 @@ impl Ledger {
         self.wanted.len()
     }
 
+    /// How many changes are still to be taken, at most.
+    pub(crate) fn unwritten(&self) -> usize {
+        self.unwritten.len()
+    }
+
     /// What has to be written since the last call. The caller writes it, or reads the switch back.
     pub(crate) fn take_changes(&mut self) -> Vec<Change> {
         let unwritten = std::mem::take(&mut self.unwritten);

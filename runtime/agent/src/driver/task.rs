@@ -77,6 +77,9 @@ const STALL: Duration = Duration::from_secs(2);
 /// How many punts of strangers are handled before anything else is looked at again.
 const PUNTS: usize = 32;
 
+/// How many changes may wait for the switch before strangers do.
+const ROUND: usize = 256;
+
 /// How much of what has come is handled before anything goes out. A round of work costs agent and switch as much as dozens of
 /// its updates; and a turn takes a millisecond or two, by which a probe may leave later.
 const TURN: usize = 64;
@@ -344,8 +347,10 @@ impl Task {
             counts = counters_of_hosts.next(session, program) => Wake::Counted(counts),
             counts = policed.next(session, program) => Wake::Policed(counts),
             counts = too_long.next(session, program) => Wake::TooLong(counts),
-            // Before it is known which hosts the switch has they wait: an announcement is not made twice.
-            packet = crowd.next(), if core.is_some() => Wake::Crowd(packet),
+            // Before it is known which hosts the switch has they wait: an announcement is not made twice. And they wait for the
+            // switch, where they wait in turns: whatever decides about somebody's host goes with the next round of work, which
+            // must not be what a flood of strangers has made of it.
+            packet = crowd.next(), if core.as_mut().is_some_and(|core| core.wanted().unwritten() < ROUND) => Wake::Crowd(packet),
         }
     }
 

@@ -184,6 +184,11 @@ impl Wanted {
         self.ledger.len()
     }
 
+    /// How many changes wait to be written, at most.
+    pub(crate) fn unwritten(&self) -> usize {
+        self.ledger.unwritten()
+    }
+
     /// See [`Ledger::take_changes`].
     pub(crate) fn take_changes(&mut self) -> Vec<Change> {
         self.ledger.take_changes()

@@ -8,6 +8,7 @@ use tokio::net::{TcpListener, TcpStream, tcp};
 use tokio::sync::watch;
 use vouch_agent::AgentEventKind;
 use vouch_mobility::{Report, WhyUnproven};
+use vouch_net::MacAddr;
 
 use crate::bench::*;
 use crate::kind::{Kind, on_each_kind};
@@ -15,29 +16,31 @@ use crate::kind::{Kind, on_each_kind};
 on_each_kind! {
     a_switch_that_stalls_while_a_host_is_asked_gives_no_verdict,
     an_agent_whose_switch_stalls_at_work_falls_silent_until_it_goes_on,
+    strangers_wait_for_a_switch_that_is_at_work,
 }
 
-/// What stands between an agent and its switch, and can hold everything up.
+/// What stands between an agent and its switch, and can hold up everything, or what is said to the switch.
 struct Wire {
     address: SocketAddr,
     open: watch::Sender<bool>,
+    to_switch: watch::Sender<bool>,
 }
 
 impl Wire {
     async fn to(switch: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has ports");
         let address = listener.local_addr().expect("it is bound");
-        let open = watch::Sender::new(true);
-        let gate = open.subscribe();
+        let (open, to_switch) = (watch::Sender::new(true), watch::Sender::new(true));
+        let gates = [open.subscribe(), to_switch.subscribe()];
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 let Ok(far) = TcpStream::connect(switch).await else { continue };
                 let ((from_near, to_near), (from_far, to_far)) = (near.into_split(), far.into_split());
-                tokio::spawn(pass(from_near, to_far, gate.clone()));
-                tokio::spawn(pass(from_far, to_near, gate.clone()));
+                tokio::spawn(pass(from_near, to_far, gates.to_vec()));
+                tokio::spawn(pass(from_far, to_near, gates[..1].to_vec()));
             }
         });
-        Self { address, open }
+        Self { address, open, to_switch }
     }
 
     fn hold_up(&self, held_up: bool) {
@@ -45,10 +48,15 @@ impl Wire {
     }
 }
 
-async fn pass(mut from: tcp::OwnedReadHalf, mut to: tcp::OwnedWriteHalf, mut gate: watch::Receiver<bool>) {
+async fn pass(mut from: tcp::OwnedReadHalf, mut to: tcp::OwnedWriteHalf, mut gates: Vec<watch::Receiver<bool>>) {
     let mut bytes = vec![0; 65_536];
     while let Ok(length @ 1..) = from.read(&mut bytes).await {
-        if gate.wait_for(|open| *open).await.is_err() || to.write_all(&bytes[..length]).await.is_err() {
+        for gate in &mut gates {
+            if gate.wait_for(|open| *open).await.is_err() {
+                return;
+            }
+        }
+        if to.write_all(&bytes[..length]).await.is_err() {
             return;
         }
     }
@@ -127,4 +135,38 @@ async fn an_agent_whose_switch_stalls_at_work_falls_silent_until_it_goes_on(kind
     second.stop().await;
     one.server.shutdown().await;
     two.server.shutdown().await;
+}
+
+/// New hosts flooded every table's room from seven ports, and a question to somebody else's host waited behind what was to be
+/// written of them: whoever moved was not found out about for as long as the flood lasted.
+async fn strangers_wait_for_a_switch_that_is_at_work(kind: Kind) {
+    const STRANGERS: u16 = 1_500;
+    // With its location, its source and its destination, and the address that it announces, each is four entries.
+    const AT_MOST: usize = 400;
+    let address = free_address();
+    let bench = switch(kind, address).await;
+    let wire = Wire::to(address).await;
+    let mut agent = start(config(kind, wire.address));
+    agent.ready().await;
+    wire.to_switch.send_replace(false);
+    let strangers = (0..STRANGERS).map(|number| {
+        let [high, low] = number.to_be_bytes();
+        (MacAddr([2, 0, 0, 1, high, low]), [192, 168, high + 2, low])
+    });
+    for (mac, address) in strangers.clone() {
+        bench.cables[0].send(arp(mac, address)).expect("the link is up");
+        tokio::task::yield_now().await;
+    }
+    // Whoever is asked something looks at everything else meanwhile.
+    let mut most = 0;
+    for _ in 0..500 {
+        most = most.max(agent.status().await.hosts.len());
+    }
+    assert!((32..AT_MOST).contains(&most), "{most} strangers are to be written");
+    wire.to_switch.send_replace(true);
+    for (mac, _) in strangers {
+        agent.knows(mac).await;
+    }
+    agent.stop().await;
+    bench.server.shutdown().await;
 }
