@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
-use super::certificates::Identity;
+use vouch_certs::Files;
+
 use super::plan::{self, NODES, Plan, Probe, SPINE, UPLINK};
 use crate::process::SwitchProgram;
 
@@ -20,7 +21,7 @@ pub(super) fn management(node: &str) -> Ipv4Addr {
 }
 
 /// The configuration of one node's agent.
-pub(super) fn yaml(plan: &Plan, program: SwitchProgram, node: &str, identity: &Identity) -> String {
+pub(super) fn yaml(plan: &Plan, program: SwitchProgram, node: &str, identity: &Files) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail, so the results say nothing.
     let _ = writeln!(text, "name: {node}");
@@ -91,7 +92,7 @@ fn probe(probe: Probe) -> String {
     format!("    probe_as: {who}\n")
 }
 
-fn peering(text: &mut String, node: &str, identity: &Identity) {
+fn peering(text: &mut String, node: &str, identity: &Files) {
     let _ = writeln!(text, "peers:");
     for peer in NODES.into_iter().filter(|peer| *peer != node && *peer != SPINE) {
         let (address, endpoint) = (plan::tunnel_end(peer), management(peer));
@@ -113,7 +114,7 @@ mod tests {
     #[test]
     fn every_node_gets_a_configuration_that_the_agent_accepts() {
         let plan = Plan::default().host("red1", 1, Access::red(1, 2)).free(Access::blue(2, 3));
-        let identity = Identity { ca: "/ca.pem".into(), cert: "/a \"b\".pem".into(), key: "/key".into() };
+        let identity = Files { ca: "/ca.pem".into(), cert: "/a \"b\".pem".into(), key: "/key".into() };
         for probe in [plan.probe, Probe::Gateway { ip: [10, 0, 0, 254].into(), mac: plan::spec("gw", 254).mac }] {
             let plan = Plan { probe, ..plan.clone() };
             for (node, program) in NODES.into_iter().flat_map(|node| SwitchProgram::ALL.map(|program| (node, program)))

@@ -9,7 +9,6 @@
 
 pub mod agent;
 pub mod cable;
-mod certificates;
 mod config;
 pub mod flood;
 pub mod host;

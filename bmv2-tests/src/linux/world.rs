@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use vouch_certs::Authority;
 use vouch_lab::tables::{HostTable, Reach, ReadError, TableReader};
 use vouch_lab::topology::PortRef;
 use vouch_lab::{Announcement, HostSpec};
 use vouch_net::{MacAddr, Vni};
 
 use super::cable::{self, Carries};
-use super::certificates::Authority;
 use super::flood::Flood;
 use super::host::{LinuxHost, Stream};
 use super::netns::{self, Namespace};
@@ -35,6 +35,8 @@ const LOOK: Duration = Duration::from_millis(25);
 const FEW: usize = 64;
 /// How often a host that is not known yet announces itself.
 const AGAIN: Duration = Duration::from_millis(500);
+/// How long certificates hold.
+const LASTS: Duration = Duration::from_secs(86_400);
 /// The management network's bridge.
 const BRIDGE: &str = "mgmt0";
 /// A node's interface to it.
@@ -109,9 +111,12 @@ impl World {
             folder,
         };
         world.lay(site)?;
-        let authority = Authority::create(world.folder.path())?;
+        let authority = Authority::create("vouch fabric", LASTS)?;
+        std::fs::write(world.folder.path().join("ca.pem"), authority.certificate())?;
         for node in world.nodes.values_mut() {
-            let text = config::yaml(&world.plan, site.program, node.name, &authority.issue(node.name)?);
+            let identity = authority.issue(node.name, &[], LASTS)?;
+            let files = vouch_certs::store(world.folder.path(), node.name, &identity, false)?;
+            let text = config::yaml(&world.plan, site.program, node.name, &files);
             std::fs::write(node.configuration(), text)?;
             node.start(Part::Switch)?;
             node.start(Part::Agent)?;

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use vouch_certs::CertsError;
+
 use crate::host::HostGone;
 use crate::tables::ReadError;
 use crate::topology::PortRef;
@@ -28,7 +30,7 @@ pub enum LabError {
     },
     /// The certificates of the agents could not be made.
     #[error("cannot make the agents' certificates: {0}")]
-    Certificates(#[from] rcgen::Error),
+    Certificates(#[from] CertsError),
     /// A capture file could not be created.
     #[error("cannot create the capture {path}: {error}", path = path.display())]
     Capture {

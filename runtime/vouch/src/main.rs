@@ -1,5 +1,6 @@
 //! The `vouch` command: reads the command line and leaves the work to the libraries.
 
+mod certs;
 mod run;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -9,8 +10,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
-use vouch_agent::Place;
 use vouch_agent::management::Client;
+use vouch_agent::{Config, Place};
 use vouch_lab::demo::{self, DemoOptions};
 use vouch_lab::target::TofinoServer;
 
@@ -41,14 +42,23 @@ enum Command {
     /// Look for mistakes in configurations, and tell all of them at once
     ///
     /// Each mistake is told as FILE:LINE:COLUMN, the field, what is wrong, and what would be right. Several files are
-    /// checked as agents that run in one process: no two may want the same name, address or switch. Warnings stop
-    /// nothing. configs/reference.yaml explains every field.
+    /// checked as agents that run in one process: no two may want the same name, address or switch. The certificates that
+    /// they name are looked at, too: what peers would refuse is told. Warnings stop nothing. configs/reference.yaml explains
+    /// every field.
     ///
     /// The exit status is 0 if the configurations can be run, and 1 if not.
     Check {
         /// The YAML files, one for each switch
         #[arg(required = true, value_name = "CONFIG")]
         configs: Vec<PathBuf>,
+    },
+    /// Make, renew and show the certificates by which agents know each other
+    ///
+    /// Agents speak to each other over mutual TLS: each shows a certificate that the fabric's authority has signed, for the
+    /// `name` in its configuration. The files go where `peering.tls` of the configurations says; `vouch check` looks at them.
+    Certs {
+        #[command(subcommand)]
+        command: certs::Certs,
     },
     /// Tell an agent that a host is about to move
     ///
@@ -149,8 +159,15 @@ fn main() -> ExitCode {
                 }
             }
         }),
+        Command::Certs { command } => certs::run(command),
         Command::Check { configs } => {
-            let (report, status) = vouch_agent::config::check(&configs);
+            let (mut report, mut status) = vouch_agent::config::check(&configs);
+            if let Ok(checked) = Config::load(&configs) {
+                for problem in certs::problems(&configs, &checked) {
+                    report.push_str(&format!("{problem}\n"));
+                    status = 1;
+                }
+            }
             // Whoever closed our output has seen enough; the status still tells.
             let _ = std::io::stdout().write_all(report.as_bytes());
             ExitCode::from(status)

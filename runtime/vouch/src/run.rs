@@ -15,6 +15,11 @@ pub(crate) async fn run(configs: &[PathBuf]) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let problems = crate::certs::problems(configs, &checked);
+    if !problems.is_empty() {
+        problems.iter().for_each(|problem| eprintln!("{problem}"));
+        return ExitCode::FAILURE;
+    }
     let mut agents = Vec::new();
     for checked in checked {
         for warning in &checked.warnings {

@@ -32,6 +32,50 @@ fn mistakes_are_told_with_exit_status_1() {
     assert!(report.contains("vtep1.yaml:3:3: switch.targt: unknown field; did you mean `target`?"), "{report}");
 }
 
+/// From nothing to certificates that agents take: as the README says it.
+#[test]
+fn certificates_are_made_checked_and_renewed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let tls = folder.path().join("tls").display().to_string();
+    let certs = |arguments: &[&str]| {
+        let output = vouch(&[&["certs"], arguments].concat());
+        (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+    };
+    assert_eq!(certs(&["init", "--folder", &tls]).0, Some(0));
+    let (status, said) = certs(&["init", "--folder", &tls]);
+    assert_eq!(status, Some(1));
+    assert!(said.contains("ca.key exists already"), "{said}");
+    assert_eq!(certs(&["issue", "vtep1", "vtep2", "--address", "10.0.0.1", "--folder", &tls]).0, Some(0));
+    let (status, said) = certs(&["show", &format!("{tls}/vtep1.pem")]);
+    assert_eq!(status, Some(0));
+    assert!(said.contains("for vtep1, 10.0.0.1") && said.contains("396 days more"), "{said}");
+
+    let config = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/demo/vtep1.yaml"));
+    let config = config.expect("the demo has it").replace("endpoint: http:", "endpoint: https:");
+    let plaintext = config.lines().find(|line| line.contains("plaintext: true")).expect("the demo is on loopback");
+    let with = |cert: &str| {
+        let path = folder.path().join("vtep1.yaml");
+        let files = format!("  tls: {{ca: tls/ca.pem, cert: tls/{cert}.pem, key: tls/{cert}.key}}");
+        std::fs::write(&path, config.replace(plaintext, &files)).expect("the folder is writable");
+        let output = vouch(&["check", &path.display().to_string()]);
+        (output.status.code(), text(&output.stdout))
+    };
+    let (status, report) = with("vtep1");
+    assert_eq!(status, Some(0), "{report}");
+    let (status, report) = with("vtep2");
+    assert_eq!(status, Some(1), "{report}");
+    assert!(report.contains("vtep2.pem: it is for `vtep2`, and our name is `vtep1`"), "{report}");
+    let output = vouch(&["run", &folder.path().join("vtep1.yaml").display().to_string()]);
+    assert_eq!(output.status.code(), Some(1), "no peer would ever believe it");
+
+    let before = std::fs::read(format!("{tls}/vtep1.pem")).expect("it is there");
+    let (status, said) = certs(&["renew", "--folder", &tls]);
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(said.lines().count(), 2, "{said}");
+    assert_ne!(std::fs::read(format!("{tls}/vtep1.pem")).expect("it is there"), before);
+    assert_eq!(with("vtep1").0, Some(0));
+}
+
 #[test]
 fn help_names_the_exit_status() {
     assert!(text(&vouch(&["check", "--help"]).stdout).contains("The exit status is 0"));

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
+use vouch_certs::Files;
 use vouch_mobility::{Advertise, During};
 use vouch_net::Vni;
 
 use super::FabricOptions;
-use super::certificates::IdentityFiles;
 use crate::topology::{PROBE_IPV4, PROBE_IPV6, PortRef, SwitchSpec, Topology};
 
 /// How often a host is asked for an address, so that it is known to answer, and how quickly.
@@ -27,7 +27,7 @@ pub(super) struct Surroundings<'a> {
 }
 
 /// The configuration of one switch's agent. `control` is the URL of the switch's P4Runtime server.
-pub(super) fn yaml(around: &Surroundings<'_>, switch: &SwitchSpec, control: &str, identity: &IdentityFiles) -> String {
+pub(super) fn yaml(around: &Surroundings<'_>, switch: &SwitchSpec, control: &str, identity: &Files) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail, so the results say nothing.
     let _ = writeln!(text, "name: {}", switch.name);
@@ -78,7 +78,7 @@ fn access(at: &PortRef) -> String {
     }
 }
 
-fn peers(text: &mut String, around: &Surroundings<'_>, switch: &SwitchSpec, identity: &IdentityFiles) {
+fn peers(text: &mut String, around: &Surroundings<'_>, switch: &SwitchSpec, identity: &Files) {
     let _ = writeln!(text, "peers:");
     for (other, address) in around.topology.vteps().filter(|(other, _)| other.name != switch.name) {
         let name = &other.name;
@@ -126,7 +126,7 @@ mod tests {
             .collect();
         let options = FabricOptions { variant, ..FabricOptions::default() };
         let around = Surroundings { topology: &topology, options, listen: &listen, switch_fields: "" };
-        let identity = IdentityFiles { ca: "/ca.pem".into(), cert: "/a \"b\".pem".into(), key: "/key".into() };
+        let identity = Files { ca: "/ca.pem".into(), cert: "/a \"b\".pem".into(), key: "/key".into() };
         let text = yaml(&around, switch, "http://127.0.0.1:9559", &identity);
         match Config::parse("generated.yaml", &text) {
             Ok(checked) => checked.config,

@@ -4,7 +4,6 @@
 //! their switches over P4Runtime, and they meet over mutual TLS on the loopback interface.
 
 mod agents;
-mod certificates;
 pub(crate) mod configuration;
 mod settle;
 
@@ -16,6 +15,7 @@ use serde::Serialize;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use vouch_agent::{Config, Place};
+use vouch_certs::Authority;
 use vouch_mobility::{Advertise, During, HostKey, VtepAddr};
 use vouch_switch_server::Frame;
 
@@ -28,8 +28,10 @@ use crate::topology::{Guest, PortRef, Topology};
 use crate::traffic::Traffic;
 
 use agents::Agents;
-use certificates::Authority;
 use configuration::Surroundings;
+
+/// How long the agents' certificates hold.
+const LASTS: Duration = Duration::from_secs(86_400);
 
 /// The choices of a fabric's VNIs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -142,14 +144,16 @@ impl Fabric {
     }
 
     async fn start_agents(&mut self, options: FabricOptions, switch_fields: &str) -> Result<(), LabError> {
-        let authority = Authority::create(self._directory.path())?;
+        let authority = Authority::create("vouch-lab authority", LASTS)?;
+        std::fs::write(self._directory.path().join("ca.pem"), authority.certificate())?;
         let listen = free_addresses(self.topology.vteps().map(|(switch, _)| switch.name.clone()))?;
         let topology = self.topology.clone();
         let around = Surroundings { topology: &topology, options, listen: &listen, switch_fields };
         for switch in &topology.switches {
             let refused = |error: String| LabError::Agent { switch: switch.name.clone(), error };
             let control = self.plant.control(&switch.name).ok_or_else(|| refused("it has no switch".to_owned()))?;
-            let identity = authority.issue(&switch.name)?;
+            let identity = authority.issue(&switch.name, &[], LASTS)?;
+            let identity = vouch_certs::store(self._directory.path(), &switch.name, &identity, false)?;
             let text = configuration::yaml(&around, switch, &control, &identity);
             let file = self._directory.path().join(format!("{}.yaml", switch.name));
             let checked =

@@ -1,0 +1,138 @@
+//! Making certificates.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    PublicKeyData, SanType,
+};
+use time::OffsetDateTime;
+
+use crate::{AUTHORITY, CertsError, Files, PUBLIC, SECRET, read, write};
+
+/// Clocks of a fabric may differ by so much.
+const SKEW: Duration = Duration::from_secs(3_600);
+/// The longest name of a common name (RFC 5280, upper bounds).
+const LONGEST: usize = 64;
+
+/// A fabric's authority: its certificate, and the key that signs.
+pub struct Authority {
+    certificate: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authority").field("certificate", &self.certificate).finish_non_exhaustive()
+    }
+}
+
+/// A certificate and its private key, in PEM.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The certificate.
+    pub certificate: String,
+    /// The key.
+    pub key: String,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").field("certificate", &self.certificate).finish_non_exhaustive()
+    }
+}
+
+impl Authority {
+    /// A new one, which is only in memory, and whose certificate holds from now on for so long.
+    ///
+    /// # Errors
+    /// The name, or the random numbers of the system.
+    pub fn create(name: &str, validity: Duration) -> Result<Self, CertsError> {
+        let mut params = params(validity);
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate()?;
+        Ok(Self { certificate: params.self_signed(&key)?.pem(), issuer: Issuer::new(params, key) })
+    }
+
+    /// The one of a folder.
+    ///
+    /// # Errors
+    /// There is none, or its files are not what they should be.
+    pub fn load(folder: &Path) -> Result<Self, CertsError> {
+        let Files { cert, key, .. } = Files::of(folder, AUTHORITY);
+        let text = |path: &Path| read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let wrong = |path: &Path, what: &str| CertsError::Content { path: path.to_owned(), what: what.to_owned() };
+        let (certificate, pair) = (text(&cert)?, text(&key)?);
+        let pair = KeyPair::from_pem(&pair).map_err(|_| wrong(&key, "this is no private key in PEM"))?;
+        let found = crate::inspect(&cert)?;
+        let first = found.first().ok_or_else(|| wrong(&cert, "there is no certificate in it"))?;
+        if !first.authority {
+            return Err(wrong(&cert, "this certificate is not of an authority"));
+        }
+        if first.public_key != pair.subject_public_key_info() {
+            return Err(wrong(&key, "this key does not belong to the certificate beside it"));
+        }
+        let issuer = Issuer::from_ca_cert_pem(&certificate, pair)?;
+        Ok(Self { certificate, issuer })
+    }
+
+    /// Write it into a folder, where there is none yet.
+    ///
+    /// # Errors
+    /// There is one, or the folder cannot be written to.
+    pub fn save(&self, folder: &Path) -> Result<(), CertsError> {
+        let Files { cert, key, .. } = Files::of(folder, AUTHORITY);
+        write(&key, &self.issuer.key().serialize_pem(), SECRET, false)?;
+        write(&cert, &self.certificate, PUBLIC, false)
+    }
+
+    /// Its certificate, in PEM.
+    pub fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
+    /// A certificate for an agent, by its name and addresses, for both ends of a connection.
+    ///
+    /// # Errors
+    /// A name that no certificate can carry.
+    pub fn issue(&self, name: &str, addresses: &[IpAddr], validity: Duration) -> Result<Identity, CertsError> {
+        if !is_name(name) {
+            return Err(CertsError::Name { name: name.to_owned() });
+        }
+        let mut params = params(validity);
+        params.distinguished_name.push(DnType::CommonName, name);
+        let names = [SanType::DnsName(name.try_into()?)].into_iter();
+        params.subject_alt_names = names.chain(addresses.iter().map(|address| SanType::IpAddress(*address))).collect();
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.use_authority_key_identifier_extension = true;
+        let key = KeyPair::generate()?;
+        Ok(Identity { certificate: params.signed_by(&key, &self.issuer)?.pem(), key: key.serialize_pem() })
+    }
+}
+
+fn params(validity: Duration) -> CertificateParams {
+    let now = OffsetDateTime::from(SystemTime::now());
+    let mut params = CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.not_before = now - SKEW;
+    // Longer than dates go is as long as they go (RFC 5280, section 4.1.2.5).
+    let end = time::Duration::try_from(validity).ok().and_then(|validity| now.checked_add(validity));
+    let last = OffsetDateTime::from_unix_timestamp(LAST).unwrap_or(now);
+    params.not_after = end.unwrap_or(last).min(last);
+    params
+}
+
+/// The end of the year 9999.
+const LAST: i64 = 253_402_300_799;
+
+/// Whether a name can be that of a file and of a host.
+fn is_name(name: &str) -> bool {
+    let usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    (1..=LONGEST).contains(&name.len()) && name.bytes().all(usual) && !name.starts_with(['.', '-']) && name != AUTHORITY
+}
