@@ -37,6 +37,8 @@ pub struct Pace {
     pub packets: u32,
     /// How many where each is copied on its way. BMv2 with 800 got slower than they came: its queues grew until they were 1.3 s late.
     pub copied: u32,
+    /// How many frames a second are a flood for them.
+    pub flood: u32,
     /// How many hosts they learn within a minute, with all that follows.
     pub hosts: u32,
 }
@@ -55,8 +57,14 @@ impl SwitchProgram {
 
     /// What four of them keep up with on the same two cores; `None` where that is more than anybody sends here.
     pub fn pace(self) -> Option<&'static Pace> {
-        const BMV2: Pace =
-            Pace { announcements: 4, pause: Duration::from_millis(50), packets: 500, copied: 200, hosts: 1_000 };
+        const BMV2: Pace = Pace {
+            announcements: 4,
+            pause: Duration::from_millis(50),
+            packets: 500,
+            copied: 200,
+            flood: 500,
+            hosts: 1_000,
+        };
         match self {
             Self::Bmv2 => Some(&BMV2),
             Self::P4Switch => None,

@@ -207,7 +207,7 @@ async fn flooded(stage: &Stage, case: &str, ports: u8) -> Result<Outcome, Failur
     plan = plan.host(MOVER, 101, here.clone()).free(there.clone()).free(Access::blue(1, 9));
     let mut world = stage.world(plan).await?;
     let hosts: Vec<HostSpec> = names.iter().map(|name| world.spec(name).cloned()).collect::<Result<_, _>>()?;
-    let streams = cast::streams(&world, names, 50).await?;
+    let streams = cast::streams(&world, names, stage.rate(names.len()).min(50)).await?;
     let mut outcome = Outcome::default();
 
     let mut quiet = Duration::ZERO;
@@ -219,9 +219,10 @@ async fn flooded(stage: &Stage, case: &str, ports: u8) -> Result<Outcome, Failur
         let before = (world.node("vtep2")?.usage(Part::Agent)?, world.node("vtep2")?.usage(Part::Switch)?);
         let start = Instant::now();
         let mut floods = Vec::new();
+        let rate = stage.program().pace().map_or(FLOOD_RATE, |pace| pace.flood);
         for (port, name) in (1..).zip(&attackers) {
             let (hosts, frame, own) = (hosts.clone(), kind.frame, world.spec(name)?.mac.octets());
-            floods.push(world.flood(name, FLOOD_RATE / u32::from(ports), move |it| {
+            floods.push(world.flood(name, rate / u32::from(ports), move |it| {
                 let mut bytes = frame(&hosts, it, port);
                 if bytes[0] & 1 == 1 {
                     bytes[..6].copy_from_slice(&own);
