@@ -19,6 +19,7 @@ use vouch_tables::{Change, EntryAction, EntryKey, Tables};
 use super::hearing;
 use super::wanted::BindingRoom;
 use crate::config::{Ageing, Config, PipelineFiles, SwitchConfig, SwitchKind, TofinoServer};
+use crate::network::Network;
 
 /// How many packets that decide, and other events, may wait: the answers and confirmations of 10,000 questions at once.
 const EVENTS: usize = 1 << 16;
@@ -145,7 +146,11 @@ fn server_traits(switch: &SwitchConfig) -> ServerTraits {
 }
 
 /// How to reach the configured switch.
-pub(crate) fn session_config(config: &Config, program: &Program) -> Result<SessionConfig, SwitchSetupError> {
+pub(crate) fn session_config(
+    config: &Config,
+    program: &Program,
+    network: &Network,
+) -> Result<SessionConfig, SwitchSetupError> {
     let switch = &config.switch;
     let mut session = SessionConfig::new(switch.target.clone(), switch.device_id, switch.election_id);
     session.role = switch.role.clone();
@@ -154,6 +159,7 @@ pub(crate) fn session_config(config: &Config, program: &Program) -> Result<Sessi
     session.sort = Some(hearing::sorter(program.tables.clone()));
     session.event_queue = EVENTS;
     session.timeouts.request = PATIENCE;
+    session.dialler = network.dialler().clone();
     if let Some(tls) = &switch.tls {
         let text = |path: &PathBuf| read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let identity = match &tls.identity {

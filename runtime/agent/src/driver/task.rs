@@ -53,6 +53,7 @@ use super::switch::{Found, Program};
 use super::too_long::{TooLong, TooLongFeed};
 use crate::config::Config;
 use crate::events::AgentEvent;
+use crate::network::Network;
 use crate::orders::Order;
 use crate::peering::{PeerEvent, Peering, PeeringHandle, PeeringSetup};
 
@@ -110,6 +111,7 @@ pub(crate) struct Task {
     outbox: Outbox,
     doubts: Doubts,
     watcher: Option<mpsc::Sender<AgentEvent>>,
+    network: Network,
     commands: mpsc::Receiver<Command>,
     orders: mpsc::Receiver<Order>,
     stop: CancellationToken,
@@ -193,6 +195,7 @@ pub(crate) struct Parts {
     pub(crate) session: Session,
     pub(crate) events: EventReceiver,
     pub(crate) watcher: Option<mpsc::Sender<AgentEvent>>,
+    pub(crate) network: Network,
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) orders: mpsc::Receiver<Order>,
     pub(crate) stop: CancellationToken,
@@ -200,7 +203,7 @@ pub(crate) struct Parts {
 
 impl Task {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, incarnation, program, session, events, watcher, commands, orders, stop } = parts;
+        let Parts { config, incarnation, program, session, events, watcher, network, commands, orders, stop } = parts;
         Self {
             name: config.name.as_str().into(),
             ports: PortFeed::new(config.switch.link_status),
@@ -227,6 +230,7 @@ impl Task {
             peers: None,
             peering_due: None,
             watcher,
+            network,
             commands,
             orders,
             stop,
@@ -474,7 +478,7 @@ impl Task {
             return;
         }
         let Some(setup) = PeeringSetup::of(&self.config, self.incarnation) else { return };
-        match Peering::start(setup).await {
+        match Peering::start(setup, self.network.clone()).await {
             Ok((handle, events)) => {
                 self.peers = Some(Peers { handle, events });
                 self.peering_due = None;

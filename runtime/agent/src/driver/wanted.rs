@@ -179,6 +179,11 @@ impl Wanted {
         self.ports.keys().copied()
     }
 
+    /// All that is wanted.
+    pub(crate) fn all(&self) -> &BTreeMap<EntryKey, EntryAction> {
+        self.ledger.all()
+    }
+
     /// How many values are wanted.
     pub(crate) fn len(&self) -> usize {
         self.ledger.len()

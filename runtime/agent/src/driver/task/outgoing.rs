@@ -158,7 +158,7 @@ impl Task {
 
     pub(super) fn tell(&mut self, kind: AgentEventKind) {
         let Some(watcher) = &self.watcher else { return };
-        let event = AgentEvent { agent: self.name.clone(), at: std::time::Instant::now(), kind };
+        let event = AgentEvent { agent: self.name.clone(), at: Clock::now().into_std(), kind };
         if watcher.try_send(event).is_err() {
             self.counters.events_dropped += 1;
         }
