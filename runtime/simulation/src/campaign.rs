@@ -80,9 +80,9 @@ pub(crate) fn play(orders: &Orders) -> io::Result<Report> {
     let mut report = Report::default();
     for (variant, seeds) in by_variant {
         let mut children = Children::unhurried();
-        let orders = Orders { seeds, enough: orders.enough.saturating_sub(report.failures.len()), ..orders.clone() };
+        let these = Orders { seeds, enough: orders.enough.saturating_sub(report.failures.len()), ..orders.clone() };
         children.begin((), || {
-            let part = of_variant(variant, &orders).unwrap_or_else(|error| Report::of_failure(error.to_string()));
+            let part = of_variant(variant, &these).unwrap_or_else(|error| Report::of_failure(error.to_string()));
             serde_json::to_vec(&part).unwrap_or_default()
         })?;
         let part = match children.next()? {

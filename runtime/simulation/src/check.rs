@@ -2,20 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use vouch_agent::AgentStatus;
 use vouch_mobility::Phase;
+use vouch_p4runtime::p4::v1::ReadRequest;
 use vouch_p4runtime::p4::v1::p4_runtime_client::P4RuntimeClient;
-use vouch_p4runtime::p4::v1::{ReadRequest, entity};
 use vouch_switch_server::ServerHandle;
 use vouch_tables::{
-    BindingIpv4Action, DestinationAction, EntryAction, EntryKey, IngressInterfaceAction, LocationId,
+    BindingIpv4Action, DestinationAction, EntryAction, EntryKey, IngressInterfaceAction, LocationId, PuntMeter,
     RecordedLocationAction, Tables, UnderlayPeerAction,
 };
 
 use crate::hosts::{Answers, Host, Seat, Sent};
 use crate::outages::Outages;
-use crate::world::{NAMES, World, vtep_address};
+use crate::script::{Deed, Script};
+use crate::world::{MUTE, NAMES, World, vtep_address};
 
 type Entries = BTreeMap<EntryKey, EntryAction>;
 
@@ -23,7 +25,7 @@ type Entries = BTreeMap<EntryKey, EntryAction>;
 pub(crate) async fn places(world: &World) -> Vec<String> {
     let mut problems = Vec::new();
     for (site, _, switch) in world.sites() {
-        match entries(&world.tables, switch, false).await {
+        match entries(&world.tables, switch, Vec::new()).await {
             Ok(entries) => problems.extend(misplaced(site, &entries, &world.hosts.all())),
             Err(error) => problems.push(format!("switch {} cannot be read: {error}", site + 1)),
         }
@@ -33,21 +35,18 @@ pub(crate) async fn places(world: &World) -> Vec<String> {
 
 /// What is not as it is to be when everything has been repaired.
 pub(crate) async fn settled(world: &World) -> Vec<String> {
-    let problems = differs(world, false).await;
-    // The meters are many, and nothing that happens changes which are wanted.
-    if problems.is_empty() { differs(world, true).await } else { problems }
-}
-
-async fn differs(world: &World, meters: bool) -> Vec<String> {
     let mut problems = Vec::new();
     for (site, agent, switch) in world.sites() {
         let number = site + 1;
-        let (Some(status), Some(mut wanted)) = (agent.status().await, agent.wanted().await) else {
+        let (Some(status), Some(wanted)) = (agent.status().await, agent.wanted().await) else {
             problems.push(format!("agent {number} does not answer, or has never known its switch"));
             continue;
         };
-        wanted.retain(|key, _| meters || !matches!(key, EntryKey::PuntMeter(_)));
-        let actual = match entries(&world.tables, switch, meters).await {
+        let budgets = wanted.keys().filter_map(|key| match key {
+            EntryKey::PuntMeter(cell) => Some(*cell),
+            _ => None,
+        });
+        let actual = match entries(&world.tables, switch, budgets.collect()).await {
             Ok(actual) => actual,
             Err(error) => {
                 problems.push(format!("switch {number} cannot be read: {error}"));
@@ -63,11 +62,10 @@ async fn differs(world: &World, meters: bool) -> Vec<String> {
     problems
 }
 
-/// What a switch has, asked without a connection.
-async fn entries(tables: &Tables, switch: &ServerHandle, meters: bool) -> Result<Entries, String> {
+/// What a switch has, with these budgets, asked without a connection.
+async fn entries(tables: &Tables, switch: &ServerHandle, budgets: Vec<PuntMeter>) -> Result<Entries, String> {
     let mut client = P4RuntimeClient::new(switch.routes()).max_decoding_message_size(64 << 20);
-    let mut entities = tables.read_all();
-    entities.retain(|entity| meters || !matches!(entity.entity, Some(entity::Entity::MeterEntry(_))));
+    let entities = tables.read_tables().into_iter().chain(tables.read_meters(budgets)).collect();
     let request = ReadRequest { device_id: switch.device_id(), entities, ..ReadRequest::default() };
     let mut answer = client.read(request).await.map_err(|status| status.message().to_owned())?.into_inner();
     let mut entries = Entries::new();
@@ -189,12 +187,37 @@ fn misbound(site: usize, entries: &Entries, hosts: &[Host]) -> Vec<String> {
     problems
 }
 
-/// Whether all that was sent to hosts that stay has arrived, but for what switches could not carry.
-pub(crate) fn traffic(sent: &[Sent], outages: &Outages) -> Result<(), String> {
+/// How long a host may be without its traffic that somebody claims while switches are down: until claims and what was told at once
+/// have run out, which is twice the longest claim, and a second for the rest.
+const RECOVERY: Duration = Duration::from_millis(7_600);
+
+/// Whether what was lost may have been.
+///
+/// Of a host that nobody claims nothing may, but what a switch that is down or empty was to carry. While a switch is down or has just come
+/// back, a host that is claimed may be believed elsewhere for a while. A host that answers nothing may be given away if nobody
+/// who knew it can be asked: because the VTEP where it is has forgotten everything, or cannot be reached and the configuration says so.
+fn is_excused(frame: &Sent, outages: &Outages, script: &Script) -> bool {
+    let claims = |(when, deed): &(Duration, Deed)| {
+        let host = match deed {
+            Deed::Forge { host, .. } | Deed::Poison { host, .. } => *host,
+            // It comes from the first one, as far as it can be read.
+            Deed::Garbage { .. } => 0,
+            _ => return false,
+        };
+        host == frame.to && *when <= frame.when
+    };
+    let claimed = script.deeds.iter().any(claims);
+    let gone = outages.cover(frame.from, frame.when) || outages.cover(frame.place.site, frame.when);
+    let forgotten = outages.has_forgotten(frame.place.site, frame.when);
+    let unasked = frame.to == MUTE && (forgotten || script.variant().gives_away_what_nobody_can_ask());
+    gone || (claimed && (unasked || outages.any_within(RECOVERY, frame.when)))
+}
+
+/// Whether all that was sent to hosts that stay has arrived, but for what may have been lost.
+pub(crate) fn traffic(sent: &[Sent], outages: &Outages, script: &Script) -> Result<(), String> {
     let mut problems = Vec::new();
     for frame in sent {
-        let excused = outages.cover(frame.from, frame.when) || outages.cover(frame.place.site, frame.when);
-        if frame.arrived == 0 && !excused {
+        if frame.arrived == 0 && !is_excused(frame, outages, script) {
             let elsewhere = if frame.elsewhere.is_empty() {
                 String::new()
             } else {

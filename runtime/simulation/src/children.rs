@@ -9,7 +9,9 @@ use std::io::{self, PipeReader, Read, Write};
 use std::os::fd::AsFd;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, setrlimit, waitpid};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, WaitOptions, set_parent_process_death_signal, setrlimit, waitpid,
+};
 
 /// How many seconds a child may compute, which is a hundred times what a run takes. One that loops would do so for ever.
 const PATIENCE: u64 = 60;
@@ -60,6 +62,8 @@ impl<K: Ord + Clone> Children<K> {
         match Pid::from_raw(pid) {
             None if pid == 0 => {
                 drop(words);
+                // Nobody would hear of it any more.
+                let _ = set_parent_process_death_signal(Some(Signal::KILL));
                 let patience = Rlimit { current: self.patience, maximum: None };
                 // Where it is refused, whoever waits has to be patient.
                 let _ = setrlimit(Resource::Cpu, patience);

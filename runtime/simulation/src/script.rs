@@ -12,7 +12,7 @@ use crate::frames::Announcement;
 use crate::hosts::{Answers, HostId, Seat};
 use crate::network::{Node, Strike};
 use crate::variant::Variant;
-use crate::world::{ATTACKERS, FREE_SEATS, HOSTS, SITES, WANDERER};
+use crate::world::{ATTACKERS, FREE_SEATS, HOMES, HOSTS, SITES, WANDERER};
 
 /// How long deeds go on.
 pub(crate) const DEEDS: Duration = Duration::from_secs(10);
@@ -69,13 +69,21 @@ impl Script {
     /// The script of a seed.
     pub(crate) fn of(seed: u64) -> Self {
         let mut dice = StdRng::seed_from_u64(seed);
-        let count = dice.random_range(1..=14);
-        let mut deeds: Vec<_> = (0..count)
-            .map(|_| {
-                let when = Duration::from_millis(dice.random_range(0..DEEDS.as_millis() as u64));
-                (when, deed(&mut dice))
-            })
-            .collect();
+        let mut deeds = Vec::new();
+        for _ in 0..dice.random_range(1..=10) {
+            let when = Duration::from_millis(dice.random_range(0..DEEDS.as_millis() as u64));
+            let deed = deed(&mut dice);
+            // What is delicate is the time in which a host is being asked.
+            let asked = match &deed {
+                Deed::Forge { host, .. } | Deed::Move { host, .. } if dice.random_bool(0.5) => Some(HOMES[*host]),
+                _ => None,
+            };
+            deeds.push((when, deed));
+            if let Some(site) = asked {
+                let soon = Duration::from_millis(dice.random_range(0..400));
+                deeds.push((when + soon, fault(&mut dice, site)));
+            }
+        }
         deeds.sort_by_key(|(when, _)| *when);
         Self { seed, deeds }
     }
@@ -175,6 +183,24 @@ fn deed(dice: &mut StdRng) -> Deed {
         }
         92..=96 => Deed::KillSwitch { site: site(dice), away: while_ms(dice) },
         _ => Deed::KillSite { site: site(dice), away: while_ms(dice) },
+    }
+}
+
+/// Something that goes wrong between an agent and its switch, or with one of them.
+fn fault(dice: &mut StdRng, site: usize) -> Deed {
+    let (agent, switch) = (Node::Agent(site), Node::Switch(site));
+    match dice.random_range(0..8) {
+        0 => Deed::Reset { a: agent, b: switch },
+        1 => {
+            let strike = if dice.random_bool(0.5) { Strike::Reset } else { Strike::Death };
+            Deed::Strike { node: agent, after: dice.random_range(0..20), strike, away: dice.random_range(0..1_000) }
+        }
+        2 => Deed::Partition { a: agent, b: switch, both: dice.random_bool(0.5), for_ms: while_ms(dice) },
+        3 => Deed::Partition { a: switch, b: agent, both: false, for_ms: while_ms(dice) },
+        4 => Deed::Isolate { site, for_ms: while_ms(dice) },
+        5 => Deed::Slow { site, delay: dice.random_range(5..600), for_ms: while_ms(dice) },
+        6 => Deed::KillAgent { site, away: while_ms(dice), clock: 0 },
+        _ => Deed::KillSwitch { site, away: while_ms(dice) },
     }
 }
 

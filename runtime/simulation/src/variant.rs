@@ -15,16 +15,28 @@ pub(crate) const VNI: u32 = 5001;
 pub(crate) struct Variant {
     during: &'static str,
     advertise: &'static str,
+    unreachable: &'static str,
 }
 
 const DURING: [&str; 3] = ["escalate", "hold", "both"];
 const ADVERTISE: [&str; 2] = ["after-verdict", "at-once"];
+const UNREACHABLE: [&str; 2] = ["hold", "accept"];
 
 impl Variant {
     /// The variant that a seed is played in.
     pub(crate) fn of(seed: u64) -> Self {
-        let number = (seed % (DURING.len() * ADVERTISE.len()) as u64) as usize;
-        Self { during: DURING[number % DURING.len()], advertise: ADVERTISE[number / DURING.len()] }
+        let mut number = seed;
+        let mut choose = |among: &[&'static str]| {
+            let chosen = among[(number % among.len() as u64) as usize];
+            number /= among.len() as u64;
+            chosen
+        };
+        Self { during: choose(&DURING), advertise: choose(&ADVERTISE), unreachable: choose(&UNREACHABLE) }
+    }
+
+    /// Whether a claim whose owner cannot be asked is accepted from a host that answers nothing either (B9).
+    pub(crate) fn gives_away_what_nobody_can_ask(self) -> bool {
+        self.unreachable == "accept"
     }
 
     /// The configuration of a site's agent, read as an operator's is.
@@ -47,9 +59,10 @@ impl Variant {
         put(format_args!("name: vtep{}", site + 1));
         put(format_args!("vtep:\n  address: {}", vtep_address(site)));
         put(format_args!("switch:\n  target: http://{}\n  device_id: {}", Node::Switch(site).address(), site + 1));
-        let Self { during, advertise } = self;
+        let Self { during, advertise, unreachable } = self;
         put(format_args!("vnis:\n  - vni: {VNI}\n    access: {ACCESS:?}\n    probe_as: {{address: 10.0.0.254}}"));
         put(format_args!("    during_verification: {during}\n    advertise: {advertise}"));
+        put(format_args!("    owner_unreachable: {unreachable}"));
         put(format_args!("underlay:\n  mtu: 1550\n  ports:"));
         for other in others() {
             put(format_args!("    - {{port: {}, mac: \"{}\"}}", underlay_port(site, other), underlay_mac(site, other)));
@@ -72,6 +85,7 @@ impl Variant {
 
 impl fmt::Display for Variant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`, advertise {}", self.during, self.advertise)
+        let Self { during, advertise, unreachable } = self;
+        write!(f, "during_verification: {during}, advertise: {advertise}, owner_unreachable: {unreachable}")
     }
 }

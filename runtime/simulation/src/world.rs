@@ -34,6 +34,8 @@ pub(crate) const ACCESS: [u16; 5] = [1, 2, 3, 4, 5];
 const WATCH: u16 = 1;
 /// The hosts that scripts are about.
 pub(crate) const HOSTS: usize = 4;
+/// At which VTEP each of them is in the beginning.
+pub(crate) const HOMES: [usize; HOSTS] = [0, 0, 1, 1];
 /// The one that goes about.
 pub(crate) const WANDERER: HostId = 1;
 /// The one that answers nothing.
@@ -218,7 +220,7 @@ impl World {
         self.run(DEEDS).await?;
         self.repair().await?;
         let agreed = self.settle().await;
-        let lost = check::traffic(&self.hosts.take_sent(), &self.outages);
+        let lost = check::traffic(&self.hosts.take_sent(), &self.outages, script);
         agreed.and(lost)?;
         self.end().await
     }
@@ -433,6 +435,7 @@ impl World {
 
     fn kill_agent(&mut self, site: usize) {
         self.net.kill(Node::Agent(site));
+        self.outages.agent_ends(site, self.log.time());
         self.sites[site].agent_down += 1;
         self.sites[site].agent = None;
     }

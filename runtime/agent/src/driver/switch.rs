@@ -14,7 +14,7 @@ use vouch_p4runtime::client::{
 };
 use vouch_p4runtime::p4::v1::{Entity, PacketOut, Update};
 use vouch_p4runtime::tofino::{TofinoProgram, TofinoProgramError};
-use vouch_tables::{Change, EntryAction, EntryKey, Tables};
+use vouch_tables::{Change, EntryAction, EntryKey, PuntMeter, Tables};
 
 use super::hearing;
 use super::wanted::BindingRoom;
@@ -186,27 +186,44 @@ pub(crate) struct Found {
     pub(crate) meaningless: Vec<(Entity, String)>,
 }
 
-/// Makes the switch run the program, and reads back all that it has.
+/// Makes the switch run the program, and reads back all that it has; of its budgets those that `budgets` says matter to
+/// who finds such entries. Others it may have are of places that are none any more, where nothing is heard from.
 ///
 /// Cancelling it leaves a switch that is to be synchronised anew.
-pub(crate) async fn synchronise(session: Session, program: Program) -> Result<Found, RpcError> {
+pub(crate) async fn synchronise(
+    session: Session,
+    program: Program,
+    budgets: impl FnOnce(&BTreeMap<EntryKey, EntryAction>) -> Vec<PuntMeter>,
+) -> Result<Found, RpcError> {
     let program_installed = match session.push_pipeline(&program.pipeline).await? {
         PushOutcome::Pushed => true,
         PushOutcome::Kept => false,
     };
     let mut found = Found { program_installed, entries: BTreeMap::new(), meaningless: Vec::new() };
-    let mut entities = session.read(program.tables.read_all()).await?;
-    while let Some(entity) = entities.next().await {
-        let entity = entity?;
-        match program.tables.decode(&entity) {
-            Ok(Some((key, action))) => {
-                found.entries.insert(key, action);
-            }
-            Ok(None) => {}
-            Err(error) => found.meaningless.push((entity, error.to_string())),
-        }
-    }
+    found.read(&session, &program.tables, program.tables.read_tables()).await?;
+    let budgets = budgets(&found.entries);
+    found.read(&session, &program.tables, program.tables.read_meters(budgets)).await?;
     Ok(found)
+}
+
+impl Found {
+    async fn read(&mut self, session: &Session, tables: &Tables, what: Vec<Entity>) -> Result<(), RpcError> {
+        if what.is_empty() {
+            return Ok(());
+        }
+        let mut entities = session.read(what).await?;
+        while let Some(entity) = entities.next().await {
+            let entity = entity?;
+            match tables.decode(&entity) {
+                Ok(Some((key, action))) => {
+                    self.entries.insert(key, action);
+                }
+                Ok(None) => {}
+                Err(error) => self.meaningless.push((entity, error.to_string())),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// One round of work on the switch.

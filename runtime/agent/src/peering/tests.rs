@@ -297,7 +297,7 @@ async fn a_peer_with_the_certificate_of_another_is_refused() {
     x.config.listen = (Ipv4Addr::LOCALHOST, 0).into();
     let tls = TlsFiles::read(&x.config.security).expect("the files are there");
     let (events, _receiver) = mpsc::channel(1);
-    let mut liar = Shared::new(x, events);
+    let mut liar = Shared::new(x, Network::default(), events);
     let endpoint = dial::endpoint(&liar, &liar.peers[&B], tls.as_ref()).expect("a URL");
     liar.setup.name = "a".to_owned();
     let (liar, shutdown) = (Arc::new(liar), CancellationToken::new());

@@ -7,14 +7,26 @@ use vouch_mobility::{Event, Evidence, Heard, HostKey, Instant, Location, VtepAdd
 use vouch_net::MacAddr;
 use vouch_tables::{
     Bd, BindingIpv4Action, BindingIpv6Action, EntryAction, EntryKey, IngressInterfaceAction, IngressInterfaceKey,
-    LocationId, RecordedLocationAction, SourceAction, Tag, UnderlayPeerAction, VniToBdAction,
+    LocationId, PuntMeter, RecordedLocationAction, SourceAction, Tag, UnderlayPeerAction, VniToBdAction,
 };
 
 use super::super::numbering::Numbering;
+use super::super::wanted::{BindingRoom, Wanted};
 use super::Core;
-use crate::config::{AccessInterface, Port, VlanId};
+use crate::config::{AccessInterface, Config, Port, VlanId};
 
 impl Core {
+    /// The budgets that are wanted of a switch with these entries: whose they are depends on the numbers there.
+    pub(crate) fn budgets(config: &Config, actual: &BTreeMap<EntryKey, EntryAction>) -> Vec<PuntMeter> {
+        let numbering = Numbering::assign(config, &prior_numbering(actual));
+        let wanted = Wanted::new(config, &numbering, BindingRoom::default());
+        let cell = |key: &EntryKey| match key {
+            EntryKey::PuntMeter(cell) => Some(*cell),
+            _ => None,
+        };
+        wanted.all().keys().filter_map(cell).collect()
+    }
+
     /// Tells the machine of the hosts that the switch knows, and then of their addresses.
     pub(super) fn restore(
         &mut self,

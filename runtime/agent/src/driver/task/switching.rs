@@ -21,7 +21,10 @@ impl Task {
     /// Reads the switch back.
     pub(super) fn synchronise(&mut self) {
         self.read_back = None;
-        self.switch = Switch::Synchronising(Box::pin(synchronise(self.session.clone(), self.program.clone())));
+        let config = self.config.clone();
+        let budgets = move |found: &_| Core::budgets(&config, found);
+        let found = synchronise(self.session.clone(), self.program.clone(), budgets);
+        self.switch = Switch::Synchronising(Box::pin(found));
     }
 
     pub(super) fn on_found(&mut self, found: Found) {
