@@ -73,6 +73,11 @@ class Process:
                 start_new_session=True,
             )
 
+    @property
+    def id(self) -> int:
+        """The process's own."""
+        return self._child.pid
+
     def must_run(self) -> None:
         """Complain if it has ended by itself."""
         status = self._child.poll()

@@ -26,7 +26,7 @@ import sys
 sys.dont_write_bytecode = True  # nothing is left behind, not even that
 
 from plan import MOST_HOSTS, Plan
-from problem import Problem
+from problem import Problem, why_no_mininet
 from programs import Programs
 
 
@@ -60,18 +60,14 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """0; 1 if a script failed, or the fabric could not be brought up."""
     known = arguments()
-    if os.geteuid() != 0:
-        print("Mininet makes network namespaces: run this as root", file=sys.stderr)
+    if (why := why_no_mininet()) is not None:
+        print(why, file=sys.stderr)
         return 1
-    try:
-        # Mininet comes from the system's packages, for the system's Python.
-        from mininet.log import setLogLevel
+    from mininet.log import setLogLevel
 
-        from fabric import Fabric
-        from prompt import Prompt
-    except ModuleNotFoundError as missing:
-        print(f"{missing}: apt install mininet, and run this with /usr/bin/python3", file=sys.stderr)
-        return 1
+    from fabric import Fabric
+    from prompt import Prompt
+
     setLogLevel("info" if known.script is None else "output")
     # A signal that ends us is an end like any other: what stands is taken away.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

@@ -13,11 +13,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use p4_switch::stf::{Options, Program, Remote, Suite};
+use p4_switch::streamed::Streamed;
 use vouch_p4runtime::P4Info;
 
 use crate::rig::Result;
-use crate::stf::{Options, Program, Remote, Suite};
-use crate::streamed::Streamed;
 
 /// How a test says that BMv2 cannot play it.
 const NOT_ON_BMV2: &str = "# not on BMv2: ";

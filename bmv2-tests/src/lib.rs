@@ -6,13 +6,12 @@
 //! [`Target`](vouch_lab::target::Target) like the embedded switch. Where BMv2, `ip` or the right to make a namespace is
 //! missing, the tests that need it are skipped and say why.
 //!
-//! [`stf`] plays tests that others wrote, for any program, and those of our own [`corpus`]; [`compare`] measures switches side
-//! by side; [`differ`] gives random packets and entries to two of them and compares what comes out.
+//! [`corpus`] has programs of our own with tests, which the STF player of [`p4_switch::stf`] plays; [`compare`] measures switches
+//! side by side.
 
 #[cfg(target_os = "linux")]
 pub mod compare;
 pub mod corpus;
-pub mod differ;
 pub mod frames;
 #[cfg(target_os = "linux")]
 pub mod harness;
@@ -25,8 +24,6 @@ pub mod process;
 pub mod rig;
 #[cfg(target_os = "linux")]
 pub mod rows;
-pub mod stf;
-pub mod streamed;
 #[cfg(target_os = "linux")]
 mod target;
 

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::Command;
 use std::{env, fs};
 
+use p4_switch::process::find;
+
 /// Set in the process that was started anew: the namespace it came from.
 const OUTSIDE: &str = "VOUCH_OUTSIDE_NAMESPACE";
 
@@ -90,9 +92,4 @@ pub fn ip(lines: &[String]) -> io::Result<()> {
 
 fn current() -> io::Result<String> {
     Ok(fs::read_link("/proc/self/ns/net")?.to_string_lossy().into_owned())
-}
-
-pub(crate) fn find(program: &str) -> Option<std::path::PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|folder| folder.join(program)).find(|candidate| candidate.is_file())
 }

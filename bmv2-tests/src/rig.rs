@@ -2,8 +2,8 @@
 
 use std::error::Error;
 use std::fmt;
-use std::time::Duration;
 
+pub use p4_switch::streamed::PATIENCE;
 use tokio::time::timeout;
 use vouch_lab::Wire;
 use vouch_lab::target::{Plant, Target};
@@ -15,10 +15,6 @@ use vouch_switch_server::Frames;
 /// What a step of a rig returns.
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// How long anything may take that does not fail.
-pub const PATIENCE: Duration = Duration::from_secs(20);
-/// How often a switch that is starting is asked whether it is there.
-pub(crate) const START_RETRY: Duration = Duration::from_millis(10);
 /// The name of the switch in its topology.
 const SWITCH: &str = "vtep1";
 

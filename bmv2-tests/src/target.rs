@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use p4_switch::interface::InterfacePort;
+use p4_switch::process::{Ports, SwitchProcess, tail};
+use p4_switch::streamed::{self, DEVICE, Starting, Streamed};
 use tempfile::TempDir;
 use tokio::time::timeout;
 use vouch_lab::Wire;
@@ -15,9 +17,7 @@ use vouch_lab::topology::{PortRef, Topology};
 use vouch_switch_server::{Port, PortStatus};
 
 use crate::namespace::ip;
-use crate::process::{Ports, SwitchProcess, SwitchProgram, log_path, tail};
-use crate::rig;
-use crate::streamed::{Addresses, DEVICE, Streamed};
+use crate::process::{SwitchProgram, log_path};
 
 /// Room for a full tenant frame and 50 bytes of encapsulation. Not more: libpcap, which BMv2 reads with, divides a fixed
 /// buffer into slots of this size, and a short queue loses bursts.
@@ -108,12 +108,10 @@ impl Streamed for Processes {
         self.program.name()
     }
 
-    fn start(&self) -> BoxFuture<'_, rig::Result<Addresses>> {
+    fn start(&self) -> Starting<'_> {
         Box::pin(async {
             let log = log_path(self.logs.path(), "streamed");
-            let switch = SwitchProcess::start(self.program.command(DEVICE)?, DEVICE, Ports::Streamed, &log).await?;
-            let (control, ports) = (switch.url().to_owned(), switch.streamed_url().to_owned());
-            Ok(Addresses { control, ports, running: Box::new(switch) })
+            streamed::start(self.program.command(DEVICE)?, &log).await
         })
     }
 }

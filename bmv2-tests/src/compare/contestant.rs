@@ -4,13 +4,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use p4_switch::process::{Ports, SwitchProcess, bound, find};
 use tokio::time::timeout;
 use vouch_p4runtime::{EventReceiver, Session, SessionConfig};
 
 use super::processors::Processors;
 use super::run::Options;
 use super::workload::Setup;
-use crate::process::{Ports, SwitchProcess, SwitchProgram, bound};
+use crate::process::SwitchProgram;
 use crate::rig::{PATIENCE, Result};
 
 /// The device id of whichever switch is running.
@@ -39,7 +40,7 @@ impl Contestant {
         let found = if path.components().count() > 1 {
             path.is_file()
         } else {
-            path.to_str().is_some_and(|name| crate::namespace::find(name).is_some())
+            path.to_str().is_some_and(|name| find(name).is_some())
         };
         (!found).then(|| format!("{}: {} is not there", self.label, path.display()))
     }

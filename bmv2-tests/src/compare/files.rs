@@ -14,7 +14,7 @@ use vouch_switch_server::Capture;
 use super::contestant::{Contestant, fill};
 use super::run::Options;
 use super::workload::{Load, Setup};
-use crate::process::log_path;
+use crate::process::{ProcessClock, log_path};
 use crate::rig::Result;
 
 /// How often a switch is looked at.
@@ -53,7 +53,7 @@ pub(super) async fn rates(
     let log = log_path(folder.path(), "switch");
     let running = contestant.start_with_files(&ports, &log, folder.path(), options).await?;
     fill(&running.session, setup).await?;
-    let clock = running.process.clock();
+    let clock = ProcessClock::of(&running.process);
     let before = clock.spent()?;
     if started.elapsed() >= wait {
         return Err(format!("filling the tables took {:?}; the packets came after {wait:?}", started.elapsed()).into());

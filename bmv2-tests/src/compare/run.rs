@@ -131,7 +131,7 @@ async fn packets(
         for (at, contestant) in present.iter().enumerate() {
             let (column, label) = (Column::Contestant(at), &contestant.label);
             let log = logs.path().join(format!("{at}.log"));
-            let failed = |error: Failure| format!("{label}: {error}\n{}", crate::process::tail(&log));
+            let failed = |error: Failure| format!("{label}: {error}\n{}", p4_switch::process::tail(&log));
             let running = contestant.start(&wires.ports(), &log, options.processors.as_ref()).await.map_err(failed)?;
             fill(&running.session, &setup).await.map_err(failed)?;
             for load in &loads {
@@ -287,7 +287,7 @@ async fn written(rows: &mut Vec<Row>, present: &[&Contestant], wires: &Wires, op
         let (log, on) = (logs.path().join("writes.log"), options.processors.as_ref());
         let running = contestant.start(&wires.ports(), &log, on).await?;
         fill(&running.session, &setup).await?;
-        let switch = (running.process.url(), Some(running.process.clock()));
+        let switch = (running.process.url(), Some(ProcessClock::of(&running.process)));
         batches(&mut measured, Column::Contestant(at), switch, &setup, options.entries).await?;
     }
     rows.extend(measured.0);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use p4_switch::commands::Catalog;
+use p4_switch::stf::{self, Bench, Command, Entry, Program, Rules, encode, parse};
 use vouch_p4runtime::P4Info;
 use vouch_p4runtime::client::{Pipeline, Replica, insert, multicast_group};
 use vouch_p4runtime::p4::v1::Update;
@@ -9,7 +11,6 @@ use vouch_switch::ReplicationNode;
 
 use crate::frames::{Ip, Ipv4, Mac, ethernet, udp, vxlan};
 use crate::rig::Result;
-use crate::stf::{Command, Device, Entry, Program, Rules, encode, parse};
 
 /// The port towards hosts.
 const ACCESS: u16 = 1;
@@ -54,6 +55,7 @@ add flood bd:7 flood_to(group:7)
 pub(super) struct Setup {
     /// What a switch is told to run.
     pub(super) pipeline: Pipeline,
+    catalog: Catalog,
     rules: Rules,
     entries: Vec<Entry>,
     groups: Vec<(u32, Vec<(u16, u16)>)>,
@@ -210,7 +212,9 @@ impl Setup {
     fn new(json: &[u8], info: &str) -> Result<Self> {
         let info = Arc::new(P4Info::from_text(info)?);
         let rules = Program::rules(json, Some(info.clone()))?;
-        Ok(Self { pipeline: Pipeline::new(info, json.to_vec()), rules, entries: Vec::new(), groups: Vec::new() })
+        let catalog = Catalog::new(info.clone());
+        let pipeline = Pipeline::new(info, json.to_vec());
+        Ok(Self { pipeline, catalog, rules, entries: Vec::new(), groups: Vec::new() })
     }
 
     fn add(&mut self, text: &str) -> Result<()> {
@@ -244,19 +248,20 @@ impl Setup {
 
     /// One entry as P4Runtime writes it.
     pub(super) fn encode(&self, entry: &Entry) -> Result<vouch_p4runtime::p4::v1::TableEntry> {
-        Ok(encode(self.pipeline.p4info(), self.rules.program(), entry, false, 0)?.entry)
+        Ok(encode(&self.catalog, self.rules.program(), entry)?)
     }
 
     /// The packet engine with all of it.
-    pub(super) fn engine(&self) -> Result<crate::stf::Embedded> {
-        let mut device = crate::stf::Embedded::new(self.rules.program().clone(), vouch_switch::SwitchConfig::default());
+    pub(super) fn engine(&self) -> Result<stf::Embedded> {
+        let mut bench = stf::Embedded::new(&self.rules, vouch_switch::SwitchConfig::default());
         for (id, replicas) in &self.groups {
-            device.set_group(*id, &ReplicationNode::from_replicas(replicas))?;
+            bench.control().insert_multicast(*id)?;
+            bench.control().modify_multicast(*id, &ReplicationNode::from_replicas(replicas))?;
         }
         for entry in &self.entries {
-            device.insert(entry)?;
+            stf::insert(&mut bench, self.rules.program(), entry)?;
         }
-        Ok(device)
+        Ok(bench)
     }
 }
 

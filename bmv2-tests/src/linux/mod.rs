@@ -24,7 +24,7 @@ pub mod world;
 use std::path::Path;
 use std::process::Command;
 
-use crate::namespace::find;
+use p4_switch::process::find;
 
 /// Whatever went wrong in the harness itself.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -5,10 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use p4_switch::process::{bound, tail};
+
 use super::netns::Namespace;
 use super::sys::{self, Signal};
 use super::{Failure, config, plan};
-use crate::process::{SwitchProgram, bound, tail};
+use crate::process::SwitchProgram;
 
 /// The port to the controller, as in the P4 program.
 const CPU_PORT: u16 = 510;

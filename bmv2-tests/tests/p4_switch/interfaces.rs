@@ -162,7 +162,8 @@ pub(crate) async fn longer_than_a_slot(_: Arc<Processes>) -> TestResult {
 
 /// What comes in while nobody reads is received afterwards or counted.
 pub(crate) async fn burst(_: Arc<Processes>) -> TestResult {
-    const FRAMES: u64 = 6_000;
+    // More than the ring (4,096) and what waits behind it (16,384) hold together.
+    const FRAMES: u64 = 30_000;
     let _pairs = Pairs::here()?;
     let (near, s1) = (InterfacePort::open("near")?, InterfacePort::open("s1")?.gathering());
     let before = lost("near")?;

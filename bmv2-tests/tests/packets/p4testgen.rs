@@ -14,9 +14,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use p4_switch::stf::{Options, Program, Remote, Suite};
+use p4_switch::streamed::Streamed;
 use vouch_bmv2_tests::rig::Result;
-use vouch_bmv2_tests::stf::{Options, Program, Remote, Suite};
-use vouch_bmv2_tests::streamed::Streamed;
 use vouch_p4runtime::P4Info;
 
 /// A build of the program: P4Info and JSON.

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
+use p4_switch::streamed::Server;
 use vouch_bmv2_tests::corpus::{self, Case};
 use vouch_bmv2_tests::rig::Result;
-use vouch_bmv2_tests::streamed::Server;
 
 use vouch_switch::{
     ActionGroup, EntryAction, EntryKey, Match, Micros, Output, Program, Switch, SwitchConfig, TableEntry, TraceEvent,

@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use p4_switch::stf::{Options, Outcome, Program};
 use serde_json::{Value, json};
 use vouch_bmv2_tests::corpus::Case;
-use vouch_bmv2_tests::stf::{Options, Outcome, Program};
 
 use crate::cases;
 use crate::coverage::PRIMITIVES;

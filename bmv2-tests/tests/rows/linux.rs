@@ -1,4 +1,5 @@
-//! A row is a test. What is timed in it is printed and not judged: a machine that runs tests is busy.
+//! A row is a test. A machine that runs tests is busy, and one that stalls for 20 ms loses packets that no switch has lost: a row
+//! that has not held is played again, and its test says so. What a fabric does wrong, it does wrong each time.
 
 use std::path::Path;
 use std::process::{Command, ExitCode, id};
@@ -12,6 +13,8 @@ use vouch_bmv2_tests::linux::{Failure, missing};
 use vouch_bmv2_tests::process;
 use vouch_bmv2_tests::rows::report::{HEADER, Line};
 use vouch_bmv2_tests::rows::{CASES, Case, Extent, Stage};
+
+const ATTEMPTS: u32 = 3;
 
 pub(crate) fn main() -> ExitCode {
     if let Some(status) = process::become_switch().or_else(become_agent) {
@@ -74,8 +77,15 @@ fn prepare() -> Result<Stage, Failure> {
 
 fn play(case: &Case, stage: &Stage) -> Result<(), Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let result = runtime.block_on(case.play(stage));
-    let line = Line { case: *case, target: stage.program().name(), result };
-    println!("\n{HEADER}\n{line}");
-    if line.held() { Ok(()) } else { Err(line.to_string().into()) }
+    for attempt in 1.. {
+        let result = runtime.block_on(case.play(stage));
+        let line = Line { case: *case, target: stage.program().name(), result };
+        println!("\n{HEADER}\n{line}");
+        match line.held() {
+            true => break,
+            false if attempt < ATTEMPTS => println!("row {}: not held, and played again", case.name),
+            false => return Err(line.to_string().into()),
+        }
+    }
+    Ok(())
 }

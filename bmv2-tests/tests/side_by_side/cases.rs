@@ -3,18 +3,36 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use p4_switch::differ::{Findings, Subject};
+use p4_switch::stf::{Options, Program, Remote, Suite, Summary};
 use vouch_bmv2_tests::Processes;
-use vouch_bmv2_tests::differ::{Findings, Subject};
 use vouch_bmv2_tests::harness::{Failure, TestResult};
-use vouch_bmv2_tests::stf::{Options, Program, Remote, Suite, Summary};
 use vouch_p4runtime::P4Info;
 
-/// Cases of each program. `differ` plays as many as one likes.
+/// Cases of each program. `p4-switch differ` plays as many as one likes.
 const CASES: u64 = 15;
 
 /// Programs with a folder of scenarios below `scenarios`.
 fn subjects() -> [Subject; 2] {
-    [Subject::vtep(), Subject::router()]
+    [vtep(), router()]
+}
+
+/// The project's own pipeline.
+fn vtep() -> Subject {
+    Subject {
+        name: "vtep".to_owned(),
+        json: include_bytes!("../../../p4src/build/vtep.json").to_vec(),
+        info: include_str!("../../../p4src/build/vtep.p4info.txtpb").to_owned(),
+    }
+}
+
+/// An IPv4 router with an access list.
+fn router() -> Subject {
+    Subject {
+        name: "router".to_owned(),
+        json: include_bytes!("../../../runtime/switch/tests/programs/router.json").to_vec(),
+        info: include_str!("../../../runtime/switch/tests/programs/router.p4info.txtpb").to_owned(),
+    }
 }
 
 /// Both switches do the same in every case.
@@ -64,7 +82,7 @@ fn all_pass(mut program: Program, paths: &[PathBuf]) -> TestResult {
 /// Where the other switch runs another program, the difference is shrunk to one packet and the entries that matter.
 pub(crate) async fn difference(switches: Arc<Processes>) -> TestResult {
     tokio::task::spawn_blocking(move || {
-        let router = Subject::router();
+        let router = router();
         // What is left of the time to live is masked, in the other one with nothing.
         let text = String::from_utf8(router.json.clone())?;
         let other = text.replace("\"value\" : \"0xff\"", "\"value\" : \"0x00\"");

@@ -1,13 +1,10 @@
-//! The STF player, from the grammar to a folder of tests.
+//! The pipeline by the tests that p4testgen wrote for it, without BMv2. The player has its own tests beside it.
 
-mod command;
-mod grammar;
 #[path = "../packets/p4testgen.rs"]
 #[expect(dead_code, reason = "`tofino` and `packets` play the others")]
 mod p4testgen;
-mod playing;
 
-use vouch_bmv2_tests::streamed::Server;
+use p4_switch::streamed::Server;
 
 /// Packets and tables from an independent model of BMv2, and what is to come of them.
 #[test]

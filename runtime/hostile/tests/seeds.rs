@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::{fs, io};
 
 use libtest_mimic::{Arguments, Trial};
-use vouch_hostile::{packets, program, requests};
+use vouch_hostile::{device_config, packets, program, requests, thrift};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -14,6 +14,8 @@ fn main() -> ExitCode {
         ("program", program::run as fn(&[u8])),
         ("packets", packets::run as fn(&[u8])),
         ("requests", requests::run as fn(&[u8])),
+        ("thrift", thrift::run as fn(&[u8])),
+        ("device_config", device_config::run as fn(&[u8])),
     ] {
         match seeds(target) {
             Ok(seeds) if !seeds.is_empty() => trials.extend(seeds.into_iter().map(|(name, bytes)| {

@@ -12,12 +12,13 @@ use serde::Serialize;
 use tokio::sync::OnceCell;
 use tonic::transport::{Channel, Endpoint};
 use vouch_net::{MacAddr, Vni};
-use vouch_p4runtime::p4::config::v1::P4Info;
+use vouch_p4runtime::P4Info;
 use vouch_p4runtime::p4::v1::p4_runtime_client::P4RuntimeClient;
 use vouch_p4runtime::p4::v1::{
     Entity, GetForwardingPipelineConfigRequest, ReadRequest, TableEntry, entity, field_match,
     get_forwarding_pipeline_config_request, table_action,
 };
+use vouch_p4runtime::p4info::P4InfoError;
 
 /// Where a table says something is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -110,6 +111,9 @@ pub enum ReadError {
     /// The switch refused.
     #[error("the switch refuses to be read: {0}")]
     Refused(#[from] Box<tonic::Status>),
+    /// The switch's program is described wrongly.
+    #[error(transparent)]
+    Info(#[from] P4InfoError),
     /// The switch's program is not the VTEP program.
     #[error("the switch's program has no table `{0}`")]
     NoTable(&'static str),
@@ -157,9 +161,9 @@ impl TableReader {
             response_type: get_forwarding_pipeline_config_request::ResponseType::P4infoAndCookie.into(),
         };
         let config = self.client.get_forwarding_pipeline_config(request).await?.into_inner().config;
-        let names = config.and_then(|config| config.p4info).unwrap_or_default();
+        let names = P4Info::new(config.and_then(|config| config.p4info).unwrap_or_default())?;
         // A switch without a program has none of the names.
-        if names.tables.is_empty() { Err(ReadError::NoTable(INTERFACES)) } else { Ok(names) }
+        if names.tables().next().is_none() { Err(ReadError::NoTable(INTERFACES)) } else { Ok(names) }
     }
 
     async fn entries(&mut self, tables: &[&'static str]) -> Result<Vec<Named>, ReadError> {
@@ -167,8 +171,7 @@ impl TableReader {
         let names = known.get_or_try_init(|| self.names()).await?;
         let mut entities = Vec::new();
         for name in tables {
-            let known = names.tables.iter().filter_map(|table| table.preamble.as_ref()).find(|it| it.name == *name);
-            let table_id = known.ok_or(ReadError::NoTable(name))?.id;
+            let table_id = names.table(name).map_err(|_| ReadError::NoTable(name))?.id;
             let entry = TableEntry { table_id, ..TableEntry::default() };
             entities.push(Entity { entity: Some(entity::Entity::TableEntry(entry)) });
         }
@@ -200,25 +203,22 @@ impl Named {
         if entry.is_default_action {
             return None;
         }
-        let table =
-            names.tables.iter().find(|table| table.preamble.as_ref().is_some_and(|it| it.id == entry.table_id))?;
+        let table = names.table_by_id(entry.table_id)?;
         let mut key = BTreeMap::new();
         for part in &entry.r#match {
-            let field = table.match_fields.iter().find(|field| field.id == part.field_id)?;
+            let field = table.fields.iter().find(|field| field.id == part.field_id)?;
             if let Some(field_match::FieldMatchType::Exact(exact)) = &part.field_match_type {
                 key.insert(field.name.clone(), number(&exact.value));
             }
         }
         let table_action::Type::Action(taken) = entry.action.as_ref()?.r#type.as_ref()? else { return None };
-        let known = names.actions.iter().find(|it| it.preamble.as_ref().is_some_and(|it| it.id == taken.action_id))?;
+        let known = names.action_by_id(taken.action_id)?;
         let mut parameters = BTreeMap::new();
         for parameter in &taken.params {
             let name = known.params.iter().find(|it| it.id == parameter.param_id)?;
             parameters.insert(name.name.clone(), number(&parameter.value));
         }
-        let name = table.preamble.as_ref()?.name.clone();
-        let action = known.preamble.as_ref()?.alias.clone();
-        Some(Self { table: name, key, action, parameters })
+        Some(Self { table: table.name.clone(), key, action: known.alias.clone(), parameters })
     }
 }
 

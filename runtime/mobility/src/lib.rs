@@ -96,12 +96,15 @@
 //! }
 //! ```
 
+mod guards;
 mod inout;
 mod knowledge;
 mod machine;
 mod roles;
 mod words;
 
+#[cfg(feature = "broken-guards")]
+pub use guards::{Guard, without};
 pub use inout::action::{Action, Probe};
 pub use inout::counters::Counters;
 pub use inout::event::{Event, Evidence, Heard};

@@ -29,6 +29,9 @@ const MAX_QUEUES: i64 = vouch_switch::MAX_PRIORITIES as i64;
 /// Where P4Runtime is served unless told.
 const GRPC_SERVER: &str = "0.0.0.0:9559";
 
+/// Where BMv2 serves Thrift unless told.
+const THRIFT_PORT: u16 = 9090;
+
 /// Read the arguments, of which the first is the command's name.
 ///
 /// # Errors
@@ -66,8 +69,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, c
     infer_long_args = true,
     override_usage = "p4-switch [OPTIONS] <PROGRAM.json | --no-p4> [--] [OPTIONS]\n       \
                       p4-switch trace [OPTIONS] <PROGRAM.json> <PACKETS.pcap>\n       \
+                      p4-switch stf [OPTIONS] --json <PROGRAM.json> <TEST.stf>...\n       \
+                      p4-switch differ [OPTIONS] <FOLDER>...\n       \
                       p4-switch install-as-bmv2 <DIR>",
-    after_help = "`p4-switch trace --help` tells how to see what a program does with the packets of a capture, and \
+    after_help = "`p4-switch trace --help` tells how to see what a program does with the packets of a capture, \
+                  `p4-switch stf --help` how to play STF tests, `p4-switch differ --help` how to compare two switches, and \
                   `p4-switch install-as-bmv2 --help` how to have it run wherever BMv2 is asked for."
 )]
 pub struct Arguments {
@@ -111,7 +117,8 @@ pub struct Arguments {
     /// Where P4Runtime and gNMI are served
     #[arg(long, value_name = "HOST:PORT", default_value = GRPC_SERVER)]
     pub grpc_server_addr: String,
-    /// Also serve BMv2's Thrift services, which simple_switch_CLI speaks, on this port of all addresses; 0 takes any free one
+    /// Also serve BMv2's Thrift services, which simple_switch_CLI speaks, on this port of all addresses; 0 takes any free one.
+    /// Called by one of BMv2's names, it takes 9090 unless told, if nobody else has it
     #[arg(long, value_name = "PORT")]
     pub thrift_port: Option<u16>,
     /// Publish digests, idle entries and changes of ports over nanomsg's pub/sub, in BMv2's form. Called simple_switch, it does so at
@@ -121,9 +128,12 @@ pub struct Arguments {
     /// Publish what happens to each packet over nanomsg's pub/sub, in BMv2's form; packets are slow while somebody subscribes
     #[arg(long, value_name = "ipc://PATH|tcp://HOST:PORT")]
     pub nanolog: Option<Address>,
-    /// Refuse to replace the program over Thrift
-    #[arg(long)]
+    /// Refuse to replace the program over Thrift; called simple_switch, it does so unless told --enable-swap
+    #[arg(long, conflicts_with = "enable_swap")]
     pub disable_swap: bool,
+    /// Let the program be replaced over Thrift, however it is called
+    #[arg(long)]
+    pub enable_swap: bool,
     /// Serve over TLS
     #[arg(long)]
     pub grpc_server_ssl: bool,
@@ -172,6 +182,9 @@ pub struct Arguments {
     /// The address of notifications is one that nobody asked for.
     #[arg(skip)]
     pub notifies_by_default: bool,
+    /// The port of the Thrift services is one that nobody asked for.
+    #[arg(skip)]
+    pub thrift_by_default: bool,
 
     #[command(flatten)]
     ignored: Ignored,
@@ -262,7 +275,6 @@ ignored! {
     flags {
         debugger: "there is no debugger; --trace shows what happens to packets",
         log_flush: "the log is always flushed",
-        enable_swap: "a program can be replaced unless --disable-swap says otherwise",
         warn_on_invalid_hdr_read: "reads are not watched; --ret-zero-on-invalid-hdr-read makes them 0",
     }
 }
@@ -270,7 +282,12 @@ ignored! {
 impl Arguments {
     /// By what name it is called decides what it is like.
     fn called(&mut self, name: &str) {
-        self.bmv2_compat |= BMV2_NAMES.contains(&name);
+        if BMV2_NAMES.contains(&name) {
+            self.bmv2_compat = true;
+            self.thrift_by_default = self.thrift_port.is_none();
+            self.thrift_port.get_or_insert(THRIFT_PORT);
+        }
+        self.disable_swap |= name == "simple_switch" && !self.enable_swap;
         // It has no gRPC server, and several of them may run in one place.
         if name == "simple_switch" && self.grpc_server_addr == GRPC_SERVER {
             self.grpc_server_addr = "127.0.0.1:0".to_owned();

@@ -58,8 +58,14 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
     let services = Arc::new(services(&server, arguments, &notifications));
     let published = notifications.publish(&services);
     let thrift = match arguments.thrift_port {
-        Some(port) => Some(thrift(port, services).await?),
         None => None,
+        Some(port) => match thrift(port, services).await {
+            Err(error) if arguments.thrift_by_default => {
+                eprintln!("p4-switch: there are no Thrift services: {error}");
+                None
+            }
+            other => Some(other?),
+        },
     };
     let name = tokio::select! {
         _ = terminate.recv() => "SIGTERM",

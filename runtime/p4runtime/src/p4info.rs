@@ -17,7 +17,7 @@ pub use digest::{Digest, DigestError, DigestField};
 pub use header::{HeaderError, MetadataField, PacketHeader};
 use names::Names;
 pub use names::{BrokenNames, UnknownName};
-pub use objects::{ActionProfile, Counter, CounterUnit, Meter, MeterUnit, Register, ValueSet};
+pub use objects::{ActionProfile, Counter, CounterUnit, GroupSize, Meter, MeterType, MeterUnit, Register, ValueSet};
 pub use table::{Action, ActionRef, MatchField, MatchKind, Param, Table};
 
 use crate::p4::config::v1 as proto;
@@ -61,6 +61,13 @@ pub enum P4InfoError {
         /// The id.
         id: u32,
     },
+}
+
+impl Default for P4Info {
+    /// One with nothing in it.
+    fn default() -> Self {
+        Self::new(proto::P4Info::default()).expect("no two names of none are the same")
+    }
 }
 
 impl P4Info {
@@ -143,6 +150,11 @@ impl P4Info {
     /// The header of packets to the switch.
     pub fn packet_out(&self) -> Result<&PacketHeader, UnknownName> {
         self.headers.get("packet_out")
+    }
+
+    /// Every header of packets, `packet_in`, `packet_out` and others, in the order of the P4Info.
+    pub fn packet_headers(&self) -> impl Iterator<Item = &PacketHeader> {
+        self.headers.iter()
     }
 
     /// The table's direct counter, where it has one.

@@ -30,7 +30,6 @@ use crate::ports::Ports;
 use crate::role::Scope;
 use crate::server::MAX_PORT;
 use crate::tasks::Tasks;
-use crate::tofino::Tofino;
 use crate::tracer::Tracer;
 use crate::translation::Translation;
 
@@ -45,8 +44,6 @@ pub(crate) struct Device {
     /// `None` where controllers neither send nor receive packets.
     pub(crate) cpu_port: Option<u16>,
     config: SwitchConfig,
-    /// What it passes for, if not for a BMv2.
-    pub(crate) tofino: Option<Tofino>,
     pub(crate) dialect: Dialect,
     pub(crate) translations: Vec<Translation>,
     /// Who wants to know what happens to each packet.
@@ -87,7 +84,6 @@ impl Device {
     pub(crate) fn new(
         id: u64,
         config: SwitchConfig,
-        tofino: Option<Tofino>,
         (dialect, translations): (Dialect, Vec<Translation>),
         (tracer, notices): (Option<Tracer>, Option<NoticeBoard>),
         stop: watch::Sender<bool>,
@@ -97,7 +93,6 @@ impl Device {
             cpu_port: config.cpu_port,
             queues: Mutex::new(QueueSettings::new(config.priority_queues)),
             config,
-            tofino,
             dialect,
             translations,
             tracer,

@@ -164,7 +164,7 @@ fn micros(nanos: i64) -> u64 {
 impl Target {
     pub(crate) fn write_digest(&mut self, operation: Operation, entry: &v1::DigestEntry) -> Outcome {
         let digest = self.schema.digest(entry.digest_id)?;
-        let within = |fault: Fault| fault.within(format_args!("digest {}", digest.name));
+        let within = |fault: Fault| fault.within(format_args!("digest {}", digest.info.name));
         let mut digests = self.lock_digests();
         let id = entry.digest_id;
         let config = entry.config.unwrap_or_default();

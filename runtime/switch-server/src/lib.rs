@@ -17,9 +17,8 @@
 //! ports it leaves by (`dataplane`), or waits where a port takes less than it is given (`drain`); what leaves by the CPU port
 //! becomes a packet-in (`packet_io`) for the primary controller. Ports can also be a gRPC service (`packet_stream`). Requests come in by the services (`service`, `stream`, `gnmi`), which check device and election
 //! (`arbitration`) and hand entities to `entity`: pure mapping and validation between protobuf and engine, by way of the
-//! `schema` that joins P4Info and program once per pipeline. Everything is shared through `device`. A switch can also pass
-//! for one with a Tofino (`tofino`), to test controllers of those. Services of another protocol reach the same state by `control`, and hear what happens by
-//! `notices`; for their receivers `learning` gathers digests as BMv2 does.
+//! `schema` that joins P4Info and program once per pipeline. Everything is shared through `device`. Services of another protocol
+//! reach the same state by `control`, and hear what happens by `notices`; for their receivers `learning` gathers digests as BMv2 does.
 //!
 //! This crate may use tokio and tonic; the engine below it does not. It knows no P4 program in particular.
 
@@ -56,7 +55,6 @@ mod service;
 mod stream;
 mod tasks;
 mod timers;
-mod tofino;
 mod tracer;
 mod translation;
 mod wrapped;
@@ -71,6 +69,5 @@ pub use notices::{Notice, Samples};
 pub use port::{Frame, MAX_FRAME, Port, PortCounters, PortStatus, SendError};
 pub use routes::Routes;
 pub use server::{BuildError, Builder, ServeError, ServerHandle, SwitchServer};
-pub use tofino::TofinoServer;
 pub use tonic::transport::{Certificate, Identity, ServerTlsConfig};
 pub use translation::Translation;

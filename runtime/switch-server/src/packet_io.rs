@@ -15,8 +15,8 @@ use crate::translation::{decode_value, encode_value};
 pub(crate) fn encode_packet_out(header: Option<&PacketHeader>, packet: &v1::PacketOut, fill: bool) -> Outcome<Vec<u8>> {
     let fields = header.map(|header| header.fields.as_slice()).unwrap_or_default();
     for (position, given) in packet.metadata.iter().enumerate() {
-        if !fields.iter().any(|field| field.id == given.metadata_id) {
-            let all = choices(fields.iter().map(|field| format!("{} ({})", field.name, field.id)));
+        if !fields.iter().any(|field| field.info.id == given.metadata_id) {
+            let all = choices(fields.iter().map(|field| format!("{} ({})", field.info.name, field.info.id)));
             return Err(Fault::invalid(format!("no packet_out metadata has id {}; there is {all}", given.metadata_id)));
         }
         if packet.metadata[..position].iter().any(|other| other.metadata_id == given.metadata_id) {
@@ -33,14 +33,14 @@ pub(crate) fn encode_packet_out(header: Option<&PacketHeader>, packet: &v1::Pack
     }
     let mut frame = vec![0; bytes];
     for field in fields {
-        let Some(given) = packet.metadata.iter().find(|given| given.metadata_id == field.id) else {
-            if fill || field.padding {
+        let Some(given) = packet.metadata.iter().find(|given| given.metadata_id == field.info.id) else {
+            if fill || field.info.padding {
                 continue;
             }
-            return Err(Fault::invalid(format!("packet_out metadata {} is missing", field.name)));
+            return Err(Fault::invalid(format!("packet_out metadata {} is missing", field.info.name)));
         };
         let value = decode_value(field.translator.as_deref(), &given.value, field.bits)
-            .map_err(|fault| fault.within(format_args!("packet_out metadata {}", field.name)))?;
+            .map_err(|fault| fault.within(format_args!("packet_out metadata {}", field.info.name)))?;
         put_bits(&mut frame, field.offset, field.bits, &value);
     }
     frame.extend_from_slice(&packet.payload);
@@ -61,7 +61,7 @@ pub(crate) fn decode_packet_in(header: Option<&PacketHeader>, frame: &[u8]) -> O
         )));
     };
     let metadata = header.fields.iter().map(|field| v1::PacketMetadata {
-        metadata_id: field.id,
+        metadata_id: field.info.id,
         value: encode_value(field.translator.as_deref(), &get_bits(front, field.offset, field.bits)),
     });
     Ok(v1::PacketIn { metadata: metadata.collect(), payload: payload.to_vec().into() })
@@ -96,13 +96,15 @@ mod tests {
     use super::*;
     use crate::schema::PacketField;
     use proptest::prelude::*;
+    use vouch_p4runtime::p4info::MetadataField;
     use vouch_p4runtime::value::decode;
 
     fn header(name: &str, widths: &[(&str, u32)]) -> PacketHeader {
         let mut offset = 0;
         let fields = widths.iter().zip(1..).map(|((name, bits), id)| {
             let padding = name.starts_with("unused") || name.starts_with('_');
-            let field = PacketField { id, name: (*name).into(), bits: *bits, offset, translator: None, padding };
+            let info = MetadataField { id, name: (*name).into(), width: *bits, padding, type_name: None };
+            let field = PacketField { info, bits: *bits, offset, translator: None };
             offset += bits;
             field
         });

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use vouch_p4runtime::P4Info;
 use vouch_p4runtime::p4::config::v1 as config;
 use vouch_p4runtime::p4::v1::get_forwarding_pipeline_config_request::ResponseType;
 use vouch_p4runtime::p4::v1::{ForwardingPipelineConfig, P4Data};
@@ -13,8 +14,7 @@ use crate::digest::{self, Digests, List};
 use crate::entity::{Replication, Styles, TableNotes, Target};
 use crate::fault::{Fault, Outcome};
 use crate::learning::Learning;
-use crate::schema::{Layouts, Names, Schema};
-use crate::tofino::Tofino;
+use crate::schema::{Layouts, Schema};
 use crate::translation::Translation;
 use crate::wrapped;
 
@@ -30,21 +30,15 @@ pub(crate) struct Verified {
 
 impl Verified {
     /// Check that the program loads and that the P4Info belongs to it.
-    pub(crate) fn check(
-        config: ForwardingPipelineConfig,
-        tofino: Option<&Tofino>,
-        translations: &[Translation],
-    ) -> Outcome<Verified> {
+    pub(crate) fn check(config: ForwardingPipelineConfig, translations: &[Translation]) -> Outcome<Verified> {
         let Some(p4info) = &config.p4info else {
             return Err(Fault::invalid("the pipeline configuration has no P4Info"));
         };
         let json = wrapped::device_data(&config.p4_device_config);
-        let (program, names) = match tofino {
-            Some(tofino) => (tofino.program(&config.p4_device_config)?, Names::BehindPipe),
-            None => (bmv2_program(&json)?, Names::AsInProgram),
-        };
-        let layouts = Layouts::of_json(tofino.map_or(&json, Tofino::model));
-        let schema = Schema::join(p4info, &program, &layouts, names, translations).map_err(|mut problems| {
+        let program = bmv2_program(&json)?;
+        let layouts = Layouts::of_json(&json);
+        let p4info = P4Info::new(p4info.clone()).map_err(|error| Fault::invalid(error.to_string()))?;
+        let schema = Schema::join(&p4info, &program, &layouts, translations).map_err(|mut problems| {
             let more = problems.len().saturating_sub(SHOWN_PROBLEMS);
             problems.truncate(SHOWN_PROBLEMS);
             let more = if more > 0 { format!("; and {more} more") } else { String::new() };

@@ -83,7 +83,7 @@ fn carry_defaults(source: &Target, target: &Target) -> Outcome {
                 target.switch.set_direct_meter(new.engine, None, view.meter)?;
                 target.switch.set_direct_meter_colors(new.engine, None, view.colors)?;
             }
-            None if view.meter.is_some() => return Err(gone("the direct meter of table", &old.name)),
+            None if view.meter.is_some() => return Err(gone("the direct meter of table", &old.info.name)),
             None => {}
         }
     }
@@ -99,7 +99,7 @@ fn carry_arrays(source: &Target, target: &Target) -> Outcome {
         for index in 0..old.cells.size {
             let data = from.counter(old.engine, index)?;
             if data != CounterData::default() {
-                let new = new.ok_or_else(|| gone("counter", &old.name))?;
+                let new = new.ok_or_else(|| gone("counter", &old.info.name))?;
                 to.set_counter(new.engine, index, data)?;
             }
         }
@@ -108,7 +108,7 @@ fn carry_arrays(source: &Target, target: &Target) -> Outcome {
         let new = target.schema.meters.get(id);
         for index in 0..old.cells.size {
             if let Some(config) = from.meter(old.engine, index)? {
-                let new = new.ok_or_else(|| gone("meter", &old.name))?;
+                let new = new.ok_or_else(|| gone("meter", &old.info.name))?;
                 to.set_meter(new.engine, index, Some(config))?;
             }
             let colors = from.meter_colors(old.engine, index)?;
@@ -123,7 +123,7 @@ fn carry_arrays(source: &Target, target: &Target) -> Outcome {
         for index in 0..old.cells.size {
             let value = from.register(old.engine, index)?;
             if value.iter().any(|byte| *byte != 0) {
-                let new = new.ok_or_else(|| gone("register", &old.name))?;
+                let new = new.ok_or_else(|| gone("register", &old.info.name))?;
                 to.set_register(new.engine, index, &value)?;
             }
         }

@@ -24,7 +24,6 @@ use crate::packet_stream::{self, StreamedPorts};
 use crate::port::{Port, PortCounters, PortStatus};
 use crate::routes::Routes;
 use crate::timers;
-use crate::tofino::{Tofino, TofinoServer};
 use crate::tracer::Tracer;
 use crate::translation::Translation;
 
@@ -59,9 +58,6 @@ pub enum BuildError {
     /// The program to start with cannot be run.
     #[error("the program to start with is not usable: {0}")]
     Program(String),
-    /// The model of a Tofino's program is not one.
-    #[error("the model of the Tofino's program is not usable: {0}")]
-    Model(String),
 }
 
 /// Why a switch cannot start to serve.
@@ -84,7 +80,6 @@ pub struct Builder {
     zero_invalid: bool,
     ports: Vec<(u32, Arc<dyn Port>)>,
     tls: Option<ServerTlsConfig>,
-    tofino: Option<(TofinoServer, Vec<u8>)>,
     dialect: Dialect,
     translations: Vec<Translation>,
     program: Option<Vec<u8>>,
@@ -159,13 +154,6 @@ impl Builder {
         self
     }
 
-    /// Pass for a switch with a Tofino: take its pipelines as `server` would, and run `model` in the place of the chip, the
-    /// JSON of the same program compiled for BMv2.
-    pub fn tofino(mut self, server: TofinoServer, model: impl Into<Vec<u8>>) -> Self {
-        self.tofino = Some((server, model.into()));
-        self
-    }
-
     /// Forward with this program, the JSON that p4c writes for BMv2, until a controller sets a pipeline. Controllers do not see
     /// it: as long as there is no P4Info, it has no names for them.
     pub fn program(mut self, json: impl Into<Vec<u8>>) -> Self {
@@ -221,18 +209,15 @@ impl Builder {
         if self.packet_stream.is_some() && !self.ports.is_empty() {
             return Err(BuildError::PortsStreamed(self.ports.len()));
         }
-        let tofino = self.tofino.take().map(|(server, model)| Tofino::new(server, model)).transpose();
-        let tofino = tofino.map_err(|error| BuildError::Model(error.to_string()))?;
         let program = self.program.take().map(|json| Ok((Program::load(&json)?, json))).transpose();
         let program = program.map_err(|error: LoadError| BuildError::Program(error.to_string()))?;
-        Ok(SwitchServer { description: self, tofino, program })
+        Ok(SwitchServer { description: self, program })
     }
 }
 
 /// A switch that is ready to serve: one P4Runtime device, its ports, no pipeline yet.
 pub struct SwitchServer {
     description: Builder,
-    tofino: Option<Tofino>,
     /// With the JSON that it was read from.
     program: Option<(Program, Vec<u8>)>,
 }
@@ -248,7 +233,6 @@ impl SwitchServer {
             zero_invalid: false,
             ports: Vec::new(),
             tls: None,
-            tofino: None,
             dialect: Dialect::default(),
             translations: Vec::new(),
             program: None,
@@ -312,7 +296,7 @@ impl SwitchServer {
         };
         let spoken = (dialect, translations);
         let listeners = (tracer, notices);
-        let device = Arc::new(Device::new(device_id, config, self.tofino, spoken, listeners, stop.clone()));
+        let device = Arc::new(Device::new(device_id, config, spoken, listeners, stop.clone()));
         for (number, port) in ports {
             // No two have one number, as `build` has checked.
             device.ports.insert(number as u16, port);
@@ -444,7 +428,5 @@ mod tests {
             error(SwitchServer::builder().port(1, a).port(1, b)),
             "port 1 is a plugged-in port and a plugged-in port at once: choose another number for one of them"
         );
-        let model = error(SwitchServer::builder().tofino(TofinoServer::Sde, b"{".as_slice()));
-        assert!(model.starts_with("the model of the Tofino's program is not usable: "), "{model}");
     }
 }

@@ -1,6 +1,5 @@
 //! The P4Runtime service: requests are checked here for device, role and pipeline, and handed to those who know more.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use futures::stream::{self, BoxStream, StreamExt};
@@ -15,7 +14,7 @@ use vouch_p4runtime::p4::v1::*;
 use crate::answer::{Answer, Part};
 use crate::counters::Counters;
 use crate::device::Device;
-use crate::entity::{Stretch, Target};
+use crate::entity::{Found, Stretch};
 use crate::fault::{Fault, Outcome, batch_status, read_status};
 use crate::outbox::{Outgoing, outbox};
 use crate::pipeline::{Pipeline, Verified};
@@ -92,7 +91,7 @@ impl P4Runtime for Service {
             );
             return Err(Fault::invalid(fault).into());
         };
-        let is_error = self.device.dialect.needs_pipeline_to_show() || self.device.tofino.is_some();
+        let is_error = self.device.dialect.needs_pipeline_to_show();
         let config = match pipeline {
             Ok(pipeline) => Some(pipeline.show(wanted)),
             Err(fault) if is_error => return Err(fault.into()),
@@ -135,20 +134,14 @@ impl Service {
         let atomicity = self.atomicity(request)?;
         let now = self.device.now();
         let scope = self.device.scope(&request.role);
-        let admit = |update| {
-            scope.check_write(update)?;
-            match &self.device.tofino {
-                Some(tofino) => Ok(Cow::Owned(tofino.admit(update)?)),
-                None => Ok(Cow::Borrowed(update)),
-            }
-        };
+        let check = |update: &Update| scope.check_write(update);
         let mut target = pipeline.target_mut();
         Ok(match atomicity {
-            Atomicity::ContinueOnError => target.write_each(&request.updates, admit, now),
-            Atomicity::RollbackOnError => target.write_all_or_none(&request.updates, admit, now),
+            Atomicity::ContinueOnError => target.write_each(&request.updates, check, now),
+            Atomicity::RollbackOnError => target.write_all_or_none(&request.updates, check, now),
             Atomicity::DataplaneAtomic => {
                 let _no_packets = pipeline.close_gate();
-                target.write_all_or_none(&request.updates, admit, now)
+                target.write_all_or_none(&request.updates, check, now)
             }
         })
     }
@@ -156,20 +149,19 @@ impl Service {
     /// What a batch of requests finds, and the outcome of each; or why all of it is refused (specification 13.3).
     fn read_batch(&self, pipeline: &Pipeline, requests: &[Entity]) -> Outcome<(Vec<Part>, Vec<Outcome>)> {
         let now = self.device.now();
-        let whole = self.device.dialect.fails_reads_whole() || self.device.tofino.is_some();
+        let whole = self.device.dialect.fails_reads_whole();
         let (mut parts, mut found, mut outcomes, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), 0);
         // One guard for all of it: a read sees no half of a batch.
         let target = pipeline.target();
         for request in requests {
-            if let Some(cells) = self.large(&target, request) {
-                parts.push(Part::Found(std::mem::take(&mut found)));
-                parts.extend(cells.into_iter().map(Part::Cells));
-                outcomes.push(Ok(()));
-                continue;
-            }
-            let admitted = self.device.tofino.as_ref().map_or(Ok(()), |tofino| tofino.check_read(request));
-            match admitted.and_then(|()| target.read(request, now)) {
-                Ok(mut entities) => {
+            match target.select(request, now) {
+                Ok(Found::Cells(cells)) if cells.iter().map(Stretch::left).sum::<u64>() > GATHERED_CELLS => {
+                    parts.push(Part::Found(std::mem::take(&mut found)));
+                    parts.extend(cells.into_iter().map(Part::Cells));
+                    outcomes.push(Ok(()));
+                }
+                Ok(selected) => {
+                    let mut entities = target.gather(selected);
                     bytes += entities.iter().map(Entity::encoded_len).sum::<usize>();
                     found.append(&mut entities);
                     outcomes.push(Ok(()));
@@ -184,19 +176,8 @@ impl Service {
             }
         }
         drop(target);
-        if let Some(tofino) = &self.device.tofino {
-            tofino.show(&mut found);
-        }
         parts.push(Part::Found(found));
         Ok((parts, outcomes))
-    }
-
-    /// The cells that are asked for, if they are too many to be gathered.
-    fn large(&self, target: &Target, request: &Entity) -> Option<Vec<Stretch>> {
-        // A Tofino's are not: it has other names for them.
-        let wanted = request.entity.as_ref().filter(|_| self.device.tofino.is_none());
-        let cells = target.stretches(wanted?).ok()?;
-        (cells.iter().map(Stretch::left).sum::<u64>() > GATHERED_CELLS).then_some(cells)
     }
 
     /// How much of a batch is one step (specification 12.2).
@@ -227,12 +208,9 @@ impl Service {
         };
         let action = Action::try_from(request.action).map_err(|_| no_action())?;
         let verified = |config: Option<ForwardingPipelineConfig>| match config {
-            Some(config) => Verified::check(config, self.device.tofino.as_ref(), &self.device.translations),
+            Some(config) => Verified::check(config, &self.device.translations),
             None => Err(Fault::invalid("the pipeline configuration is missing")),
         };
-        if let Some(tofino) = &self.device.tofino {
-            tofino.check_action(action)?;
-        }
         match action {
             Action::Unspecified => return Err(no_action()),
             Action::Verify => {

@@ -23,7 +23,8 @@ async fn forwarding() -> (Bench, Controller, Ports) {
     let address = format!("http://{}", listener.local_addr().expect("it listens"));
     let switch = SwitchServer::builder().packet_stream(listener).build().expect("no port is plugged in");
     let switch = switch.listen("127.0.0.1:0").await.expect("a free port");
-    let bench = Bench { switch, hosts: Vec::new(), info: P4Info::from_text(P4INFO).expect("p4c wrote it") };
+    let (control, info) = (switch.local_addr(), P4Info::from_text(P4INFO).expect("p4c wrote it"));
+    let bench = Bench { switch, address: control, hosts: Vec::new(), info };
     let mut controller = bench.primary().await;
     controller.set_pipeline(Action::VerifyAndCommit, Some(bench.config())).await.expect("the pipeline is valid");
     for host in 1..=2 {

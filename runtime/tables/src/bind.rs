@@ -1,7 +1,5 @@
 //! Every name of the program, resolved once against a switch's P4Info.
 
-use std::fmt;
-
 use vouch_p4runtime::P4Info;
 use vouch_p4runtime::p4info::{Counter, CounterUnit, MatchKind, Meter, MeterUnit, PacketHeader, Table, UnknownName};
 
@@ -94,7 +92,7 @@ impl Binder<'_> {
         for expected in shape.fields {
             let Some(field) = self.found(table.field(expected.name)) else { continue };
             let place = format!("{place}, key field `{}`", expected.name);
-            let show = |(kind, width): &(MatchKind, u32)| format!("{} of {}", kind_name(kind), bits(*width));
+            let show = |(kind, width): &(MatchKind, u32)| format!("{} of {}", kind, bits(*width));
             self.compare(place, (expected.kind.clone(), expected.bits), (field.kind.clone(), field.width), show);
             fields.push(field.id);
         }
@@ -208,15 +206,4 @@ fn bits(width: u32) -> String {
 
 fn yes_or_no(yes: bool) -> String {
     if yes { "yes" } else { "no" }.to_owned()
-}
-
-fn kind_name(kind: &MatchKind) -> impl fmt::Display + '_ {
-    match kind {
-        MatchKind::Exact => "exact",
-        MatchKind::Lpm => "lpm",
-        MatchKind::Ternary => "ternary",
-        MatchKind::Range => "range",
-        MatchKind::Optional => "optional",
-        MatchKind::Other(name) => name,
-    }
 }

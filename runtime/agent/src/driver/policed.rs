@@ -94,14 +94,9 @@ pub(crate) async fn read(session: Session, program: Program, cells: Vec<PuntMete
     let mut counts = Vec::with_capacity(cells.len());
     for cells in cells.chunks(REQUEST) {
         let wanted = program.tables.read_policed(cells.iter().copied());
-        let mut found = Vec::with_capacity(cells.len());
-        for entity in session.read(wanted).await?.all().await? {
-            match program.tables.decode_count(&entity) {
-                Ok(Some((Counted::Policed(cell), count))) => found.push((cell, count.packets)),
-                Ok(_) => {}
-                Err(error) => tracing::debug!(%error, "a counter that was not asked for"),
-            }
-        }
+        let found = program.counts(&session, wanted).await?.into_iter();
+        let of_cell = |(counted, count)| if let Counted::Policed(cell) = counted { Some((cell, count)) } else { None };
+        let mut found: Policed = found.filter_map(of_cell).collect();
         // Places may share a cell (`vouch_tables::PuntMeter`), and the cell does not say for which it was asked. Then the order does.
         let asked: HashSet<&PuntMeter> = cells.iter().collect();
         if found.len() == cells.len() && found.iter().any(|(cell, _)| !asked.contains(cell)) {

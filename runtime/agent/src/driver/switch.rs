@@ -14,7 +14,7 @@ use vouch_p4runtime::client::{
 };
 use vouch_p4runtime::p4::v1::{Entity, PacketOut, Update};
 use vouch_p4runtime::tofino::{TofinoProgram, TofinoProgramError};
-use vouch_tables::{Change, EntryAction, EntryKey, PuntMeter, Tables};
+use vouch_tables::{Change, Counted, EntryAction, EntryKey, PuntMeter, Tables};
 
 use super::hearing;
 use super::wanted::BindingRoom;
@@ -31,6 +31,21 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Program {
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) tables: Arc<Tables>,
+}
+
+impl Program {
+    /// Read counters, and how many packets each has counted.
+    pub(super) async fn counts(&self, session: &Session, wanted: Vec<Entity>) -> Result<Vec<(Counted, u64)>, RpcError> {
+        let found = session.read(wanted).await?.all().await?;
+        let counts = found.iter().filter_map(|entity| match self.tables.decode_count(entity) {
+            Ok(counted) => counted.map(|(counted, count)| (counted, count.packets)),
+            Err(error) => {
+                tracing::debug!(%error, "a counter that was not asked for");
+                None
+            }
+        });
+        Ok(counts.collect())
+    }
 }
 
 /// The configuration names something that is not there or not usable.

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use tokio::time::{Instant as Clock, sleep_until};
 use vouch_p4runtime::client::{RpcError, Session};
-use vouch_p4runtime::p4::v1::Entity;
 use vouch_tables::{Counted, DropReason, LocationId, Pipeline};
 
 use super::switch::Program;
@@ -89,13 +88,13 @@ impl TooLongFeed {
 /// How many there were in all, and of each place, if more than are `known`.
 async fn read(session: Session, program: Program, places: Vec<LocationId>, known: u64) -> Found {
     let total = vec![program.tables.read_drop(Pipeline::Egress, DropReason::ExceedsMtu)];
-    let all = counts(&session, &program, total).await?.iter().map(|(_, count)| count).sum();
+    let all = program.counts(&session, total).await?.iter().map(|(_, count)| count).sum();
     let mut found = Vec::new();
     // Fewer: the switch has begun to count anew.
     if all != known {
         for places in places.chunks(REQUEST) {
             let wanted = program.tables.read_exceeds_mtu(places.iter().copied());
-            for (counted, count) in counts(&session, &program, wanted).await? {
+            for (counted, count) in program.counts(&session, wanted).await? {
                 if let Counted::ExceedsMtu(place) = counted
                     && count > 0
                 {
@@ -105,16 +104,4 @@ async fn read(session: Session, program: Program, places: Vec<LocationId>, known
         }
     }
     Ok((all, found))
-}
-
-async fn counts(session: &Session, program: &Program, wanted: Vec<Entity>) -> Result<Vec<(Counted, u64)>, RpcError> {
-    let found = session.read(wanted).await?.all().await?;
-    let counts = found.iter().filter_map(|entity| match program.tables.decode_count(entity) {
-        Ok(counted) => counted.map(|(counted, count)| (counted, count.packets)),
-        Err(error) => {
-            tracing::debug!(%error, "a counter that was not asked for");
-            None
-        }
-    });
-    Ok(counts.collect())
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use vouch_agent::{Agent, AgentEvent, AgentEventKind, AgentOptions, AgentStatus, Config};
+use vouch_lab::target::tofino::Front;
 use vouch_mobility::Report;
 use vouch_net::MacAddr;
-use vouch_switch_server::{Builder, Endpoint, LinkConfig, ServerHandle, link};
+use vouch_switch_server::{Endpoint, LinkConfig, ServerHandle, link};
 
-use crate::kind::Kind;
+use crate::kind::{Kind, Parts};
 
 const CONFIG: &str = include_str!("../../../../configs/demo/vtep1.yaml");
 const CONFIG_OF_PEER: &str = include_str!("../../../../configs/demo/vtep2.yaml");
@@ -21,15 +22,28 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A switch with two hosts' cables in its access ports 1 and 2, both in VNI 5001.
 pub(crate) struct Bench {
-    pub(crate) server: ServerHandle,
+    pub(crate) server: Server,
     pub(crate) cables: [Endpoint; 2],
 }
 
-pub(crate) async fn switch(kind: Kind, address: SocketAddr) -> Bench {
-    switch_of(kind, kind.builder(), address).await
+/// A switch, and what stands in front of one with a Tofino.
+pub(crate) struct Server {
+    front: Option<Front>,
+    switch: ServerHandle,
 }
 
-pub(crate) async fn switch_of(kind: Kind, builder: Builder, address: SocketAddr) -> Bench {
+impl Server {
+    pub(crate) async fn shutdown(self) {
+        drop(self.front);
+        self.switch.shutdown().await;
+    }
+}
+
+pub(crate) async fn switch(kind: Kind, address: SocketAddr) -> Bench {
+    switch_of(kind, kind.parts(), address).await
+}
+
+pub(crate) async fn switch_of(kind: Kind, Parts { builder, tofino }: Parts, address: SocketAddr) -> Bench {
     let [(host1, port1), (host2, port2)] = [(); 2].map(|()| link(LinkConfig::default()));
     let builder = builder.device_id(1);
     let server = builder.port(kind.port(1).into(), port1).port(kind.port(2).into(), port2).build().expect("valid");
@@ -41,7 +55,15 @@ pub(crate) async fn switch_of(kind: Kind, builder: Builder, address: SocketAddr)
             Err(error) => panic!("cannot listen on {address}: {error}"),
         }
     };
-    Bench { server: server.serve(listener).expect("no TLS to go wrong"), cables: [host1, host2] }
+    let server = match tofino {
+        None => Server { front: None, switch: server.serve(listener).expect("no TLS to go wrong") },
+        Some((tofino, model)) => {
+            let switch = server.listen("127.0.0.1:0").await.expect("loopback has ports");
+            let front = Front::serve(&switch, tofino, &model, listener).expect("it has an address");
+            Server { front: Some(front), switch }
+        }
+    };
+    Bench { server, cables: [host1, host2] }
 }
 
 /// A loopback address that nobody listens on.

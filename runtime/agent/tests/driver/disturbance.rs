@@ -154,8 +154,8 @@ async fn an_entry_that_the_switch_refuses_holds_up_no_other_and_is_tried_again(k
     let directory = tempfile::tempdir().expect("a temporary directory");
     let address = free_address();
     // Room for the probe address of both VNIs, and one host.
-    let (builder, pipeline) = kind.small(directory.path(), 3);
-    let bench = switch_of(kind, builder, address).await;
+    let (parts, pipeline) = kind.small(directory.path(), 3);
+    let bench = switch_of(kind, parts, address).await;
     let mut config = config(kind, address);
     config.switch.pipeline = pipeline.or(config.switch.pipeline);
     config.vtep.as_mut().expect("the demo's is a VTEP").host_ageing = Duration::from_secs(2);
@@ -233,8 +233,8 @@ async fn a_host_whose_entries_the_switch_refused_is_announced_once_it_has_taken_
     let directory = tempfile::tempdir().expect("a temporary directory");
     let addresses = [free_address(), free_address()];
     // Room for the probe address of both VNIs, and one host.
-    let (builder, pipeline) = kind.small(directory.path(), 3);
-    let one = switch_of(kind, builder, addresses[0]).await;
+    let (parts, pipeline) = kind.small(directory.path(), 3);
+    let one = switch_of(kind, parts, addresses[0]).await;
     let two = switch(kind, addresses[1]).await;
     let [mut small, large] = configs_of_two(kind, addresses);
     small.switch.pipeline = pipeline.or(small.switch.pipeline);

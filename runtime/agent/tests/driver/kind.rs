@@ -3,9 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use vouch_agent::config::PipelineFiles;
+use vouch_agent::config::{PipelineFiles, TofinoServer};
 use vouch_p4runtime::P4Info;
-use vouch_switch_server::{Builder, SwitchServer, TofinoServer};
+use vouch_switch_server::{Builder, SwitchServer};
 
 const TOFINO_MODEL: &[u8] = vouch_tables::TOFINO_MODEL;
 /// As on a Tofino with two pipes.
@@ -18,14 +18,21 @@ pub(crate) enum Kind {
     Tofino(TofinoServer),
 }
 
+/// What a switch is made of: the switch without ports, and with a Tofino its server and the model of its program.
+pub(crate) struct Parts {
+    pub(crate) builder: Builder,
+    pub(crate) tofino: Option<(TofinoServer, Vec<u8>)>,
+}
+
 impl Kind {
-    /// A switch of this kind, without ports.
-    pub(crate) fn builder(self) -> Builder {
+    /// A switch of this kind.
+    pub(crate) fn parts(self) -> Parts {
         match self {
-            Self::Bmv2 => SwitchServer::builder(),
-            Self::Tofino(server) => {
-                SwitchServer::builder().cpu_port(TOFINO_CPU_PORT.into()).tofino(server, TOFINO_MODEL)
-            }
+            Self::Bmv2 => Parts { builder: SwitchServer::builder(), tofino: None },
+            Self::Tofino(server) => Parts {
+                builder: SwitchServer::builder().cpu_port(TOFINO_CPU_PORT.into()),
+                tofino: Some((server, TOFINO_MODEL.to_vec())),
+            },
         }
     }
 
@@ -65,15 +72,18 @@ impl Kind {
 
     /// A switch that has so much room in `destination` and no more, whatever the P4Info says, and the pipeline for it where
     /// it is not the usual one.
-    pub(crate) fn small(self, directory: &Path, size: u32) -> (Builder, Option<PipelineFiles>) {
+    pub(crate) fn small(self, directory: &Path, size: u32) -> (Parts, Option<PipelineFiles>) {
         match self {
             Self::Bmv2 => {
                 let (p4info, device_config) = (directory.join("p4info.txtpb"), directory.join("small.json"));
                 std::fs::write(&p4info, vouch_tables::P4INFO_TEXT).expect("writable");
                 std::fs::write(&device_config, small(vouch_tables::DEVICE_CONFIG, size)).expect("writable");
-                (self.builder(), Some(PipelineFiles::Bmv2 { p4info, device_config }))
+                (self.parts(), Some(PipelineFiles::Bmv2 { p4info, device_config }))
             }
-            Self::Tofino(server) => (self.builder().tofino(server, small(TOFINO_MODEL, size)), None),
+            Self::Tofino(server) => {
+                let tofino = Some((server, small(TOFINO_MODEL, size).into_bytes()));
+                (Parts { tofino, ..self.parts() }, None)
+            }
         }
     }
 }
@@ -96,9 +106,9 @@ fn files() -> PathBuf {
 macro_rules! on_each_kind {
     ($($name:ident),+ $(,)?) => {
         on_each_kind! { @ bmv2, $crate::kind::Kind::Bmv2, $($name),+ }
-        on_each_kind! { @ tofino_sde, $crate::kind::Kind::Tofino(vouch_switch_server::TofinoServer::Sde), $($name),+ }
+        on_each_kind! { @ tofino_sde, $crate::kind::Kind::Tofino(vouch_agent::config::TofinoServer::Sde), $($name),+ }
         on_each_kind! {
-            @ tofino_stratum, $crate::kind::Kind::Tofino(vouch_switch_server::TofinoServer::Stratum), $($name),+
+            @ tofino_stratum, $crate::kind::Kind::Tofino(vouch_agent::config::TofinoServer::Stratum), $($name),+
         }
     };
     (@ $module:ident, $kind:expr, $($name:ident),+) => {

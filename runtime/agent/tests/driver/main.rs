@@ -11,12 +11,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use bench::*;
-use kind::{Kind, on_each_kind};
-use vouch_agent::config::PipelineFiles;
+use kind::{Kind, Parts, on_each_kind};
+use vouch_agent::config::{PipelineFiles, TofinoServer};
 use vouch_agent::{Agent, AgentEventKind, AgentOptions, Place};
 use vouch_mobility::Report;
 use vouch_net::MacAddr;
-use vouch_switch_server::{Builder, LinkConfig, TofinoServer, link};
+use vouch_switch_server::{LinkConfig, link};
 
 on_each_kind! {
     a_restarted_agent_keeps_its_hosts_writes_nothing_and_interrupts_nothing,
@@ -128,19 +128,20 @@ async fn a_host_that_falls_silent_is_asked_and_forgotten(kind: Kind) {
 }
 
 async fn frames_that_the_underlay_does_not_carry_are_reported_once_for_each_place(kind: Kind) {
-    too_long(kind, Some(1400), kind.builder()).await;
+    too_long(kind, Some(1400), kind.parts()).await;
 }
 
 /// The switch says what its ports carry, so that nobody has to.
 #[tokio::test]
 async fn the_underlay_carries_what_the_switch_says_of_its_ports() {
     let (_far, uplink) = link(LinkConfig { max_frame: Some(1414), ..LinkConfig::default() });
-    too_long(Kind::Bmv2, None, Kind::Bmv2.builder().port(9, uplink)).await;
+    let Parts { builder, tofino } = Kind::Bmv2.parts();
+    too_long(Kind::Bmv2, None, Parts { builder: builder.port(9, uplink), tofino }).await;
 }
 
-async fn too_long(kind: Kind, mtu: Option<u16>, builder: Builder) {
+async fn too_long(kind: Kind, mtu: Option<u16>, parts: Parts) {
     let address = free_address();
-    let bench = switch_of(kind, builder, address).await;
+    let bench = switch_of(kind, parts, address).await;
     let mut config = config(kind, address);
     config.underlay.mtu = mtu;
     let mut agent = start(config);

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tokio::sync::Mutex;
-use vouch_switch_server::{Builder, Capture, Endpoint, LinkConfig, ServerHandle, SwitchServer, TofinoServer, link};
+use vouch_switch_server::{Capture, Endpoint, LinkConfig, ServerHandle, SwitchServer, link};
 
-use super::{BoxFuture, Plant, Stalled, Target, tofino};
+use super::tofino::{self, Front, TofinoServer};
+use super::{BoxFuture, Plant, Stalled, Target};
 use crate::error::LabError;
 use crate::host::Wire;
 use crate::process::Process;
@@ -77,7 +79,7 @@ impl Embedded {
                 address: (Ipv4Addr::LOCALHOST, 0).into(),
             };
             let running = spec.start().await?;
-            spec.address = running.server.local_addr();
+            spec.address = running.address();
             switches.specs.insert(switch.name.clone(), spec);
             switches.running.get_mut().insert(switch.name.clone(), running);
         }
@@ -126,27 +128,40 @@ struct Spec {
 struct Running {
     process: Process,
     server: ServerHandle,
+    /// What controllers speak to, where that is not the switch itself.
+    front: Option<Front>,
+}
+
+impl Running {
+    fn address(&self) -> SocketAddr {
+        self.front.as_ref().map_or_else(|| self.server.local_addr(), Front::local_addr)
+    }
 }
 
 impl Spec {
     async fn start(&self) -> Result<Running, LabError> {
         let refused = |error: String| LabError::Switch { switch: self.name.clone(), error };
-        let mut builder = self.builder().device_id(self.device_id);
+        let mut builder = SwitchServer::builder().device_id(self.device_id);
+        if self.tofino.is_some() {
+            builder = builder.cpu_port(tofino::CPU_PORT.into());
+        }
         for (number, port) in &self.ports {
             builder = builder.port((*number).into(), port.clone());
         }
         let switch = builder.build().map_err(|error| refused(error.to_string()))?;
         let process = Process::new(&self.name)?;
-        let address = self.address;
-        let server = process.run(async move { switch.listen(address).await }).await?;
-        Ok(Running { process, server: server.map_err(|error| refused(error.to_string()))? })
-    }
-
-    fn builder(&self) -> Builder {
-        match self.tofino {
-            None => SwitchServer::builder(),
-            Some(server) => SwitchServer::builder().cpu_port(tofino::CPU_PORT.into()).tofino(server, tofino::MODEL),
-        }
+        let (address, tofino) = (self.address, self.tofino);
+        let started = process.run(async move {
+            let Some(server) = tofino else {
+                return Ok((switch.listen(address).await.map_err(|error| error.to_string())?, None));
+            };
+            let switch = switch.listen((Ipv4Addr::LOCALHOST, 0)).await.map_err(|error| error.to_string())?;
+            let listener = TcpListener::bind(address).await.map_err(|error| error.to_string())?;
+            let front = Front::serve(&switch, server, tofino::MODEL, listener);
+            Ok((switch, Some(front.map_err(|error| error.to_string())?)))
+        });
+        let (server, front) = started.await?.map_err(refused)?;
+        Ok(Running { process, server, front })
     }
 }
 
@@ -199,6 +214,7 @@ impl Plant for Switches {
     fn shutdown(self: Box<Self>) -> BoxFuture<'static, ()> {
         Box::pin(async {
             for (_, running) in self.running.into_inner() {
+                drop(running.front);
                 running.server.shutdown().await;
                 running.process.kill().await;
             }

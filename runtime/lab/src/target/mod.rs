@@ -3,7 +3,7 @@
 //! Scenarios see only a [`Plant`]: where each switch is controlled, and the cable that ends at each seat.
 
 pub mod embedded;
-mod tofino;
+pub mod tofino;
 
 use std::future::Future;
 use std::io;
@@ -15,7 +15,7 @@ use crate::host::Wire;
 use crate::topology::{PortRef, Topology};
 
 pub use embedded::Embedded;
-pub use vouch_switch_server::TofinoServer;
+pub use tofino::TofinoServer;
 
 /// A boxed future, so that targets can be chosen at run time.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -28,7 +28,7 @@ use crate::words::ids::{ClaimId, HostKey, VtepAddr};
 use crate::words::sequence::Sequence;
 
 /// A message from one agent to another.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Message {
     /// The host is at the sender, or the sender has reason to think so.
     Advertisement(Advertisement),
@@ -58,7 +58,7 @@ pub struct Binding {
 }
 
 /// "The host is behind me" (route advertisement).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Advertisement {
     /// Which host.
     pub host: HostKey,
@@ -71,7 +71,7 @@ pub struct Advertisement {
 }
 
 /// The migration attribute: the host was known elsewhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Migration {
     /// To the owner: "ask it, and tell me". Repeated until a [`Reply`] with the same claim comes.
     Asked {
@@ -92,7 +92,7 @@ pub enum Migration {
 }
 
 /// The owner's answer to a claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Reply {
     /// Which host.
     pub host: HostKey,
@@ -105,7 +105,7 @@ pub struct Reply {
 }
 
 /// What came of a claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// The host is still where it was ("first advertisement reply").
     Stayed,
@@ -133,7 +133,7 @@ pub enum Open {
 }
 
 /// "I have asked at the place that I claim it for", or, with the number [`ClaimId::NONE`], "that I have it at".
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Standing {
     /// Which host.
     pub host: HostKey,
@@ -144,7 +144,7 @@ pub struct Standing {
 }
 
 /// "The host is not behind me" (route withdrawal).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Withdrawal {
     /// Which host.
     pub host: HostKey,
@@ -155,7 +155,7 @@ pub struct Withdrawal {
 }
 
 /// The lists that a session begins with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Sync {
     /// The list of all hosts that the sender owns begins; one that was begun earlier and not ended is void.
     Start,
@@ -187,7 +187,7 @@ pub enum Sync {
 }
 
 /// "The host will move to `to`" (B15).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Expect {
     /// Which host.
     pub host: HostKey,
@@ -198,7 +198,7 @@ pub struct Expect {
 }
 
 /// "Somebody else says that it has an address of this host."
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AddressClaim {
     /// Who has the address, as far as the sender knows.
     pub holder: HostKey,
@@ -209,7 +209,7 @@ pub struct AddressClaim {
 }
 
 /// Whether the holder still has the address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AddressReply {
     /// Who has, or had, the address.
     pub holder: HostKey,

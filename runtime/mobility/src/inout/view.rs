@@ -8,7 +8,7 @@ use vouch_net::MacAddr;
 use crate::words::ids::{AccessId, Location, VtepAddr};
 
 /// All that a switch is to know about one host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HostView {
     /// The recorded location (the *first entry*): frames from the host are expected from there.
     pub location: Location,

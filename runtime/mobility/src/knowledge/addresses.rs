@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use vouch_net::MacAddr;
 
+use crate::guards::{Guard, is_out};
 use crate::inout::message::Binding;
 use crate::words::config::Timers;
 use crate::words::ids::Location;
 use crate::words::time::Instant;
 
 /// A bounded set, in ascending order.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Addresses {
     list: Vec<Known>,
     answer_time: AnswerTime,
@@ -32,7 +33,7 @@ pub(crate) struct Addresses {
     revision: u32,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 struct Known {
     address: IpAddr,
     confirmed: Option<(Location, Instant)>,
@@ -50,7 +51,7 @@ const ANSWERED_BEFORE: Duration = Duration::from_secs(30);
 const MUTE_AFTER: u8 = 3;
 
 /// At its place, the host is known to answer. Only [`Addresses::expected_at`] makes one.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Hash)]
 pub(crate) struct Expected(());
 
 /// The host answers somewhere, or did not long ago. Only [`Addresses::answering`] makes one.
@@ -58,7 +59,7 @@ pub(crate) struct Expected(());
 pub(crate) struct Answering(());
 
 /// How long a host's answers take: the mean and the mean deviation of RFC 6298.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Hash)]
 struct AnswerTime {
     known: Option<(Duration, Duration)>,
 }
@@ -74,7 +75,7 @@ impl Addresses {
                         self.revision += 1;
                     }
                     // That it was asked in vain before it was known to have the address there said nothing of whether it answers: it is asked anew.
-                    if before.is_none_or(|(at, _)| at != place) {
+                    if before.is_none_or(|(at, _)| at != place) && !is_out(Guard::MuteIsFoundOut) {
                         self.list[at].asked = None;
                     }
                 }
@@ -268,7 +269,7 @@ impl Addresses {
 
     /// Whether it is one of those that do not answer.
     pub(crate) fn is_mute(&self) -> bool {
-        self.unanswered >= if self.has_answered { MUTE_AFTER } else { 1 }
+        !is_out(Guard::MuteIsKnown) && self.unanswered >= if self.has_answered { MUTE_AFTER } else { 1 }
     }
 
     /// How long after a question has left an answer is overdue, as far as this host is known: some of its own answering times.
@@ -278,7 +279,7 @@ impl Addresses {
 
     /// The host was known before a restart.
     pub(crate) fn restored(&mut self) {
-        self.restored = true;
+        self.restored = !is_out(Guard::SlowAfterRestart);
     }
 
     /// The switch had kept an address of its as confirmed at `place`, over a restart of ours: it was going to answer for it there.
@@ -290,6 +291,15 @@ impl Addresses {
     /// place is watched and may contest it (B7, B12).
     pub(crate) fn was_confirmed(&mut self, place: Location, now: Instant) {
         self.answered_before = Some((place, now + ANSWERED_BEFORE));
+        self.unanswered = 0;
+    }
+
+    /// The switch had kept an address of its, and not as one that it was going to answer for: as long as nothing else is known of it, it is one of those that
+    /// announce themselves and do not answer, until it does.
+    pub(crate) fn was_unconfirmed(&mut self) {
+        if self.answered_before.is_none() && !self.has_answered {
+            self.unanswered = self.unanswered.max(1);
+        }
     }
 
     fn answered_before(&self, place: Option<Location>, now: Instant) -> bool {

@@ -13,12 +13,13 @@
 
 use std::time::Duration;
 
+use crate::guards::{Guard, is_out};
 use crate::words::config::Timers;
 use crate::words::ids::{AccessId, Location};
 use crate::words::time::Instant;
 
 /// At the VTEP that the host left, or for the port that it left.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Hash)]
 pub(crate) struct Aftermath {
     /// Where it was, and for how long.
     old: Option<(AccessId, Duration)>,
@@ -88,7 +89,7 @@ impl Aftermath {
 }
 
 /// At the place that the host came to: how far it is to be trusted (B12).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Hash)]
 pub(crate) struct Stay {
     since: Instant,
     /// For how long it was here before, if it has only been away for a while.
@@ -102,7 +103,7 @@ pub(crate) struct Stay {
 }
 
 /// Whether the host may have been elsewhere before this VTEP restarted, which it has forgotten.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Doubt {
     /// Nothing can have been forgotten, or what was does not matter.
     No,
@@ -135,7 +136,7 @@ impl Stay {
 
     /// Whether it was heard before anybody had said what he knows, and has not been here for long since.
     pub(crate) fn is_unheard_of(&self, now: Instant) -> bool {
-        self.doubt == Doubt::Unheard && now < self.trusted_at
+        self.doubt == Doubt::Unheard && (now < self.trusted_at || is_out(Guard::OnlyOnProbation))
     }
 
     /// A peer has said what it remembers of a host of which nobody had yet said anything. What is said when all have told what they know, `all_told`, is
@@ -166,13 +167,13 @@ impl Stay {
     /// Whether it is by nothing but policy that it is believed to be here, and not for long: that it answers where it was before, or at a VTEP that
     /// has been given it since, is proof enough, unless it answers here, too.
     pub(crate) fn is_by_policy(&self, now: Instant) -> bool {
-        self.by_policy && now < self.trusted_at
+        self.by_policy && now < self.trusted_at && !is_out(Guard::PolicyGoesBack)
     }
 
     /// Whether it was only heard here first after a restart, and a peer had it before that: if it answers there, and not here, it is there, and whoever
     /// was heard here is silent for being somebody else, not for being a host that does not answer.
     pub(crate) fn may_have_been_anywhere(&self, now: Instant) -> bool {
-        self.doubt == Doubt::Anywhere && now < self.trusted_at
+        self.doubt == Doubt::Anywhere && now < self.trusted_at && !is_out(Guard::AnsweredRival)
     }
 
     /// Whether it came here from `place`.
@@ -203,7 +204,8 @@ impl Stay {
         let was_there = self.came_from(place) || tenure > Duration::ZERO;
         let for_long = tenure.max(self.earlier_tenure(place)) >= self.credit;
         let unfounded = self.is_by_policy(now) && matches!(place, Location::Remote(_));
-        doubted || unfounded || now < self.settled_at || (was_there && for_long && now < self.trusted_at)
+        let any = doubted || unfounded || now < self.settled_at || (was_there && for_long && now < self.trusted_at);
+        any && !is_out(Guard::Probation)
     }
 
     /// For how long the host was at `place` before it came here, as far as is known.

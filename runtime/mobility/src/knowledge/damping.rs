@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::guards::{Guard, is_out};
 use crate::words::config::{Limits, Timers};
 use crate::words::ids::{AccessId, HostKey};
 use crate::words::time::{Instant, Wait};
@@ -26,20 +27,20 @@ const EPISODE: Duration = Duration::from_secs(2);
 /// So many of the addresses that a claim named are remembered with it.
 const MAX_ADDRESSES: usize = 4;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Damping {
     ports: BTreeMap<AccessId, PortMemory>,
     /// What is to be taken up again, and when.
     again: BTreeSet<(Instant, HostKey, AccessId)>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 struct PortMemory {
     claims: BTreeMap<HostKey, Memory>,
     by_expiry: BTreeSet<(Instant, HostKey)>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 struct Memory {
     /// Until then the claim is damped.
     damped_until: Instant,
@@ -78,7 +79,7 @@ pub(crate) enum Admitted {
 }
 
 /// How a refusal counts.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Refused {
     /// It can happen.
     Once,
@@ -255,7 +256,7 @@ impl Damping {
 }
 
 /// Which claim, when it was heard, and which addresses the host said it has.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Claim {
     pub(crate) host: HostKey,
     pub(crate) port: AccessId,
@@ -266,8 +267,8 @@ pub(crate) struct Claim {
 impl Memory {
     /// It was announced, or taken up by itself, and named these addresses.
     fn hears(&mut self, heard: Instant, addresses: Vec<IpAddr>) {
-        let announced = self.taken_up != Some(heard);
-        if announced && self.episode.is_none_or(|begun| heard.since(begun) >= EPISODE) {
+        let announced = self.taken_up != Some(heard) || is_out(Guard::TakenUpIsNotNew);
+        if announced && self.episode.is_none_or(|begun| heard.since(begun) >= EPISODE || is_out(Guard::Episodes)) {
             self.episode = Some(heard);
             self.counted = false;
         }
@@ -281,7 +282,7 @@ impl Memory {
                 self.addresses.push(address);
             }
         }
-        self.addresses.truncate(MAX_ADDRESSES);
+        self.addresses.truncate(if is_out(Guard::AddressesAreKept) { 0 } else { MAX_ADDRESSES });
     }
 
     fn new(heard: Instant) -> Self {

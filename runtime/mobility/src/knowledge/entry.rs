@@ -10,6 +10,7 @@
 //!                       Remote ──told──▶ Remote, Absent
 //! ```
 
+use crate::guards::{Guard, is_out};
 use crate::inout::message::{Reply, Verdict};
 use crate::inout::report::Because;
 use crate::knowledge::addresses::Answering;
@@ -19,7 +20,7 @@ use crate::words::ids::{AccessId, HostKey, VtepAddr};
 use crate::words::sequence::Sequence;
 
 /// Nobody is known to have the host.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Absent(());
 
 impl Absent {
@@ -30,14 +31,14 @@ impl Absent {
 }
 
 /// The host is behind this VTEP, which owns it.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Local {
     port: AccessId,
     sequence: Sequence,
 }
 
 /// The host is behind another VTEP.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Remote {
     vtep: VtepAddr,
 }
@@ -71,12 +72,13 @@ impl OnlyAnswer {
             NoAnswer::Silent(_) | NoAnswer::Unanswered(_) => unfounded || answering.is_some(),
             NoAnswer::LinkDown => true,
         };
-        (would_tell && answers == 1 && unknown == 0).then_some(Self(()))
+        let all_known = unknown == 0 || is_out(Guard::AllKnown);
+        (would_tell && answers == 1 && all_known).then_some(Self(()))
     }
 }
 
 /// The host was asked where it is recorded, as it should be, and did not answer; or cannot.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) enum NoAnswer {
     Silent(Silence),
     Unanswered(Unanswered),

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vouch_net::MacAddr;
 
+use crate::guards::{Guard, is_out};
 use crate::knowledge::entry::LinkDown;
 use crate::words::config::{Config, Limits};
 use crate::words::ids::{AccessId, HostKey, VtepAddr};
 
 /// What one host depends on. Computed anew after each event; the difference goes into the indices.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Footprint {
     /// Where it is recorded, if here.
     pub(crate) port: Option<AccessId>,
@@ -24,10 +25,10 @@ pub(crate) struct Footprint {
 }
 
 /// The access interfaces.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Ports(BTreeMap<AccessId, Port>);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 struct Port {
     /// What the switch has said in this session; nothing, where it is not known.
     link: Option<bool>,
@@ -94,11 +95,11 @@ impl Ports {
 }
 
 /// The other VTEPs.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Peers(BTreeMap<VtepAddr, Peer>);
 
 /// One of them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Peer {
     up: bool,
     /// Counts the lists it began to send.
@@ -178,7 +179,7 @@ impl Peers {
         let peer = self.0.get_mut(&vtep)?;
         let listed = peer.listed.take()?;
         peer.told |= listed.len() as u64 == hosts;
-        (listed.len() as u64 == hosts).then(|| peer.routes.iter().copied().collect())
+        (listed.len() as u64 == hosts || is_out(Guard::WholeLists)).then(|| peer.routes.iter().copied().collect())
     }
 
     fn update(&mut self, host: HostKey, old: &Footprint, new: &Footprint) {

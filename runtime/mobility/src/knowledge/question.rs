@@ -15,6 +15,7 @@
 
 use std::time::Duration;
 
+use crate::guards::{Guard, is_out};
 use crate::inout::report::WhyUnproven;
 use crate::knowledge::addresses::{Expected, MAX_PATIENCE};
 use crate::words::config::{Escalation, Timers};
@@ -34,7 +35,7 @@ const MAX_EXTRA_WAIT: Duration = Duration::from_millis(400);
 const CHECK_WITHIN: Duration = Duration::from_millis(1_500);
 
 /// A host is being asked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Question {
     id: QuestionId,
     place: Location,
@@ -57,11 +58,11 @@ pub(crate) struct Question {
 }
 
 /// A host that was going to answer was asked as it should be, and did not. Only [`Question::checked`] makes one.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Silence(());
 
 /// A host was asked as it should be, and did not answer. Only [`Question::checked`] makes one.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Unanswered(());
 
 /// How a question ends without an answer.
@@ -138,7 +139,8 @@ impl Question {
     }
 
     fn has_left_enough(&self, timers: &Timers) -> bool {
-        self.left.count_ones() as usize >= timers.probes.len().min(ENOUGH_ROUNDS)
+        let left = if is_out(Guard::RoundsLeft) { self.sent } else { self.left.count_ones() };
+        left as usize >= timers.probes.len().min(ENOUGH_ROUNDS)
     }
 
     /// When a round is sent in place of one that was not confirmed: as soon as all would be over, and then less and less often.
@@ -185,6 +187,7 @@ impl Question {
     /// The switch confirms that a round has left.
     pub(crate) fn has_left(&mut self, round: u32, now: Instant) {
         if round < self.sent.min(u32::BITS) {
+            let round = if is_out(Guard::RoundsDiffer) { self.left.count_ones() } else { round };
             self.left |= 1 << round;
             self.first_left.get_or_insert(now);
             self.last_left = now;
@@ -193,9 +196,11 @@ impl Question {
 
     /// The driver has checked.
     pub(crate) fn checked(&self, complete: bool) -> End {
+        let complete = complete || is_out(Guard::AllHeard);
         match (complete && self.checking.is_some(), self.expected) {
             (false, _) => End::Disturbed(WhyUnproven::AnswersLost),
             (true, Some(_)) => End::Silent(Silence(())),
+            (true, None) if is_out(Guard::AnswerExpected) => End::Silent(Silence(())),
             (true, None) => End::Unanswered(Unanswered(())),
         }
     }

@@ -4,12 +4,13 @@
 //! told at once, before the verdict, is *tentative*: it wins like any other, but what it outranks is kept, so that there is something to
 //! go back to when it is withdrawn. A firm route removes what it outranks.
 
+use crate::guards::{Guard, is_out};
 use crate::words::ids::VtepAddr;
 use crate::words::sequence::Sequence;
 use crate::words::time::Instant;
 
 /// "The host is behind `vtep`."
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Route {
     pub(crate) vtep: VtepAddr,
     pub(crate) sequence: Sequence,
@@ -28,7 +29,7 @@ impl Route {
 }
 
 /// All routes of one host, oldest first.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Routes(Vec<Route>);
 
 /// Whether `new` is to be believed more than `old`. Saturated sequences cannot be told apart, then the later news wins.
@@ -40,7 +41,7 @@ impl Routes {
     /// Takes in a route. `false`: it is older news than what the VTEP said before, and was ignored.
     pub(crate) fn insert(&mut self, mut route: Route, whatever_before: bool) -> bool {
         if let Some(known) = self.of(route.vtep) {
-            if known.sequence > route.sequence && !whatever_before {
+            if known.sequence > route.sequence && !whatever_before && !is_out(Guard::OldNews) {
                 return false;
             }
             // A late copy of "at once" does not take back "after the verdict".

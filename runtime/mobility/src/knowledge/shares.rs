@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use vouch_net::Vni;
 
+use crate::guards::{Guard, is_out};
 use crate::inout::report::Full;
 use crate::words::config::Config;
 use crate::words::ids::{AccessId, Location, VtepAddr};
 
 /// How many hosts there are, by VNI, and by the peer that has them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Shares {
     total: usize,
     vnis: BTreeMap<Vni, usize>,
@@ -25,7 +26,7 @@ impl Shares {
         let total = config.limits.hosts;
         let part = total / 2 / config.vnis.len().max(1);
         let of = |vni: &Vni| self.vnis.get(vni).copied().unwrap_or(0);
-        if of(&vni) >= part {
+        if of(&vni) >= part && !is_out(Guard::Shares) {
             // What others have not taken of their parts is theirs.
             let kept: usize =
                 config.vnis.keys().filter(|other| **other != vni).map(|other| part.saturating_sub(of(other))).sum();
@@ -61,7 +62,7 @@ impl Shares {
 }
 
 /// What was refused for want of room, so that it is said once, and asked for again when there is room (B13).
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Refusals {
     full: BTreeMap<Full, std::collections::BTreeSet<VtepAddr>>,
 }

@@ -13,14 +13,14 @@ use std::net::IpAddr;
 /// Who claims which address.
 pub(crate) type Key = (HostKey, IpAddr);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Disputes {
     all: BTreeMap<Key, Dispute>,
     due: BTreeSet<(Instant, HostKey, IpAddr)>,
     by_port: BTreeMap<AccessId, usize>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 struct Dispute {
     holder: HostKey,
     port: AccessId,
@@ -33,7 +33,7 @@ struct Dispute {
     timer: Instant,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 enum Stage {
     /// The holder is being asked. `claim`: by a peer.
     Open { claim: ClaimId, frame: Option<FrameId> },

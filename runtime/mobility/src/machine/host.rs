@@ -14,6 +14,7 @@
 //!     └──────▶ Sought ── answered on a port ──▶ Owner
 //! ```
 
+use crate::guards::{Guard, is_out};
 use crate::inout::message::Migration;
 use crate::knowledge::aftermath::Doubt;
 use crate::knowledge::entry::{Absent, Remote};
@@ -27,7 +28,7 @@ use crate::roles::world::{Out, World};
 use crate::words::ids::Location;
 
 /// What this VTEP is to the host at the moment.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) enum Role {
     /// Nothing: nobody has it. Such a host is forgotten after the event.
     Absent(Absent),
@@ -67,7 +68,8 @@ fn if_absent(absent: Absent, known: &mut Known, world: &World<'_>, out: &mut Out
     match fact {
         Fact::Heard(heard) => {
             let sequence = crate::words::sequence::Sequence::FIRST;
-            let doubt = if world.young && !world.all_have_told() { Doubt::Unheard } else { Doubt::No };
+            let forgotten = world.young && !world.all_have_told() && !is_out(Guard::Forgotten);
+            let doubt = if forgotten { Doubt::Unheard } else { Doubt::No };
             after_owner(Owner::learn(absent, sequence, heard, doubt, known, world, out), known, world, out)
         }
         Fact::Requests { frame, .. } => {
@@ -80,7 +82,7 @@ fn if_absent(absent: Absent, known: &mut Known, world: &World<'_>, out: &mut Out
         Fact::Restored { location: Location::Remote(vtep) } => {
             after_observer(observer::restored(absent, vtep, known, world, out))
         }
-        Fact::Claimed(claimed) if world.young => {
+        Fact::Claimed(claimed) if world.young && !is_out(Guard::Young) => {
             known.addresses.told(&claimed.bindings, Location::Remote(claimed.from), world.now, world.addresses_limit());
             let before = crate::words::sequence::Sequence(claimed.sequence.0.saturating_sub(1));
             let sought = Sought::begin(absent, before, world.now);

@@ -4,11 +4,14 @@ mod addresses;
 mod lists;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use vouch_net::{MacAddr, Vni};
 
+use crate::guards::{Guard, is_out};
 use crate::inout::action::Action;
 use crate::inout::counters::Counters;
 use crate::inout::event::{Event, Evidence, Heard};
@@ -46,9 +49,9 @@ const LOOK_FOR_ROOM: Duration = Duration::from_secs(10);
 ///
 /// It spreads facts to the hosts they concern; what a host makes of them is the business of its role. After each fact it brings
 /// what others know up to date with the host: the switch (by [`Action::Install`] and [`Action::Bind`], if something changed), the indices and the timers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Mobility {
-    config: Config,
+    config: Arc<Config>,
     hosts: BTreeMap<HostKey, Box<Slot>>,
     /// Whose each address is.
     bindings: BTreeMap<(Vni, IpAddr), MacAddr>,
@@ -95,7 +98,7 @@ impl Mobility {
             ids: Ids::default(),
             actions: VecDeque::new(),
             counters: Counters::default(),
-            config,
+            config: Arc::new(config),
         }
     }
 
@@ -127,6 +130,7 @@ impl Mobility {
             }
             Event::PortDown { port } => self.port_down(port, now),
             Event::PortUp { port } => self.ports.set_link(port, Some(true)),
+            Event::PortUnknown { .. } if is_out(Guard::LinkUnknown) => {}
             Event::PortUnknown { port } => self.ports.set_link(port, None),
             Event::Idle { host } => self.tell(host, Fact::Idle, now),
             Event::PeerUp { peer, probe_mac } => self.peer_up(peer, probe_mac, now),
@@ -248,7 +252,7 @@ impl Mobility {
             self.counters.requests_answered += 1;
             self.actions.push_back(Action::Answer { frame: held, target, mac });
         }
-        addresses.retain(|&address| !self.is_anothers(host, address));
+        addresses.retain(|&address| !self.is_anothers(host, address) || is_out(Guard::AddressIsAnothers));
         self.tell(host, Fact::Heard(HeardAt { port, evidence, addresses, frame }), now);
         if let Some(address) = disputed {
             self.address_disputed(host, address, port, disputed_frame, now);
@@ -259,7 +263,8 @@ impl Mobility {
     fn take_up_again(&mut self, claim: damping::Claim, now: Instant) {
         let damping::Claim { host, port, heard: _, mut addresses } = claim;
         self.counters.taken_up_again += 1;
-        if self.hosts.get(&host).is_none_or(|slot| slot.location() == Some(Location::Local(port))) {
+        let there = self.hosts.get(&host).is_none_or(|slot| slot.location() == Some(Location::Local(port)));
+        if there && !is_out(Guard::TakenUpIsNoLife) {
             return;
         }
         addresses.retain(|&address| !self.is_anothers(host, address));
@@ -482,6 +487,7 @@ impl Mobility {
                     self.counters.not_remembered += u64::from(!remembered);
                 }
                 Memory::InPassing(host, port) => self.damping.asked_in_passing(host, port, now, timers),
+                Memory::Again(..) | Memory::AgainUndamped(_) if is_out(Guard::TakenUpAgain) => {}
                 Memory::Again(claim, when) => self.damping.remember(claim, when),
                 Memory::AgainUndamped(claim) => self.damping.remember_until_over(claim, now),
                 Memory::True(host, port) => {
@@ -587,6 +593,35 @@ impl Mobility {
 
     fn is_owned_here(slot: &Slot) -> Option<(Sequence, Vec<Binding>)> {
         slot.owned().map(|sequence| (sequence, slot.known.addresses.bindings()))
+    }
+}
+
+/// What it may do from now on, given its configuration. Not what it has counted, nor which numbers it would give out next.
+impl Hash for Mobility {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self {
+            config: _,
+            counters: _,
+            ids: _,
+            hosts,
+            bindings,
+            unbound,
+            ports,
+            peers,
+            damping,
+            disputes,
+            shares,
+            refusals,
+            room_check,
+            lists,
+            deadlines: _, // of the hosts
+            confirmations: _,
+            may_confirm,
+            young_until,
+            actions,
+        } = self;
+        (hosts, bindings, unbound, ports, peers, damping, disputes).hash(state);
+        (shares, refusals, room_check, lists, may_confirm, young_until, actions.len()).hash(state);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::words::ids::{HostKey, Location, VtepAddr};
 use crate::words::sequence::Sequence;
 use crate::words::time::Instant;
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Slot {
     pub(crate) role: Role,
     pub(crate) known: Known,

@@ -1,5 +1,6 @@
 //! What stands between a host that is heard in the wrong place and a claim.
 
+use crate::guards::{Guard, is_out};
 use crate::inout::event::Evidence;
 use crate::inout::report::{Full, Report};
 use crate::knowledge::damping::Admitted;
@@ -34,7 +35,7 @@ pub(crate) fn admit(
         out.drop(heard.frame);
         return Admission::Refused;
     }
-    if heard.evidence == Evidence::Dad {
+    if heard.evidence == Evidence::Dad && !is_out(Guard::DadIsNoClaim) {
         out.counters.dad_ignored += 1;
         out.release(heard.frame);
         return Admission::Refused;

@@ -18,6 +18,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::guards::{Guard, is_out};
 use crate::inout::event::Evidence;
 use crate::inout::message::{Advertisement, Message, Migration, Open, Reply, Standing, Verdict, Withdrawal};
 use crate::inout::report::{Because, Report};
@@ -42,14 +43,14 @@ use crate::words::time::{Instant, Wait};
 /// begins another.
 const MAX_HOPS: u8 = 8;
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Claimant {
     remote: Remote,
     claim: Box<Claim>,
 }
 
 /// The *second entry*: where the host was just heard, beside where it is recorded.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 struct Claim {
     id: ClaimId,
     port: AccessId,
@@ -78,14 +79,14 @@ struct Claim {
 }
 
 /// Another port of ours where it was heard. The claim follows the host there if it answers there first.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 struct Rival {
     heard: HeardAt,
     question: Question,
 }
 
 /// Who asks the host at its recorded place.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 enum Stage {
     /// The owner is to ask it.
     Owner { retry_at: Instant, wait: Wait, give_up_at: Instant },
@@ -105,7 +106,7 @@ impl Stage {
 }
 
 /// What asking at the claimed port has come to.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 struct Place {
     question: Option<Question>,
     answers: Answers,
@@ -553,15 +554,25 @@ impl Claimant {
         self.ask_here(known, world, out);
     }
 
-    /// The claim is for the other port from now on.
+    /// The claim is for the other port from now on. It is made anew: what the owner finds out for the first one was found out before the host was heard
+    /// there, and its refusal is not that of the other.
     fn follow_rival(&mut self, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
+        let Some(Rival { heard, question }) = self.claim.rival.take() else { return };
+        if self.claim.place.answers == Answers::Unknown {
+            // It may answer there, too, which was not waited for.
+            out.memories.push(Memory::Paused(self.claim.remembered(known), true));
+        }
         let claim = &mut *self.claim;
-        let Some(Rival { heard, question }) = claim.rival.take() else { return };
         out.drop(claim.frame.take());
         out.drop(std::mem::take(&mut claim.requests).into_frames());
         (claim.port, claim.frame, claim.addresses) = (heard.port, heard.frame, heard.addresses);
         claim.tenure = known.tenure_at(heard.port, world.now);
         claim.place = Place::begin(question);
+        claim.id = out.new_claim(world.config);
+        match claim.stage {
+            Stage::Owner { .. } | Stage::Open { .. } => self.send_claim(known, out),
+            Stage::Tunnel(_) => {}
+        }
     }
 
     /// It asks for somebody, while it waits.
@@ -611,6 +622,7 @@ impl Claimant {
         }
         if let Location::Local(port) = from
             && known.answers_after_all(port, world.now, world.timers())
+            && !is_out(Guard::FollowsHome)
         {
             return self.follows_home(port, address, known, world, out);
         }
@@ -675,7 +687,8 @@ impl Claimant {
         world: &World<'_>,
         out: &mut Out<'_>,
     ) -> Became {
-        if from != self.remote.vtep() || reply.claim != self.claim.id {
+        let its = from == self.remote.vtep() && reply.claim == self.claim.id;
+        if !its && !is_out(Guard::ReplyToThis) {
             out.counters.stale_messages += 1;
             return Became::Claimant(self);
         }
@@ -756,6 +769,9 @@ impl Claimant {
         }
         let outranked = !outranks(self.claim.sequence, told.sequence);
         if told.from == self.remote.vtep() && told.how == How::Plain && outranked && !self.is_probing_through_tunnel() {
+            if is_out(Guard::RefusalOfAnother) {
+                return self.refused(told.sequence, known, world, out);
+            }
             return Became::Claimant(self.outranked(told.sequence, known, out));
         }
         self.reconsider(known, world, out)

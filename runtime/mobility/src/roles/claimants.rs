@@ -8,6 +8,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::guards::{Guard, is_out};
 use crate::inout::message::{Advertisement, Message, Open, Verdict};
 use crate::knowledge::addresses::{Addresses, MAX_PATIENCE};
 use crate::knowledge::question::{End, Question, Step};
@@ -21,7 +22,7 @@ use crate::words::time::Instant;
 /// How many ports of one VTEP may claim a host at the same time. More are refused, and taken up again.
 const MAX_PORTS: usize = 8;
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Claimant {
     pub(crate) who: Who,
     pub(crate) since: Instant,
@@ -30,9 +31,11 @@ pub(crate) struct Claimant {
     /// It was refused only just now: it is to be seen whether the host has fallen silent since, and nothing more.
     pub(crate) damped: bool,
     pub(crate) answers: Answers,
+    /// It has made the host contested, and does so until it falls silent, however long ago the host has come to where it is recorded.
+    pub(crate) contests: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) enum Who {
     /// It was heard on another port of this VTEP.
     Port {
@@ -49,7 +52,7 @@ pub(crate) enum Who {
 }
 
 /// Whether the host answers at a claimed place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Answers {
     /// It is being asked there, or will be.
     Unknown,
@@ -86,7 +89,9 @@ impl Claimant {
     /// Where it was before it is heard out until that is known, however slow it is (B12).
     pub(crate) fn heard_out_at(&self, asked: Instant, timers: &Timers) -> Option<Instant> {
         let at = match self.who {
-            Who::Port { .. } | Who::Peer { .. } if !self.tenure.is_zero() => asked + MAX_PATIENCE,
+            Who::Port { .. } | Who::Peer { .. } if !self.tenure.is_zero() && !is_out(Guard::HeardOut) => {
+                asked + MAX_PATIENCE
+            }
             // It is asked at the same time.
             Who::Port { .. } | Who::Peer { .. } => asked + timers.escalate.longest(),
             // It asks as an owner does, when it has heard of us.
@@ -104,7 +109,7 @@ impl Claimant {
 }
 
 /// Who claims a host, first come first.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Claimants(Vec<Claimant>);
 
 impl Claimants {
@@ -189,6 +194,13 @@ impl Claimants {
         let mut places: Vec<Location> = places.into_iter().map(Claimant::location).take(2).collect();
         places.sort_unstable();
         places
+    }
+
+    /// The host is contested by those that it answers.
+    pub(crate) fn contest(&mut self) {
+        for claimant in &mut self.0 {
+            claimant.contests |= claimant.answers == Answers::Yes;
+        }
     }
 
     /// Tells the peers among them why there is no verdict yet.
@@ -366,7 +378,7 @@ pub(crate) fn without_answer(end: &End) -> Answers {
 
 /// Requests for others that a host makes while it waits for its verdict: held, one for each target, and released or dropped with it. So a host that
 /// comes with an empty neighbour cache is not cut off for longer than its claim takes.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Requests(Vec<(IpAddr, FrameId)>);
 
 impl Requests {

@@ -92,7 +92,7 @@ pub(crate) enum Fact {
     Due,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct HeardAt {
     pub(crate) port: AccessId,
     pub(crate) evidence: Evidence,
@@ -131,7 +131,7 @@ pub(crate) struct Told {
 }
 
 /// In what way a peer says that it has a host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum How {
     /// Without migration attribute.
     Plain,
@@ -151,7 +151,7 @@ pub(crate) struct Withdrawn {
 }
 
 /// Who wants to know whether a host still has an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum AddressClaimant {
     /// A host of this VTEP.
     Here(HostKey),

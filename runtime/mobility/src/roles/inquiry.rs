@@ -13,6 +13,7 @@
 
 use std::time::Duration;
 
+use crate::guards::{Guard, is_out};
 use crate::inout::message::{self, Advertisement, Open};
 use crate::inout::report::{Report, WhyUnproven};
 use crate::knowledge::aftermath::Stay;
@@ -29,7 +30,7 @@ use crate::words::time::{Instant, Wait};
 const DISTURBED_RETRY: Duration = Duration::from_millis(100);
 
 /// The host is being asked.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Inquiry {
     question: Option<Question>,
     recorded: Recorded,
@@ -49,7 +50,7 @@ pub(crate) struct Inquiry {
 }
 
 /// What asking where the host is recorded has come to.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 enum Recorded {
     Pending,
     Answered,
@@ -57,7 +58,7 @@ enum Recorded {
     Disturbed(WhyUnproven),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Stage {
     Asking,
     Unproven,
@@ -234,7 +235,8 @@ impl Inquiry {
     /// Whether it has been announced to be going elsewhere than anybody claims it for.
     fn is_expected_elsewhere(&self, subject: &Subject<'_>, now: Instant) -> bool {
         let announced = subject.known.announced(now);
-        announced.is_some_and(|announced| !self.claimants.iter().any(|one| announced.is(one.location())))
+        !is_out(Guard::ExpectedElsewhere)
+            && announced.is_some_and(|announced| !self.claimants.iter().any(|one| announced.is(one.location())))
     }
 
     /// What follows from all that is known now.
@@ -264,7 +266,9 @@ impl Inquiry {
 
     /// It is where it is recorded. That settles it (M4), unless the place has yet to earn its trust (B12).
     fn decide_of_answer(mut self: Box<Self>, subject: &Subject<'_>, world: &World<'_>, out: &mut Out<'_>) -> Verdict {
-        let weighs = |claimant: &Claimant| claimant.answers != Answers::No && subject.must_yield_to(claimant, world);
+        let weighs = |claimant: &Claimant| {
+            claimant.answers != Answers::No && (claimant.contests || subject.must_yield_to(claimant, world))
+        };
         if !self.claimants.iter().any(weighs) {
             return self.stays();
         }
@@ -304,7 +308,7 @@ impl Inquiry {
         let (answer, unknown) = (self.claimants.count(Answers::Yes), self.claimants.count(Answers::Unknown));
         let answering = subject.known.addresses.answering(world.now, world.timers());
         let one = match self.claimants.iter().next() {
-            Some(only) if self.claimants.len() == 1 => Some(only.location()),
+            Some(only) if self.claimants.len() == 1 || is_out(Guard::FirstDecidesNothing) => Some(only.location()),
             Some(_) | None => None,
         };
         match (one, none) {
@@ -421,6 +425,7 @@ impl Inquiry {
                 self.claimants.tell_rivals(host, world, out);
             }
         }
+        self.claimants.contest();
         self.copying = true;
         self.let_go(subject, world, out);
         if self.again.is_none() && self.question.is_none() {
@@ -457,13 +462,14 @@ impl Inquiry {
 
     /// Whether the host was asked more than once, and may answer more than once.
     pub(crate) fn was_repeated(&self) -> bool {
-        self.repeated || self.question.as_ref().is_some_and(Question::was_repeated)
+        let repeated = self.repeated || self.question.as_ref().is_some_and(Question::was_repeated);
+        repeated && !is_out(Guard::OtherQuestions)
     }
 
     /// How long after it was asked it is now, if it was taken not to answer where it is recorded: an answer that comes now took so long, at the most.
     pub(crate) fn is_late_by(&self, now: Instant) -> Option<Duration> {
         let unanswered = matches!(&self.recorded, Recorded::NoAnswer(NoAnswer::Silent(_) | NoAnswer::Unanswered(_)));
-        (unanswered && self.question.is_none()).then(|| now - self.asked)
+        (unanswered && self.question.is_none() && !is_out(Guard::HowLate)).then(|| now - self.asked)
     }
 
     /// Something came from the host where it is recorded: it is there (M4, B2).

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::guards::{Guard, is_out};
 use crate::knowledge::addresses::{Addresses, MAX_PATIENCE};
 use crate::knowledge::aftermath::Aftermath;
 use crate::knowledge::routes::Routes;
@@ -9,7 +10,7 @@ use crate::words::config::Timers;
 use crate::words::ids::{AccessId, HostKey, Location};
 use crate::words::time::Instant;
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Known {
     pub(crate) key: HostKey,
     pub(crate) addresses: Addresses,
@@ -24,7 +25,7 @@ pub(crate) struct Known {
 }
 
 /// Where a host is said to be going.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Announced {
     At(Location),
     /// To this VTEP, it was not said to which port.
@@ -73,13 +74,14 @@ impl Known {
             let time = timers.verdict_after + after.left_ago(now, timers);
             self.addresses.answered(Some(time.min(MAX_PATIENCE)));
         }
-        !self.tenure_at(port, now).is_zero()
+        !self.tenure_at(port, now).is_zero() && !is_out(Guard::AnswersAfterAll)
     }
 
     /// How long an answer at `port`, which is claimed, is waited for at the least. The host is known to take its time where it was before; who is there
     /// now may be somebody else elsewhere.
     pub(crate) fn patience_at(&self, port: AccessId, now: Instant) -> Option<Duration> {
-        self.addresses.patience().filter(|_| !self.tenure_at(port, now).is_zero())
+        let was_there = !self.tenure_at(port, now).is_zero() && !is_out(Guard::Patience);
+        self.addresses.patience().filter(|_| was_there)
     }
 
     /// Whether traffic that comes out of a tunnel is still sent on through another.

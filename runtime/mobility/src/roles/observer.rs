@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::guards::{Guard, is_out};
 use crate::inout::message::{Binding, Message, Reply, Verdict, Withdrawal};
 use crate::inout::report::{Because, Report};
 use crate::knowledge::entry::{Absent, Remote};
@@ -115,7 +116,8 @@ pub(crate) fn withdrawn(
     world: &World<'_>,
     out: &mut Out<'_>,
 ) -> Became {
-    let had_it = known.routes.of(withdrawn.from).is_some() || remote.vtep() == withdrawn.from;
+    let had_it =
+        known.routes.of(withdrawn.from).is_some() || remote.vtep() == withdrawn.from || is_out(Guard::HolderHandsOver);
     known.routes.forget(withdrawn.from, withdrawn.sequence);
     if had_it {
         note_hand_over(known, withdrawn, world);
@@ -154,7 +156,7 @@ pub(crate) fn withdrawn_unknown(
 pub(crate) fn reply_without_claim(from: VtepAddr, reply: &Reply, known: &mut Known, out: &mut Out<'_>) {
     let news = known.routes.highest().is_none_or(|highest| reply.sequence > highest);
     match reply.verdict {
-        Verdict::Moved { .. } if news => {
+        Verdict::Moved { .. } if news && !is_out(Guard::Declined) => {
             known.routes.remove(from);
             decline(known, reply.sequence, out);
         }
@@ -212,6 +214,6 @@ pub(crate) fn settle(remote: Remote, known: &mut Known, world: &World<'_>, out: 
 /// The best route. Who passes the host's traffic on from tunnel to tunnel believes only what is certain, and stops passing it on when nothing is:
 /// otherwise the traffic might be passed to one who passes it back by another way.
 fn usable(known: &Known, now: Instant, current: VtepAddr) -> Option<&Route> {
-    let firm = known.routes.best_firm(Some(current)).filter(|_| known.passes_on(now));
+    let firm = known.routes.best_firm(Some(current)).filter(|_| known.passes_on(now) && !is_out(Guard::CertainOnly));
     firm.or_else(|| known.routes.best(Some(current)))
 }

@@ -9,6 +9,7 @@ mod verdicts;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::guards::{Guard, is_out};
 use crate::inout::event::Evidence;
 use crate::inout::message::{Binding, Message, Migration, Open, Reply, Verdict};
 use crate::inout::report::{Because, Full, Report};
@@ -34,7 +35,7 @@ use self::verdicts::drop_frames;
 /// How many addresses of one host may be disputed at the same time.
 const MAX_DISPUTES: usize = 8;
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Owner {
     local: Local,
     stay: Stay,
@@ -50,7 +51,7 @@ pub(crate) struct Owner {
 }
 
 /// The host is asked for an address, so that it stays known to answer.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 struct Confirming {
     question: QuestionId,
     /// For that address, if no answer to an earlier question can come.
@@ -58,10 +59,12 @@ struct Confirming {
     /// An answer is to be expected.
     expected: bool,
     left: Option<Instant>,
-    /// Then it counts as left unanswered; once.
-    late_at: Option<Instant>,
+    /// It counts as left unanswered; once.
+    late: bool,
     /// A later answer still tells how long the host takes.
     until: Instant,
+    /// When the next of that is.
+    due: Instant,
 }
 
 impl Confirming {
@@ -71,7 +74,7 @@ impl Confirming {
 }
 
 /// Somebody else says that it has an address of the host's (B10).
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 struct Dispute {
     address: IpAddr,
     by: Vec<AddressClaimant>,
@@ -81,7 +84,7 @@ struct Dispute {
 }
 
 /// A claim that was refused. The same claim with a higher sequence is another: it has been to somebody else meanwhile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Refused {
     pub(crate) vtep: VtepAddr,
     pub(crate) claim: ClaimId,
@@ -136,7 +139,7 @@ impl Owner {
         out: &mut Out<'_>,
     ) -> Became {
         out.release(heard.frame);
-        if heard.evidence == Evidence::Dad {
+        if heard.evidence == Evidence::Dad && !is_out(Guard::DadIsNoHost) {
             out.counters.dad_ignored += 1;
             return Became::Nothing(absent);
         }
@@ -177,6 +180,8 @@ impl Owner {
         known.addresses.add_unconfirmed(address, world.addresses_limit());
         if confirmed && known.addresses.has(address) {
             known.addresses.was_confirmed(self.place(), world.now);
+        } else if !confirmed {
+            known.addresses.was_unconfirmed();
         }
     }
 
@@ -224,6 +229,9 @@ impl Owner {
             became @ (Became::Observer(_) | Became::Nothing(_)) => return became,
         };
         owner.answered = refused;
+        if answered {
+            known.addresses.answered(None);
+        }
         let mut became = Became::Owner(owner);
         for claimant in contested_by {
             became = match became {
@@ -248,12 +256,13 @@ impl Owner {
             && self.inquiry.is_none()
             && self.disputes.is_empty()
             && !world.all_have_told()
+            && !is_out(Guard::ElsewhereHere)
     }
 
     /// The same if a peer says that it has the host.
     pub(crate) fn may_be_anywhere(&self, told: &Told, known: &Known, world: &World<'_>) -> bool {
         let exempt = Proof::by_configuration(known.key, world.config, world.vni).is_some();
-        told.how != How::AtOnce && !exempt && self.may_be_elsewhere_here(world)
+        told.how != How::AtOnce && !exempt && self.may_be_elsewhere_here(world) && !is_out(Guard::ElsewhereAnywhere)
     }
 
     /// Nothing but where it was heard is left of it.
@@ -349,7 +358,7 @@ impl Owner {
             requests: Requests::default(),
             question: None,
         };
-        let claimant = Claimant { who, since: world.now, tenure, damped, answers: Answers::Unknown };
+        let claimant = Claimant { who, since: world.now, tenure, damped, answers: Answers::Unknown, contests: false };
         self.claimed_by(claimant, exempt, known, world, out)
     }
 
@@ -405,7 +414,7 @@ impl Owner {
             };
         }
         match (self.inquiry.take(), from) {
-            (Some(inquiry), Location::Local(_)) => {
+            (Some(inquiry), from) if matches!(from, Location::Local(_)) || is_out(Guard::PeersWord) => {
                 let verdict = inquiry.answered_at(from, Answers::Yes, &self.subject(known), world, out);
                 self.follow(verdict, known, world, out)
             }
@@ -480,7 +489,12 @@ impl Owner {
     ) -> Became {
         let sequence = self.local.sequence();
         let same = |one: &&Refused| one.vtep == claimed.from && one.claim == claimed.claim;
-        if self.answered.iter().find(same).is_some_and(|refused| claimed.sequence <= refused.sequence) {
+        if self
+            .answered
+            .iter()
+            .find(same)
+            .is_some_and(|refused| claimed.sequence <= refused.sequence || is_out(Guard::HigherIsAnother))
+        {
             out.reply(claimed.from, known.key, claimed.claim, sequence, Verdict::Stayed);
             return Became::Owner(self);
         }
@@ -503,7 +517,7 @@ impl Owner {
             }
             return Became::Owner(self);
         }
-        if !outranks(claimed.sequence, sequence) {
+        if !outranks(claimed.sequence, sequence) && !is_out(Guard::OutrankedIsStale) {
             // The claimant's view is out of date. It has to catch up first, or copies sent to it might come back another way.
             out.reply(claimed.from, known.key, claimed.claim, sequence, Verdict::Elsewhere(world.config.me));
             return Became::Owner(self);
@@ -511,7 +525,14 @@ impl Owner {
         out.counters.claims_received += 1;
         let tenure = claimed.tenure.max(self.stay.earlier_tenure(place));
         let who = Who::Peer { vtep: claimed.from, claim: claimed.claim, sequence: claimed.sequence };
-        let claimant = Claimant { who, since: world.now, tenure, damped: claimed.damped, answers: Answers::Unknown };
+        let claimant = Claimant {
+            who,
+            since: world.now,
+            tenure,
+            damped: claimed.damped,
+            answers: Answers::Unknown,
+            contests: false,
+        };
         let exempt = Proof::by_configuration(known.key, world.config, world.vni)
             .or_else(|| Proof::by_port_down(&self.local, world.ports.down(self.local.port())));
         self.claimed_by(claimant, exempt, known, world, out)
@@ -596,7 +617,8 @@ impl Owner {
     fn has_rival(self, rival: Rival, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
         let Rival { vtep, sequence, migration, answers } = rival;
         let who = Who::Rival { vtep, sequence, migration };
-        let claimant = Claimant { who, since: world.now, tenure: Duration::ZERO, damped: false, answers };
+        let claimant =
+            Claimant { who, since: world.now, tenure: Duration::ZERO, damped: false, answers, contests: false };
         self.claimed_by(claimant, None, known, world, out)
     }
 
@@ -608,7 +630,7 @@ impl Owner {
 
     /// A peer says it has the host, which is here: neither is right without asking.
     pub(crate) fn told(mut self, told: Told, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
-        if told.how == How::AtOnce {
+        if told.how == How::AtOnce && !is_out(Guard::AtOnceIsNoVerdict) {
             // It asks somebody else, whom it takes for the owner. It is told who is, and will ask. Nothing is given on such a claim: while its
             // claimant sends the host's traffic to another, it could come back that way.
             out.counters.stale_messages += 1;
@@ -645,8 +667,14 @@ impl Owner {
         let proof = exempt.or_else(|| Proof::by_port_down(&self.local, world.ports.down(self.local.port())));
         let migration = matches!(told.how, How::Verified { .. });
         let who = Who::Rival { vtep: told.from, sequence: told.sequence, migration };
-        let claimant =
-            Claimant { who, since: world.now, tenure: Duration::ZERO, damped: false, answers: Answers::Unknown };
+        let claimant = Claimant {
+            who,
+            since: world.now,
+            tenure: Duration::ZERO,
+            damped: false,
+            answers: Answers::Unknown,
+            contests: false,
+        };
         self.claimed_by(claimant, proof, known, world, out)
     }
 
@@ -782,11 +810,13 @@ impl Owner {
     /// Does what is due.
     pub(crate) fn advance(mut self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
         if let Some(confirming) = &mut self.confirming
-            && confirming.late_at.take_if(|late_at| world.now >= *late_at).is_some()
-            && confirming.expected
-            && confirming.left.is_some()
+            && !confirming.late
+            && world.now >= confirming.due
         {
-            known.addresses.left_unanswered();
+            (confirming.late, confirming.due) = (true, confirming.until);
+            if confirming.expected && confirming.left.is_some() {
+                known.addresses.left_unanswered();
+            }
         }
         if self.confirming.as_ref().is_some_and(|confirming| world.now >= confirming.until) {
             self.confirming = None;
@@ -805,7 +835,7 @@ impl Owner {
     /// When there is something else to do.
     pub(crate) fn due(&self, known: &Known, now: Instant, timers: &Timers) -> Option<Instant> {
         let inquiry = self.inquiry.as_ref().and_then(|inquiry| inquiry.due(&self.subject(known), now, timers));
-        let confirm = self.confirming.as_ref().map(|confirming| confirming.late_at.unwrap_or(confirming.until));
+        let confirm = self.confirming.as_ref().map(|confirming| confirming.due);
         let disputes = self.disputes.iter().map(|dispute| dispute.question.due(timers)).min();
         [inquiry, confirm, disputes].into_iter().flatten().min()
     }

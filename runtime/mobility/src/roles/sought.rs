@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use crate::guards::{Guard, is_out};
 use crate::inout::event::Evidence;
 use crate::inout::message::{Advertisement, Message, Open, Verdict};
 use crate::inout::report::{Report, WhyUnproven};
@@ -31,7 +32,7 @@ const FOR: Duration = Duration::from_secs(600);
 /// How many VTEPs may claim it meanwhile.
 const MAX_CLAIMANTS: usize = 16;
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Sought {
     absent: Absent,
     sequence: Sequence,
@@ -46,7 +47,7 @@ pub(crate) struct Sought {
 }
 
 /// A peer had it in its own table before we heard it.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Rival {
     pub(crate) vtep: VtepAddr,
     pub(crate) sequence: Sequence,
@@ -71,13 +72,13 @@ pub(crate) struct Found {
 }
 
 /// It is being asked for, everywhere.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 struct Hunt {
     open: Vec<Question>,
     disturbed: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 struct Claimant {
     vtep: VtepAddr,
     claim: ClaimId,
@@ -91,7 +92,14 @@ struct Claimant {
 impl Claimant {
     fn weighed(self) -> claimants::Claimant {
         let Self { vtep, claim, sequence, since, tenure, answers } = self;
-        claimants::Claimant { who: Who::Peer { vtep, claim, sequence }, since, tenure, damped: false, answers }
+        claimants::Claimant {
+            who: Who::Peer { vtep, claim, sequence },
+            since,
+            tenure,
+            damped: false,
+            answers,
+            contests: false,
+        }
     }
 }
 
@@ -349,7 +357,9 @@ impl Sought {
             None => None,
         };
         let heard = HeardAt { port, evidence: Evidence::Arp, addresses: vec![address], frame };
-        let contests = |claimant: &mut Claimant| !claimant.tenure.is_zero() && claimant.answers != Answers::No;
+        let contests = |claimant: &mut Claimant| {
+            !claimant.tenure.is_zero() && claimant.answers != Answers::No && !is_out(Guard::KnownBeforeRestart)
+        };
         let contested_by = self.claimants.extract_if(.., contests).map(Claimant::weighed).collect();
         let refused = self.refuse(known, out);
         self.found(heard, true, refused, contested_by)
@@ -393,7 +403,7 @@ impl Sought {
         self.hunt = None;
         // It answers the peer that had it, and nobody here.
         if let Some(Rival { vtep, sequence, .. }) =
-            self.rival.take_if(|rival| rival.answers == Answers::Yes && !disturbed)
+            self.rival.take_if(|rival| rival.answers == Answers::Yes && !disturbed && !is_out(Guard::AnsweredPeer))
         {
             return self.elsewhere(vtep, sequence, known, out);
         }

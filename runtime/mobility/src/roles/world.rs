@@ -85,7 +85,7 @@ pub(crate) struct Out<'a> {
 }
 
 /// Where numbers for claims and questions come from.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Ids {
     claims: u64,
     questions: u64,

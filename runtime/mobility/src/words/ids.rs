@@ -1,6 +1,7 @@
 //! Names of things: hosts, VTEPs, access interfaces, held frames, claims.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::Ipv4Addr;
 
 use vouch_net::{MacAddr, Vni};
@@ -83,7 +84,7 @@ impl fmt::Debug for Location {
 }
 
 /// A frame that the driver keeps until it is told to release or to drop it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FrameId(pub u64);
 
 /// Which life of an agent a number comes from: higher in each later one, so that nothing a predecessor said is taken for its successor's.
@@ -91,7 +92,7 @@ pub struct FrameId(pub u64);
 pub struct Incarnation(pub u64);
 
 /// Numbers the claims of one claimant, so that a late answer is not taken for the answer to the next claim, nor for one of an earlier life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClaimId {
     /// The life of the claimant's agent.
     pub incarnation: Incarnation,
@@ -105,5 +106,34 @@ impl ClaimId {
 }
 
 /// Numbers the questions that this VTEP asks of hosts, so that a switch's confirmation is not taken for that of another question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct QuestionId(pub u64);
+
+/// Numbers that say nothing but which is which are written as no other number is: who compares states of a machine can tell them from quantities, and
+/// take states that differ in nothing but such names for one.
+fn hash_name<H: Hasher>(kind: u32, life: Incarnation, number: u64, state: &mut H) {
+    let life = u128::from(life.0 & u64::from(u32::MAX));
+    state.write_u128(u128::from(kind) << 96 | life << 64 | u128::from(number));
+}
+
+impl Hash for FrameId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_name(1, Incarnation::default(), self.0, state);
+    }
+}
+
+impl Hash for QuestionId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_name(2, Incarnation::default(), self.0, state);
+    }
+}
+
+impl Hash for ClaimId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // The number of no claim is no name.
+        match self.number {
+            Self::NONE => state.write_u64(Self::NONE),
+            number => hash_name(3, self.incarnation, number, state),
+        }
+    }
+}

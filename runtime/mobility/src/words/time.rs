@@ -1,11 +1,12 @@
 //! Time as a value: the driver says what time it is, nothing in this crate asks.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
 /// A point in time, in microseconds since an epoch that the driver chooses and never sets back.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Instant(u64);
 
 impl Instant {
@@ -45,6 +46,13 @@ impl Sub for Instant {
     }
 }
 
+/// Written as no other number is, so that who compares states of a machine can tell times from quantities.
+impl Hash for Instant {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_i128(i128::from(self.0));
+    }
+}
+
 impl fmt::Debug for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:03} ms", self.0 / 1_000, self.0 % 1_000)
@@ -52,7 +60,7 @@ impl fmt::Debug for Instant {
 }
 
 /// A wait before something is tried again, which doubles each time up to a limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub(crate) struct Wait(Duration);
 
 impl Wait {

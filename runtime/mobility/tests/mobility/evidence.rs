@@ -285,6 +285,23 @@ fn evidence_a_mute_host_keeps_its_place_over_a_restart() {
     assert!(confirmed(&before), "it answers after all");
 }
 
+/// It says something just after the agent has been started, and somebody claims it before it has been asked and not answered: what the switch kept of it
+/// says that it is not one to count on.
+#[test]
+fn evidence_a_mute_host_that_speaks_after_a_restart_is_not_given_away_before_it_is_found_out() {
+    let mut bench = restored(false);
+    bench.routine = false;
+    bench.heard(P1, Evidence::Arp, None);
+    bench.asked(B, 1, 1);
+    bench.wait(3_000);
+    assert_eq!((bench.location(), bench.phase()), (Some(HERE), Phase::Unproven));
+    bench.answered(HERE);
+    bench.wait(2_000);
+    bench.asked(B, 2, 3);
+    bench.wait(3_000);
+    assert_eq!(bench.location(), Some(THERE), "once it has answered, its silence says something");
+}
+
 /// It was asked in vain when the agent had just been started, for an address that nobody knew it still had; when it says that it has, it is asked again.
 #[test]
 fn evidence_a_mute_host_that_announces_itself_after_a_restart_is_found_to_be_mute() {

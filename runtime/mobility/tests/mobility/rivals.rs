@@ -567,10 +567,58 @@ fn b14_a_claim_follows_the_host_to_the_port_where_it_answers() {
     let actions = bench.heard(P2, Evidence::Arp, None);
     assert!(actions.contains(&Action::Drop { frame: FRAME }));
     assert_eq!(probes(&actions, SECOND), 1);
-    let standing = Standing { host: host(), claim: claim_id(1), answers: true };
+    let standing = Standing { host: host(), claim: claim_id(2), answers: true };
     assert!(bench.answered(SECOND).contains(&send(B, Message::Standing(standing))));
-    bench.replied(B, 1, 1, MOVED);
+    bench.replied(B, 2, 1, MOVED);
     assert_eq!(bench.location(), Some(SECOND));
+}
+
+/// Somebody at another port claimed the host just before it came, while it still answered where it was: the refusal of that claim arrives after the host has
+/// said where it is, which need not be said again.
+#[test]
+fn b14_the_refusal_of_a_claim_for_one_port_is_not_that_of_another() {
+    let mut bench = Bench::new().following();
+    bench.heard(P1, Evidence::Arp, Some(FRAME));
+    bench.heard(P2, Evidence::Arp, None);
+    assert_eq!(claims(&bench.answered(SECOND)), [(B, false)], "it is made anew");
+    bench.replied(B, 1, 2, Verdict::Stayed);
+    assert_eq!(bench.phase(), Phase::Claiming);
+    bench.replied(B, 2, 1, MOVED);
+    assert_eq!(bench.location(), Some(SECOND));
+}
+
+/// Somebody at another port answers first, and gets the host: where it was heard before is asked after that.
+#[test]
+fn b13_a_port_that_has_not_answered_when_another_does_is_taken_up_again() {
+    let mut bench = Bench::new().following();
+    bench.heard(P1, Evidence::Arp, Some(FRAME));
+    bench.heard(P2, Evidence::Arp, None);
+    bench.answered(SECOND);
+    bench.replied(B, 2, 1, MOVED);
+    assert_eq!(bench.location(), Some(SECOND));
+    assert!(probes(&bench.wait(250), HERE) > 0, "it is taken up by itself");
+    bench.answered(HERE);
+    bench.answered(SECOND);
+    assert_eq!(bench.phase(), Phase::Contested);
+}
+
+/// A contest between places none of which has a longer history ends when one of them falls silent, and not before.
+#[test]
+fn b14_a_contest_does_not_end_by_itself() {
+    let mut bench = Bench::new().following();
+    bench.heard(P1, Evidence::Arp, Some(FRAME));
+    bench.replied(B, 1, 1, MOVED);
+    bench.heard(P2, Evidence::Arp, None);
+    bench.answered(SECOND);
+    bench.answered(HERE);
+    for _ in 0..60 {
+        assert_eq!(bench.phase(), Phase::Contested, "{:?}", bench.now);
+        bench.wait(500);
+        bench.answered(HERE);
+        bench.answered(SECOND);
+    }
+    bench.wait(60_000);
+    assert_ne!(bench.phase(), Phase::Contested);
 }
 
 const LATER: FrameId = FrameId(8);
@@ -584,10 +632,10 @@ fn b14_of_two_ports_of_one_claimant_the_one_that_answers_has_it() {
     let actions = bench.heard(P2, Evidence::Arp, Some(LATER));
     assert_eq!(probes(&actions, SECOND), 1, "it is asked there, too");
     let actions = bench.answered(SECOND);
-    let standing = Standing { host: host(), claim: claim_id(1), answers: true };
+    let standing = Standing { host: host(), claim: claim_id(2), answers: true };
     assert!(actions.contains(&send(B, Message::Standing(standing))));
     assert!(actions.contains(&Action::Drop { frame: FRAME }));
-    let actions = bench.replied(B, 1, 1, MOVED);
+    let actions = bench.replied(B, 2, 1, MOVED);
     assert!(actions.contains(&Action::Release { frame: LATER }));
     assert_eq!(bench.location(), Some(SECOND));
 }
@@ -615,7 +663,7 @@ fn b14_of_two_ports_of_one_claimant_none_of_which_answers_the_later_is_claimed_a
     bench.wait(50);
     bench.heard(P2, Evidence::Arp, Some(LATER));
     let mut actions = bench.wait(400);
-    actions.extend(bench.replied(B, 1, 2, Verdict::Stayed));
+    actions.extend(bench.replied(B, 2, 2, Verdict::Stayed));
     let dropped = |frame| actions.iter().filter(|action| **action == Action::Drop { frame }).count();
     assert_eq!((dropped(FRAME), dropped(LATER)), (1, 1));
 }

@@ -1,10 +1,11 @@
 //! How a word can go on.
 
-use crate::commands::{Catalog, WORDS, split};
+use crate::commands::{Catalog, WORDS, actions_of, split};
 
 /// Where the last word of the text before the cursor begins, and what it can become.
 pub(super) fn complete(catalog: &Catalog, text: &str) -> (usize, Vec<String>) {
     let start = text.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+    let info = catalog.info();
     let (before, begun) = (split(&text[..start]), &text[start..]);
     let commands = || WORDS.iter().map(|word| word.name);
     let names: Vec<&str> = match before.split_first() {
@@ -13,13 +14,13 @@ pub(super) fn complete(catalog: &Catalog, text: &str) -> (usize, Vec<String>) {
             let form = WORDS.iter().find(|word| word.name == *command).map_or("", |word| word.form);
             match form.split(' ').nth(arguments.len()).map(|part| part.trim_matches(['[', ']'])) {
                 Some("COMMAND") => commands().collect(),
-                Some("TABLE") => catalog.tables.iter().map(|table| table.name.as_str()).collect(),
-                Some("PROFILE") => catalog.profiles.iter().map(|profile| profile.name.as_str()).collect(),
-                Some("COUNTER") => catalog.counters.iter().map(|counter| counter.name.as_str()).collect(),
-                Some("METER") => catalog.meters.iter().map(|meter| meter.name.as_str()).collect(),
-                Some("REGISTER") => catalog.registers.iter().map(|register| register.name.as_str()).collect(),
-                Some("SET") => catalog.value_sets.iter().map(|set| set.name.as_str()).collect(),
-                Some("ACTION") => arguments.first().map_or_else(Vec::new, |of| actions_of(catalog, of)),
+                Some("TABLE") => info.tables().map(|table| table.name.as_str()).collect(),
+                Some("PROFILE") => info.action_profiles().map(|profile| profile.name.as_str()).collect(),
+                Some("COUNTER") => catalog.counters().map(|counter| counter.name.as_str()).collect(),
+                Some("METER") => catalog.meters().map(|meter| meter.name.as_str()).collect(),
+                Some("REGISTER") => info.registers().map(|register| register.name.as_str()).collect(),
+                Some("SET") => info.value_sets().map(|set| set.name.as_str()).collect(),
+                Some("ACTION") => arguments.first().map_or_else(Vec::new, |of| named(catalog, of)),
                 _ => Vec::new(),
             }
         }
@@ -30,9 +31,9 @@ pub(super) fn complete(catalog: &Catalog, text: &str) -> (usize, Vec<String>) {
 }
 
 /// The actions of the table or action profile of this name.
-fn actions_of<'c>(catalog: &'c Catalog, name: &str) -> Vec<&'c str> {
-    let of_table = catalog.table(name).map(|table| table.actions.as_slice());
-    let actions = of_table.or_else(|_| catalog.profile(name).map(|profile| profile.actions.as_slice()));
+fn named<'c>(catalog: &'c Catalog, name: &str) -> Vec<&'c str> {
+    let of_table = catalog.table(name).map(|table| actions_of(table).collect());
+    let actions = of_table.or_else(|_| catalog.profile(name).map(|profile| catalog.profile_actions(profile)));
     actions.unwrap_or_default().iter().map(|action| action.name.as_str()).collect()
 }
 
@@ -55,7 +56,7 @@ mod tests {
     #[test]
     fn commands_and_names_are_completed() {
         let info = include_str!("../../../switch-server/tests/programs/kinds.p4info.txtpb");
-        let catalog = Catalog::of_p4info(&P4Info::from_text(info).expect("p4c wrote it"));
+        let catalog = Catalog::new(P4Info::from_text(info).expect("p4c wrote it"));
         let found = |text: &str| complete(&catalog, text).1;
         assert_eq!(found("table_indirect_a"), ["table_indirect_add", "table_indirect_add_with_group"]);
         assert_eq!(found("help mc_node_d"), ["mc_node_destroy", "mc_node_dissociate"]);

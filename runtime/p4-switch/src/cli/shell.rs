@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::commands::{Catalog, Command, Interpreter, Refused, Remote, Request, Target, WORDS, Word, parse, split};
+use crate::commands::{
+    Catalog, Command, CommandWord, Interpreter, Refused, Remote, Request, Target, WORDS, parse, split,
+};
 
 /// A switch, and what commands have left to remember.
 #[derive(Debug)]
@@ -25,7 +27,7 @@ pub enum Outcome {
 impl<D: Target> Shell<D> {
     /// A shell for this switch.
     pub fn new(device: D) -> Self {
-        let has_program = !device.catalog().tables.is_empty();
+        let has_program = device.catalog().info().tables().next().is_some();
         Self { interpreter: Interpreter::new(device), has_program, has_loaded: false }
     }
 
@@ -109,7 +111,7 @@ impl<D: Target> Shell<D> {
     }
 }
 
-fn help(word: Option<&Word>) -> String {
+fn help(word: Option<&CommandWord>) -> String {
     match word {
         Some(word) => format!("{}\n    {}\n", word.usage(), word.help),
         None => WORDS.iter().map(|word| format!("{}\n    {}\n", word.usage(), word.help)).collect(),

@@ -1,11 +1,16 @@
-//! What commands can name, made of a program's JSON or of its P4Info.
+//! What commands can name: the P4Info of a program, whose names people shorten. Where there is no P4Info, it is made of what the
+//! program's JSON says.
+
+use std::sync::Arc;
 
 use serde_json::Value;
 use vouch_p4runtime::P4Info;
+use vouch_p4runtime::p4::config::v1::match_field::{Match, MatchType};
 use vouch_p4runtime::p4::config::v1::p4_bitstring_like_type_spec::TypeSpec as Bits;
 use vouch_p4runtime::p4::config::v1::p4_data_type_spec::TypeSpec;
-use vouch_p4runtime::p4info::MatchKind as InfoKind;
-use vouch_switch::{MatchKind, Program, TableId};
+use vouch_p4runtime::p4::config::v1::{self as proto, action};
+use vouch_p4runtime::p4info::{Action, ActionProfile, Counter, MatchKind, Meter, Register, Table, ValueSet};
+use vouch_switch::{MatchKind as EngineKind, Program};
 
 use super::Refused;
 use super::values::list;
@@ -13,381 +18,265 @@ use super::values::list;
 /// The objects of one program.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
-    /// Tables.
-    pub tables: Vec<Table>,
-    /// Action profiles.
-    pub profiles: Vec<Profile>,
-    /// Counters, with those of tables where their names are known.
-    pub counters: Vec<Array>,
-    /// Meters, with those of tables where their names are known.
-    pub meters: Vec<Array>,
-    /// Registers.
-    pub registers: Vec<Array>,
-    /// Parser value sets.
-    pub value_sets: Vec<ValueSet>,
-}
-
-/// A table. Ids are those of the P4Info, or positions in the JSON.
-#[derive(Clone, Debug)]
-pub struct Table {
-    /// The id.
-    pub id: u32,
-    /// The full name.
-    pub name: String,
-    /// The key, in order.
-    pub key: Vec<Field>,
-    /// What its entries and a miss may do.
-    pub actions: Vec<Action>,
-    /// Its action profile, by position.
-    pub profile: Option<usize>,
-    /// Its entries have a priority.
-    pub needs_priority: bool,
-}
-
-/// A field of a key.
-#[derive(Clone, Debug)]
-pub struct Field {
-    /// The id.
-    pub id: u32,
-    /// The name.
-    pub name: String,
-    /// How it is matched.
-    pub kind: FieldKind,
-    /// The width; 0 where it is text.
-    pub bits: u32,
-}
-
-/// How a field is matched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FieldKind {
-    /// As the engine has it.
-    Plain(MatchKind),
-    /// One value or any; for the engine that is ternary.
-    Optional,
-    /// In a way that is not v1model's.
-    Foreign,
-}
-
-/// An action.
-#[derive(Clone, Debug)]
-pub struct Action {
-    /// The id.
-    pub id: u32,
-    /// The full name.
-    pub name: String,
-    /// Its parameters.
-    pub params: Vec<Param>,
-}
-
-/// A parameter of an action.
-#[derive(Clone, Debug)]
-pub struct Param {
-    /// The id.
-    pub id: u32,
-    /// The name.
-    pub name: String,
-    /// The width; 0 where it is text.
-    pub bits: u32,
-}
-
-/// An action profile.
-#[derive(Clone, Debug)]
-pub struct Profile {
-    /// The id.
-    pub id: u32,
-    /// The full name.
-    pub name: String,
-    /// What its members may do.
-    pub actions: Vec<Action>,
-    /// It has groups.
-    pub selector: bool,
-    /// The largest group; 0 where there is no limit.
-    pub max_group_size: u32,
-}
-
-/// A counter, a meter or a register.
-#[derive(Clone, Debug)]
-pub struct Array {
-    /// The id.
-    pub id: u32,
-    /// The full name.
-    pub name: String,
-    /// Its cells; 0 where each entry of a table has one.
-    pub size: u64,
-    /// That table, by position.
-    pub table: Option<usize>,
-    /// The width of a register's cell; `None` where that is not a number.
-    pub bits: Option<u32>,
-}
-
-/// A parser value set.
-#[derive(Clone, Debug)]
-pub struct ValueSet {
-    /// The id.
-    pub id: u32,
-    /// The full name.
-    pub name: String,
-    /// The width of a value, all its fields together.
-    pub bits: u32,
-    /// The fields of a value with their widths, where they are known.
-    pub fields: Vec<(u32, u32)>,
-}
-
-impl FieldKind {
-    /// In a word.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Plain(kind) => kind.name(),
-            Self::Optional => "optional",
-            Self::Foreign => "something else",
-        }
-    }
+    info: Arc<P4Info>,
 }
 
 impl Catalog {
+    /// What this P4Info has.
+    pub fn new(info: impl Into<Arc<P4Info>>) -> Self {
+        Self { info: info.into() }
+    }
+
+    /// What a program can do, by the names in its JSON. Ids are positions, from 1.
+    ///
+    /// # Errors
+    /// Two objects of a kind have one name.
+    pub(crate) fn of_program(program: &Program) -> Result<Self, Refused> {
+        Self::told(described(program))
+    }
+
+    /// The same, with the direct counters and meters, whose names only the JSON has.
+    pub(crate) fn of_json(program: &Program, json: &[u8]) -> Result<Self, Refused> {
+        let mut info = described(program);
+        add_direct(&mut info, &serde_json::from_slice(json).unwrap_or_default());
+        Self::told(info)
+    }
+
+    fn told(info: proto::P4Info) -> Result<Self, Refused> {
+        P4Info::new(info).map(Self::new).map_err(|error| error.to_string())
+    }
+
+    /// Every object.
+    pub fn info(&self) -> &P4Info {
+        &self.info
+    }
+
     /// The table of this name.
     ///
     /// # Errors
     /// There is none, or there are several.
     pub fn table(&self, name: &str) -> Result<&Table, Refused> {
-        find("table", name, &self.tables, |table| &table.name)
+        find("table", name, self.info.tables(), |table| &table.name)
     }
 
     /// The action profile of this name.
     ///
     /// # Errors
     /// There is none, or there are several.
-    pub fn profile(&self, name: &str) -> Result<&Profile, Refused> {
-        find("action profile", name, &self.profiles, |profile| &profile.name)
+    pub fn profile(&self, name: &str) -> Result<&ActionProfile, Refused> {
+        find("action profile", name, self.info.action_profiles(), |profile| &profile.name)
     }
 
-    pub(super) fn counter(&self, name: &str) -> Result<&Array, Refused> {
-        find("counter", name, &self.counters, |counter| &counter.name)
+    pub(crate) fn counter(&self, name: &str) -> Result<&Counter, Refused> {
+        find("counter", name, self.counters(), |counter| &counter.name)
     }
 
-    pub(super) fn meter(&self, name: &str) -> Result<&Array, Refused> {
-        find("meter", name, &self.meters, |meter| &meter.name)
+    pub(crate) fn meter(&self, name: &str) -> Result<&Meter, Refused> {
+        find("meter", name, self.meters(), |meter| &meter.name)
     }
 
-    pub(super) fn register(&self, name: &str) -> Result<&Array, Refused> {
-        find("register", name, &self.registers, |register| &register.name)
+    pub(crate) fn register(&self, name: &str) -> Result<&Register, Refused> {
+        find("register", name, self.info.registers(), |register| &register.name)
     }
 
-    pub(super) fn value_set(&self, name: &str) -> Result<&ValueSet, Refused> {
-        find("value set", name, &self.value_sets, |set| &set.name)
+    pub(crate) fn value_set(&self, name: &str) -> Result<&ValueSet, Refused> {
+        find("value set", name, self.info.value_sets(), |set| &set.name)
     }
 
-    /// Every action, each once.
+    /// All counters, with those of tables where their names are known.
+    pub(crate) fn counters(&self) -> impl Iterator<Item = &Counter> {
+        self.info.counters().chain(self.info.direct_counters())
+    }
+
+    /// All meters, with those of tables where their names are known.
+    pub(crate) fn meters(&self) -> impl Iterator<Item = &Meter> {
+        self.info.meters().chain(self.info.direct_meters())
+    }
+
+    /// The action profile that holds the actions of a table.
+    pub(crate) fn profile_of(&self, table: &Table) -> Option<&ActionProfile> {
+        self.info.action_profile_by_id(table.implementation?)
+    }
+
+    /// What members of an action profile may do: what the tables may that use it.
+    pub(crate) fn profile_actions(&self, profile: &ActionProfile) -> Vec<&Action> {
+        let mut actions: Vec<&Action> = Vec::new();
+        for action in self.info.tables().filter(|table| table.implementation == Some(profile.id)).flat_map(actions_of) {
+            if actions.iter().all(|known| known.name != action.name) {
+                actions.push(action);
+            }
+        }
+        actions
+    }
+
+    /// Every action that a table may take, by name.
     pub(super) fn actions(&self) -> Vec<&Action> {
-        let mut actions: Vec<&Action> = self.tables.iter().flat_map(|table| &table.actions).collect();
+        let mut actions: Vec<&Action> = self.info.tables().flat_map(actions_of).collect();
         actions.sort_by(|a, b| a.name.cmp(&b.name));
         actions.dedup_by(|a, b| a.name == b.name);
         actions
     }
+}
 
-    /// What a program can do, by the names in its JSON. The names of direct counters and meters are not known then.
-    pub(crate) fn of_program(program: &Program) -> Self {
-        let position = |position: usize| u32::try_from(position).unwrap_or(u32::MAX);
-        let actions_of = |id: TableId| {
-            let ids = program.table_info(id).map(|info| info.actions.as_slice()).unwrap_or_default();
-            let action = |id: &vouch_switch::ActionId| {
-                let info = program.action_info(*id)?;
-                let params = (0..).zip(&info.params);
-                let params = params.map(|(id, param)| Param { id, name: param.name.clone(), bits: param.bits });
-                Some(Action { id: position(id.index()), name: info.name.clone(), params: params.collect() })
-            };
-            ids.iter().filter_map(action).collect::<Vec<_>>()
-        };
-        let table = |(id, info): (TableId, &vouch_switch::TableInfo)| Table {
-            id: position(id.index()),
-            name: info.name.clone(),
-            key: (0..)
-                .zip(&info.key)
-                .map(|(id, field)| Field {
+/// What a table's entries and a miss may do.
+pub(crate) fn actions_of(table: &Table) -> impl Iterator<Item = &Action> {
+    table.actions.iter().map(|reference| &reference.action)
+}
+
+/// How a field is matched, as the engine has it. Optional ones are ternary there.
+pub(super) fn engine_kind(kind: &MatchKind) -> Option<EngineKind> {
+    Some(match kind {
+        MatchKind::Exact => EngineKind::Exact,
+        MatchKind::Lpm => EngineKind::Lpm,
+        MatchKind::Ternary | MatchKind::Optional => EngineKind::Ternary,
+        MatchKind::Range => EngineKind::Range,
+        MatchKind::Other(kind) if kind == EngineKind::Valid.name() => EngineKind::Valid,
+        MatchKind::Other(_) => return None,
+    })
+}
+
+/// The width of a value of a set, all its fields together.
+pub(super) fn value_bits(set: &ValueSet) -> u32 {
+    set.fields.iter().map(|field| field.width).sum()
+}
+
+fn id(position: usize) -> u32 {
+    u32::try_from(position + 1).unwrap_or(u32::MAX)
+}
+
+fn preamble(id: u32, name: &str) -> Option<proto::Preamble> {
+    Some(proto::Preamble { id, name: name.to_owned(), ..Default::default() })
+}
+
+fn width(bits: u32) -> i32 {
+    i32::try_from(bits).unwrap_or(i32::MAX)
+}
+
+/// The P4Info that a program would have, as far as its JSON tells.
+fn described(program: &Program) -> proto::P4Info {
+    let mut info = proto::P4Info::default();
+    for (table_id, table) in program.tables() {
+        let mut action_refs = Vec::new();
+        for (action_id, action) in table.actions.iter().filter_map(|id| Some((*id, program.action_info(*id)?))) {
+            // The compiler makes one of each table's; for people all of one name are one.
+            let named = |known: &&proto::Action| known.preamble.as_ref().is_some_and(|it| it.name == action.name);
+            let known = info.actions.iter().find(named).and_then(|known| known.preamble.as_ref()).map(|it| it.id);
+            let id = known.unwrap_or_else(|| {
+                let param = |(id, param): (u32, &vouch_switch::ParamInfo)| action::Param {
                     id,
-                    name: field.name.clone(),
-                    kind: FieldKind::Plain(field.kind),
-                    bits: field.bits,
-                })
-                .collect(),
-            actions: actions_of(id),
-            profile: info.profile.map(|profile| profile.index()),
-            needs_priority: info.needs_priority,
-        };
-        let tables: Vec<Table> = program.tables().map(table).collect();
-        let profiles = program.profiles().map(|(id, info)| Profile {
-            id: position(id.index()),
-            name: info.name.clone(),
-            actions: profile_actions(&tables, id.index()),
-            selector: info.selector,
-            max_group_size: 0,
-        });
-        let array = |id: usize, name: &str, size: u64, bits: Option<u32>| Array {
-            id: position(id),
-            name: name.to_owned(),
-            size,
-            table: None,
-            bits,
-        };
-        Self {
-            profiles: profiles.collect(),
-            counters: program.counters().map(|(id, info)| array(id.index(), &info.name, info.size, None)).collect(),
-            meters: program.meters().map(|(id, info)| array(id.index(), &info.name, info.size, None)).collect(),
-            registers: (program.registers())
-                .map(|(id, info)| array(id.index(), &info.name, info.size, Some(info.bits)))
-                .collect(),
-            value_sets: (program.value_sets())
-                .map(|(id, info)| ValueSet {
-                    id: position(id.index()),
-                    name: info.name.clone(),
-                    bits: info.bits,
-                    fields: Vec::new(),
-                })
-                .collect(),
-            tables,
-        }
-    }
-
-    /// The same, with the direct counters and meters, whose names only the JSON has.
-    pub(crate) fn of_json(program: &Program, json: &[u8]) -> Self {
-        let mut catalog = Self::of_program(program);
-        let root: Value = serde_json::from_slice(json).unwrap_or_default();
-        let pipelines = root["pipelines"].as_array().into_iter().flatten();
-        let tables: Vec<&Value> = pipelines.filter_map(|it| it["tables"].as_array()).flatten().collect();
-        let direct = |list: &str| {
-            let arrays = root[list].as_array().cloned().unwrap_or_default();
-            let direct = arrays.into_iter().filter(|array| array["is_direct"] == true);
-            let direct = direct.filter_map(|array| {
-                let name = array["name"].as_str()?.to_owned();
-                // Counters name their tables, and tables name their meters.
-                let of = |table: &&&Value| table["direct_meters"] == array["name"];
-                let table = array["binding"].as_str().or_else(|| tables.iter().find(of)?["name"].as_str())?;
-                let table = catalog.tables.iter().position(|known| known.name == table)?;
-                Some(Array { id: 0, name, size: 0, table: Some(table), bits: None })
+                    name: param.name.clone(),
+                    bitwidth: width(param.bits),
+                    ..Default::default()
+                };
+                let params = (1..).zip(&action.params).map(param).collect();
+                let id = id(action_id.index());
+                info.actions.push(proto::Action { preamble: preamble(id, &action.name), params });
+                id
             });
-            direct.collect::<Vec<_>>()
-        };
-        let (counters, meters) = (direct("counter_arrays"), direct("meter_arrays"));
-        catalog.counters.extend(counters);
-        catalog.meters.extend(meters);
-        catalog
-    }
-
-    /// What a program can do, as its P4Info says.
-    pub fn of_p4info(info: &P4Info) -> Self {
-        let profile_ids: Vec<u32> = info.action_profiles().map(|profile| profile.id).collect();
-        let field = |field: &vouch_p4runtime::p4info::MatchField| Field {
-            id: field.id,
-            name: field.name.clone(),
-            kind: match field.kind {
-                InfoKind::Exact => FieldKind::Plain(MatchKind::Exact),
-                InfoKind::Lpm => FieldKind::Plain(MatchKind::Lpm),
-                InfoKind::Ternary => FieldKind::Plain(MatchKind::Ternary),
-                InfoKind::Range => FieldKind::Plain(MatchKind::Range),
-                InfoKind::Optional => FieldKind::Optional,
-                InfoKind::Other(_) => FieldKind::Foreign,
-            },
-            bits: field.width,
-        };
-        let action = |action: &vouch_p4runtime::p4info::Action| Action {
-            id: action.id,
-            name: action.name.clone(),
-            params: (action.params.iter())
-                .map(|param| Param { id: param.id, name: param.name.clone(), bits: param.width })
-                .collect(),
-        };
-        let tables: Vec<Table> = info
-            .tables()
-            .map(|table| Table {
-                id: table.id,
-                name: table.name.clone(),
-                key: table.fields.iter().map(field).collect(),
-                actions: table.actions.iter().map(|reference| action(&reference.action)).collect(),
-                profile: table.implementation.and_then(|id| profile_ids.iter().position(|known| *known == id)),
-                needs_priority: table.needs_priority(),
-            })
-            .collect();
-        let profiles = (0..).zip(info.action_profiles()).map(|(position, profile)| Profile {
-            id: profile.id,
-            name: profile.name.clone(),
-            actions: profile_actions(&tables, position),
-            selector: profile.with_selector,
-            max_group_size: u32::try_from(profile.max_group_size).unwrap_or(u32::MAX),
-        });
-        let array = |id: u32, name: &str, size: u64, table: Option<u32>, bits: Option<u32>| Array {
+            action_refs.push(proto::ActionRef { id, ..Default::default() });
+        }
+        let field = |(id, field): (u32, &vouch_switch::KeyFieldInfo)| proto::MatchField {
             id,
-            name: name.to_owned(),
-            size,
-            table: table.and_then(|id| tables.iter().position(|table| table.id == id)),
-            bits,
+            name: field.name.clone(),
+            bitwidth: width(field.bits),
+            r#match: Some(match field.kind {
+                EngineKind::Exact => Match::MatchType(MatchType::Exact.into()),
+                EngineKind::Lpm => Match::MatchType(MatchType::Lpm.into()),
+                EngineKind::Ternary => Match::MatchType(MatchType::Ternary.into()),
+                EngineKind::Range => Match::MatchType(MatchType::Range.into()),
+                EngineKind::Valid => Match::OtherMatchType(field.kind.name().to_owned()),
+            }),
+            ..Default::default()
         };
-        let counters = info.counters().chain(info.direct_counters());
-        let meters = info.meters().chain(info.direct_meters());
-        Self {
-            profiles: profiles.collect(),
-            counters: counters.map(|it| array(it.id, &it.name, it.size, it.table, None)).collect(),
-            meters: meters.map(|it| array(it.id, &it.name, it.size, it.table, None)).collect(),
-            registers: (info.registers())
-                .map(|it| array(it.id, &it.name, it.size, None, register_bits(info, it.id)))
-                .collect(),
-            value_sets: value_sets(info),
-            tables,
-        }
+        info.tables.push(proto::Table {
+            preamble: preamble(id(table_id.index()), &table.name),
+            match_fields: (1..).zip(&table.key).map(field).collect(),
+            action_refs,
+            implementation_id: table.profile.map_or(0, |profile| id(profile.index())),
+            size: i64::try_from(table.size).unwrap_or(i64::MAX),
+            ..Default::default()
+        });
     }
+    info.action_profiles.extend(program.profiles().map(|(profile, it)| proto::ActionProfile {
+        preamble: preamble(id(profile.index()), &it.name),
+        with_selector: it.selector,
+        ..Default::default()
+    }));
+    info.counters.extend(program.counters().map(|(counter, it)| proto::Counter {
+        preamble: preamble(id(counter.index()), &it.name),
+        size: i64::try_from(it.size).unwrap_or(i64::MAX),
+        ..Default::default()
+    }));
+    info.meters.extend(program.meters().map(|(meter, it)| proto::Meter {
+        preamble: preamble(id(meter.index()), &it.name),
+        size: i64::try_from(it.size).unwrap_or(i64::MAX),
+        ..Default::default()
+    }));
+    info.registers.extend(program.registers().map(|(register, it)| proto::Register {
+        preamble: preamble(id(register.index()), &it.name),
+        size: i32::try_from(it.size).unwrap_or(i32::MAX),
+        type_spec: Some(number(it.bits)),
+        ..Default::default()
+    }));
+    info.value_sets.extend(program.value_sets().map(|(set, it)| proto::ValueSet {
+        preamble: preamble(id(set.index()), &it.name),
+        r#match: vec![proto::MatchField { id: 1, bitwidth: width(it.bits), ..Default::default() }],
+        ..Default::default()
+    }));
+    info
 }
 
-/// The actions of an action profile are those of the tables that use it.
-fn profile_actions(tables: &[Table], profile: usize) -> Vec<Action> {
-    let mut actions: Vec<Action> = Vec::new();
-    for action in tables.iter().filter(|table| table.profile == Some(profile)).flat_map(|table| &table.actions) {
-        if actions.iter().all(|known| known.name != action.name) {
-            actions.push(action.clone());
-        }
-    }
-    actions
+/// The type of a number.
+fn number(bits: u32) -> proto::P4DataTypeSpec {
+    let bit = Bits::Bit(proto::P4BitTypeSpec { bitwidth: width(bits) });
+    let spec = proto::P4BitstringLikeTypeSpec { type_spec: Some(bit), ..Default::default() };
+    proto::P4DataTypeSpec { type_spec: Some(TypeSpec::Bitstring(spec)) }
 }
 
-fn value_sets(info: &P4Info) -> Vec<ValueSet> {
-    let set = |set: &vouch_p4runtime::p4::config::v1::ValueSet| {
-        let preamble = set.preamble.as_ref()?;
-        let fields: Vec<(u32, u32)> =
-            set.r#match.iter().map(|field| (field.id, u32::try_from(field.bitwidth).unwrap_or(0))).collect();
-        let bits = fields.iter().map(|(_, bits)| bits).sum();
-        Some(ValueSet { id: preamble.id, name: preamble.name.clone(), bits, fields })
+/// Add the counters and meters of tables.
+fn add_direct(info: &mut proto::P4Info, json: &Value) {
+    let pipelines = json["pipelines"].as_array().into_iter().flatten();
+    let tables: Vec<&Value> = pipelines.filter_map(|it| it["tables"].as_array()).flatten().collect();
+    let direct = |list: &str, of: &[proto::Table]| {
+        let arrays = json[list].as_array().into_iter().flatten().filter(|array| array["is_direct"] == true);
+        let direct = arrays.filter_map(|array| {
+            let name = array["name"].as_str()?;
+            // Counters name their tables, and tables name their meters.
+            let metered = |table: &&&Value| table["direct_meters"] == array["name"];
+            let table = array["binding"].as_str().or_else(|| tables.iter().find(metered)?["name"].as_str())?;
+            let known = of.iter().filter_map(|table| table.preamble.as_ref()).find(|it| it.name == table)?;
+            Some((name.to_owned(), known.id))
+        });
+        direct.enumerate().map(|(position, (name, table))| (preamble(id(position), &name), table)).collect::<Vec<_>>()
     };
-    info.message().value_sets.iter().filter_map(set).collect()
-}
-
-/// The width of a register's cell, where it is a number.
-fn register_bits(info: &P4Info, id: u32) -> Option<u32> {
-    let registers = &info.message().registers;
-    let register = registers.iter().find(|register| register.preamble.as_ref().is_some_and(|it| it.id == id))?;
-    let Some(TypeSpec::Bitstring(bits)) = &register.type_spec.as_ref()?.type_spec else { return None };
-    let width = match bits.type_spec.as_ref()? {
-        Bits::Bit(bit) => bit.bitwidth,
-        Bits::Int(int) => int.bitwidth,
-        Bits::Varbit(_) => return None,
-    };
-    u32::try_from(width).ok()
+    let counters = direct("counter_arrays", &info.tables).into_iter();
+    info.direct_counters = counters
+        .map(|(preamble, direct_table_id)| proto::DirectCounter { preamble, direct_table_id, ..Default::default() })
+        .collect();
+    let meters = direct("meter_arrays", &info.tables).into_iter();
+    info.direct_meters = meters
+        .map(|(preamble, direct_table_id)| proto::DirectMeter { preamble, direct_table_id, ..Default::default() })
+        .collect();
 }
 
 /// The object that a name means: its own, or else the end of its own where only one has that.
 pub(super) fn find<'a, T>(
     what: &str,
     name: &str,
-    objects: &'a [T],
+    objects: impl IntoIterator<Item = &'a T>,
     name_of: impl Fn(&T) -> &str,
 ) -> Result<&'a T, Refused> {
+    let objects: Vec<&T> = objects.into_iter().collect();
     if let Some(object) = objects.iter().find(|object| name_of(object) == name) {
         return Ok(object);
     }
-    let ends = |object: &&T| name_of(object).strip_suffix(name).is_some_and(|front| front.ends_with('.'));
+    let ends = |object: &&&T| name_of(object).strip_suffix(name).is_some_and(|front| front.ends_with('.'));
     let mut ending = objects.iter().filter(ends);
     match (ending.next(), ending.next()) {
         (Some(only), None) => Ok(only),
         (Some(_), Some(_)) => Err(format!("`{name}` can be more than one {what}: give its full name")),
         (None, _) => {
-            let names: Vec<_> = objects.iter().map(name_of).collect();
+            let names: Vec<_> = objects.iter().map(|object| name_of(object)).collect();
             Err(format!("there is no {what} `{name}`; there is {}", list(&names)))
         }
     }

@@ -1,10 +1,10 @@
 //! What a line says, with its names found and its values read.
 
+use vouch_p4runtime::p4info::{Action, ActionProfile, Counter, Meter, Register, Table, ValueSet};
 use vouch_switch::{CounterData, EntryKey, MeterConfig};
 
-use super::catalog::{Action, Array, Profile, Table, ValueSet};
 use super::device::Node;
-use super::words::Word;
+use super::words::CommandWord;
 
 /// A command.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub enum Command<'c> {
     /// Have something done that concerns the switch and not its program.
     Request(Request),
     /// Explain a command, or all.
-    Help(Option<&'static Word>),
+    Help(Option<&'static CommandWord>),
     /// End.
     Exit,
 }
@@ -53,6 +53,19 @@ pub enum Doing<'c> {
     Member(u32),
     /// What one of a group's members does.
     Group(u32),
+    /// One of some actions of its own.
+    Choices(Vec<Choice<'c>>),
+}
+
+/// An action that is chosen from.
+#[derive(Clone, Debug)]
+pub struct Choice<'c> {
+    /// The action.
+    pub call: Call<'c>,
+    /// How often it is taken.
+    pub weight: u32,
+    /// The port without which it is not.
+    pub watch: Option<u16>,
 }
 
 /// A cell of an array by its index, of a direct one by an entry's handle; or all of them.
@@ -81,17 +94,17 @@ pub enum Change<'c> {
     /// Set what a miss does; without anything, what the program has for it.
     SetDefault { table: &'c Table, doing: Option<Doing<'c>> },
     /// Add a member.
-    CreateMember { profile: &'c Profile, call: Call<'c> },
+    CreateMember { profile: &'c ActionProfile, call: Call<'c> },
     /// Change what a member does.
-    ModifyMember { profile: &'c Profile, member: u32, call: Call<'c> },
+    ModifyMember { profile: &'c ActionProfile, member: u32, call: Call<'c> },
     /// Remove a member.
-    DeleteMember { profile: &'c Profile, member: u32 },
+    DeleteMember { profile: &'c ActionProfile, member: u32 },
     /// Add a group.
-    CreateGroup { profile: &'c Profile },
+    CreateGroup { profile: &'c ActionProfile },
     /// Remove a group.
-    DeleteGroup { profile: &'c Profile, group: u32 },
+    DeleteGroup { profile: &'c ActionProfile, group: u32 },
     /// Put a member into a group, or take it out.
-    Membership { profile: &'c Profile, group: u32, member: u32, on: bool },
+    Membership { profile: &'c ActionProfile, group: u32, member: u32, on: bool },
     /// Send a session's clones to a port.
     MirrorToPort { session: u16, port: u16 },
     /// Send a session's clones to a multicast group.
@@ -111,11 +124,11 @@ pub enum Change<'c> {
     /// Remove a node.
     DestroyNode { handle: usize },
     /// Set a counter.
-    WriteCounter { counter: &'c Array, cells: Cells, data: CounterData },
+    WriteCounter { counter: &'c Counter, cells: Cells, data: CounterData },
     /// Set a register.
-    WriteRegister { register: &'c Array, cells: Cells, value: Vec<u8> },
+    WriteRegister { register: &'c Register, cells: Cells, value: Vec<u8> },
     /// Set a meter.
-    WriteMeter { meter: &'c Array, cells: Cells, rates: MeterConfig },
+    WriteMeter { meter: &'c Meter, cells: Cells, rates: MeterConfig },
     /// Put a value into a value set, or take it out.
     SetMember { set: &'c ValueSet, value: Vec<u8>, on: bool },
     /// Take all values out of a value set.
@@ -143,21 +156,21 @@ pub enum Show<'c> {
     /// The entry with a key.
     EntryOfKey { table: &'c Table, key: EntryKey },
     /// Members and groups.
-    Profile { profile: &'c Profile },
+    Profile { profile: &'c ActionProfile },
     /// One member.
-    Member { profile: &'c Profile, member: u32 },
+    Member { profile: &'c ActionProfile, member: u32 },
     /// One group.
-    Group { profile: &'c Profile, group: u32 },
+    Group { profile: &'c ActionProfile, group: u32 },
     /// A clone session.
     Mirror { session: u16 },
     /// All multicast groups.
     Multicast,
     /// A cell of a counter.
-    Counter { counter: &'c Array, index: u64 },
+    Counter { counter: &'c Counter, index: u64 },
     /// A register.
-    Register { register: &'c Array, cells: Cells },
+    Register { register: &'c Register, cells: Cells },
     /// A cell of a meter.
-    Meter { meter: &'c Array, index: u64 },
+    Meter { meter: &'c Meter, index: u64 },
     /// All value sets.
     ValueSets,
     /// The values of one.

@@ -1,4 +1,4 @@
-//! What commands change, whatever it is that is changed; and what they show, of what can be asked.
+//! What commands and tests change, whatever it is that is changed; and what commands show, of what can be asked.
 
 use std::ops::Range;
 use std::path::Path;
@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use vouch_p4runtime::client::Replica;
 use vouch_p4runtime::p4::v1::{ActionProfileGroup, ActionProfileMember, TableEntry};
+use vouch_p4runtime::p4info::{ActionProfile, Counter, Meter, Register, Table, ValueSet};
 use vouch_switch::{CounterData, EntryKey, MeterConfig, ReplicationNode};
 
 use super::Refused;
-use super::catalog::{Array, Catalog, Profile, Table, ValueSet};
+use super::catalog::Catalog;
 use super::command::{Call, Doing, Request};
 
 /// Something with tables. Everything is refused as a whole, with the reason.
@@ -17,8 +18,16 @@ use super::command::{Call, Doing, Request};
 pub trait Device {
     /// The keys of a table's entries, and the handles that an earlier session noted at them.
     fn keys(&mut self, table: &Table) -> Result<Vec<(EntryKey, Option<u32>)>, Refused>;
-    /// The handle is noted at the entry where the device can do that. What it has in the end: some devices have their own.
-    fn insert_entry(&mut self, table: &Table, key: &EntryKey, doing: &Doing<'_>, handle: u32) -> Result<u32, Refused>;
+    /// With an idle timeout in milliseconds, 0 being none. The handle is noted at the entry where the device can do that. What it
+    /// has in the end: some devices have their own.
+    fn insert_entry(
+        &mut self,
+        table: &Table,
+        key: &EntryKey,
+        doing: &Doing<'_>,
+        timeout: u64,
+        handle: u32,
+    ) -> Result<u32, Refused>;
     fn modify_entry(&mut self, table: &Table, key: &EntryKey, call: &Call<'_>) -> Result<(), Refused>;
     fn set_timeout(&mut self, table: &Table, key: &EntryKey, milliseconds: u64) -> Result<(), Refused>;
     fn delete_entry(&mut self, table: &Table, key: &EntryKey) -> Result<(), Refused>;
@@ -27,17 +36,17 @@ pub trait Device {
     }
     fn set_default(&mut self, table: &Table, doing: Option<&Doing<'_>>) -> Result<(), Refused>;
 
-    fn member_ids(&mut self, profile: &Profile) -> Result<Vec<u32>, Refused>;
+    fn member_ids(&mut self, profile: &ActionProfile) -> Result<Vec<u32>, Refused>;
     /// The id is one that is free; what the member has in the end.
-    fn insert_member(&mut self, profile: &Profile, member: u32, call: &Call<'_>) -> Result<u32, Refused>;
-    fn modify_member(&mut self, profile: &Profile, member: u32, call: &Call<'_>) -> Result<(), Refused>;
-    fn delete_member(&mut self, profile: &Profile, member: u32) -> Result<(), Refused>;
-    fn group_ids(&mut self, profile: &Profile) -> Result<Vec<u32>, Refused>;
+    fn insert_member(&mut self, profile: &ActionProfile, member: u32, call: &Call<'_>) -> Result<u32, Refused>;
+    fn modify_member(&mut self, profile: &ActionProfile, member: u32, call: &Call<'_>) -> Result<(), Refused>;
+    fn delete_member(&mut self, profile: &ActionProfile, member: u32) -> Result<(), Refused>;
+    fn group_ids(&mut self, profile: &ActionProfile) -> Result<Vec<u32>, Refused>;
     /// The same for groups.
-    fn insert_group(&mut self, profile: &Profile, group: u32) -> Result<u32, Refused>;
-    fn delete_group(&mut self, profile: &Profile, group: u32) -> Result<(), Refused>;
+    fn insert_group(&mut self, profile: &ActionProfile, group: u32) -> Result<u32, Refused>;
+    fn delete_group(&mut self, profile: &ActionProfile, group: u32) -> Result<(), Refused>;
     /// Put a member into a group, with weight 1, or take it out. The other members stay as they are.
-    fn set_membership(&mut self, profile: &Profile, group: u32, member: u32, on: bool) -> Result<(), Refused>;
+    fn set_membership(&mut self, profile: &ActionProfile, group: u32, member: u32, on: bool) -> Result<(), Refused>;
 
     fn multicast_groups(&mut self) -> Result<Vec<(u32, Vec<ReplicationNode>)>, Refused>;
     fn insert_multicast(&mut self, group: u32) -> Result<(), Refused>;
@@ -47,15 +56,17 @@ pub trait Device {
     fn nodes(&mut self) -> Option<&mut dyn Nodes> {
         None
     }
-    /// Make a clone session, or give it other copies.
-    fn set_session(&mut self, session: u16, nodes: &[ReplicationNode]) -> Result<(), Refused>;
+    /// Make a clone session, or give it other copies. The length is of a copy, at most.
+    fn set_session(&mut self, session: u16, nodes: &[ReplicationNode], length: Option<u16>) -> Result<(), Refused>;
     fn delete_session(&mut self, session: u16) -> Result<(), Refused>;
 
-    fn set_counter(&mut self, counter: &Array, cells: Range<u64>, data: CounterData) -> Result<(), Refused>;
+    fn counter(&mut self, counter: &Counter, index: u64) -> Result<CounterData, Refused>;
+    fn entry_counter(&mut self, table: &Table, key: &EntryKey) -> Result<CounterData, Refused>;
+    fn set_counter(&mut self, counter: &Counter, cells: Range<u64>, data: CounterData) -> Result<(), Refused>;
     fn set_entry_counters(&mut self, table: &Table, keys: &[EntryKey], data: CounterData) -> Result<(), Refused>;
-    fn set_meter(&mut self, meter: &Array, cells: Range<u64>, rates: MeterConfig) -> Result<(), Refused>;
+    fn set_meter(&mut self, meter: &Meter, cells: Range<u64>, rates: MeterConfig) -> Result<(), Refused>;
     fn set_entry_meters(&mut self, table: &Table, keys: &[EntryKey], rates: MeterConfig) -> Result<(), Refused>;
-    fn set_register(&mut self, register: &Array, cells: Range<u64>, value: &[u8]) -> Result<(), Refused>;
+    fn set_register(&mut self, register: &Register, cells: Range<u64>, value: &[u8]) -> Result<(), Refused>;
 
     fn value_set(&mut self, set: &ValueSet) -> Result<Vec<Vec<u8>>, Refused>;
     fn set_value_set(&mut self, set: &ValueSet, members: &[Vec<u8>]) -> Result<(), Refused>;
@@ -125,18 +136,16 @@ pub trait Target: Device {
     fn entry(&mut self, table: &Table, key: &EntryKey) -> Result<TableEntry, Refused>;
     fn default_entry(&mut self, table: &Table) -> Result<Option<TableEntry>, Refused>;
     /// By ascending id.
-    fn members(&mut self, profile: &Profile) -> Result<Vec<ActionProfileMember>, Refused>;
+    fn members(&mut self, profile: &ActionProfile) -> Result<Vec<ActionProfileMember>, Refused>;
     /// By ascending id.
-    fn groups(&mut self, profile: &Profile) -> Result<Vec<ActionProfileGroup>, Refused>;
+    fn groups(&mut self, profile: &ActionProfile) -> Result<Vec<ActionProfileGroup>, Refused>;
     /// `None` where there is no such session.
     fn clones(&mut self, session: u16) -> Result<Option<Clones>, Refused>;
-    fn counter(&mut self, counter: &Array, index: u64) -> Result<CounterData, Refused>;
-    fn entry_counter(&mut self, table: &Table, key: &EntryKey) -> Result<CounterData, Refused>;
     /// `None` where no rates were set.
-    fn meter(&mut self, meter: &Array, index: u64) -> Result<Option<MeterConfig>, Refused>;
+    fn meter(&mut self, meter: &Meter, index: u64) -> Result<Option<MeterConfig>, Refused>;
     fn entry_meter(&mut self, table: &Table, key: &EntryKey) -> Result<Option<MeterConfig>, Refused>;
     /// The cells of a register, or one of them, as numbers.
-    fn register(&mut self, register: &Array, index: Option<u64>) -> Result<Vec<(i64, Vec<u8>)>, Refused>;
+    fn register(&mut self, register: &Register, index: Option<u64>) -> Result<Vec<(i64, Vec<u8>)>, Refused>;
     fn ports(&mut self) -> Result<Vec<PortState>, Refused>;
 
     /// What concerns the switch and not its program; what there is to say about it.

@@ -9,11 +9,12 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use vouch_p4runtime::p4info::Table;
 use vouch_p4runtime::value::canonical;
 use vouch_switch::{EntryKey, ReplicationNode};
 
 use super::Refused;
-use super::catalog::{Array, Catalog, Table};
+use super::catalog::Catalog;
 use super::command::{Cells, Change, Doing};
 use super::device::{Device, GroupOfNodes, Node};
 use super::values::normal_key;
@@ -105,7 +106,7 @@ impl<D: Device> Interpreter<D> {
                 self.device.set_membership(profile, *group, *member, *on)?;
             }
             Change::MirrorToPort { session, port } => {
-                self.device.set_session(*session, &[ReplicationNode { instance: 0, ports: vec![*port] }])?;
+                self.device.set_session(*session, &[ReplicationNode { instance: 0, ports: vec![*port] }], None)?;
                 self.forget_mirror(*session)?;
             }
             Change::MirrorToGroup { session, group } => self.mirror(*session, *group)?,
@@ -122,22 +123,22 @@ impl<D: Device> Interpreter<D> {
             Change::UpdateNode { handle, ports, lags } => self.update_node(*handle, ports, lags)?,
             Change::Associate { group, handle, on } => self.associate(*group, *handle, *on)?,
             Change::DestroyNode { handle } => self.destroy_node(*handle)?,
-            Change::WriteCounter { counter, cells, data } => match direct(catalog, counter) {
+            Change::WriteCounter { counter, cells, data } => match direct(catalog, counter.table) {
                 Some(table) => {
                     let keys = self.cell_keys(table, *cells)?;
                     self.device.set_entry_counters(table, &keys, *data)?;
                 }
-                None => self.device.set_counter(counter, range(*cells, counter), *data)?,
+                None => self.device.set_counter(counter, range(*cells, counter.size), *data)?,
             },
-            Change::WriteMeter { meter, cells, rates } => match direct(catalog, meter) {
+            Change::WriteMeter { meter, cells, rates } => match direct(catalog, meter.table) {
                 Some(table) => {
                     let keys = self.cell_keys(table, *cells)?;
                     self.device.set_entry_meters(table, &keys, *rates)?;
                 }
-                None => self.device.set_meter(meter, range(*cells, meter), *rates)?,
+                None => self.device.set_meter(meter, range(*cells, meter.size), *rates)?,
             },
             Change::WriteRegister { register, cells, value } => {
-                self.device.set_register(register, range(*cells, register), value)?;
+                self.device.set_register(register, range(*cells, register.size), value)?;
             }
             Change::SetMember { set, value, on } => {
                 let mut members = self.device.value_set(set)?;
@@ -157,7 +158,7 @@ impl<D: Device> Interpreter<D> {
 
     fn add_entry(&mut self, table: &Table, key: &EntryKey, doing: &Doing<'_>) -> Result<String, Refused> {
         let handle = self.handles(table)?.next;
-        let handle = self.device.insert_entry(table, key, doing, handle)?;
+        let handle = self.device.insert_entry(table, key, doing, 0, handle)?;
         self.handles(table)?.add(handle, key.clone());
         Ok(format!("Entry has been added with handle {handle}"))
     }
@@ -193,7 +194,7 @@ impl<D: Device> Interpreter<D> {
     /// Give handles to entries that have none yet, and take those of entries that are gone.
     pub(super) fn look(&mut self, table: &Table) -> Result<(), Refused> {
         let there = self.device.keys(table)?.into_iter();
-        let mut there: Vec<_> = there.map(|(key, noted)| (normal_key(&table.key, key), noted)).collect();
+        let mut there: Vec<_> = there.map(|(key, noted)| (normal_key(&table.fields, key), noted)).collect();
         there.sort_by(|(a, _), (b, _)| (Reverse(a.priority), &a.matches).cmp(&(Reverse(b.priority), &b.matches)));
         let handles = self.entries.entry(table.id).or_default();
         let keys: HashSet<&EntryKey> = there.iter().map(|(key, _)| key).collect();
@@ -244,7 +245,7 @@ impl<D: Device> Interpreter<D> {
         }
         let multicast = self.multicast()?;
         let nodes = multicast.nodes_of(multicast.members(group)?);
-        self.device.set_session(session, &nodes)?;
+        self.device.set_session(session, &nodes, None)?;
         self.multicast()?.mirrors.insert(session, group);
         Ok(())
     }
@@ -355,7 +356,7 @@ impl<D: Device> Interpreter<D> {
         let mirrors: Vec<u16> =
             multicast.mirrors.iter().filter(|(_, to)| **to == group).map(|(session, _)| *session).collect();
         self.device.modify_multicast(group, &nodes)?;
-        mirrors.into_iter().try_for_each(|session| self.device.set_session(session, &nodes))
+        mirrors.into_iter().try_for_each(|session| self.device.set_session(session, &nodes, None))
     }
 }
 
@@ -402,14 +403,14 @@ impl Multicast {
 }
 
 /// The table of a direct counter or meter.
-pub(super) fn direct<'c>(catalog: &'c Catalog, array: &Array) -> Option<&'c Table> {
-    catalog.tables.get(array.table?)
+pub(super) fn direct(catalog: &Catalog, table: Option<u32>) -> Option<&Table> {
+    catalog.info().table_by_id(table?)
 }
 
-fn range(cells: Cells, array: &Array) -> std::ops::Range<u64> {
+fn range(cells: Cells, size: u64) -> std::ops::Range<u64> {
     match cells {
         Cells::One(index) => index..index.saturating_add(1),
-        Cells::All => 0..array.size,
+        Cells::All => 0..size,
     }
 }
 

@@ -1,31 +1,35 @@
 //! The engine in this process as a [`Device`]. Ids are positions in the program, and nothing keeps notes.
 
-use std::ops::Range;
+use std::ops::{Deref, Range};
 
+use vouch_p4runtime::p4info::{ActionProfile, Counter, Meter, Register, Table, ValueSet};
 use vouch_switch::{
     ActionCall, ActionGroup, CloneSession, CloneTarget, ControlError, CounterData, CounterId, EntryAction, EntryKey,
-    GroupMember, MeterConfig, MeterId, Micros, ProfileId, Program, RegisterId, ReplicationNode, Switch, TableEntry,
-    TableId, ValueSetId, ValueSetMember,
+    GroupMember, MeterConfig, MeterId, Micros, OneShot, OneShotMember, ProfileId, Program, RegisterId, ReplicationNode,
+    Selection, Switch, TableEntry, TableId, ValueSetId, ValueSetMember,
 };
 
-use super::catalog::{Array, Profile, Table, ValueSet};
-use super::command::{Call, Doing};
+use super::command::{Call, Choice, Doing};
 use super::device::Device;
 use super::{Catalog, Interpreter, Refused, parse};
 
-/// An engine. Its entries are never hit before a packet comes, at time 0 at the earliest.
-pub(crate) struct Local<'a> {
-    switch: &'a Switch,
+/// An engine.
+#[derive(Debug)]
+pub(crate) struct Local<S> {
+    pub(crate) switch: S,
+    /// The clock of whoever has packets carried.
+    pub(crate) now: Micros,
 }
 
-impl<'a> Local<'a> {
-    pub(crate) fn new(switch: &'a Switch) -> Self {
-        Self { switch }
+impl<S: Deref<Target = Switch>> Local<S> {
+    /// Before a packet comes, at time 0 at the earliest.
+    pub(crate) fn new(switch: S) -> Self {
+        Self { switch, now: Micros(0) }
     }
 
     /// Carry out the commands of a text. None of them may show anything, since nobody looks.
     pub(crate) fn carry_out(self, text: &str) -> Result<(), Refused> {
-        let catalog = Catalog::of_program(self.switch.program());
+        let catalog = Catalog::of_program(self.switch.program())?;
         let mut interpreter = Interpreter::new(self);
         for (number, line) in (1..).zip(text.lines()) {
             let done = parse(&catalog, line).and_then(|command| match command {
@@ -41,7 +45,7 @@ impl<'a> Local<'a> {
         Ok(())
     }
 
-    fn program(&self) -> &'a Program {
+    fn program(&self) -> &Program {
         self.switch.program()
     }
 
@@ -49,19 +53,19 @@ impl<'a> Local<'a> {
         self.program().table(&table.name).ok_or_else(|| missing(&table.name))
     }
 
-    fn profile(&self, profile: &Profile) -> Result<ProfileId, Refused> {
+    fn profile(&self, profile: &ActionProfile) -> Result<ProfileId, Refused> {
         self.program().profile(&profile.name).ok_or_else(|| missing(&profile.name))
     }
 
-    fn meter(&self, meter: &Array) -> Result<MeterId, Refused> {
+    fn meter(&self, meter: &Meter) -> Result<MeterId, Refused> {
         self.program().meter(&meter.name).ok_or_else(|| missing(&meter.name))
     }
 
-    fn counter(&self, counter: &Array) -> Result<CounterId, Refused> {
+    fn counter_id(&self, counter: &Counter) -> Result<CounterId, Refused> {
         self.program().counter(&counter.name).ok_or_else(|| missing(&counter.name))
     }
 
-    fn register(&self, register: &Array) -> Result<RegisterId, Refused> {
+    fn register(&self, register: &Register) -> Result<RegisterId, Refused> {
         self.program().register(&register.name).ok_or_else(|| missing(&register.name))
     }
 
@@ -74,7 +78,7 @@ impl<'a> Local<'a> {
         Ok(ActionCall { action: action.ok_or_else(|| missing(&call.action.name))?, params: call.params.clone() })
     }
 
-    fn profile_call(&self, profile: &Profile, call: &Call<'_>) -> Result<ActionCall, Refused> {
+    fn profile_call(&self, profile: &ActionProfile, call: &Call<'_>) -> Result<ActionCall, Refused> {
         let action = self.program().profile_action(self.profile(profile)?, &call.action.name);
         Ok(ActionCall { action: action.ok_or_else(|| missing(&call.action.name))?, params: call.params.clone() })
     }
@@ -84,6 +88,14 @@ impl<'a> Local<'a> {
             Doing::Call(call) => EntryAction::Call(self.call(table, call)?),
             Doing::Member(member) => EntryAction::Member(*member),
             Doing::Group(group) => EntryAction::Group(*group),
+            Doing::Choices(choices) => {
+                let member = |choice: &Choice<'_>| {
+                    let call = self.call(table, &choice.call)?;
+                    Ok(OneShotMember { call, weight: choice.weight, watch_port: choice.watch })
+                };
+                let members = choices.iter().map(member).collect::<Result<_, Refused>>()?;
+                EntryAction::OneShot(OneShot { members, selection: Selection::Hash })
+            }
         })
     }
 
@@ -91,7 +103,7 @@ impl<'a> Local<'a> {
         let id = self.table(table)?;
         let mut entry = self.switch.entry(id, key).map_err(refused)?.entry;
         change(&mut entry);
-        self.switch.modify_entry(id, &entry, Micros(0)).map_err(refused)
+        self.switch.modify_entry(id, &entry, self.now).map_err(refused)
     }
 }
 
@@ -103,16 +115,24 @@ fn missing(name: &str) -> Refused {
     format!("the program has no {name}")
 }
 
-impl Device for Local<'_> {
+impl<S: Deref<Target = Switch>> Device for Local<S> {
     fn keys(&mut self, table: &Table) -> Result<Vec<(EntryKey, Option<u32>)>, Refused> {
         let entries = self.switch.entries(self.table(table)?).map_err(refused)?;
         Ok(entries.into_iter().map(|view| (view.entry.key, None)).collect())
     }
 
-    fn insert_entry(&mut self, table: &Table, key: &EntryKey, doing: &Doing<'_>, handle: u32) -> Result<u32, Refused> {
+    fn insert_entry(
+        &mut self,
+        table: &Table,
+        key: &EntryKey,
+        doing: &Doing<'_>,
+        timeout: u64,
+        handle: u32,
+    ) -> Result<u32, Refused> {
         let action = self.action(table, doing)?;
-        let entry = TableEntry { key: key.clone(), action, idle_timeout: Micros(0), meter: None };
-        self.switch.insert_entry(self.table(table)?, &entry, Micros(0)).map_err(refused)?;
+        let idle_timeout = Micros(timeout.saturating_mul(1000));
+        let entry = TableEntry { key: key.clone(), action, idle_timeout, meter: None };
+        self.switch.insert_entry(self.table(table)?, &entry, self.now).map_err(refused)?;
         Ok(handle)
     }
 
@@ -134,42 +154,42 @@ impl Device for Local<'_> {
         self.switch.set_default(self.table(table)?, action.as_ref()).map_err(refused)
     }
 
-    fn member_ids(&mut self, profile: &Profile) -> Result<Vec<u32>, Refused> {
+    fn member_ids(&mut self, profile: &ActionProfile) -> Result<Vec<u32>, Refused> {
         let members = self.switch.members(self.profile(profile)?).map_err(refused)?;
         Ok(members.into_iter().map(|(id, _)| id).collect())
     }
 
-    fn insert_member(&mut self, profile: &Profile, member: u32, call: &Call<'_>) -> Result<u32, Refused> {
+    fn insert_member(&mut self, profile: &ActionProfile, member: u32, call: &Call<'_>) -> Result<u32, Refused> {
         let call = self.profile_call(profile, call)?;
         self.switch.insert_member(self.profile(profile)?, member, &call).map_err(refused)?;
         Ok(member)
     }
 
-    fn modify_member(&mut self, profile: &Profile, member: u32, call: &Call<'_>) -> Result<(), Refused> {
+    fn modify_member(&mut self, profile: &ActionProfile, member: u32, call: &Call<'_>) -> Result<(), Refused> {
         let call = self.profile_call(profile, call)?;
         self.switch.modify_member(self.profile(profile)?, member, &call).map_err(refused)
     }
 
-    fn delete_member(&mut self, profile: &Profile, member: u32) -> Result<(), Refused> {
+    fn delete_member(&mut self, profile: &ActionProfile, member: u32) -> Result<(), Refused> {
         self.switch.delete_member(self.profile(profile)?, member).map_err(refused)
     }
 
-    fn group_ids(&mut self, profile: &Profile) -> Result<Vec<u32>, Refused> {
+    fn group_ids(&mut self, profile: &ActionProfile) -> Result<Vec<u32>, Refused> {
         let groups = self.switch.groups(self.profile(profile)?).map_err(refused)?;
         Ok(groups.into_iter().map(|(id, _)| id).collect())
     }
 
-    fn insert_group(&mut self, profile: &Profile, group: u32) -> Result<u32, Refused> {
+    fn insert_group(&mut self, profile: &ActionProfile, group: u32) -> Result<u32, Refused> {
         let empty = ActionGroup { members: Vec::new(), max_size: 0 };
         self.switch.insert_group(self.profile(profile)?, group, &empty).map_err(refused)?;
         Ok(group)
     }
 
-    fn delete_group(&mut self, profile: &Profile, group: u32) -> Result<(), Refused> {
+    fn delete_group(&mut self, profile: &ActionProfile, group: u32) -> Result<(), Refused> {
         self.switch.delete_group(self.profile(profile)?, group).map_err(refused)
     }
 
-    fn set_membership(&mut self, profile: &Profile, group: u32, member: u32, on: bool) -> Result<(), Refused> {
+    fn set_membership(&mut self, profile: &ActionProfile, group: u32, member: u32, on: bool) -> Result<(), Refused> {
         let id = self.profile(profile)?;
         let mut changed = self.switch.group(id, group).map_err(refused)?;
         let before = changed.members.len();
@@ -197,9 +217,9 @@ impl Device for Local<'_> {
         self.switch.delete_multicast_group(group).map_err(refused)
     }
 
-    fn set_session(&mut self, session: u16, nodes: &[ReplicationNode]) -> Result<(), Refused> {
+    fn set_session(&mut self, session: u16, nodes: &[ReplicationNode], length: Option<u16>) -> Result<(), Refused> {
         let target = CloneTarget::Replicas(nodes.to_vec());
-        let wanted = CloneSession { target, max_packet_length: 0, class_of_service: 0 };
+        let wanted = CloneSession { target, max_packet_length: length.unwrap_or(0), class_of_service: 0 };
         match self.switch.insert_clone_session(session, &wanted) {
             Err(ControlError::CloneSessionExists(_)) => self.switch.modify_clone_session(session, &wanted),
             done => done,
@@ -211,8 +231,16 @@ impl Device for Local<'_> {
         self.switch.delete_clone_session(session).map_err(refused)
     }
 
-    fn set_counter(&mut self, counter: &Array, mut cells: Range<u64>, data: CounterData) -> Result<(), Refused> {
-        let id = self.counter(counter)?;
+    fn counter(&mut self, counter: &Counter, index: u64) -> Result<CounterData, Refused> {
+        self.switch.counter(self.counter_id(counter)?, index).map_err(refused)
+    }
+
+    fn entry_counter(&mut self, table: &Table, key: &EntryKey) -> Result<CounterData, Refused> {
+        Ok(self.switch.entry(self.table(table)?, key).map_err(refused)?.counter)
+    }
+
+    fn set_counter(&mut self, counter: &Counter, mut cells: Range<u64>, data: CounterData) -> Result<(), Refused> {
+        let id = self.counter_id(counter)?;
         cells.try_for_each(|index| self.switch.set_counter(id, index, data)).map_err(refused)
     }
 
@@ -221,7 +249,7 @@ impl Device for Local<'_> {
         keys.iter().try_for_each(|key| self.switch.set_direct_counter(id, Some(key), data)).map_err(refused)
     }
 
-    fn set_meter(&mut self, meter: &Array, mut cells: Range<u64>, rates: MeterConfig) -> Result<(), Refused> {
+    fn set_meter(&mut self, meter: &Meter, mut cells: Range<u64>, rates: MeterConfig) -> Result<(), Refused> {
         let id = self.meter(meter)?;
         cells.try_for_each(|index| self.switch.set_meter(id, index, Some(rates))).map_err(refused)
     }
@@ -231,7 +259,7 @@ impl Device for Local<'_> {
         keys.iter().try_for_each(|key| self.switch.set_direct_meter(id, Some(key), Some(rates))).map_err(refused)
     }
 
-    fn set_register(&mut self, register: &Array, mut cells: Range<u64>, value: &[u8]) -> Result<(), Refused> {
+    fn set_register(&mut self, register: &Register, mut cells: Range<u64>, value: &[u8]) -> Result<(), Refused> {
         let id = self.register(register)?;
         cells.try_for_each(|index| self.switch.set_register(id, index, value)).map_err(refused)
     }

@@ -4,7 +4,7 @@
 //! [`Catalog`], which is made of a program's JSON or of its P4Info. An [`Interpreter`] carries it out on a [`Device`]: the
 //! engine in this process (`local`), a switch behind P4Runtime ([`Remote`], with `wire` between its messages and the types
 //! here) or one behind BMv2's Thrift services ([`OverThrift`]); these two are [`Target`]s, which can also show what they have
-//! (`show`).
+//! (`show`). The tests of [`stf`](crate::stf) change switches through the same [`Device`], over a [`Channel`] of their own.
 //!
 //! The words, their order and their numbers are the reference's: the lowest priority wins, and entries, members, groups and
 //! multicast nodes are known by handles that count from 0. Names may lack their front where that leaves no doubt.
@@ -20,20 +20,20 @@ mod pipeline;
 mod remote;
 mod show;
 mod values;
-mod wire;
+pub(crate) mod wire;
 mod words;
 
-pub use catalog::{Action, Array, Catalog, Field, FieldKind, Param, Profile, Table, ValueSet};
-pub use command::{Call, Cells, Change, Command, Doing, Request, Show};
+pub use catalog::Catalog;
+pub(crate) use catalog::actions_of;
+pub use command::{Call, Cells, Change, Choice, Command, Doing, Request, Show};
 pub use device::{Clones, Device, GroupOfNodes, Node, Nodes, PortState, Target};
 pub use interpreter::Interpreter;
 pub(crate) use local::Local;
 pub use over_thrift::OverThrift;
 pub use parse::parse;
-pub use remote::{Access, Remote};
+pub use remote::{Access, Channel, Remote};
 pub(crate) use values::{reversed_priority, shown_priority};
-pub use wire::field_match;
-pub use words::{WORDS, Word};
+pub use words::{CommandWord, WORDS};
 
 /// Why a command was not carried out, for whoever wrote it.
 pub type Refused = String;

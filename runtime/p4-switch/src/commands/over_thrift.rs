@@ -9,9 +9,10 @@ use std::sync::Arc;
 use num_bigint::BigUint;
 use serde_json::Value;
 use vouch_p4runtime::p4::v1::{ActionProfileGroup, ActionProfileMember, TableEntry, action_profile_group};
+use vouch_p4runtime::p4info::{Action, ActionProfile, Counter, Meter, Register, Table, ValueSet};
 use vouch_switch::{CounterData, EntryKey, MatchKind, MeterConfig, Program, ReplicationNode};
 
-use super::catalog::{Action, Array, Catalog, FieldKind, Profile, Table, ValueSet};
+use super::catalog::{Catalog, actions_of, engine_kind};
 use super::command::{Call, Doing, Request};
 use super::device::{Clones, Device, GroupOfNodes, Node, Nodes, PortState, Target};
 use super::values::{reversed_priority, shown_priority};
@@ -81,7 +82,7 @@ impl OverThrift {
     }
 
     /// The group of a profile.
-    fn group(&mut self, profile: &Profile, group: u32) -> Result<ActionProfileGroup, Refused> {
+    fn group(&mut self, profile: &ActionProfile, group: u32) -> Result<ActionProfileGroup, Refused> {
         let found = self.groups(profile)?.into_iter().find(|found| found.group_id == group);
         found.ok_or_else(|| format!("there is no group with handle {}", group.saturating_sub(1)))
     }
@@ -90,30 +91,27 @@ impl OverThrift {
 /// What can be named in a program.
 fn catalog(json: &[u8]) -> Result<Catalog, Refused> {
     let program = Program::load(json).map_err(|error| error.to_string())?;
-    Ok(Catalog::of_json(&program, json))
+    Catalog::of_json(&program, json)
 }
 
 fn sent(table: &Table, key: &EntryKey) -> Vec<BmMatchParam> {
-    let kind = |kind: FieldKind| match kind {
-        FieldKind::Plain(kind) => kind,
-        FieldKind::Optional | FieldKind::Foreign => MatchKind::Ternary,
-    };
-    keys::sent(table.key.iter().map(|field| (kind(field.kind), field.bits)), &key.matches)
+    let fields = table.fields.iter();
+    keys::sent(fields.map(|field| (engine_kind(&field.kind).unwrap_or(MatchKind::Ternary), field.width)), &key.matches)
 }
 
 fn options(table: &Table, key: &EntryKey) -> BmAddEntryOptions {
-    BmAddEntryOptions { priority: table.needs_priority.then(|| shown_priority(key.priority)) }
+    BmAddEntryOptions { priority: table.needs_priority().then(|| shown_priority(key.priority)) }
 }
 
 fn received(table: &Table, entry: &BmMtEntry) -> EntryKey {
-    let priority = entry.options.priority.filter(|_| table.needs_priority);
+    let priority = entry.options.priority.filter(|_| table.needs_priority());
     let priority = priority.and_then(reversed_priority).unwrap_or(0);
     EntryKey { matches: keys::received(&entry.match_key), priority }
 }
 
 fn data(call: &Call<'_>) -> Vec<Vec<u8>> {
     let params = call.action.params.iter().zip(&call.params);
-    params.map(|(known, value)| keys::fit(value, known.bits)).collect()
+    params.map(|(known, value)| keys::fit(value, known.width)).collect()
 }
 
 /// A number that has 32 bits there.
@@ -128,6 +126,10 @@ fn handle_of(id: u32) -> Result<i32, Refused> {
 
 fn id_of(handle: i32) -> u32 {
     handle.cast_unsigned().saturating_add(1)
+}
+
+fn no_choices() -> Refused {
+    "over Thrift an entry has one action, a member or a group".to_owned()
 }
 
 fn ports_map(ports: &[u16]) -> String {
@@ -150,7 +152,7 @@ fn cell(value: &[u8]) -> Result<i64, Refused> {
     i64::try_from(&value).map_err(|_| format!("{value} does not fit the 63 bits that Thrift has for it"))
 }
 
-fn wire_call(actions: &[Action], name: &str, data: &[Vec<u8>]) -> Option<vouch_p4runtime::p4::v1::Action> {
+fn wire_call(actions: &[&Action], name: &str, data: &[Vec<u8>]) -> Option<vouch_p4runtime::p4::v1::Action> {
     let action = actions.iter().find(|action| action.name == name)?;
     Some(wire::call(&Call { action, params: data.to_vec() }))
 }
@@ -170,7 +172,7 @@ fn wire_action(table: &Table, entry: &BmActionEntry) -> Option<vouch_p4runtime::
         BmActionEntryType::None => return None,
         BmActionEntryType::ActionData => {
             let (name, data) = (entry.action_name.as_ref()?, entry.action_data.as_deref().unwrap_or_default());
-            let action = table.actions.iter().find(|action| action.name == *name)?;
+            let action = actions_of(table).find(|action| action.name == *name)?;
             Doing::Call(Call { action, params: data.to_vec() })
         }
         BmActionEntryType::MbrHandle => Doing::Member(id_of(entry.mbr_handle?)),
@@ -186,22 +188,34 @@ impl Device for OverThrift {
         Ok(entries.iter().map(noted).collect())
     }
 
-    fn insert_entry(&mut self, table: &Table, key: &EntryKey, doing: &Doing<'_>, _: u32) -> Result<u32, Refused> {
-        let (name, key, options) = (table.name.clone(), sent(table, key), options(table, key));
+    fn insert_entry(
+        &mut self,
+        table: &Table,
+        key: &EntryKey,
+        doing: &Doing<'_>,
+        timeout: u64,
+        _: u32,
+    ) -> Result<u32, Refused> {
+        let (name, fields, options) = (table.name.clone(), sent(table, key), options(table, key));
         let client = &mut self.client;
         let handle = match doing {
             Doing::Call(call) => {
                 let action = call.action.name.clone();
-                standard::bm_mt_add_entry(client, CONTEXT, name, key, action, data(call), options)
+                standard::bm_mt_add_entry(client, CONTEXT, name, fields, action, data(call), options)
             }
             Doing::Member(member) => {
-                standard::bm_mt_indirect_add_entry(client, CONTEXT, name, key, handle_of(*member)?, options)
+                standard::bm_mt_indirect_add_entry(client, CONTEXT, name, fields, handle_of(*member)?, options)
             }
             Doing::Group(group) => {
-                standard::bm_mt_indirect_ws_add_entry(client, CONTEXT, name, key, handle_of(*group)?, options)
+                standard::bm_mt_indirect_ws_add_entry(client, CONTEXT, name, fields, handle_of(*group)?, options)
             }
+            Doing::Choices(_) => return Err(no_choices()),
         };
-        Ok(handle?.cast_unsigned())
+        let handle = handle?.cast_unsigned();
+        if timeout > 0 {
+            self.set_timeout(table, key, timeout)?;
+        }
+        Ok(handle)
     }
 
     fn modify_entry(&mut self, table: &Table, key: &EntryKey, call: &Call<'_>) -> Result<(), Refused> {
@@ -214,7 +228,7 @@ impl Device for OverThrift {
         let handle = self.handle(table, key)?;
         let milliseconds = number("timeout of this many milliseconds:", milliseconds)?;
         let (client, name) = (&mut self.client, table.name.clone());
-        let done = match table.profile {
+        let done = match table.implementation {
             None => standard::bm_mt_set_entry_ttl(client, CONTEXT, name, handle, milliseconds),
             Some(_) => standard::bm_mt_indirect_set_entry_ttl(client, CONTEXT, name, handle, milliseconds),
         };
@@ -224,7 +238,7 @@ impl Device for OverThrift {
     fn delete_entry(&mut self, table: &Table, key: &EntryKey) -> Result<(), Refused> {
         let handle = self.handle(table, key)?;
         let (client, name) = (&mut self.client, table.name.clone());
-        let done = match table.profile {
+        let done = match table.implementation {
             None => standard::bm_mt_delete_entry(client, CONTEXT, name, handle),
             Some(_) => standard::bm_mt_indirect_delete_entry(client, CONTEXT, name, handle),
         };
@@ -237,7 +251,7 @@ impl Device for OverThrift {
 
     fn set_default(&mut self, table: &Table, doing: Option<&Doing<'_>>) -> Result<(), Refused> {
         let (client, name) = (&mut self.client, table.name.clone());
-        let done = match (doing, table.profile) {
+        let done = match (doing, table.implementation) {
             (None, None) => standard::bm_mt_reset_default_entry(client, CONTEXT, name),
             (None, Some(_)) => standard::bm_mt_indirect_reset_default_entry(client, CONTEXT, name),
             (Some(Doing::Call(call)), _) => {
@@ -250,45 +264,46 @@ impl Device for OverThrift {
             (Some(Doing::Group(group)), _) => {
                 standard::bm_mt_indirect_ws_set_default_group(client, CONTEXT, name, handle_of(*group)?)
             }
+            (Some(Doing::Choices(_)), _) => return Err(no_choices()),
         };
         Ok(done?)
     }
 
-    fn member_ids(&mut self, profile: &Profile) -> Result<Vec<u32>, Refused> {
+    fn member_ids(&mut self, profile: &ActionProfile) -> Result<Vec<u32>, Refused> {
         Ok(self.members(profile)?.into_iter().map(|member| member.member_id).collect())
     }
 
-    fn insert_member(&mut self, profile: &Profile, _: u32, call: &Call<'_>) -> Result<u32, Refused> {
+    fn insert_member(&mut self, profile: &ActionProfile, _: u32, call: &Call<'_>) -> Result<u32, Refused> {
         let (name, action) = (profile.name.clone(), call.action.name.clone());
         let handle = standard::bm_mt_act_prof_add_member(&mut self.client, CONTEXT, name, action, data(call))?;
         Ok(id_of(handle))
     }
 
-    fn modify_member(&mut self, profile: &Profile, member: u32, call: &Call<'_>) -> Result<(), Refused> {
+    fn modify_member(&mut self, profile: &ActionProfile, member: u32, call: &Call<'_>) -> Result<(), Refused> {
         let (name, action, member) = (profile.name.clone(), call.action.name.clone(), handle_of(member)?);
         Ok(standard::bm_mt_act_prof_modify_member(&mut self.client, CONTEXT, name, member, action, data(call))?)
     }
 
-    fn delete_member(&mut self, profile: &Profile, member: u32) -> Result<(), Refused> {
+    fn delete_member(&mut self, profile: &ActionProfile, member: u32) -> Result<(), Refused> {
         let (name, member) = (profile.name.clone(), handle_of(member)?);
         Ok(standard::bm_mt_act_prof_delete_member(&mut self.client, CONTEXT, name, member)?)
     }
 
-    fn group_ids(&mut self, profile: &Profile) -> Result<Vec<u32>, Refused> {
+    fn group_ids(&mut self, profile: &ActionProfile) -> Result<Vec<u32>, Refused> {
         Ok(self.groups(profile)?.into_iter().map(|group| group.group_id).collect())
     }
 
-    fn insert_group(&mut self, profile: &Profile, _: u32) -> Result<u32, Refused> {
+    fn insert_group(&mut self, profile: &ActionProfile, _: u32) -> Result<u32, Refused> {
         let handle = standard::bm_mt_act_prof_create_group(&mut self.client, CONTEXT, profile.name.clone())?;
         Ok(id_of(handle))
     }
 
-    fn delete_group(&mut self, profile: &Profile, group: u32) -> Result<(), Refused> {
+    fn delete_group(&mut self, profile: &ActionProfile, group: u32) -> Result<(), Refused> {
         let (name, group) = (profile.name.clone(), handle_of(group)?);
         Ok(standard::bm_mt_act_prof_delete_group(&mut self.client, CONTEXT, name, group)?)
     }
 
-    fn set_membership(&mut self, profile: &Profile, group: u32, member: u32, on: bool) -> Result<(), Refused> {
+    fn set_membership(&mut self, profile: &ActionProfile, group: u32, member: u32, on: bool) -> Result<(), Refused> {
         self.group(profile, group)?;
         let (name, member, group) = (profile.name.clone(), handle_of(member)?, handle_of(group)?);
         let client = &mut self.client;
@@ -325,7 +340,10 @@ impl Device for OverThrift {
         Some(self)
     }
 
-    fn set_session(&mut self, session: u16, nodes: &[ReplicationNode]) -> Result<(), Refused> {
+    fn set_session(&mut self, session: u16, nodes: &[ReplicationNode], length: Option<u16>) -> Result<(), Refused> {
+        if length.is_some() {
+            return Err("over Thrift the copies of a session are whole".to_owned());
+        }
         let ports: Vec<u16> = nodes.iter().flat_map(|node| node.ports.iter().copied()).collect();
         let [port] = ports[..] else {
             return Err("over Thrift a session copies to one port or to a multicast group".to_owned());
@@ -338,7 +356,19 @@ impl Device for OverThrift {
         Ok(simple_switch::mirroring_session_delete(&mut self.client, session.into())?)
     }
 
-    fn set_counter(&mut self, counter: &Array, mut cells: Range<u64>, data: CounterData) -> Result<(), Refused> {
+    fn counter(&mut self, counter: &Counter, index: u64) -> Result<CounterData, Refused> {
+        let index = number("cell", index)?;
+        let found = standard::bm_counter_read(&mut self.client, CONTEXT, counter.name.clone(), index)?;
+        Ok(counted(&found))
+    }
+
+    fn entry_counter(&mut self, table: &Table, key: &EntryKey) -> Result<CounterData, Refused> {
+        let handle = self.handle(table, key)?;
+        let found = standard::bm_mt_read_counter(&mut self.client, CONTEXT, table.name.clone(), handle)?;
+        Ok(counted(&found))
+    }
+
+    fn set_counter(&mut self, counter: &Counter, mut cells: Range<u64>, data: CounterData) -> Result<(), Refused> {
         let name = || counter.name.clone();
         if cells == (0..counter.size) && data == CounterData::default() {
             return Ok(standard::bm_counter_reset_all(&mut self.client, CONTEXT, name())?);
@@ -357,7 +387,7 @@ impl Device for OverThrift {
         Ok(())
     }
 
-    fn set_meter(&mut self, meter: &Array, mut cells: Range<u64>, rates: MeterConfig) -> Result<(), Refused> {
+    fn set_meter(&mut self, meter: &Meter, mut cells: Range<u64>, rates: MeterConfig) -> Result<(), Refused> {
         let (name, rates) = (|| meter.name.clone(), keys::shown_rates(Some(rates)));
         if cells == (0..meter.size) {
             return Ok(standard::bm_meter_array_set_rates(&mut self.client, CONTEXT, name(), rates)?);
@@ -377,7 +407,7 @@ impl Device for OverThrift {
         Ok(())
     }
 
-    fn set_register(&mut self, register: &Array, cells: Range<u64>, value: &[u8]) -> Result<(), Refused> {
+    fn set_register(&mut self, register: &Register, cells: Range<u64>, value: &[u8]) -> Result<(), Refused> {
         let (name, value) = (register.name.clone(), cell(value)?);
         let (first, end) = (number("cell", cells.start)?, number("cell", cells.end)?);
         let client = &mut self.client;
@@ -507,17 +537,18 @@ impl Target for OverThrift {
         Ok(action.map(|action| TableEntry { action: Some(action), is_default_action: true, ..TableEntry::default() }))
     }
 
-    fn members(&mut self, profile: &Profile) -> Result<Vec<ActionProfileMember>, Refused> {
+    fn members(&mut self, profile: &ActionProfile) -> Result<Vec<ActionProfileMember>, Refused> {
         let found = standard::bm_mt_act_prof_get_members(&mut self.client, CONTEXT, profile.name.clone())?;
+        let actions = self.catalog.profile_actions(profile);
         let member = |member: &standard::BmMtActProfMember| ActionProfileMember {
             member_id: id_of(member.mbr_handle),
-            action: wire_call(&profile.actions, &member.action_name, &member.action_data),
+            action: wire_call(&actions, &member.action_name, &member.action_data),
             ..ActionProfileMember::default()
         };
         Ok(found.iter().map(member).collect())
     }
 
-    fn groups(&mut self, profile: &Profile) -> Result<Vec<ActionProfileGroup>, Refused> {
+    fn groups(&mut self, profile: &ActionProfile) -> Result<Vec<ActionProfileGroup>, Refused> {
         let found = standard::bm_mt_act_prof_get_groups(&mut self.client, CONTEXT, profile.name.clone())?;
         let member =
             |handle: &i32| action_profile_group::Member { member_id: id_of(*handle), weight: 1, watch_kind: None };
@@ -543,19 +574,7 @@ impl Target for OverThrift {
         }))
     }
 
-    fn counter(&mut self, counter: &Array, index: u64) -> Result<CounterData, Refused> {
-        let index = number("cell", index)?;
-        let found = standard::bm_counter_read(&mut self.client, CONTEXT, counter.name.clone(), index)?;
-        Ok(counted(&found))
-    }
-
-    fn entry_counter(&mut self, table: &Table, key: &EntryKey) -> Result<CounterData, Refused> {
-        let handle = self.handle(table, key)?;
-        let found = standard::bm_mt_read_counter(&mut self.client, CONTEXT, table.name.clone(), handle)?;
-        Ok(counted(&found))
-    }
-
-    fn meter(&mut self, meter: &Array, index: u64) -> Result<Option<MeterConfig>, Refused> {
+    fn meter(&mut self, meter: &Meter, index: u64) -> Result<Option<MeterConfig>, Refused> {
         let index = number("cell", index)?;
         let found = standard::bm_meter_get_rates(&mut self.client, CONTEXT, meter.name.clone(), index)?;
         Ok(keys::rates(&found).ok())
@@ -567,7 +586,7 @@ impl Target for OverThrift {
         Ok(keys::rates(&found).ok())
     }
 
-    fn register(&mut self, register: &Array, index: Option<u64>) -> Result<Vec<(i64, Vec<u8>)>, Refused> {
+    fn register(&mut self, register: &Register, index: Option<u64>) -> Result<Vec<(i64, Vec<u8>)>, Refused> {
         let name = register.name.clone();
         let bytes = |value: i64| value.to_be_bytes().to_vec();
         let Some(index) = index else {

@@ -1,8 +1,9 @@
 //! Lines to commands.
 
+use vouch_p4runtime::p4info::{Action, ActionProfile, Register, Table};
 use vouch_switch::{CounterData, EntryKey, MeterConfig, ReplicationNode};
 
-use super::catalog::{Action, Array, Catalog, Profile, Table, find};
+use super::catalog::{Catalog, actions_of, find, value_bits};
 use super::command::{Call, Cells, Change, Command, Doing, Request, Show};
 use super::device::Node;
 use super::values::{key_field, list, number, param, priority};
@@ -37,8 +38,8 @@ fn by_table<'c>(catalog: &'c Catalog, old: &str, new: &str, arguments: &[&str]) 
 }
 
 /// The action profile of a table that must have one.
-fn profile_of<'c>(catalog: &'c Catalog, table: &Table) -> Result<&'c Profile, Refused> {
-    let profile = table.profile.and_then(|profile| catalog.profiles.get(profile));
+fn profile_of<'c>(catalog: &'c Catalog, table: &Table) -> Result<&'c ActionProfile, Refused> {
+    let profile = catalog.profile_of(table);
     profile.ok_or_else(|| format!("{} has no action profile; table_add adds its entries", table.name))
 }
 
@@ -62,7 +63,7 @@ impl<'c> Parser<'c, '_> {
                 let table = self.direct(table)?;
                 // The arrow is the reference's tolerance for those who expect one.
                 let params = params.strip_prefix(&["=>"]).unwrap_or(params);
-                let call = call(&table.actions, "the table", action, params)?;
+                let call = call(actions_of(table), "the table", action, params)?;
                 change(Change::ModifyEntry { table, handle: number(handle)?, call })
             }
             ("table_delete" | "table_indirect_delete", [table, handle]) => {
@@ -71,7 +72,7 @@ impl<'c> Parser<'c, '_> {
             ("table_clear", [table]) => change(Change::ClearTable { table: catalog.table(table)? }),
             ("table_set_default", [table, action, params @ ..]) => {
                 let table = self.direct(table)?;
-                let call = call(&table.actions, "the table", action, params)?;
+                let call = call(actions_of(table), "the table", action, params)?;
                 change(Change::SetDefault { table, doing: Some(Doing::Call(call)) })
             }
             ("table_reset_default" | "table_indirect_reset_default", [table]) => {
@@ -250,7 +251,8 @@ impl<'c> Parser<'c, '_> {
 
     fn member(&self, set: &str, value: &str, on: bool) -> Result<Change<'c>, Refused> {
         let set = self.catalog.value_set(set)?;
-        let value = keys::fit(&param(value, set.bits)?, set.bits);
+        let bits = value_bits(set);
+        let value = keys::fit(&param(value, bits)?, bits);
         Ok(Change::SetMember { set, value, on })
     }
 
@@ -264,7 +266,7 @@ impl<'c> Parser<'c, '_> {
     /// A table whose entries have actions of their own.
     fn direct(&self, name: &str) -> Result<&'c Table, Refused> {
         let table = self.catalog.table(name)?;
-        match table.profile.and_then(|profile| self.catalog.profiles.get(profile)) {
+        match self.catalog.profile_of(table) {
             None => Ok(table),
             Some(profile) => Err(format!(
                 "what entries of {} do is in the action profile {}: act_prof_create_member makes a member, \
@@ -279,7 +281,7 @@ impl<'c> Parser<'c, '_> {
         let (fields, after) = self.arrow(rest)?;
         let (params, priority) = split_priority(table, after)?;
         let key = key(table, fields, priority)?;
-        let call = call(&table.actions, "the table", action, params)?;
+        let call = call(actions_of(table), "the table", action, params)?;
         Ok(Change::AddEntry { table, key, doing: Doing::Call(call) })
     }
 
@@ -308,18 +310,18 @@ impl<'c> Parser<'c, '_> {
         let profile = self.catalog.profile(profile)?;
         let with_groups = || {
             let none = || format!("{} has no selector, so that it has no groups", profile.name);
-            profile.selector.then_some(profile).ok_or_else(none)
+            profile.with_selector.then_some(profile).ok_or_else(none)
         };
         let change = |change| Ok(Command::Change(change));
         let show = |show| Ok(Command::Show(show));
         match (self.word, rest) {
             ("act_prof_create_member", [action, params @ ..]) => {
-                let call = call(&profile.actions, "the action profile", action, params)?;
+                let call = call(self.catalog.profile_actions(profile), "the action profile", action, params)?;
                 change(Change::CreateMember { profile, call })
             }
             ("act_prof_modify_member", [action, member, params @ ..]) => {
                 let params = params.strip_prefix(&["=>"]).unwrap_or(params);
-                let call = call(&profile.actions, "the action profile", action, params)?;
+                let call = call(self.catalog.profile_actions(profile), "the action profile", action, params)?;
                 change(Change::ModifyMember { profile, member: id(member)?, call })
             }
             ("act_prof_delete_member", [member]) => change(Change::DeleteMember { profile, member: id(member)? }),
@@ -346,7 +348,7 @@ impl<'c> Parser<'c, '_> {
 
 /// The last word is the priority where entries have one.
 fn split_priority<'a>(table: &Table, words: &'a [&'a str]) -> Result<(&'a [&'a str], i32), Refused> {
-    if !table.needs_priority {
+    if !table.needs_priority() {
         return Ok((words, 0));
     }
     let (last, before) = words.split_last().ok_or("an entry of this table has a priority at its end")?;
@@ -354,23 +356,28 @@ fn split_priority<'a>(table: &Table, words: &'a [&'a str]) -> Result<(&'a [&'a s
 }
 
 fn key(table: &Table, texts: &[&str], priority: i32) -> Result<EntryKey, Refused> {
-    if texts.len() != table.key.len() {
-        let fields: Vec<_> = table.key.iter().map(|field| field.name.as_str()).collect();
-        let (got, wanted) = (texts.len(), table.key.len());
+    if texts.len() != table.fields.len() {
+        let fields: Vec<_> = table.fields.iter().map(|field| field.name.as_str()).collect();
+        let (got, wanted) = (texts.len(), table.fields.len());
         return Err(format!("the key has {wanted} fields ({}), not {got}", list(&fields)));
     }
-    let matches: Result<_, _> = table.key.iter().zip(texts).map(|(field, text)| key_field(field, text)).collect();
+    let matches: Result<_, _> = table.fields.iter().zip(texts).map(|(field, text)| key_field(field, text)).collect();
     Ok(EntryKey { matches: matches?, priority })
 }
 
-fn call<'c>(actions: &'c [Action], of: &str, name: &str, params: &[&str]) -> Result<Call<'c>, Refused> {
+fn call<'c>(
+    actions: impl IntoIterator<Item = &'c Action>,
+    of: &str,
+    name: &str,
+    params: &[&str],
+) -> Result<Call<'c>, Refused> {
     let action = find(&format!("action of {of}"), name, actions, |action| &action.name)?;
     if params.len() != action.params.len() {
         let names: Vec<_> = action.params.iter().map(|param| param.name.as_str()).collect();
         let (got, count) = (params.len(), action.params.len());
         return Err(format!("the action has {count} parameters ({}), not {got}", list(&names)));
     }
-    let values = action.params.iter().zip(params).map(|(wanted, text)| param(text, wanted.bits));
+    let values = action.params.iter().zip(params).map(|(wanted, text)| param(text, wanted.width));
     Ok(Call { action, params: values.collect::<Result<_, _>>()? })
 }
 
@@ -400,8 +407,8 @@ fn numbers(texts: &[&str]) -> Result<Vec<u16>, Refused> {
     texts.iter().map(|text| number(text)).collect()
 }
 
-fn register_bits(register: &Array) -> Result<u32, Refused> {
-    register.bits.ok_or_else(|| format!("the cells of {} are not numbers", register.name))
+fn register_bits(register: &Register) -> Result<u32, Refused> {
+    register.width().ok_or_else(|| format!("the cells of {} are not numbers", register.name))
 }
 
 /// Rates as the reference has them: units per microsecond, and the burst.

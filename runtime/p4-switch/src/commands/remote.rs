@@ -1,4 +1,4 @@
-//! A switch behind P4Runtime as a [`Device`].
+//! A switch behind P4Runtime as a [`Device`], by whatever [`Channel`], and as a [`Target`] by one of its own ([`Remote`]).
 //!
 //! It is read without a stream, so that nobody's election is disturbed. The first change opens a session, which becomes
 //! primary only where nobody else is: with the lowest election id there is, or with that of a controller that has left. A
@@ -24,13 +24,14 @@ use vouch_p4runtime::p4::v1::{
     MulticastGroupEntry, P4Data, PacketReplicationEngineEntry, RegisterEntry, TableEntry, Update, ValueSetEntry,
     ValueSetMember, action_profile_group, p4_data,
 };
+use vouch_p4runtime::p4info::{ActionProfile, Counter, Meter, Register, Table, ValueSet};
 use vouch_p4runtime::{Event, P4Info, Session, SessionConfig};
 use vouch_switch::{CounterData, EntryKey, MeterConfig, ReplicationNode};
 use vouch_switch_server::convert::{
     decode_counter, decode_meter, encode_counter, encode_index, encode_meter, encode_number,
 };
 
-use super::catalog::{Array, Catalog, Profile, Table, ValueSet};
+use super::catalog::Catalog;
 use super::command::{Call, Doing};
 use super::device::{Clones, Device, PortState, Target};
 use super::local::check_membership;
@@ -70,7 +71,7 @@ impl Remote {
         let reader = runtime.block_on(Reader::connect(access.config.clone())).map_err(|error| error.to_string())?;
         let mut remote = Self { access, reader, session: None, catalog: Arc::default(), loaded: None, runtime };
         if let Some(info) = remote.running()? {
-            remote.know(&info);
+            remote.know(info);
         }
         Ok(remote)
     }
@@ -93,12 +94,12 @@ impl Remote {
         let session = self.session()?;
         let pushed = self.runtime.block_on(session.push_pipeline(pipeline));
         pushed.map_err(|error| error.to_string())?;
-        self.know(pipeline.p4info());
+        self.know(pipeline.p4info().clone());
         Ok(())
     }
 
-    fn know(&mut self, info: &P4Info) {
-        self.catalog = Arc::new(Catalog::of_p4info(info));
+    fn know(&mut self, info: impl Into<Arc<P4Info>>) {
+        self.catalog = Arc::new(Catalog::new(info));
     }
 
     fn session(&mut self) -> Result<Session, Refused> {
@@ -108,7 +109,9 @@ impl Remote {
         let session = self.runtime.block_on(claim(&self.access))?;
         Ok(self.session.insert(session).clone())
     }
+}
 
+impl Channel for Remote {
     fn write(&mut self, updates: Vec<Update>) -> Result<(), Refused> {
         let session = self.session()?;
         let written = self.runtime.block_on(session.write(updates));
@@ -126,27 +129,65 @@ impl Remote {
         })
     }
 
-    /// What an entity selects, as far as `pick` takes it.
-    fn read<T>(&self, wanted: impl Into<Entity>, pick: impl Fn(Kind) -> Option<T>) -> Result<Vec<T>, Refused> {
-        let found = self.found(wanted).map_err(|error| error.to_string())?;
-        Ok(found.into_iter().filter_map(pick).collect())
-    }
-
-    fn found(&self, wanted: impl Into<Entity>) -> Result<Vec<Kind>, RpcError> {
-        let read = async { self.reader.read(vec![wanted.into()]).await?.all().await };
+    fn found(&mut self, wanted: Entity) -> Result<Vec<Kind>, RpcError> {
+        let read = async { self.reader.read(vec![wanted]).await?.all().await };
         let found = self.runtime.block_on(read)?;
         Ok(found.into_iter().filter_map(|entity| entity.entity).collect())
     }
+}
+
+/// A way to a switch behind P4Runtime. Whatever has one is a [`Device`].
+#[expect(missing_docs, reason = "what has no line of its own is named after what it reads")]
+pub trait Channel {
+    /// Have the switch carry these out.
+    fn write(&mut self, updates: Vec<Update>) -> Result<(), Refused>;
+
+    /// What an entity selects.
+    fn found(&mut self, wanted: Entity) -> Result<Vec<Kind>, RpcError>;
+
+    /// The same, as far as `pick` takes it.
+    fn read<T>(&mut self, wanted: impl Into<Entity>, pick: impl Fn(Kind) -> Option<T>) -> Result<Vec<T>, Refused> {
+        let found = self.found(wanted.into()).map_err(|error| error.to_string())?;
+        Ok(found.into_iter().filter_map(pick).collect())
+    }
+
+    /// The same by ascending id.
+    fn sorted<T>(
+        &mut self,
+        wanted: impl Into<Entity>,
+        pick: impl Fn(Kind) -> Option<T>,
+        id: impl Fn(&T) -> u32,
+    ) -> Result<Vec<T>, Refused> {
+        let mut found = self.read(wanted, pick)?;
+        found.sort_by_key(id);
+        Ok(found)
+    }
 
     /// The entries that this one selects; what is set in it beside the key is read as well.
-    fn selected(&self, wanted: TableEntry) -> Result<Vec<TableEntry>, Refused> {
+    fn selected(&mut self, wanted: TableEntry) -> Result<Vec<TableEntry>, Refused> {
         self.read(wanted, |kind| match kind {
             Kind::TableEntry(entry) => Some(entry),
             _ => None,
         })
     }
 
-    fn keyed(&self, table: &Table, key: &EntryKey, wanted: TableEntry) -> Result<TableEntry, Refused> {
+    fn all_entries(&mut self, table: &Table) -> Result<Vec<TableEntry>, Refused> {
+        self.selected(TableEntry { table_id: table.id, ..TableEntry::default() })
+    }
+
+    fn all_members(&mut self, profile: &ActionProfile) -> Result<Vec<ActionProfileMember>, Refused> {
+        let wanted = ActionProfileMember { action_profile_id: profile.id, ..ActionProfileMember::default() };
+        let member = |kind| if let Kind::ActionProfileMember(member) = kind { Some(member) } else { None };
+        self.sorted(wanted, member, |member| member.member_id)
+    }
+
+    fn all_groups(&mut self, profile: &ActionProfile) -> Result<Vec<ActionProfileGroup>, Refused> {
+        let wanted = ActionProfileGroup { action_profile_id: profile.id, ..ActionProfileGroup::default() };
+        let group = |kind| if let Kind::ActionProfileGroup(group) = kind { Some(group) } else { None };
+        self.sorted(wanted, group, |group| group.group_id)
+    }
+
+    fn keyed(&mut self, table: &Table, key: &EntryKey, wanted: TableEntry) -> Result<TableEntry, Refused> {
         let keyed = wire::keyed(table, key);
         let wanted = TableEntry { r#match: keyed.r#match, priority: key.priority, table_id: table.id, ..wanted };
         let found = self.selected(wanted)?.into_iter().find(|entry| wire::key(table, entry) == *key);
@@ -168,10 +209,10 @@ impl Remote {
     }
 
     /// The copies of a clone session; `None` where there is no such session.
-    fn replicas(&self, session: u16) -> Result<Option<Vec<Replica>>, Refused> {
+    fn replicas(&mut self, session: u16) -> Result<Option<Vec<Replica>>, Refused> {
         let wanted = CloneSessionEntry { session_id: session.into(), ..CloneSessionEntry::default() };
         let wanted = PacketReplicationEngineEntry { r#type: Some(Replication::CloneSessionEntry(wanted)) };
-        let found = match self.found(wanted) {
+        let found = match self.found(wanted.into()) {
             // Where it is not there, the specification finds nothing, and BMv2's server says so.
             Err(error) if error.code() == Some(Code::NotFound) => Vec::new(),
             found => found.map_err(|error| error.to_string())?,
@@ -242,10 +283,14 @@ async fn claim(access: &Access) -> Result<Session, Refused> {
 
 /// The only field of a value set: the words have one value for all of them.
 fn one_field(set: &ValueSet) -> Result<u32, Refused> {
-    match set.fields[..] {
-        [(id, _)] => Ok(id),
+    match &set.fields[..] {
+        [field] => Ok(field.id),
         _ => Err(format!("{} has more than one field, for which only Thrift has one value", set.name)),
     }
+}
+
+fn nanoseconds(milliseconds: u64) -> i64 {
+    encode_number(milliseconds.saturating_mul(1_000_000))
 }
 
 fn counted(data: &WireCounter) -> Result<CounterData, Refused> {
@@ -256,15 +301,26 @@ fn rates(config: &Option<WireMeter>) -> Result<Option<MeterConfig>, Refused> {
     config.as_ref().map(decode_meter).transpose().map_err(|error| format!("the switch says that {error}"))
 }
 
-impl Device for Remote {
+impl<C: Channel> Device for C {
     fn keys(&mut self, table: &Table) -> Result<Vec<(EntryKey, Option<u32>)>, Refused> {
-        let entries = self.entries(table)?;
+        let entries = self.all_entries(table)?;
         Ok(entries.iter().map(|entry| (wire::key(table, entry), wire::noted(&entry.metadata))).collect())
     }
 
-    fn insert_entry(&mut self, table: &Table, key: &EntryKey, doing: &Doing<'_>, handle: u32) -> Result<u32, Refused> {
-        let entry =
-            TableEntry { action: Some(wire::doing(doing)), metadata: wire::note(handle), ..wire::keyed(table, key) };
+    fn insert_entry(
+        &mut self,
+        table: &Table,
+        key: &EntryKey,
+        doing: &Doing<'_>,
+        timeout: u64,
+        handle: u32,
+    ) -> Result<u32, Refused> {
+        let entry = TableEntry {
+            action: Some(wire::doing(doing)),
+            idle_timeout_ns: nanoseconds(timeout),
+            metadata: wire::note(handle),
+            ..wire::keyed(table, key)
+        };
         self.write(vec![insert(entry)])?;
         Ok(handle)
     }
@@ -275,7 +331,7 @@ impl Device for Remote {
     }
 
     fn set_timeout(&mut self, table: &Table, key: &EntryKey, milliseconds: u64) -> Result<(), Refused> {
-        let timeout = encode_number(milliseconds.saturating_mul(1_000_000));
+        let timeout = nanoseconds(milliseconds);
         self.change_entry(table, key, |entry| entry.idle_timeout_ns = timeout)
     }
 
@@ -289,30 +345,30 @@ impl Device for Remote {
         self.write(vec![modify(entry)])
     }
 
-    fn member_ids(&mut self, profile: &Profile) -> Result<Vec<u32>, Refused> {
-        Ok(self.members(profile)?.into_iter().map(|member| member.member_id).collect())
+    fn member_ids(&mut self, profile: &ActionProfile) -> Result<Vec<u32>, Refused> {
+        Ok(self.all_members(profile)?.into_iter().map(|member| member.member_id).collect())
     }
 
-    fn insert_member(&mut self, profile: &Profile, member: u32, call: &Call<'_>) -> Result<u32, Refused> {
+    fn insert_member(&mut self, profile: &ActionProfile, member: u32, call: &Call<'_>) -> Result<u32, Refused> {
         let action = Some(wire::call(call));
         self.write(vec![insert(ActionProfileMember { action_profile_id: profile.id, member_id: member, action })])?;
         Ok(member)
     }
 
-    fn modify_member(&mut self, profile: &Profile, member: u32, call: &Call<'_>) -> Result<(), Refused> {
+    fn modify_member(&mut self, profile: &ActionProfile, member: u32, call: &Call<'_>) -> Result<(), Refused> {
         let action = Some(wire::call(call));
         self.write(vec![modify(ActionProfileMember { action_profile_id: profile.id, member_id: member, action })])
     }
 
-    fn delete_member(&mut self, profile: &Profile, member: u32) -> Result<(), Refused> {
+    fn delete_member(&mut self, profile: &ActionProfile, member: u32) -> Result<(), Refused> {
         self.write(vec![delete(ActionProfileMember { action_profile_id: profile.id, member_id: member, action: None })])
     }
 
-    fn group_ids(&mut self, profile: &Profile) -> Result<Vec<u32>, Refused> {
-        Ok(self.groups(profile)?.into_iter().map(|group| group.group_id).collect())
+    fn group_ids(&mut self, profile: &ActionProfile) -> Result<Vec<u32>, Refused> {
+        Ok(self.all_groups(profile)?.into_iter().map(|group| group.group_id).collect())
     }
 
-    fn insert_group(&mut self, profile: &Profile, group: u32) -> Result<u32, Refused> {
+    fn insert_group(&mut self, profile: &ActionProfile, group: u32) -> Result<u32, Refused> {
         // Where the P4Info has a limit, a group must name its own.
         let max_size = i32::try_from(profile.max_group_size).unwrap_or(i32::MAX);
         let made = ActionProfileGroup { action_profile_id: profile.id, group_id: group, max_size, members: Vec::new() };
@@ -320,14 +376,14 @@ impl Device for Remote {
         Ok(group)
     }
 
-    fn delete_group(&mut self, profile: &Profile, group: u32) -> Result<(), Refused> {
+    fn delete_group(&mut self, profile: &ActionProfile, group: u32) -> Result<(), Refused> {
         let group =
             ActionProfileGroup { action_profile_id: profile.id, group_id: group, ..ActionProfileGroup::default() };
         self.write(vec![delete(group)])
     }
 
-    fn set_membership(&mut self, profile: &Profile, group: u32, member: u32, on: bool) -> Result<(), Refused> {
-        let found = self.groups(profile)?.into_iter().find(|found| found.group_id == group);
+    fn set_membership(&mut self, profile: &ActionProfile, group: u32, member: u32, on: bool) -> Result<(), Refused> {
+        let found = self.all_groups(profile)?.into_iter().find(|found| found.group_id == group);
         let mut changed = found.ok_or_else(|| format!("there is no group with handle {}", group.saturating_sub(1)))?;
         let before = changed.members.len();
         changed.members.retain(|other| other.member_id != member);
@@ -368,9 +424,9 @@ impl Device for Remote {
         self.write(vec![delete(multicast_group(group, []))])
     }
 
-    fn set_session(&mut self, session: u16, nodes: &[ReplicationNode]) -> Result<(), Refused> {
+    fn set_session(&mut self, session: u16, nodes: &[ReplicationNode], length: Option<u16>) -> Result<(), Refused> {
         let known = self.replicas(session)?.is_some();
-        let entry = clone_session(session.into(), wire::replicas(nodes)?, None);
+        let entry = clone_session(session.into(), wire::replicas(nodes)?, length);
         self.write(vec![if known { modify(entry) } else { insert(entry) }])
     }
 
@@ -378,7 +434,25 @@ impl Device for Remote {
         self.write(vec![delete(clone_session(session.into(), [], None))])
     }
 
-    fn set_counter(&mut self, counter: &Array, cells: Range<u64>, data: CounterData) -> Result<(), Refused> {
+    fn counter(&mut self, counter: &Counter, index: u64) -> Result<CounterData, Refused> {
+        let index = encode_index(index);
+        let found = self.read(CounterEntry { counter_id: counter.id, index, data: None }, |kind| match kind {
+            Kind::CounterEntry(entry) => entry.data,
+            _ => None,
+        })?;
+        counted(found.first().ok_or("the switch has no such cell")?)
+    }
+
+    fn entry_counter(&mut self, table: &Table, key: &EntryKey) -> Result<CounterData, Refused> {
+        let table_entry = Some(wire::keyed(table, key));
+        let found = self.read(DirectCounterEntry { table_entry, data: None }, |kind| match kind {
+            Kind::DirectCounterEntry(entry) => entry.data,
+            _ => None,
+        })?;
+        counted(found.first().ok_or("the table has no such entry")?)
+    }
+
+    fn set_counter(&mut self, counter: &Counter, cells: Range<u64>, data: CounterData) -> Result<(), Refused> {
         let data = Some(encode_counter(&data));
         let update = |index| modify(CounterEntry { counter_id: counter.id, index: encode_index(index), data });
         self.write(cells.map(update).collect())
@@ -390,7 +464,7 @@ impl Device for Remote {
         self.write(keys.iter().map(update).collect())
     }
 
-    fn set_meter(&mut self, meter: &Array, cells: Range<u64>, rates: MeterConfig) -> Result<(), Refused> {
+    fn set_meter(&mut self, meter: &Meter, cells: Range<u64>, rates: MeterConfig) -> Result<(), Refused> {
         let config = Some(encode_meter(&rates));
         let update = |index| {
             let index = encode_index(index);
@@ -408,7 +482,7 @@ impl Device for Remote {
         self.write(keys.iter().map(update).collect())
     }
 
-    fn set_register(&mut self, register: &Array, cells: Range<u64>, value: &[u8]) -> Result<(), Refused> {
+    fn set_register(&mut self, register: &Register, cells: Range<u64>, value: &[u8]) -> Result<(), Refused> {
         let value = vouch_p4runtime::value::canonical(value).to_vec();
         let data = Some(P4Data { data: Some(p4_data::Data::Bitstring(value)) });
         let update = |index| {
@@ -476,7 +550,15 @@ impl Target for Remote {
     }
 
     fn entries(&mut self, table: &Table) -> Result<Vec<TableEntry>, Refused> {
-        self.selected(TableEntry { table_id: table.id, ..TableEntry::default() })
+        self.all_entries(table)
+    }
+
+    fn members(&mut self, profile: &ActionProfile) -> Result<Vec<ActionProfileMember>, Refused> {
+        self.all_members(profile)
+    }
+
+    fn groups(&mut self, profile: &ActionProfile) -> Result<Vec<ActionProfileGroup>, Refused> {
+        self.all_groups(profile)
     }
 
     fn entry(&mut self, table: &Table, key: &EntryKey) -> Result<TableEntry, Refused> {
@@ -488,49 +570,11 @@ impl Target for Remote {
         Ok(self.selected(wanted)?.into_iter().next())
     }
 
-    fn members(&mut self, profile: &Profile) -> Result<Vec<ActionProfileMember>, Refused> {
-        let wanted = ActionProfileMember { action_profile_id: profile.id, ..ActionProfileMember::default() };
-        let mut members = self.read(wanted, |kind| match kind {
-            Kind::ActionProfileMember(member) => Some(member),
-            _ => None,
-        })?;
-        members.sort_by_key(|member| member.member_id);
-        Ok(members)
-    }
-
-    fn groups(&mut self, profile: &Profile) -> Result<Vec<ActionProfileGroup>, Refused> {
-        let wanted = ActionProfileGroup { action_profile_id: profile.id, ..ActionProfileGroup::default() };
-        let mut groups = self.read(wanted, |kind| match kind {
-            Kind::ActionProfileGroup(group) => Some(group),
-            _ => None,
-        })?;
-        groups.sort_by_key(|group| group.group_id);
-        Ok(groups)
-    }
-
     fn clones(&mut self, session: u16) -> Result<Option<Clones>, Refused> {
         Ok(self.replicas(session)?.map(Clones::Copies))
     }
 
-    fn counter(&mut self, counter: &Array, index: u64) -> Result<CounterData, Refused> {
-        let index = encode_index(index);
-        let found = self.read(CounterEntry { counter_id: counter.id, index, data: None }, |kind| match kind {
-            Kind::CounterEntry(entry) => entry.data,
-            _ => None,
-        })?;
-        counted(found.first().ok_or("the switch has no such cell")?)
-    }
-
-    fn entry_counter(&mut self, table: &Table, key: &EntryKey) -> Result<CounterData, Refused> {
-        let table_entry = Some(wire::keyed(table, key));
-        let found = self.read(DirectCounterEntry { table_entry, data: None }, |kind| match kind {
-            Kind::DirectCounterEntry(entry) => entry.data,
-            _ => None,
-        })?;
-        counted(found.first().ok_or("the table has no such entry")?)
-    }
-
-    fn meter(&mut self, meter: &Array, index: u64) -> Result<Option<MeterConfig>, Refused> {
+    fn meter(&mut self, meter: &Meter, index: u64) -> Result<Option<MeterConfig>, Refused> {
         let index = encode_index(index);
         let found =
             self.read(MeterEntry { meter_id: meter.id, index, ..MeterEntry::default() }, |kind| match kind {
@@ -550,7 +594,7 @@ impl Target for Remote {
         rates(found.first().ok_or("the table has no such entry")?)
     }
 
-    fn register(&mut self, register: &Array, index: Option<u64>) -> Result<Vec<(i64, Vec<u8>)>, Refused> {
+    fn register(&mut self, register: &Register, index: Option<u64>) -> Result<Vec<(i64, Vec<u8>)>, Refused> {
         let index = index.and_then(encode_index);
         let found = self.read(RegisterEntry { register_id: register.id, index, data: None }, |kind| match kind {
             Kind::RegisterEntry(entry) => entry.index.zip(entry.data),

@@ -5,10 +5,11 @@ use std::fmt::Write;
 use num_bigint::BigUint;
 use vouch_p4runtime::p4::v1::table_action::Type;
 use vouch_p4runtime::p4::v1::{Action as WireAction, ActionProfileGroup, ActionProfileMember, TableAction, TableEntry};
+use vouch_p4runtime::p4info::{Action, ActionProfile, MatchField, MatchKind, Register, Table};
 use vouch_p4runtime::value::ones;
 use vouch_switch::{EntryKey, Match};
 
-use super::catalog::{Action, Array, Catalog, Field, Profile, Table};
+use super::catalog::{Catalog, actions_of, value_bits};
 use super::command::{Cells, Show};
 use super::device::{Clones, Target};
 use super::interpreter::{Interpreter, direct};
@@ -29,7 +30,7 @@ impl<D: Target> Interpreter<D> {
         let out = &mut text;
         match show {
             Show::Tables => {
-                let mut tables: Vec<&Table> = catalog.tables.iter().collect();
+                let mut tables: Vec<&Table> = catalog.info().tables().collect();
                 tables.sort_by(|a, b| a.name.cmp(&b.name));
                 tables.into_iter().for_each(|table| line(out, table_line(catalog, table)));
             }
@@ -37,10 +38,10 @@ impl<D: Target> Interpreter<D> {
             Show::TableInfo { table } => {
                 line(out, table_line(catalog, table));
                 line(out, "*".repeat(80));
-                sorted(&table.actions).into_iter().for_each(|action| line(out, action_line(action)));
+                sorted(table).into_iter().for_each(|action| line(out, action_line(action)));
             }
             Show::TableActions { table } => {
-                sorted(&table.actions).into_iter().for_each(|action| line(out, action_line(action)));
+                sorted(table).into_iter().for_each(|action| line(out, action_line(action)));
             }
             Show::EntryCount { table } => {
                 line(out, self.device.entries(table)?.len());
@@ -55,12 +56,12 @@ impl<D: Target> Interpreter<D> {
                 let entry = self.device.entry(table, key)?;
                 self.entry(table, &entry, out)?;
             }
-            Show::Profile { profile } => self.profile(profile, out)?,
+            Show::Profile { profile } => self.profile(catalog, profile, out)?,
             Show::Member { profile, member } => {
                 let members = self.device.members(profile)?;
                 let found = members.iter().find(|found| found.member_id == *member);
                 let none = || format!("there is no member with handle {}", member - 1);
-                member_lines(profile, found.ok_or_else(none)?, out);
+                member_lines(&catalog.profile_actions(profile), found.ok_or_else(none)?, out);
             }
             Show::Group { profile, group } => {
                 let groups = self.device.groups(profile)?;
@@ -80,7 +81,7 @@ impl<D: Target> Interpreter<D> {
             }
             Show::Multicast => self.multicast_lines(out)?,
             Show::Counter { counter, index } => {
-                let data = match direct(catalog, counter) {
+                let data = match direct(catalog, counter.table) {
                     Some(table) => {
                         let key = self.cell_key(table, *index)?;
                         self.device.entry_counter(table, &key)?
@@ -91,7 +92,7 @@ impl<D: Target> Interpreter<D> {
             }
             Show::Register { register, cells } => self.register(register, *cells, out)?,
             Show::Meter { meter, index } => {
-                let rates = match direct(catalog, meter) {
+                let rates = match direct(catalog, meter.table) {
                     Some(table) => {
                         let key = self.cell_key(table, *index)?;
                         self.device.entry_meter(table, &key)?
@@ -114,13 +115,13 @@ impl<D: Target> Interpreter<D> {
                 }
             }
             Show::ValueSets => {
-                let mut sets: Vec<_> = catalog.value_sets.iter().collect();
+                let mut sets: Vec<_> = catalog.info().value_sets().collect();
                 sets.sort_by(|a, b| a.name.cmp(&b.name));
-                sets.into_iter().for_each(|set| line(out, format!("{:30} [{} bits]", set.name, set.bits)));
+                sets.into_iter().for_each(|set| line(out, format!("{:30} [{} bits]", set.name, value_bits(set))));
             }
             Show::ValueSet { set } => {
                 for value in self.device.value_set(set)? {
-                    line(out, digits(&value, set.bits));
+                    line(out, digits(&value, value_bits(set)));
                 }
             }
         }
@@ -145,13 +146,13 @@ impl<D: Target> Interpreter<D> {
             out.push_str(ITEM);
             entry_lines(table, handle, &entry, out);
         }
-        if let Some(profile) = table.profile.and_then(|profile| catalog.profiles.get(profile)) {
-            self.profile(profile, out)?;
+        if let Some(profile) = catalog.profile_of(table) {
+            self.profile(catalog, profile, out)?;
         }
         let default = self.device.default_entry(table)?;
         out.push_str(PART);
         line(out, "Dumping default entry");
-        line(out, action_text(&table.actions, default.and_then(|entry| entry.action).as_ref()));
+        line(out, action_text(&actions_of(table).collect::<Vec<_>>(), default.and_then(|entry| entry.action).as_ref()));
         out.push_str(PART);
         Ok(())
     }
@@ -162,14 +163,15 @@ impl<D: Target> Interpreter<D> {
         Ok(())
     }
 
-    fn profile(&mut self, profile: &Profile, out: &mut String) -> Result<(), Refused> {
+    fn profile(&mut self, catalog: &Catalog, profile: &ActionProfile, out: &mut String) -> Result<(), Refused> {
         out.push_str(PART);
         line(out, "MEMBERS");
+        let actions = catalog.profile_actions(profile);
         for member in self.device.members(profile)? {
             out.push_str(ITEM);
-            member_lines(profile, &member, out);
+            member_lines(&actions, &member, out);
         }
-        if profile.selector {
+        if profile.with_selector {
             out.push_str(PART);
             line(out, "GROUPS");
             for group in self.device.groups(profile)? {
@@ -180,7 +182,7 @@ impl<D: Target> Interpreter<D> {
         Ok(())
     }
 
-    fn register(&mut self, register: &Array, cells: Cells, out: &mut String) -> Result<(), Refused> {
+    fn register(&mut self, register: &Register, cells: Cells, out: &mut String) -> Result<(), Refused> {
         let name = &register.name;
         let shown = |value: &[u8]| BigUint::from_bytes_be(value).to_string();
         match cells {
@@ -222,21 +224,21 @@ fn line(out: &mut String, text: impl std::fmt::Display) {
     writeln!(out, "{text}").expect("writing to a String cannot fail");
 }
 
-fn sorted(actions: &[Action]) -> Vec<&Action> {
-    let mut actions: Vec<&Action> = actions.iter().collect();
+fn sorted(table: &Table) -> Vec<&Action> {
+    let mut actions: Vec<&Action> = actions_of(table).collect();
     actions.sort_by(|a, b| a.name.cmp(&b.name));
     actions
 }
 
 fn table_line(catalog: &Catalog, table: &Table) -> String {
-    let profile = table.profile.and_then(|profile| catalog.profiles.get(profile)).map_or("None", |it| &it.name);
+    let profile = catalog.profile_of(table).map_or("None", |it| &it.name);
     let key: Vec<String> =
-        table.key.iter().map(|field| format!("{}({}, {})", field.name, field.kind.name(), field.bits)).collect();
+        table.fields.iter().map(|field| format!("{}({}, {})", field.name, field.kind, field.width)).collect();
     format!("{:30} [implementation={profile}, mk={}]", table.name, key.join(",\t"))
 }
 
 fn action_line(action: &Action) -> String {
-    let params: Vec<String> = action.params.iter().map(|param| format!("{}({})", param.name, param.bits)).collect();
+    let params: Vec<String> = action.params.iter().map(|param| format!("{}({})", param.name, param.width)).collect();
     format!("{:30} [{}]", action.name, params.join(",\t"))
 }
 
@@ -244,43 +246,40 @@ fn entry_lines(table: &Table, handle: u32, entry: &TableEntry, out: &mut String)
     let key = wire::key(table, entry);
     line(out, format!("Dumping entry {handle:#x}"));
     line(out, "Match key:");
-    let width = table.key.iter().map(|field| field.name.len()).max().unwrap_or(0).max(20);
-    for (field, wanted) in table.key.iter().zip(&key.matches) {
-        let kind = field.kind.name().to_uppercase();
+    let width = table.fields.iter().map(|field| field.name.len()).max().unwrap_or(0).max(20);
+    for (field, wanted) in table.fields.iter().zip(&key.matches) {
+        let kind = field.kind.to_string().to_uppercase();
         line(out, format!("* {:width$}: {kind:10}{}", field.name, match_text(field, wanted)));
     }
-    if table.needs_priority {
+    if table.needs_priority() {
         line(out, format!("Priority: {}", shown_priority(entry.priority)));
     }
-    line(out, action_text(&table.actions, entry.action.as_ref()));
+    line(out, action_text(&actions_of(table).collect::<Vec<_>>(), entry.action.as_ref()));
     if entry.idle_timeout_ns > 0 {
         line(out, format!("Timeout: {} ms", entry.idle_timeout_ns / 1_000_000));
     }
 }
 
-fn match_text(field: &Field, wanted: &Match) -> String {
-    use super::catalog::FieldKind::{Foreign, Optional, Plain};
-    use vouch_switch::MatchKind;
-
-    let number = |value: &[u8]| digits(value, field.bits);
-    match (wanted, field.kind) {
+fn match_text(field: &MatchField, wanted: &Match) -> String {
+    let number = |value: &[u8]| digits(value, field.width);
+    match (wanted, &field.kind) {
         (Match::Exact(value), _) => number(value),
         (Match::Lpm { value, prefix_len }, _) => format!("{}/{prefix_len}", number(value)),
-        (Match::Ternary { value, mask }, _) if field.bits > 0 => format!("{} &&& {}", number(value), number(mask)),
+        (Match::Ternary { value, mask }, _) if field.width > 0 => format!("{} &&& {}", number(value), number(mask)),
         (Match::Ternary { value, .. }, _) => number(value),
         (Match::Range { low, high }, _) => format!("{} -> {}", number(low), number(high)),
         (Match::Valid(valid), _) => if *valid { "01" } else { "00" }.to_owned(),
-        (Match::Any, Plain(MatchKind::Lpm)) => format!("{}/0", number(&[0])),
-        (Match::Any, Plain(MatchKind::Range)) => format!("{} -> {}", number(&[0]), number(&ones(field.bits))),
-        (Match::Any, Plain(MatchKind::Ternary) | Optional) if field.bits > 0 => {
+        (Match::Any, MatchKind::Lpm) => format!("{}/0", number(&[0])),
+        (Match::Any, MatchKind::Range) => format!("{} -> {}", number(&[0]), number(&ones(field.width))),
+        (Match::Any, MatchKind::Ternary | MatchKind::Optional) if field.width > 0 => {
             format!("{} &&& {}", number(&[0]), number(&[0]))
         }
-        (Match::Any, Plain(_) | Optional | Foreign) => "anything".to_owned(),
+        (Match::Any, _) => "anything".to_owned(),
     }
 }
 
 /// What an entry does.
-fn action_text(actions: &[Action], action: Option<&TableAction>) -> String {
+fn action_text(actions: &[&Action], action: Option<&TableAction>) -> String {
     match action.and_then(|action| action.r#type.as_ref()) {
         None => "EMPTY".to_owned(),
         Some(Type::Action(action)) => call_text(actions, action),
@@ -296,18 +295,18 @@ fn action_text(actions: &[Action], action: Option<&TableAction>) -> String {
     }
 }
 
-fn call_text(actions: &[Action], call: &WireAction) -> String {
+fn call_text(actions: &[&Action], call: &WireAction) -> String {
     let Some(action) = actions.iter().find(|action| action.id == call.action_id) else {
         return format!("Action entry: {:#010x}", call.action_id);
     };
     let value = |id: u32| call.params.iter().find(|param| param.param_id == id).map(|param| param.value.as_slice());
-    let params = action.params.iter().map(|param| digits(value(param.id).unwrap_or_default(), param.bits));
+    let params = action.params.iter().map(|param| digits(value(param.id).unwrap_or_default(), param.width));
     format!("Action entry: {} - {}", action.name, params.collect::<Vec<_>>().join(", "))
 }
 
-fn member_lines(profile: &Profile, member: &ActionProfileMember, out: &mut String) {
+fn member_lines(actions: &[&Action], member: &ActionProfileMember, out: &mut String) {
     line(out, format!("Dumping member {}", member.member_id.saturating_sub(1)));
-    line(out, member.action.as_ref().map_or_else(|| "EMPTY".to_owned(), |call| call_text(&profile.actions, call)));
+    line(out, member.action.as_ref().map_or_else(|| "EMPTY".to_owned(), |call| call_text(actions, call)));
 }
 
 fn group_lines(group: &ActionProfileGroup, out: &mut String) {

@@ -4,11 +4,12 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use num_bigint::BigUint;
+use vouch_p4runtime::p4info::{MatchField, MatchKind};
 use vouch_p4runtime::value::{canonical, ones, prefix_mask};
-use vouch_switch::{EntryKey, Match, MatchKind};
+use vouch_switch::{EntryKey, Match, MatchKind as EngineKind};
 
 use super::Refused;
-use super::catalog::{Field, FieldKind};
+use super::catalog::engine_kind;
 
 /// A decimal number that is not the value of a field.
 pub(super) fn number<T: FromStr>(text: &str) -> Result<T, Refused> {
@@ -47,66 +48,66 @@ pub(super) fn param(text: &str, bits: u32) -> Result<Vec<u8>, Refused> {
 }
 
 /// What an entry wants of one field.
-pub(super) fn key_field(field: &Field, text: &str) -> Result<Match, Refused> {
-    let form = |form: &str| format!("`{text}`: {} is matched by {}, written {form}", field.name, field.kind.name());
+pub(super) fn key_field(field: &MatchField, text: &str) -> Result<Match, Refused> {
+    let form = |form: &str| format!("`{text}`: {} is matched by {}, written {form}", field.name, field.kind);
     let split = |separator: &str, shown: &str| text.split_once(separator).ok_or_else(|| form(shown));
     let masked = |shown: &str| {
         let (value, mask) = split("&&&", shown)?;
-        let mask = param(mask, field.bits)?;
-        Ok::<_, Refused>((under(&param(value, field.bits)?, &mask), mask))
+        let mask = param(mask, field.width)?;
+        Ok::<_, Refused>((under(&param(value, field.width)?, &mask), mask))
     };
-    let wanted = match field.kind {
-        FieldKind::Plain(MatchKind::Exact) => Match::Exact(param(text, field.bits)?),
-        FieldKind::Plain(MatchKind::Lpm) => {
+    let wanted = match &field.kind {
+        MatchKind::Exact => Match::Exact(param(text, field.width)?),
+        MatchKind::Lpm => {
             let (value, length) = split("/", "VALUE/LENGTH")?;
             let prefix_len: u32 = number(length)?;
-            if prefix_len > field.bits {
-                return Err(format!("`{text}`: {} has {} bits", field.name, field.bits));
+            if prefix_len > field.width {
+                return Err(format!("`{text}`: {} has {} bits", field.name, field.width));
             }
-            let (value, mask) = (param(value, field.bits)?, prefix_mask(prefix_len, field.bits));
+            let (value, mask) = (param(value, field.width)?, prefix_mask(prefix_len, field.width));
             Match::Lpm { value: under(&value, &mask), prefix_len }
         }
-        FieldKind::Plain(MatchKind::Ternary) => {
+        MatchKind::Ternary => {
             let (value, mask) = masked("VALUE&&&MASK")?;
             Match::Ternary { value, mask }
         }
-        FieldKind::Optional => {
+        MatchKind::Optional => {
             // A text has no bits to leave out, so that any mask but 0 means all of it.
             let (value, mask) = match text.split_once("&&&") {
-                Some((value, "0")) if field.bits == 0 => (value.as_bytes().to_vec(), Vec::new()),
-                Some((value, _)) if field.bits == 0 => (value.as_bytes().to_vec(), vec![1]),
+                Some((value, "0")) if field.width == 0 => (value.as_bytes().to_vec(), Vec::new()),
+                Some((value, _)) if field.width == 0 => (value.as_bytes().to_vec(), vec![1]),
                 _ => masked("VALUE&&&MASK, the mask all ones or 0")?,
             };
-            if field.bits > 0 && !is_zero(&mask) && canonical(&mask) != ones(field.bits) {
+            if field.width > 0 && !is_zero(&mask) && canonical(&mask) != ones(field.width) {
                 return Err(form("VALUE&&&MASK, the mask all ones or 0"));
             }
             Match::Ternary { value, mask }
         }
-        FieldKind::Plain(MatchKind::Range) => {
+        MatchKind::Range => {
             let (low, high) = split("->", "LOW->HIGH")?;
-            let (low, high) = (param(low, field.bits)?, param(high, field.bits)?);
+            let (low, high) = (param(low, field.width)?, param(high, field.width)?);
             if BigUint::from_bytes_be(&low) > BigUint::from_bytes_be(&high) {
                 return Err(format!("`{text}`: the range is empty"));
             }
             Match::Range { low, high }
         }
-        FieldKind::Plain(MatchKind::Valid) => match text {
+        kind if engine_kind(kind) == Some(EngineKind::Valid) => match text {
             "1" | "true" | "True" => Match::Valid(true),
             "0" | "false" | "False" => Match::Valid(false),
             _ => return Err(form("0 or 1")),
         },
-        FieldKind::Foreign => return Err(format!("{} is matched in a way that has no words", field.name)),
+        MatchKind::Other(_) => return Err(format!("{} is matched in a way that has no words", field.name)),
     };
     Ok(normal(field, wanted))
 }
 
 /// The one form of a key that has several, so that it is known again.
-pub(super) fn normal_key(fields: &[Field], key: EntryKey) -> EntryKey {
+pub(super) fn normal_key(fields: &[MatchField], key: EntryKey) -> EntryKey {
     let matches = fields.iter().zip(key.matches).map(|(field, wanted)| normal(field, wanted));
     EntryKey { matches: matches.collect(), priority: key.priority }
 }
 
-fn normal(field: &Field, wanted: Match) -> Match {
+fn normal(field: &MatchField, wanted: Match) -> Match {
     let short = |value: Vec<u8>| canonical(&value).to_vec();
     match wanted {
         Match::Exact(value) => Match::Exact(short(value)),
@@ -114,9 +115,9 @@ fn normal(field: &Field, wanted: Match) -> Match {
         Match::Lpm { value, prefix_len } => Match::Lpm { value: short(value), prefix_len },
         Match::Ternary { mask, .. } if is_zero(&mask) => Match::Any,
         // A text that is there counts whole.
-        Match::Ternary { value, .. } if field.bits == 0 => Match::Ternary { value, mask: vec![1] },
+        Match::Ternary { value, .. } if field.width == 0 => Match::Ternary { value, mask: vec![1] },
         Match::Ternary { value, mask } => Match::Ternary { value: short(value), mask: short(mask) },
-        Match::Range { low, high } if is_zero(&low) && canonical(&high) == ones(field.bits) => Match::Any,
+        Match::Range { low, high } if is_zero(&low) && canonical(&high) == ones(field.width) => Match::Any,
         Match::Range { low, high } => Match::Range { low: short(low), high: short(high) },
         Match::Valid(_) | Match::Any => wanted,
     }
@@ -173,12 +174,12 @@ fn under(value: &[u8], mask: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn field(kind: FieldKind, bits: u32) -> Field {
-        Field { id: 1, name: "hdr.f".to_owned(), kind, bits }
+    fn field(kind: MatchKind, width: u32) -> MatchField {
+        MatchField { id: 1, name: "hdr.f".to_owned(), kind, width, type_name: None }
     }
 
     fn read(kind: MatchKind, bits: u32, text: &str) -> Result<Match, Refused> {
-        key_field(&field(FieldKind::Plain(kind), bits), text)
+        key_field(&field(kind, bits), text)
     }
 
     #[test]
@@ -210,10 +211,10 @@ mod tests {
         assert_eq!(read(MatchKind::Ternary, 16, "7&&&0"), Ok(Match::Any));
         assert_eq!(read(MatchKind::Range, 9, "0->511"), Ok(Match::Any));
         assert_eq!(read(MatchKind::Range, 9, "1->511"), Ok(Match::Range { low: vec![1], high: vec![1, 255] }));
-        let optional = |text| key_field(&field(FieldKind::Optional, 9), text);
+        let optional = |text| key_field(&field(MatchKind::Optional, 9), text);
         assert_eq!(optional("7&&&0x1ff"), Ok(Match::Ternary { value: vec![7], mask: vec![1, 255] }));
         assert_eq!(optional("7&&&0"), Ok(Match::Any));
-        let text = |text| key_field(&field(FieldKind::Optional, 0), text);
+        let text = |text| key_field(&field(MatchKind::Optional, 0), text);
         assert_eq!(text("eth0&&&1"), Ok(Match::Ternary { value: b"eth0".to_vec(), mask: vec![1] }));
         assert_eq!(text("eth0&&&0"), Ok(Match::Any));
     }
@@ -225,7 +226,7 @@ mod tests {
         assert_eq!(refused(MatchKind::Range, "2->1"), "`2->1`: the range is empty");
         assert_eq!(refused(MatchKind::Lpm, "1/17"), "`1/17`: hdr.f has 16 bits");
         assert_eq!(refused(MatchKind::Ternary, "1"), "`1`: hdr.f is matched by ternary, written VALUE&&&MASK");
-        let partly = key_field(&field(FieldKind::Optional, 16), "1&&&1").expect_err("it is wrong");
+        let partly = key_field(&field(MatchKind::Optional, 16), "1&&&1").expect_err("it is wrong");
         let form = "written VALUE&&&MASK, the mask all ones or 0";
         assert_eq!(partly, format!("`1&&&1`: hdr.f is matched by optional, {form}"));
     }

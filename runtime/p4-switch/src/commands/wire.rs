@@ -1,15 +1,19 @@
 //! The types of commands as P4Runtime's messages, and back.
 
 use vouch_p4runtime::client::Replica;
+use vouch_p4runtime::p4::v1::action_profile_action::WatchKind;
 use vouch_p4runtime::p4::v1::field_match::{Exact, FieldMatchType, Lpm, Optional, Range, Ternary};
 use vouch_p4runtime::p4::v1::table_action::Type;
-use vouch_p4runtime::p4::v1::{Action, FieldMatch, TableAction, TableEntry, action};
+use vouch_p4runtime::p4::v1::{
+    Action, ActionProfileAction, ActionProfileActionSet, FieldMatch, TableAction, TableEntry, action,
+};
+use vouch_p4runtime::p4info::{MatchField, MatchKind, Table};
 use vouch_p4runtime::value::{canonical, ones};
-use vouch_switch::{EntryKey, Match, MatchKind, ReplicationNode};
+use vouch_switch::{EntryKey, Match, MatchKind as EngineKind, ReplicationNode};
 
 use super::Refused;
-use super::catalog::{Field, FieldKind, Table};
-use super::command::{Call, Doing};
+use super::catalog::engine_kind;
+use super::command::{Call, Choice, Doing};
 use super::values::normal_key;
 
 /// What precedes the handle in an entry's metadata.
@@ -26,7 +30,7 @@ pub(super) fn noted(metadata: &[u8]) -> Option<u32> {
 }
 
 /// One field; `None` where it matches everything, which P4Runtime leaves out.
-pub fn field_match(wanted: &Match, optional: bool) -> Option<FieldMatchType> {
+fn field_match(wanted: &Match, optional: bool) -> Option<FieldMatchType> {
     let short = |value: &[u8]| canonical(value).to_vec();
     let nothing = |mask: &[u8]| mask.iter().all(|byte| *byte == 0);
     Some(match wanted {
@@ -44,9 +48,9 @@ pub fn field_match(wanted: &Match, optional: bool) -> Option<FieldMatchType> {
 }
 
 /// An entry with nothing but its key.
-pub(super) fn keyed(table: &Table, key: &EntryKey) -> TableEntry {
-    let matches = table.key.iter().zip(&key.matches).filter_map(|(field, wanted)| {
-        let kind = field_match(wanted, field.kind == FieldKind::Optional)?;
+pub(crate) fn keyed(table: &Table, key: &EntryKey) -> TableEntry {
+    let matches = table.fields.iter().zip(&key.matches).filter_map(|(field, wanted)| {
+        let kind = field_match(wanted, field.kind == MatchKind::Optional)?;
         Some(FieldMatch { field_id: field.id, field_match_type: Some(kind) })
     });
     TableEntry { table_id: table.id, r#match: matches.collect(), priority: key.priority, ..TableEntry::default() }
@@ -54,18 +58,18 @@ pub(super) fn keyed(table: &Table, key: &EntryKey) -> TableEntry {
 
 /// The key of an entry.
 pub(super) fn key(table: &Table, entry: &TableEntry) -> EntryKey {
-    let given = |field: &Field| {
+    let given = |field: &MatchField| {
         let found = entry.r#match.iter().find(|found| found.field_id == field.id);
         found.and_then(|found| found.field_match_type.as_ref())
     };
-    let matches = table.key.iter().map(|field| given(field).map_or(Match::Any, |given| decode(field, given)));
+    let matches = table.fields.iter().map(|field| given(field).map_or(Match::Any, |given| decode(field, given)));
     let key = EntryKey { matches: matches.collect(), priority: entry.priority };
-    normal_key(&table.key, key)
+    normal_key(&table.fields, key)
 }
 
-fn decode(field: &Field, given: &FieldMatchType) -> Match {
+fn decode(field: &MatchField, given: &FieldMatchType) -> Match {
     match given {
-        FieldMatchType::Exact(it) if field.kind == FieldKind::Plain(MatchKind::Valid) => {
+        FieldMatchType::Exact(it) if engine_kind(&field.kind) == Some(EngineKind::Valid) => {
             Match::Valid(it.value.iter().any(|byte| *byte != 0))
         }
         FieldMatchType::Exact(it) => Match::Exact(it.value.clone()),
@@ -74,7 +78,7 @@ fn decode(field: &Field, given: &FieldMatchType) -> Match {
         }
         FieldMatchType::Ternary(it) => Match::Ternary { value: it.value.clone(), mask: it.mask.clone() },
         FieldMatchType::Range(it) => Match::Range { low: it.low.clone(), high: it.high.clone() },
-        FieldMatchType::Optional(it) => Match::Ternary { value: it.value.clone(), mask: ones(field.bits) },
+        FieldMatchType::Optional(it) => Match::Ternary { value: it.value.clone(), mask: ones(field.width) },
         FieldMatchType::Other(_) => Match::Any,
     }
 }
@@ -85,11 +89,21 @@ pub(super) fn call(call: &Call<'_>) -> Action {
     Action { action_id: call.action.id, params: params.collect() }
 }
 
-pub(super) fn doing(doing: &Doing<'_>) -> TableAction {
+pub(crate) fn doing(doing: &Doing<'_>) -> TableAction {
     let kind = match doing {
         Doing::Call(it) => Type::Action(call(it)),
         Doing::Member(member) => Type::ActionProfileMemberId(*member),
         Doing::Group(group) => Type::ActionProfileGroupId(*group),
+        Doing::Choices(choices) => {
+            let watched = |port: u16| WatchKind::WatchPort(canonical(&port.to_be_bytes()).to_vec());
+            let choice = |choice: &Choice<'_>| ActionProfileAction {
+                action: Some(call(&choice.call)),
+                weight: i32::try_from(choice.weight).unwrap_or(i32::MAX),
+                watch_kind: choice.watch.map(watched),
+            };
+            let action_profile_actions = choices.iter().map(choice).collect();
+            Type::ActionProfileActionSet(ActionProfileActionSet { action_profile_actions, ..Default::default() })
+        }
     };
     TableAction { r#type: Some(kind) }
 }
@@ -121,27 +135,26 @@ pub(super) fn nodes(replicas: &[Replica]) -> Result<Vec<ReplicationNode>, Refuse
 
 #[cfg(test)]
 mod tests {
+    use vouch_p4runtime::P4Info;
+    use vouch_p4runtime::p4::config::v1::{self as proto, match_field::MatchType};
+
     use super::*;
 
     #[test]
     fn keys_survive_the_way() {
-        let kinds = [
-            FieldKind::Plain(MatchKind::Exact),
-            FieldKind::Plain(MatchKind::Lpm),
-            FieldKind::Plain(MatchKind::Ternary),
-            FieldKind::Plain(MatchKind::Range),
-            FieldKind::Optional,
-        ];
-        let field = |(id, kind)| Field { id, name: String::new(), kind, bits: 9 };
-        let key_fields: Vec<Field> = (1..).zip(kinds).map(field).collect();
-        let table = Table {
-            id: 7,
-            name: String::new(),
-            key: key_fields,
-            actions: Vec::new(),
-            profile: None,
-            needs_priority: true,
+        let kinds = [MatchType::Exact, MatchType::Lpm, MatchType::Ternary, MatchType::Range, MatchType::Optional];
+        let field = |(id, kind): (u32, MatchType)| proto::MatchField {
+            id,
+            bitwidth: 9,
+            r#match: Some(proto::match_field::Match::MatchType(kind.into())),
+            ..Default::default()
         };
+        let preamble = proto::Preamble { id: 7, name: "table".to_owned(), ..Default::default() };
+        let match_fields = (1..).zip(kinds).map(field).collect();
+        let table = proto::Table { preamble: Some(preamble), match_fields, ..Default::default() };
+        let info = proto::P4Info { tables: vec![table], ..Default::default() };
+        let info = P4Info::new(info).expect("it is whole");
+        let table = info.table("table").expect("it has it");
         let all = vec![
             Match::Exact(vec![1, 0]),
             Match::Lpm { value: vec![1, 0], prefix_len: 1 },
@@ -153,7 +166,7 @@ mod tests {
         none[0] = Match::Exact(vec![0]);
         for matches in [all, none] {
             let wanted = EntryKey { matches, priority: 5 };
-            assert_eq!(key(&table, &keyed(&table, &wanted)), wanted);
+            assert_eq!(key(table, &keyed(table, &wanted)), wanted);
         }
     }
 

@@ -2,7 +2,7 @@
 
 /// A command.
 #[derive(Clone, Copy, Debug)]
-pub struct Word {
+pub struct CommandWord {
     /// The command itself.
     pub name: &'static str,
     /// What follows it. `TABLE`, `ACTION`, `PROFILE`, `COUNTER`, `METER`, `REGISTER`, `SET` and `COMMAND` stand for names that can be
@@ -12,12 +12,12 @@ pub struct Word {
     pub help: &'static str,
 }
 
-const fn word(name: &'static str, form: &'static str, help: &'static str) -> Word {
-    Word { name, form, help }
+const fn word(name: &'static str, form: &'static str, help: &'static str) -> CommandWord {
+    CommandWord { name, form, help }
 }
 
 /// All commands, in the order in which help lists them.
-pub const WORDS: &[Word] = &[
+pub const WORDS: &[CommandWord] = &[
     word("show_tables", "", "all tables with their keys"),
     word("show_actions", "", "all actions with their parameters"),
     word("table_info", "TABLE", "a table's key and actions"),
@@ -135,7 +135,7 @@ pub(super) const BY_TABLE: &[(&str, &str)] = &[
 ];
 
 /// The command of this name.
-pub(super) fn find(name: &str) -> Option<&'static Word> {
+pub(super) fn find(name: &str) -> Option<&'static CommandWord> {
     WORDS.iter().find(|word| word.name == name)
 }
 
@@ -145,7 +145,7 @@ pub(super) fn missing() -> String {
     format!("there is no such command; there is {}", super::values::list(&names))
 }
 
-impl Word {
+impl CommandWord {
     /// The command with what follows it.
     pub fn usage(&self) -> String {
         format!("{} {}", self.name, self.form).trim_end().to_owned()

@@ -3,20 +3,22 @@
 //! A port's frames are taken by the task that forwards them, and that shares its threads with everything else that the switch does,
 //! and these share the processors with everybody. A burst at wire speed fills a ring within 20 ms, which is less than such a
 //! thread may have to wait on a busy machine. So one thread, which does nothing else and goes before others, moves what fills
-//! rings to where there is more room ([`Backlog`](super::backlog)). Where the switch keeps up it has nothing to do but look.
+//! rings to where there is more room ([`Backlog`](super::backlog)), and replaces rings that the kernel does not fill any more. Where
+//! the switch keeps up it has nothing to do but look; it is one for all ports, since where many switches run in one place, each
+//! time that one wakes up for nothing counts.
 #![allow(unsafe_code)] // The standard library neither waits for several descriptors nor sets priorities: one system call each.
 
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Shared;
 
 /// How often rings are looked at while frames come in: several times in the time in which half of one is filled.
 const LOOK: Duration = Duration::from_millis(3);
-/// How long nothing may come in until it is looked whether there are more ports.
-const QUIET: libc::c_int = 1_000;
+/// How often it is looked whether the kernel still fills them, which cannot be told from quiet, and whether there are more ports.
+const UNSTICK: Duration = Duration::from_millis(100);
 /// Before whatever else runs at its usual priority.
 const NICE: libc::c_int = -10;
 
@@ -40,17 +42,29 @@ fn run() {
         let error = io::Error::last_os_error();
         tracing::debug!(%error, "the keeper of the rings goes before nobody");
     }
+    let mut unstuck = Instant::now();
     loop {
         let ports: Vec<Arc<Shared>> = {
             let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
             kept.0.retain(|port| port.strong_count() > 0);
             kept.0.iter().filter_map(Weak::upgrade).collect()
         };
-        if wait(&ports) {
-            for port in &ports {
-                port.incoming().make_room(port.socket.get_ref());
+        let busy = wait(&ports);
+        let look = unstuck.elapsed() >= UNSTICK;
+        if look {
+            unstuck = Instant::now();
+        }
+        for port in &ports {
+            let (mut incoming, socket) = (port.incoming(), port.socket.get_ref());
+            if busy {
+                incoming.make_room(socket);
             }
-            drop(ports);
+            if look {
+                incoming.unstick(socket, &port.interface);
+            }
+        }
+        drop(ports);
+        if busy {
             std::thread::sleep(LOOK);
         }
     }
@@ -62,7 +76,7 @@ fn wait(ports: &[Arc<Shared>]) -> bool {
     let mut wanted: Vec<libc::pollfd> = ports.iter().map(of).collect();
     let number = wanted.len() as libc::nfds_t;
     // SAFETY: the pointer is to so many of them, which nobody else has.
-    let ready = unsafe { libc::poll(wanted.as_mut_ptr(), number, QUIET) };
+    let ready = unsafe { libc::poll(wanted.as_mut_ptr(), number, UNSTICK.as_millis() as libc::c_int) };
     if ready < 0 {
         // Interrupted, or short of memory: it is tried again, but not at once.
         std::thread::sleep(LOOK);

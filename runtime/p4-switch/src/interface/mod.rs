@@ -33,7 +33,6 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::MissedTickBehavior;
 use vouch_switch_server::Frames;
 use vouch_switch_server::port::{Closed, MAX_FRAME, Port, PortCounters, PortStatus, Ready, Receive, SendError};
 
@@ -45,8 +44,6 @@ use socket::{BATCH, PacketSocket, QUEUED, VlanTag, interface_index};
 
 /// What an interface's MTU does not count.
 const ETHERNET_HEADER: usize = 14;
-/// How often it is looked whether the kernel still fills the ring.
-const LOOK: Duration = Duration::from_millis(100);
 /// When to try again where an interface's own queue is full, since nobody says when it is not: after this, twice this, and so on up
 /// to `MAX_TRIES` times.
 const RETRY: Duration = Duration::from_millis(1);
@@ -183,18 +180,10 @@ impl InterfacePort {
 /// Keep the status, and the socket at the interface. Ends with the port.
 async fn follow(shared: Arc<Shared>, watch: LinkWatch, index: i32) {
     let mut index = Some(index);
-    let mut look = tokio::time::interval(LOOK);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
-            changed = watch.changed() => if let Err(error) = changed {
-                tracing::error!(%error, "the status of interfaces is not followed any more");
-                return;
-            },
-            _ = look.tick() => {
-                shared.incoming().unstick(shared.socket.get_ref(), &shared.interface);
-                continue;
-            }
+        if let Err(error) = watch.changed().await {
+            tracing::error!(%error, "the status of interfaces is not followed any more");
+            return;
         }
         let (name, socket) = (shared.interface.as_str(), shared.socket.get_ref());
         match interface_index(name) {

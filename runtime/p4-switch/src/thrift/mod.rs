@@ -28,8 +28,7 @@
 //!   `bm_serialize_state` is refused too; it has no exception of its own, which leaves an application exception.
 //! - A new rate counts at once, also for packets that wait in the queue already: in the reference these leave at the rate that
 //!   there was when they came. A queue's first packet does not wait for the rate's pause; there, it may.
-//! - A program that is swapped in has no P4Info: P4Runtime's clients find no pipeline then. It can be swapped in unless
-//!   `--disable-swap` says otherwise, as in `simple_switch_grpc`; `simple_switch` has it the other way round.
+//! - A program that is swapped in has no P4Info: P4Runtime's clients find no pipeline then.
 //! - A mirroring session leads to a port or to a group, not to both.
 //! - Digests are gathered for these clients where [notifications](crate::notifications) are published. Elsewhere what says how
 //!   they are is taken, and has no effect.

@@ -63,7 +63,7 @@ fn so_are_those_of_simple_switch_and_of_runners_of_tests() {
     let arguments = run("simple_switch_grpc --pcap --dump-packet-data 100 -i 1@s1-eth1 program.json -- --enable-swap");
     assert_eq!(arguments.pcap, Some(PathBuf::from(".")));
     let ignored: Vec<_> = arguments.ignored().into_iter().map(|(option, _)| option).collect();
-    assert_eq!(ignored, ["--dump-packet-data", "--enable-swap"]);
+    assert_eq!(ignored, ["--dump-packet-data"]);
     // As the p4lang tutorials have it.
     let arguments = run("simple_switch_grpc -i 1@s1-eth1 --pcap /tmp/pcaps --device-id 0 program.json --log-console");
     assert_eq!(arguments.pcap, Some(PathBuf::from("/tmp/pcaps")));
@@ -85,6 +85,16 @@ fn the_name_decides() {
     let simple = run("simple_switch --no-p4");
     assert_eq!((simple.bmv2_compat, simple.grpc_server_addr.as_str()), (true, "127.0.0.1:0"));
     assert_eq!(run("simple_switch --no-p4 --grpc-server-addr :1").grpc_server_addr, ":1");
+    // Where simple_switch_CLI looks unless it is told; whoever names a port wants that one.
+    let thrift = |arguments: &Arguments| (arguments.thrift_port, arguments.thrift_by_default);
+    assert_eq!(
+        (thrift(&plain), thrift(&grpc), thrift(&simple)),
+        ((None, false), (Some(9090), true), (Some(9090), true))
+    );
+    assert_eq!(thrift(&run("simple_switch --no-p4 --thrift-port 9090")), (Some(9090), false));
+    let swaps = |line: &str| !run(line).disable_swap;
+    assert!(swaps("p4-switch --no-p4") && swaps("simple_switch_grpc --no-p4"));
+    assert!(!swaps("simple_switch --no-p4") && swaps("simple_switch --no-p4 --enable-swap"));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A digest, with its type flattened to fields.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Digest {
     /// The id on the wire.
     pub id: u32,
@@ -24,6 +24,8 @@ pub struct Digest {
     pub fields: Vec<DigestField>,
     /// Why it has no such fields, where its type is not made of bit strings only.
     pub opaque: Option<String>,
+    /// The type.
+    pub type_spec: Option<proto::P4DataTypeSpec>,
 }
 
 /// A bit string within a digest.
@@ -86,7 +88,7 @@ impl Digest {
         if opaque.is_some() {
             fields.clear();
         }
-        Self { id, name, alias, fields, opaque }
+        Self { id, name, alias, fields, opaque, type_spec: digest.type_spec.clone() }
     }
 
     /// The name for people: the alias, or without one the full name.

@@ -2,7 +2,11 @@
 
 use thiserror::Error;
 
-use super::{UnknownName, objects::identity, table::width};
+use super::{
+    UnknownName,
+    objects::identity,
+    table::{named, width},
+};
 use crate::{
     p4::{config::v1 as proto, v1::PacketMetadata},
     value::{self, ValueError},
@@ -28,6 +32,8 @@ pub struct MetadataField {
     pub width: u32,
     /// It only fills up a byte: the P4 source says `@padding`, or its name starts with `_`.
     pub padding: bool,
+    /// What its type is called, where the program has a name for it.
+    pub type_name: Option<String>,
 }
 
 /// Why metadata cannot be written or read.
@@ -79,7 +85,8 @@ impl PacketHeader {
             id: field.id,
             name: field.name.clone(),
             width: width(field.bitwidth),
-            padding: field.name.starts_with('_') || field.annotations.iter().any(|it| it.starts_with("@padding")),
+            padding: field.name.starts_with('_') || field.annotations.iter().any(|it| it.trim() == "@padding"),
+            type_name: named(field.type_name.as_ref()),
         };
         Self { name, fields: header.metadata.iter().map(field).collect() }
     }

@@ -1,7 +1,12 @@
 //! Counters, meters, registers, action profiles and value sets.
 
-use super::{MatchField, names::shown};
-use crate::p4::config::v1 as proto;
+use super::{MatchField, names::shown, table::named};
+use crate::p4::config::v1::{
+    self as proto, action_profile::SelectorSizeSemantics as SizeSemantics,
+    p4_bitstring_like_type_spec::TypeSpec as Bits, p4_data_type_spec::TypeSpec,
+};
+
+pub use crate::p4::config::v1::meter_spec::Type as MeterType;
 
 /// A counter, indexed or direct.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +21,8 @@ pub struct Counter {
     pub unit: CounterUnit,
     /// Cells of an indexed counter; 0 for a direct one.
     pub size: u64,
+    /// What the type of its indices is called, where the program has a name for it.
+    pub index_type: Option<String>,
     /// The table of a direct counter.
     pub table: Option<u32>,
 }
@@ -44,8 +51,12 @@ pub struct Meter {
     pub alias: String,
     /// What its rates count.
     pub unit: MeterUnit,
+    /// How its rates become colors.
+    pub meter_type: MeterType,
     /// Cells of an indexed meter; 0 for a direct one.
     pub size: u64,
+    /// What the type of its indices is called, where the program has a name for it.
+    pub index_type: Option<String>,
     /// The table of a direct meter.
     pub table: Option<u32>,
 }
@@ -62,7 +73,7 @@ pub enum MeterUnit {
 }
 
 /// A register array.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Register {
     /// The id on the wire.
     pub id: u32,
@@ -72,6 +83,10 @@ pub struct Register {
     pub alias: String,
     /// Cells.
     pub size: u64,
+    /// What a cell holds.
+    pub type_spec: Option<proto::P4DataTypeSpec>,
+    /// What the type of its indices is called, where the program has a name for it.
+    pub index_type: Option<String>,
 }
 
 /// An action profile or, `with_selector`, an action selector.
@@ -90,7 +105,23 @@ pub struct ActionProfile {
     /// Members, or the weights of all groups.
     pub size: u64,
     /// The largest group, 0 for no limit.
-    pub max_group_size: u64,
+    pub max_group_size: u32,
+    /// What counts for the size of a group.
+    pub group_size: GroupSize,
+    /// The switch chooses how often each member of a group is taken.
+    pub weights_disallowed: bool,
+}
+
+/// What the size of a group is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupSize {
+    /// The sum of its members' weights.
+    Weights,
+    /// The number of its members.
+    Members {
+        /// The highest weight of each; 0 for no limit.
+        max_weight: u32,
+    },
 }
 
 /// A parser value set.
@@ -110,7 +141,11 @@ pub struct ValueSet {
 
 impl Counter {
     pub(super) fn new(counter: &proto::Counter) -> Self {
-        Self::from_parts(counter.preamble.as_ref(), counter.spec.as_ref(), size(counter.size), None)
+        let index_type = named(counter.index_type_name.as_ref());
+        Self {
+            index_type,
+            ..Self::from_parts(counter.preamble.as_ref(), counter.spec.as_ref(), size(counter.size), None)
+        }
     }
 
     pub(super) fn direct(counter: &proto::DirectCounter) -> Self {
@@ -131,13 +166,14 @@ impl Counter {
             Some(Unit::Unspecified) | None => CounterUnit::Unspecified,
         };
         let (id, name, alias) = identity(preamble);
-        Self { id, name, alias, unit, size, table }
+        Self { id, name, alias, unit, size, index_type: None, table }
     }
 }
 
 impl Meter {
     pub(super) fn new(meter: &proto::Meter) -> Self {
-        Self::from_parts(meter.preamble.as_ref(), meter.spec.as_ref(), size(meter.size), None)
+        let index_type = named(meter.index_type_name.as_ref());
+        Self { index_type, ..Self::from_parts(meter.preamble.as_ref(), meter.spec.as_ref(), size(meter.size), None) }
     }
 
     pub(super) fn direct(meter: &proto::DirectMeter) -> Self {
@@ -156,15 +192,28 @@ impl Meter {
             Some(Unit::Packets) => MeterUnit::Packets,
             Some(Unit::Unspecified) | None => MeterUnit::Unspecified,
         };
+        let meter_type = spec.map(proto::MeterSpec::r#type).unwrap_or_default();
         let (id, name, alias) = identity(preamble);
-        Self { id, name, alias, unit, size, table }
+        Self { id, name, alias, unit, meter_type, size, index_type: None, table }
     }
 }
 
 impl Register {
     pub(super) fn new(register: &proto::Register) -> Self {
         let (id, name, alias) = identity(register.preamble.as_ref());
-        Self { id, name, alias, size: size(register.size.into()) }
+        let index_type = named(register.index_type_name.as_ref());
+        Self { id, name, alias, size: size(register.size.into()), type_spec: register.type_spec.clone(), index_type }
+    }
+
+    /// The width of a cell in bits, where it is a number.
+    pub fn width(&self) -> Option<u32> {
+        let Some(TypeSpec::Bitstring(bits)) = &self.type_spec.as_ref()?.type_spec else { return None };
+        let width = match bits.type_spec.as_ref()? {
+            Bits::Bit(bit) => bit.bitwidth,
+            Bits::Int(int) => int.bitwidth,
+            Bits::Varbit(_) => return None,
+        };
+        u32::try_from(width).ok()
     }
 }
 
@@ -178,7 +227,14 @@ impl ActionProfile {
             tables: profile.table_ids.clone(),
             with_selector: profile.with_selector,
             size: size(profile.size),
-            max_group_size: size(profile.max_group_size.into()),
+            max_group_size: u32::try_from(profile.max_group_size).unwrap_or(0),
+            group_size: match profile.selector_size_semantics {
+                Some(SizeSemantics::SumOfMembers(semantics)) => {
+                    GroupSize::Members { max_weight: u32::try_from(semantics.max_member_weight).unwrap_or(0) }
+                }
+                Some(SizeSemantics::SumOfWeights(_)) | None => GroupSize::Weights,
+            },
+            weights_disallowed: profile.weights_disallowed,
         }
     }
 }

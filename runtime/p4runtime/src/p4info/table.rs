@@ -1,5 +1,7 @@
 //! Tables, their key fields and actions.
 
+use std::fmt;
+
 use super::{
     P4InfoError, UnknownName,
     names::{Names, shown},
@@ -43,6 +45,8 @@ pub struct MatchField {
     pub width: u32,
     /// How it is compared.
     pub kind: MatchKind,
+    /// What its type is called, where the program has a name for it.
+    pub type_name: Option<String>,
 }
 
 /// How a key field is compared.
@@ -60,6 +64,20 @@ pub enum MatchKind {
     Optional,
     /// A target's own kind.
     Other(String),
+}
+
+impl fmt::Display for MatchKind {
+    /// As P4 has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Exact => "exact",
+            Self::Lpm => "lpm",
+            Self::Ternary => "ternary",
+            Self::Range => "range",
+            Self::Optional => "optional",
+            Self::Other(kind) => kind,
+        })
+    }
 }
 
 /// An action that a table refers to.
@@ -95,6 +113,8 @@ pub struct Param {
     pub name: String,
     /// Bits; 0 where the controller sees a string.
     pub width: u32,
+    /// What its type is called, where the program has a name for it.
+    pub type_name: Option<String>,
 }
 
 impl Table {
@@ -110,7 +130,7 @@ impl Table {
             let scope = reference.scope();
             Ok(ActionRef {
                 action: action.clone(),
-                in_entries: scope != Scope::DefaultOnly,
+                in_entries: matches!(scope, Scope::TableAndDefault | Scope::TableOnly),
                 as_default: matches!(scope, Scope::TableAndDefault | Scope::DefaultOnly),
             })
         };
@@ -146,6 +166,11 @@ impl Table {
         })
     }
 
+    /// How the table may use the action of this id, if at all.
+    pub fn action_ref(&self, id: u32) -> Option<&ActionRef> {
+        self.actions.iter().find(|reference| reference.action.id == id)
+    }
+
     /// Entries must carry a priority greater than 0 (and may not otherwise).
     pub fn needs_priority(&self) -> bool {
         self.fields.iter().any(|field| field.kind.needs_priority())
@@ -177,7 +202,8 @@ impl MatchField {
             },
             None => MatchKind::Other("unspecified".into()),
         };
-        Self { id: field.id, name: field.name.clone(), width: width(field.bitwidth), kind }
+        let type_name = named(field.type_name.as_ref());
+        Self { id: field.id, name: field.name.clone(), width: width(field.bitwidth), kind, type_name }
     }
 
     /// The canonical bytes of a value of this field, if it fits.
@@ -203,6 +229,7 @@ impl Action {
             id: param.id,
             name: param.name.clone(),
             width: width(param.bitwidth),
+            type_name: named(param.type_name.as_ref()),
         };
         Self {
             id: preamble.id,
@@ -231,6 +258,11 @@ impl Param {
     pub fn encode(&self, value: u128) -> Result<Vec<u8>, ValueError> {
         crate::value::encode_width(value, self.width)
     }
+}
+
+/// What a type is called.
+pub(super) fn named(named: Option<&proto::P4NamedType>) -> Option<String> {
+    named.map(|named| named.name.clone())
 }
 
 /// A negative width cannot come from a compiler; 0 is refused by every later check of a value.

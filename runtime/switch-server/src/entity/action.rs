@@ -4,6 +4,7 @@ use tonic::Code;
 use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::action_profile_action::WatchKind;
 use vouch_p4runtime::p4::v1::table_action::Type;
+use vouch_p4runtime::p4info::{ActionRef, GroupSize};
 use vouch_p4runtime::value::{decode, encode};
 use vouch_switch::{ActionCall, ActionId, EntryAction, OneShot, OneShotMember, Selection};
 
@@ -11,7 +12,7 @@ use super::key::hex;
 use super::notes::Note;
 use crate::dialect::Dialect;
 use crate::fault::{Fault, Outcome, choices};
-use crate::schema::{GroupSize, Profile, Schema, Table, TableAction};
+use crate::schema::{Profile, Schema, Table};
 use crate::translation::{decode_value, encode_value, port_bytes};
 
 /// Where an action is to run.
@@ -31,20 +32,22 @@ pub(crate) fn decode_entry_action(
     let Some(kind) = &action.r#type else {
         return Err(Fault::invalid("the action is empty"));
     };
-    let profile = table.profile.map(|id| schema.profile(id)).transpose()?;
+    let profile = table.info.implementation.map(|id| schema.profile(id)).transpose()?;
     match (kind, profile) {
         (Type::Action(action), None) => Ok(EntryAction::Call(decode_for_table(schema, table, action, Use::Entry)?)),
         (Type::ActionProfileMemberId(member), Some(_)) => Ok(EntryAction::Member(*member)),
-        (Type::ActionProfileGroupId(group), Some(profile)) if profile.with_selector => Ok(EntryAction::Group(*group)),
-        (Type::ActionProfileActionSet(set), Some(profile)) if profile.with_selector => {
+        (Type::ActionProfileGroupId(group), Some(profile)) if profile.info.with_selector => {
+            Ok(EntryAction::Group(*group))
+        }
+        (Type::ActionProfileActionSet(set), Some(profile)) if profile.info.with_selector => {
             decode_one_shot(schema, table, profile, set, dialect)
         }
         (Type::ActionProfileGroupId(_) | Type::ActionProfileActionSet(_), Some(profile)) => {
-            Err(Fault::invalid(format!("action profile {} has no selector: give a member id", profile.name)))
+            Err(Fault::invalid(format!("action profile {} has no selector: give a member id", profile.info.name)))
         }
         (Type::Action(_), Some(profile)) => Err(Fault::invalid(format!(
             "the table takes members of action profile {}, not actions of its own",
-            profile.name
+            profile.info.name
         ))),
         (Type::ActionProfileMemberId(_) | Type::ActionProfileGroupId(_) | Type::ActionProfileActionSet(_), None) => {
             Err(Fault::invalid("the table has no action profile: give an action"))
@@ -59,7 +62,7 @@ pub(crate) fn decode_for_table(
     action: &v1::Action,
     purpose: Use,
 ) -> Outcome<ActionCall> {
-    let found = find(schema, table, action.action_id)?;
+    let (found, engine) = find(schema, table, action.action_id)?;
     let name = describe(schema, action.action_id);
     match purpose {
         Use::Entry if !found.in_entries => {
@@ -70,7 +73,7 @@ pub(crate) fn decode_for_table(
         }
         Use::Entry | Use::Default => {}
     }
-    decode_call(schema, action, found.engine)
+    decode_call(schema, action, engine)
 }
 
 /// Refuses an action that is not one of the table's.
@@ -78,10 +81,11 @@ pub(crate) fn check_action(schema: &Schema, table: &Table, id: u32) -> Outcome {
     find(schema, table, id).map(|_| ())
 }
 
-fn find<'a>(schema: &Schema, table: &'a Table, id: u32) -> Outcome<&'a TableAction> {
-    table.actions.get(&id).ok_or_else(|| {
+fn find<'a>(schema: &Schema, table: &'a Table, id: u32) -> Outcome<(&'a ActionRef, ActionId)> {
+    let found = table.info.action_ref(id).zip(table.actions.get(&id).copied());
+    found.ok_or_else(|| {
         let all = table.actions.keys().filter_map(|id| Some((id, schema.actions.get(id)?)));
-        let all = choices(all.map(|(id, action)| format!("{} ({id:#010x})", action.name)));
+        let all = choices(all.map(|(id, action)| format!("{} ({id:#010x})", action.info.name)));
         Fault::invalid(format!("action {} is not one of the table's, which are {all}", describe(schema, id)))
     })
 }
@@ -89,10 +93,10 @@ fn find<'a>(schema: &Schema, table: &'a Table, id: u32) -> Outcome<&'a TableActi
 /// The parameters of an action whose engine id is known.
 pub(crate) fn decode_call(schema: &Schema, action: &v1::Action, engine: ActionId) -> Outcome<ActionCall> {
     let known = schema.action(action.action_id)?;
-    let within = |fault: Fault| fault.within(format_args!("action {}", known.name));
+    let within = |fault: Fault| fault.within(format_args!("action {}", known.info.name));
     for (position, given) in action.params.iter().enumerate() {
-        if !known.params.iter().any(|param| param.id == given.param_id) {
-            let all = choices(known.params.iter().map(|param| format!("{} ({})", param.name, param.id)));
+        if !known.params.iter().any(|param| param.info.id == given.param_id) {
+            let all = choices(known.params.iter().map(|param| format!("{} ({})", param.info.name, param.info.id)));
             return Err(within(Fault::invalid(format!("no parameter has id {}; there is {all}", given.param_id))));
         }
         if action.params[..position].iter().any(|other| other.param_id == given.param_id) {
@@ -100,10 +104,10 @@ pub(crate) fn decode_call(schema: &Schema, action: &v1::Action, engine: ActionId
         }
     }
     let params = known.params.iter().map(|param| {
-        let given = action.params.iter().find(|given| given.param_id == param.id);
-        let given = given.ok_or_else(|| within(Fault::invalid(format!("parameter {} is missing", param.name))))?;
+        let given = action.params.iter().find(|given| given.param_id == param.info.id);
+        let given = given.ok_or_else(|| within(Fault::invalid(format!("parameter {} is missing", param.info.name))))?;
         let value = decode_value(param.translator.as_deref(), &given.value, param.bits);
-        value.map_err(|fault| within(fault.within(format_args!("parameter {}", param.name))))
+        value.map_err(|fault| within(fault.within(format_args!("parameter {}", param.info.name))))
     });
     Ok(ActionCall { action: engine, params: params.collect::<Outcome<_>>()? })
 }
@@ -131,7 +135,7 @@ fn decode_one_shot(
             )));
         }
     };
-    let size = match (Semantics::try_from(set.size_semantics), profile.group_size) {
+    let size = match (Semantics::try_from(set.size_semantics), profile.info.group_size) {
         (Ok(Semantics::DefaultSizeDeterminedByActionSelector), size) => size,
         (Ok(Semantics::SumOfWeights), _) => GroupSize::Weights,
         (Ok(Semantics::SumOfMembers), size @ GroupSize::Members { .. }) => size,
@@ -219,7 +223,7 @@ pub(crate) fn encode_entry_action(
         EntryAction::Member(member) => Type::ActionProfileMemberId(*member),
         EntryAction::Group(group) => Type::ActionProfileGroupId(*group),
         EntryAction::OneShot(group) => {
-            let profile = table.profile.and_then(|id| schema.profiles.get(&id));
+            let profile = table.info.implementation.and_then(|id| schema.profiles.get(&id));
             let shown = |weight| profile.map_or(0, |profile| profile.shown_weight(weight));
             let watch = |port| match note.watches_numbers {
                 true => WatchKind::Watch(shown_watch_number(schema, port)),
@@ -249,14 +253,14 @@ pub(crate) fn encode_call(schema: &Schema, call: &ActionCall) -> v1::Action {
     let params = params
         .iter()
         .zip(&call.params)
-        .map(|(param, value)| (param.id, encode_value(param.translator.as_deref(), value)))
+        .map(|(param, value)| (param.info.id, encode_value(param.translator.as_deref(), value)))
         .map(|(param_id, value)| v1::action::Param { param_id, value });
     v1::Action { action_id, params: params.collect() }
 }
 
 fn describe(schema: &Schema, id: u32) -> String {
     match schema.actions.get(&id) {
-        Some(action) => action.name.clone(),
+        Some(action) => action.info.name.clone(),
         None => format!("{id:#010x}"),
     }
 }

@@ -11,7 +11,7 @@ impl Target {
     pub(super) fn write_counter(&mut self, operation: Operation, entry: &v1::CounterEntry) -> Outcome {
         operation.only_modify("counter")?;
         let counter = self.schema.counter(entry.counter_id)?;
-        let within = |fault: Fault| fault.within(format_args!("counter {}", counter.name));
+        let within = |fault: Fault| fault.within(format_args!("counter {}", counter.info.name));
         let cells = counter.cells.find(entry.index.as_ref()).map_err(within)?;
         let Some(data) = &entry.data else {
             return Ok(());
@@ -26,9 +26,9 @@ impl Target {
     pub(super) fn write_meter(&mut self, operation: Operation, entry: &v1::MeterEntry) -> Outcome {
         operation.only_modify("meter")?;
         let meter = self.schema.meter(entry.meter_id)?;
-        let within = |fault: Fault| fault.within(format_args!("meter {}", meter.name));
+        let within = |fault: Fault| fault.within(format_args!("meter {}", meter.info.name));
         let cells = meter.cells.find(entry.index.as_ref()).map_err(within)?;
-        let config = entry.config.as_ref().map(|config| decode_meter(config, meter.meter_type));
+        let config = entry.config.as_ref().map(|config| decode_meter(config, meter.info.meter_type));
         let config = config.transpose().map_err(within)?;
         let colors = entry.counter_data.as_ref().map(decode_colors).transpose().map_err(within)?;
         for index in cells {

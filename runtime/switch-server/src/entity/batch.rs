@@ -2,8 +2,6 @@
 //!
 //! What a batch does to tables, profiles and replication takes effect at once, when it is done, whatever its atomicity.
 
-use std::borrow::Cow;
-
 use vouch_p4runtime::p4::v1;
 use vouch_switch::Micros;
 
@@ -12,39 +10,39 @@ use super::undo::Undo;
 use crate::fault::{Fault, Outcome};
 
 impl Target {
-    /// CONTINUE_ON_ERROR: try each update, in order. `admit` may refuse an update or put another in its place.
-    pub(crate) fn write_each<'a>(
+    /// CONTINUE_ON_ERROR: try each update, in order. `check` may refuse an update.
+    pub(crate) fn write_each(
         &mut self,
-        updates: &'a [v1::Update],
-        admit: impl Fn(&'a v1::Update) -> Outcome<Cow<'a, v1::Update>>,
+        updates: &[v1::Update],
+        check: impl Fn(&v1::Update) -> Outcome,
         now: Micros,
     ) -> Vec<Outcome> {
         let switch = self.switch.clone();
-        switch.together(|| updates.iter().map(|update| self.write(admit(update)?.as_ref(), now)).collect())
+        switch.together(|| updates.iter().map(|update| check(update).and_then(|()| self.write(update, now))).collect())
     }
 
     /// ROLLBACK_ON_ERROR and DATAPLANE_ATOMIC: apply updates in order until one fails, and then take back those before it.
-    pub(crate) fn write_all_or_none<'a>(
+    pub(crate) fn write_all_or_none(
         &mut self,
-        updates: &'a [v1::Update],
-        admit: impl Fn(&'a v1::Update) -> Outcome<Cow<'a, v1::Update>>,
+        updates: &[v1::Update],
+        check: impl Fn(&v1::Update) -> Outcome,
         now: Micros,
     ) -> Vec<Outcome> {
         let switch = self.switch.clone();
-        switch.together(|| self.write_in_order(updates, admit, now))
+        switch.together(|| self.write_in_order(updates, check, now))
     }
 
-    fn write_in_order<'a>(
+    fn write_in_order(
         &mut self,
-        updates: &'a [v1::Update],
-        admit: impl Fn(&'a v1::Update) -> Outcome<Cow<'a, v1::Update>>,
+        updates: &[v1::Update],
+        check: impl Fn(&v1::Update) -> Outcome,
         now: Micros,
     ) -> Vec<Outcome> {
         let mut undo = Undo::default();
         for (failed, update) in updates.iter().enumerate() {
-            let tried = admit(update).and_then(|update| {
-                let before = self.remember(&update, &undo);
-                self.write(&update, now)?;
+            let tried = check(update).and_then(|()| {
+                let before = self.remember(update, &undo);
+                self.write(update, now)?;
                 Ok(before)
             });
             match tried {

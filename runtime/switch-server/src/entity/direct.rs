@@ -2,13 +2,14 @@
 
 use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
+use vouch_p4runtime::p4info::MeterType;
 use vouch_switch::{CounterData, DefaultView, EntryKey, EntryView, MeterColors, MeterConfig};
 
 use super::key::{decode_key, encode_matches};
 use super::{Operation, Target};
 use crate::convert::{self, decode_counter, encode_counter, encode_meter};
 use crate::fault::{Fault, Outcome};
-use crate::schema::{MeterType, Table};
+use crate::schema::Table;
 
 impl Target {
     pub(super) fn write_direct_counter(&mut self, operation: Operation, entry: &v1::DirectCounterEntry) -> Outcome {
@@ -151,7 +152,7 @@ struct Direct {
 impl Direct {
     fn of_entry(table: &Table, view: &EntryView) -> Direct {
         let entry = v1::TableEntry {
-            table_id: table.id,
+            table_id: table.info.id,
             r#match: encode_matches(&table.fields, &view.entry.key.matches),
             priority: view.entry.key.priority,
             ..Default::default()
@@ -160,7 +161,7 @@ impl Direct {
     }
 
     fn of_default(table: &Table, view: &DefaultView) -> Direct {
-        let entry = v1::TableEntry { table_id: table.id, is_default_action: true, ..Default::default() };
+        let entry = v1::TableEntry { table_id: table.info.id, is_default_action: true, ..Default::default() };
         Direct { entry, counter: view.counter, meter: view.meter, colors: view.colors }
     }
 

@@ -5,17 +5,18 @@
 
 use vouch_p4runtime::p4::v1::FieldMatch;
 use vouch_p4runtime::p4::v1::field_match::{Exact, FieldMatchType, Lpm, Optional, Range, Ternary};
+use vouch_p4runtime::p4info::MatchKind;
 use vouch_p4runtime::value::{ValueError, canonical, full_width, ones, prefix_mask};
 use vouch_switch::{EntryKey, Match};
 
 use crate::fault::{Fault, Outcome, choices};
-use crate::schema::{Field, FieldKind, Table};
+use crate::schema::{Field, Table};
 use crate::translation::{Translator, decode_value, encode_value};
 
 /// The key that a request names.
 pub(crate) fn decode_key(table: &Table, matches: &[FieldMatch], priority: i32) -> Outcome<EntryKey> {
     let matches = decode_matches(&table.fields, matches)?;
-    match (table.needs_priority, priority) {
+    match (table.info.needs_priority(), priority) {
         (true, ..=0) => Err(Fault::invalid(format!(
             "priority {priority} is not valid: the key has ternary, range or optional fields, so that it must be at least 1"
         ))),
@@ -29,8 +30,8 @@ pub(crate) fn decode_key(table: &Table, matches: &[FieldMatch], priority: i32) -
 /// One match per field, in the fields' order.
 pub(crate) fn decode_matches(fields: &[Field], given: &[FieldMatch]) -> Outcome<Vec<Match>> {
     for (position, one) in given.iter().enumerate() {
-        if !fields.iter().any(|field| field.id == one.field_id) {
-            let all = choices(fields.iter().map(|field| format!("{} ({})", field.name, field.id)));
+        if !fields.iter().any(|field| field.info.id == one.field_id) {
+            let all = choices(fields.iter().map(|field| format!("{} ({})", field.info.name, field.info.id)));
             return Err(Fault::invalid(format!("no match field has id {}; there is {all}", one.field_id)));
         }
         if given[..position].iter().any(|other| other.field_id == one.field_id) {
@@ -39,10 +40,10 @@ pub(crate) fn decode_matches(fields: &[Field], given: &[FieldMatch]) -> Outcome<
     }
     fields
         .iter()
-        .map(|field| match given.iter().find(|one| one.field_id == field.id) {
-            Some(one) => decode(field, one).map_err(|fault| fault.within(format_args!("field {}", field.name))),
-            None if field.kind == FieldKind::Exact => {
-                Err(Fault::invalid(format!("field {} is missing: exact fields cannot be left out", field.name)))
+        .map(|field| match given.iter().find(|one| one.field_id == field.info.id) {
+            Some(one) => decode(field, one).map_err(|fault| fault.within(format_args!("field {}", field.info.name))),
+            None if field.info.kind == MatchKind::Exact => {
+                Err(Fault::invalid(format!("field {} is missing: exact fields cannot be left out", field.info.name)))
             }
             None => Ok(Match::Any),
         })
@@ -51,17 +52,17 @@ pub(crate) fn decode_matches(fields: &[Field], given: &[FieldMatch]) -> Outcome<
 
 fn decode(field: &Field, given: &FieldMatch) -> Outcome<Match> {
     let Some(given) = &given.field_match_type else {
-        return Err(Fault::invalid(format!("it has no match; give {}", field.kind.name())));
+        return Err(Fault::invalid(format!("it has no match; give {}", field.info.kind)));
     };
     let translator = field.translator.as_deref();
     if let Some(translator) = translator.filter(|translator| !translator.keeps_order()) {
         check_whole(given, translator)?;
     }
-    match (field.kind, given) {
-        (FieldKind::Exact, FieldMatchType::Exact(exact)) => {
+    match (&field.info.kind, given) {
+        (MatchKind::Exact, FieldMatchType::Exact(exact)) => {
             Ok(Match::Exact(decode_value(translator, &exact.value, field.bits)?))
         }
-        (FieldKind::Lpm, FieldMatchType::Lpm(lpm)) => {
+        (MatchKind::Lpm, FieldMatchType::Lpm(lpm)) => {
             let prefix_len = u32::try_from(lpm.prefix_len).unwrap_or(0);
             if prefix_len == 0 || prefix_len > field.bits {
                 return Err(Fault::invalid(format!(
@@ -73,7 +74,7 @@ fn decode(field: &Field, given: &FieldMatch) -> Outcome<Match> {
             check_mask(&value, &prefix_mask(prefix_len, field.bits))?;
             Ok(Match::Lpm { value, prefix_len })
         }
-        (FieldKind::Ternary, FieldMatchType::Ternary(ternary)) => {
+        (MatchKind::Ternary, FieldMatchType::Ternary(ternary)) => {
             let mask = value(&ternary.mask, field.bits)?;
             if mask.iter().all(|byte| *byte == 0) {
                 return Err(Fault::invalid("the mask is 0; leave the field out to match everything"));
@@ -82,7 +83,7 @@ fn decode(field: &Field, given: &FieldMatch) -> Outcome<Match> {
             check_mask(&value, &mask)?;
             Ok(Match::Ternary { value, mask })
         }
-        (FieldKind::Range, FieldMatchType::Range(range)) => {
+        (MatchKind::Range, FieldMatchType::Range(range)) => {
             let (low, high) = (value(&range.low, field.bits)?, value(&range.high, field.bits)?);
             if low > high {
                 return Err(Fault::invalid("the low end of the range is above the high one"));
@@ -92,7 +93,7 @@ fn decode(field: &Field, given: &FieldMatch) -> Outcome<Match> {
             }
             Ok(Match::Range { low, high })
         }
-        (FieldKind::Optional, FieldMatchType::Optional(optional)) => {
+        (MatchKind::Optional, FieldMatchType::Optional(optional)) => {
             Ok(Match::Ternary { value: decode_value(translator, &optional.value, field.bits)?, mask: ones(field.bits) })
         }
         (_, FieldMatchType::Exact(_)) => Err(other_kind(field, "exact")),
@@ -116,7 +117,7 @@ fn check_whole(given: &FieldMatchType, translator: &Translator) -> Outcome {
 }
 
 fn other_kind(field: &Field, given: &str) -> Fault {
-    Fault::invalid(format!("the match is {given} where the field is {}", field.kind.name()))
+    Fault::invalid(format!("the match is {given} where the field is {}", field.info.kind))
 }
 
 /// A value in full width, or why the bytes are none.
@@ -156,7 +157,7 @@ pub(crate) fn encode_matches(fields: &[Field], matches: &[Match]) -> Vec<FieldMa
             Match::Lpm { value, prefix_len } => {
                 FieldMatchType::Lpm(Lpm { value: short(&value), prefix_len: prefix_len as i32 })
             }
-            Match::Ternary { value, .. } if field.kind == FieldKind::Optional => {
+            Match::Ternary { value, .. } if field.info.kind == MatchKind::Optional => {
                 FieldMatchType::Optional(Optional { value: encode_value(translator, &value) })
             }
             Match::Ternary { value, mask } => {
@@ -164,7 +165,7 @@ pub(crate) fn encode_matches(fields: &[Field], matches: &[Match]) -> Vec<FieldMa
             }
             Match::Range { low, high } => FieldMatchType::Range(Range { low: short(&low), high: short(&high) }),
         };
-        Some(FieldMatch { field_id: field.id, field_match_type: Some(kind) })
+        Some(FieldMatch { field_id: field.info.id, field_match_type: Some(kind) })
     };
     fields.iter().zip(matches).filter_map(encode).collect()
 }

@@ -34,7 +34,7 @@ use vouch_switch::{Micros, Switch};
 pub(crate) use key::{hex, value};
 pub(crate) use notes::TableNotes;
 pub(crate) use replication::Replication;
-pub(crate) use stretch::Stretch;
+pub(crate) use stretch::{Found, Stretch};
 pub(crate) use table::encode_idle;
 pub(crate) use weight::Styles;
 
@@ -90,8 +90,13 @@ impl Target {
         }
     }
 
-    /// Everything that one entity of a read request selects.
+    /// Everything that one entity of a read request selects, at once.
     pub(crate) fn read(&self, wanted: &v1::Entity, now: Micros) -> Outcome<Vec<v1::Entity>> {
+        Ok(self.gather(self.select(wanted, now)?))
+    }
+
+    /// The same, where cells of arrays need not be shown at once.
+    pub(crate) fn select(&self, wanted: &v1::Entity, now: Micros) -> Outcome<Found> {
         let Some(kind) = &wanted.entity else {
             return Err(Fault::invalid("an entity of the request is empty: name the kind to read"));
         };
@@ -103,11 +108,13 @@ impl Target {
             Kind::DirectCounterEntry(counter) => self.read_direct_counters(counter)?,
             Kind::PacketReplicationEngineEntry(entry) => self.read_replication(entry)?,
             Kind::ValueSetEntry(set) => self.read_value_sets(set)?,
-            Kind::MeterEntry(_) | Kind::CounterEntry(_) | Kind::RegisterEntry(_) => return self.read_stretches(kind),
+            Kind::MeterEntry(_) | Kind::CounterEntry(_) | Kind::RegisterEntry(_) => {
+                return self.stretches(kind).map(Found::Cells);
+            }
             Kind::DigestEntry(digest) => self.read_digests(digest)?,
             Kind::ExternEntry(_) => return Err(no_externs()),
         };
-        Ok(found.into_iter().map(|kind| v1::Entity { entity: Some(kind) }).collect())
+        Ok(Found::Entities(found.into_iter().map(|kind| v1::Entity { entity: Some(kind) }).collect()))
     }
 }
 

@@ -45,7 +45,7 @@ impl Target {
     pub(super) fn write_group(&mut self, operation: Operation, group: &v1::ActionProfileGroup) -> Outcome {
         let profile = self.schema.profile(group.action_profile_id)?;
         let within = |fault: Fault| fault.within(place(profile));
-        if !profile.with_selector {
+        if !profile.info.with_selector {
             return Err(within(Fault::invalid("it has no selector, so that it has no groups")));
         }
         let id = group.action_profile_id;
@@ -168,7 +168,7 @@ impl Target {
 }
 
 fn place(profile: &Profile) -> String {
-    format!("action profile {}", profile.name)
+    format!("action profile {}", profile.info.name)
 }
 
 fn decode_member(schema: &Schema, profile: &Profile, action: Option<&v1::Action>) -> Outcome<ActionCall> {
@@ -177,7 +177,7 @@ fn decode_member(schema: &Schema, profile: &Profile, action: Option<&v1::Action>
     };
     let Some(engine) = profile.actions.get(&action.action_id) else {
         let all = profile.actions.keys().filter_map(|id| Some((id, schema.actions.get(id)?)));
-        let all = choices(all.map(|(id, action)| format!("{} ({id:#010x})", action.name)));
+        let all = choices(all.map(|(id, action)| format!("{} ({id:#010x})", action.info.name)));
         let fault = format!("action {:#010x} is not one of the profile's, which are {all}", action.action_id);
         return Err(Fault::invalid(fault));
     };
@@ -199,7 +199,7 @@ fn decode_group(
         }
         members.push(GroupMember {
             member: member.member_id,
-            weight: profile.weight(member.weight, profile.group_size)?,
+            weight: profile.weight(member.weight, profile.info.group_size)?,
             watch_port: match &member.watch_kind {
                 Some(WatchKind::WatchPort(port)) => watch_port(schema, port)?,
                 Some(WatchKind::Watch(number)) => watch_number(schema, *number)?,
@@ -208,7 +208,7 @@ fn decode_group(
         });
     }
     let weights: Vec<u32> = members.iter().map(|member| member.weight).collect();
-    profile.check_room(&weights, max_size, profile.group_size, dialect)?;
+    profile.check_room(&weights, max_size, profile.info.group_size, dialect)?;
     Ok(ActionGroup { members, max_size })
 }
 

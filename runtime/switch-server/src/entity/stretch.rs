@@ -23,6 +23,15 @@ pub(crate) struct Stretch {
     cells: Range<u64>,
 }
 
+/// What a request to read selects.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// As of now.
+    Entities(Vec<v1::Entity>),
+    /// Cells of arrays, which can be shown later.
+    Cells(Vec<Stretch>),
+}
+
 /// By their id in the P4Info.
 #[derive(Clone, Copy, Debug)]
 enum Array {
@@ -34,14 +43,14 @@ enum Array {
 
 impl Target {
     /// The cells that a request means; none, if it is not about an array.
-    pub(crate) fn stretches(&self, wanted: &Kind) -> Outcome<Vec<Stretch>> {
+    pub(super) fn stretches(&self, wanted: &Kind) -> Outcome<Vec<Stretch>> {
         let schema = &self.schema;
         match wanted {
             Kind::CounterEntry(v1::CounterEntry { counter_id: 0, .. }) => {
                 Ok(schema.counters.iter().map(|(id, it)| Array::Counter(*id).whole(&it.cells)).collect())
             }
             Kind::CounterEntry(wanted) => schema.counter(wanted.counter_id).and_then(|it| {
-                Array::Counter(wanted.counter_id).part(&it.cells, wanted.index.as_ref(), "counter", &it.name)
+                Array::Counter(wanted.counter_id).part(&it.cells, wanted.index.as_ref(), "counter", &it.info.name)
             }),
             Kind::MeterEntry(wanted @ v1::MeterEntry { meter_id: 0, .. }) => {
                 let colors = wanted.counter_data.is_some();
@@ -49,22 +58,25 @@ impl Target {
             }
             Kind::MeterEntry(wanted) => schema.meter(wanted.meter_id).and_then(|it| {
                 let array = Array::Meter(wanted.meter_id, wanted.counter_data.is_some());
-                array.part(&it.cells, wanted.index.as_ref(), "meter", &it.name)
+                array.part(&it.cells, wanted.index.as_ref(), "meter", &it.info.name)
             }),
             Kind::RegisterEntry(v1::RegisterEntry { register_id: 0, .. }) => {
                 Ok(schema.registers.iter().map(|(id, it)| Array::Register(*id).whole(&it.cells)).collect())
             }
             Kind::RegisterEntry(wanted) => schema.register(wanted.register_id).and_then(|it| {
-                Array::Register(wanted.register_id).part(&it.cells, wanted.index.as_ref(), "register", &it.name)
+                Array::Register(wanted.register_id).part(&it.cells, wanted.index.as_ref(), "register", &it.info.name)
             }),
             _ => Ok(Vec::new()),
         }
     }
 
-    /// All of them at once.
-    pub(super) fn read_stretches(&self, wanted: &Kind) -> Outcome<Vec<v1::Entity>> {
+    /// All of it at once.
+    pub(crate) fn gather(&self, found: Found) -> Vec<v1::Entity> {
         let all = |mut stretch: Stretch| std::iter::from_fn(move || stretch.next(&self.schema, &self.switch));
-        Ok(self.stretches(wanted)?.into_iter().flat_map(all).collect())
+        match found {
+            Found::Entities(entities) => entities,
+            Found::Cells(cells) => cells.into_iter().flat_map(all).collect(),
+        }
     }
 }
 

@@ -57,7 +57,7 @@ impl Target {
             _ => None,
         };
         let keeps = kept.is_some();
-        if entry.idle_timeout_ns > 0 && !table.idle_timeout {
+        if entry.idle_timeout_ns > 0 && !table.info.idle_timeout {
             return Err(Fault::invalid(NO_IDLE_TIMEOUT));
         }
         let resources = decode_resources(table, entry).map_err(within)?;
@@ -85,7 +85,7 @@ impl Target {
 
     /// Whether the entry may have what it has beside what the table's action profile holds; also what it had before.
     fn check_style(&self, operation: Operation, table: &Table, new: &TableEntry) -> Outcome<Option<EntryAction>> {
-        let Some(profile) = table.profile else { return Ok(None) };
+        let Some(profile) = table.info.implementation else { return Ok(None) };
         if matches!(new.action, EntryAction::OneShot(_)) {
             self.styles.check(profile, Part::OneShot)?;
         }
@@ -97,14 +97,14 @@ impl Target {
 
     /// What an entry has of its table's action profile, which counts for the profile's style.
     fn held(&self, table: &Table, key: &EntryKey) -> Outcome<Option<EntryAction>> {
-        match table.profile {
+        match table.info.implementation {
             Some(_) => Ok(Some(self.switch.entry(table.engine, key)?.entry.action)),
             None => Ok(None),
         }
     }
 
     fn count_one_shots(&mut self, table: &Table, old: Option<&EntryAction>, new: Option<&EntryAction>) {
-        let Some(profile) = table.profile else { return };
+        let Some(profile) = table.info.implementation else { return };
         if let Some(EntryAction::OneShot(_)) = old {
             self.styles.remove(profile, Part::OneShot);
         }
@@ -115,9 +115,9 @@ impl Target {
 
     /// Whether the P4Info has room for one more; that the entry may be there already is the engine's matter.
     fn check_room(&self, table: &Table, key: &EntryKey) -> Outcome {
-        let full = table.size > 0 && self.switch.entry_count(table.engine)? >= table.size;
+        let full = table.info.size > 0 && self.switch.entry_count(table.engine)? >= table.info.size;
         if full && self.switch.entry(table.engine, key).is_err() {
-            return Err(ControlError::TableFull { size: table.size }.into());
+            return Err(ControlError::TableFull { size: table.info.size }.into());
         }
         Ok(())
     }
@@ -134,7 +134,7 @@ impl Target {
         if table.const_default {
             return Err(Fault::permission_denied("the default action is constant"));
         }
-        if table.profile.is_some() {
+        if table.info.implementation.is_some() {
             return Err(Fault::permission_denied("the default action of a table with an action profile is constant"));
         }
         let resources = decode_resources(table, entry)?;
@@ -235,13 +235,13 @@ impl Target {
         let table = self.schema.table(wanted.table_id)?;
         let within = |fault: Fault| fault.within(table.place());
         check_action_filter(&self.schema, table, wanted.action.as_ref()).map_err(within)?;
-        if wanted.time_since_last_hit.is_some() && !table.idle_timeout {
+        if wanted.time_since_last_hit.is_some() && !table.info.idle_timeout {
             return Err(within(Fault::invalid("the table does not support idle timeouts")));
         }
         if wanted.is_default_action {
             check_default_key(wanted).map_err(within)?;
             found.extend(self.read_default(table, wanted)?);
-        } else if !wanted.r#match.is_empty() && (wanted.priority != 0 || !table.needs_priority) {
+        } else if !wanted.r#match.is_empty() && (wanted.priority != 0 || !table.info.needs_priority()) {
             let key = decode_key(table, &wanted.r#match, wanted.priority).map_err(within)?;
             match self.switch.entry(table.engine, &key) {
                 Ok(view) => found.push(self.show(table, &view, wanted, now)),
@@ -279,10 +279,10 @@ impl Target {
             },
         };
         let mut shown = v1::TableEntry {
-            table_id: table.id,
+            table_id: table.info.id,
             action: Some(action),
             is_default_action: true,
-            is_const: table.const_default || table.profile.is_some(),
+            is_const: table.const_default || table.info.implementation.is_some(),
             metadata: note.metadata,
             controller_metadata: note.controller_metadata,
             ..Default::default()
@@ -299,7 +299,7 @@ impl Target {
         shown.action = Some(action);
         shown.is_const = view.is_const;
         show_resources(&mut shown, table, wanted, &view.counter, entry.meter.as_ref(), &view.colors);
-        if wanted.time_since_last_hit.is_some() && table.idle_timeout {
+        if wanted.time_since_last_hit.is_some() && table.info.idle_timeout {
             let elapsed = now.since(view.last_hit).0.saturating_mul(1000);
             let elapsed_ns = i64::try_from(elapsed).unwrap_or(i64::MAX);
             shown.time_since_last_hit = Some(v1::table_entry::IdleTimeout { elapsed_ns });
@@ -313,7 +313,7 @@ impl Target {
 fn show_key(table: &Table, view: &EntryView, note: Note) -> v1::TableEntry {
     let key = &view.entry.key;
     v1::TableEntry {
-        table_id: table.id,
+        table_id: table.info.id,
         r#match: encode_matches(&table.fields, &key.matches),
         priority: key.priority,
         metadata: note.metadata,
@@ -402,7 +402,7 @@ fn decode_entry(
 
 /// The table's `NoAction`, if the P4Info lists it.
 fn no_action(schema: &Schema, table: &Table) -> Option<v1::TableAction> {
-    let is_it = |id: &&u32| schema.actions.get(id).is_some_and(|action| action.name == "NoAction");
+    let is_it = |id: &&u32| schema.actions.get(id).is_some_and(|action| action.info.name == "NoAction");
     let action_id = *table.actions.keys().find(is_it)?;
     Some(v1::TableAction { r#type: Some(ActionType::Action(v1::Action { action_id, params: Vec::new() })) })
 }

@@ -43,7 +43,7 @@ impl Bench {
             p4_device_config: JSON.into(),
             cookie: None,
         };
-        let verified = Verified::check(config, None, translations).unwrap_or_else(|fault| panic!("{}", fault.message));
+        let verified = Verified::check(config, translations).unwrap_or_else(|fault| panic!("{}", fault.message));
         Bench { info, pipeline: verified.realise(SwitchConfig::default(), Dialect::Specification, false) }
     }
 

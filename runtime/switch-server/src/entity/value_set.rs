@@ -2,6 +2,7 @@
 
 use vouch_p4runtime::p4::v1;
 use vouch_p4runtime::p4::v1::entity::Entity as Kind;
+use vouch_p4runtime::p4info::MatchKind;
 use vouch_p4runtime::value::{byte_length, ones, prefix_mask};
 use vouch_switch::{Match, ValueSetMember};
 
@@ -9,13 +10,13 @@ use super::key::{decode_matches, encode_matches};
 use super::{Operation, Target};
 use crate::fault::{Fault, Outcome};
 use crate::packet_io::{get_bits, put_bits};
-use crate::schema::{Field, FieldKind, ValueSet};
+use crate::schema::{Field, ValueSet};
 
 impl Target {
     pub(super) fn write_value_set(&mut self, operation: Operation, entry: &v1::ValueSetEntry) -> Outcome {
         operation.only_modify("value set")?;
         let set = self.schema.value_set(entry.value_set_id)?;
-        let within = |fault: Fault| fault.within(format_args!("value set {}", set.name));
+        let within = |fault: Fault| fault.within(format_args!("value set {}", set.info.name));
         let mut members: Vec<ValueSetMember> = Vec::new();
         for member in &entry.members {
             let member = decode(set, member).map_err(within)?;
@@ -58,7 +59,7 @@ fn decode(set: &ValueSet, member: &v1::ValueSetMember) -> Outcome<ValueSetMember
             Match::Ternary { value, mask } => (value.clone(), mask.clone()),
             Match::Any => (vec![0; byte_length(field.bits)], vec![0; byte_length(field.bits)]),
             Match::Range { .. } | Match::Valid(_) => {
-                return Err(Fault::unimplemented(format!("value sets with {} fields", field.kind.name())));
+                return Err(Fault::unimplemented(format!("value sets with {} fields", field.info.kind)));
             }
         };
         put_bits(&mut value, offset, field.bits, &field_value);
@@ -88,13 +89,13 @@ fn encode(set: &ValueSet, member: &ValueSetMember) -> v1::ValueSetMember {
 
 fn encode_field(field: &Field, value: &[u8], mask: &[u8], offset: u32) -> Match {
     let (value, mask) = (get_bits(value, offset, field.bits), get_bits(mask, offset, field.bits));
-    match field.kind {
-        FieldKind::Exact => Match::Exact(value),
-        FieldKind::Lpm => {
+    match field.info.kind {
+        MatchKind::Exact => Match::Exact(value),
+        MatchKind::Lpm => {
             let prefix_len = mask.iter().map(|byte| byte.count_ones()).sum();
             Match::Lpm { value, prefix_len }
         }
-        FieldKind::Ternary | FieldKind::Optional => Match::Ternary { value, mask },
-        FieldKind::Range => Match::Any,
+        MatchKind::Ternary | MatchKind::Optional => Match::Ternary { value, mask },
+        MatchKind::Range | MatchKind::Other(_) => Match::Any,
     }
 }

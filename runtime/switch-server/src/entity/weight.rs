@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use vouch_p4runtime::p4info::GroupSize;
+
 use crate::dialect::Dialect;
 use crate::fault::{Fault, Outcome};
-use crate::schema::{GroupSize, Profile};
+use crate::schema::Profile;
 
 /// How each selector is programmed: it takes members and groups, or sets of actions within entries, but not both.
 #[derive(Debug, Default)]
@@ -66,12 +68,12 @@ impl Styles {
 impl Profile {
     /// The weight as the engine takes it.
     pub(crate) fn weight(&self, given: i32, size: GroupSize) -> Outcome<u32> {
-        if self.weights_disallowed {
+        if self.info.weights_disallowed {
             return match given {
                 0 => Ok(1),
                 _ => Err(Fault::invalid(format!(
                     "weight {given} is not valid: the switch chooses the weights of action profile {}, leave it 0",
-                    self.name
+                    self.info.name
                 ))),
             };
         }
@@ -84,7 +86,7 @@ impl Profile {
         match size {
             GroupSize::Members { max_weight } if max_weight > 0 && weight > max_weight => Err(Fault::invalid(format!(
                 "weight {given} exceeds {max_weight}, the most that action profile {} takes",
-                self.name
+                self.info.name
             ))),
             GroupSize::Members { .. } | GroupSize::Weights => Ok(weight),
         }
@@ -92,12 +94,12 @@ impl Profile {
 
     /// The weight as it was written.
     pub(crate) fn shown_weight(&self, weight: u32) -> i32 {
-        if self.weights_disallowed { 0 } else { i32::try_from(weight).unwrap_or(i32::MAX) }
+        if self.info.weights_disallowed { 0 } else { i32::try_from(weight).unwrap_or(i32::MAX) }
     }
 
     /// Whether a group of this `max_size` may be.
     pub(crate) fn check_max_size(&self, max_size: i32, dialect: Dialect) -> Outcome<u32> {
-        let limit = self.max_group_size;
+        let limit = self.info.max_group_size;
         match u32::try_from(max_size) {
             Err(_) => Err(Fault::invalid(format!("max_size {max_size} of the group is negative"))),
             Ok(size) if limit != 0 && size > limit => {
@@ -112,7 +114,7 @@ impl Profile {
 
     /// Whether members of these weights fit a group of `max_size`, 0 being the profile's own limit; `size` says what counts.
     pub(crate) fn check_room(&self, weights: &[u32], max_size: u32, size: GroupSize, dialect: Dialect) -> Outcome {
-        let limit = if max_size == 0 { self.max_group_size } else { max_size };
+        let limit = if max_size == 0 { self.info.max_group_size } else { max_size };
         if limit == 0 {
             return Ok(());
         }

@@ -145,7 +145,7 @@ impl Reader<'_> {
                 self.left = self.left.checked_sub(count)?;
                 Some(Shape::Header(count))
             }
-            TypeSpec::NewType(name) => match self.types.translator(Some(name)) {
+            TypeSpec::NewType(name) => match self.types.translator(Some(&name.name)) {
                 Some(translator) => self.leaf(Shape::Number { signed: false, translator: Some(translator) }),
                 None => match info?.new_types.get(&name.name)?.representation.as_ref()? {
                     Representation::OriginalType(original) => self.shape(original, depth + 1),

@@ -9,10 +9,10 @@
 
 use std::collections::BTreeMap;
 
-use vouch_p4runtime::p4::config::v1 as config;
-use vouch_p4runtime::p4::config::v1::action_profile::SelectorSizeSemantics;
-use vouch_p4runtime::p4::config::v1::match_field::{Match, MatchType};
-use vouch_switch::{ActionId, MatchKind, Program, TableInfo};
+use vouch_p4runtime::P4Info;
+use vouch_p4runtime::p4::config::v1::P4DataTypeSpec;
+use vouch_p4runtime::p4info::MatchKind;
+use vouch_switch::{ActionId, MatchKind as EngineKind, Program, TableInfo};
 
 use super::types::{Layouts, Types};
 use super::*;
@@ -24,15 +24,14 @@ pub(crate) type Problems = Vec<String>;
 impl Schema {
     /// Join the two, or say everything that keeps them apart.
     pub(crate) fn join(
-        p4info: &config::P4Info,
+        p4info: &P4Info,
         program: &Program,
         layouts: &Layouts,
-        names: Names,
         given: &[Translation],
     ) -> Result<Schema, Problems> {
-        let types = Types::new(p4info, given);
+        let types = Types::new(p4info.message(), given);
         let schema = Schema { ports: types.ports(), ..Schema::default() };
-        let mut join = Join { p4info, program, layouts, types, names, schema, problems: Vec::new() };
+        let mut join = Join { p4info, program, layouts, types, schema, problems: Vec::new() };
         join.actions();
         join.tables();
         join.profiles();
@@ -45,46 +44,16 @@ impl Schema {
     }
 }
 
-/// What the P4Info calls the program's objects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Names {
-    /// The same as the program.
-    AsInProgram,
-    /// The compiler for Tofino puts the name of the pipeline in front: `pipe.Ingress.host` for `Ingress.host`.
-    BehindPipe,
-}
-
-impl Names {
-    /// What `find` finds by the name in the P4Info.
-    fn find<T>(self, name: &str, find: impl Fn(&str) -> Option<T>) -> Option<T> {
-        find(name).or_else(|| match self {
-            Names::AsInProgram => None,
-            Names::BehindPipe => find(name.split_once('.')?.1),
-        })
-    }
-}
-
 struct Join<'a> {
-    p4info: &'a config::P4Info,
+    p4info: &'a P4Info,
     program: &'a Program,
     layouts: &'a Layouts,
     types: Types,
-    names: Names,
     schema: Schema,
     problems: Problems,
 }
 
-/// The id and name of an object; an object without a preamble has neither.
-fn named(preamble: Option<&config::Preamble>) -> (u32, &str) {
-    preamble.map_or((0, ""), |preamble| (preamble.id, preamble.name.as_str()))
-}
-
 impl Join<'_> {
-    /// The program's object for a name of the P4Info.
-    fn find<T>(&self, name: &str, find: impl Fn(&Program, &str) -> Option<T>) -> Option<T> {
-        self.names.find(name, |name| find(self.program, name))
-    }
-
     fn problem(&mut self, text: String) {
         self.problems.push(text);
     }
@@ -100,12 +69,8 @@ impl Join<'_> {
         // p4c wraps statements outside of actions into tables of its own, which no controller sees.
         let theirs = self.program.tables().map(|(_, info)| info.name.as_str());
         let theirs: Vec<&str> = theirs.filter(|name| !name.starts_with("tbl_")).collect();
-        let ours: Vec<&str> = self.p4info.tables.iter().map(|table| named(table.preamble.as_ref()).1).collect();
-        let known = self
-            .p4info
-            .tables
-            .iter()
-            .any(|table| self.find(named(table.preamble.as_ref()).1, Program::table).is_some());
+        let ours: Vec<&str> = self.p4info.tables().map(|table| table.name.as_str()).collect();
+        let known = ours.iter().any(|name| self.program.table(name).is_some());
         if !known && !ours.is_empty() && !theirs.is_empty() {
             let (ours, theirs) = (choices(ours), choices(theirs));
             self.problem(format!(
@@ -114,35 +79,33 @@ impl Join<'_> {
         }
     }
 
-    /// Put an object into its place; ids must be there and be unique.
+    /// Put an object into its place; the P4Info says that no other has its id.
     fn place<T>(problems: &mut Problems, map: &mut BTreeMap<u32, T>, what: &str, id: u32, name: &str, object: T) {
         if id == 0 || name.is_empty() {
             problems.push(format!("a {what} of the P4Info lacks its {}", if id == 0 { "id" } else { "name" }));
-        } else if map.insert(id, object).is_some() {
-            problems.push(format!("the P4Info has id {id:#010x} for {what} {name} and for another {what}"));
+        } else {
+            map.insert(id, object);
         }
     }
 
     fn actions(&mut self) {
-        for action in &self.p4info.actions {
-            let (id, name) = named(action.preamble.as_ref());
+        for action in self.p4info.actions() {
             let params = action.params.iter().map(|param| Param {
-                id: param.id,
-                name: param.name.clone(),
+                info: param.clone(),
                 // Of a translated one the program says it.
-                bits: param.bitwidth.max(0) as u32,
-                translator: self.types.translator(param.type_name.as_ref()),
+                bits: param.width,
+                translator: self.types.translator(param.type_name.as_deref()),
             });
-            let joined = Action { name: name.into(), params: params.collect() };
-            Self::place(&mut self.problems, &mut self.schema.actions, "action", id, name, joined);
+            let joined = Action { info: action.clone(), params: params.collect() };
+            Self::place(&mut self.problems, &mut self.schema.actions, "action", action.id, &action.name, joined);
         }
     }
 
     fn tables(&mut self) {
-        for table in &self.p4info.tables {
-            let (id, name) = named(table.preamble.as_ref());
+        for table in self.p4info.tables() {
+            let (id, name) = (table.id, &table.name);
             let Some((engine, info)) =
-                self.find(name, Program::table).and_then(|engine| Some((engine, self.program.table_info(engine)?)))
+                self.program.table(name).and_then(|engine| Some((engine, self.program.table_info(engine)?)))
             else {
                 self.missing(id, format!("table {name} of the P4Info is not in the program"));
                 continue;
@@ -150,51 +113,44 @@ impl Join<'_> {
             let Some(fields) = self.key(table, info) else { continue };
             let actions = self.table_actions(table, info, engine);
             let (direct_counter, direct_meter) = self.direct_resources(table, info);
-            let joined = Table {
-                id,
-                name: name.into(),
-                engine,
-                needs_priority: fields
-                    .iter()
-                    .any(|field| matches!(field.kind, FieldKind::Ternary | FieldKind::Range | FieldKind::Optional)),
-                fields,
-                actions,
-                profile: (table.implementation_id != 0).then_some(table.implementation_id),
-                direct_counter,
-                direct_meter,
-                idle_timeout: table.idle_timeout_behavior() == config::table::IdleTimeoutBehavior::NotifyControl,
-                is_const: table.is_const_table || info.const_entries,
-                size: u64::try_from(table.size).unwrap_or(0),
-                const_default: table.const_default_action_id != 0 || info.const_default,
-            };
-            if joined.profile.is_some() != info.profile.is_some() {
+            if table.implementation.is_some() != info.profile.is_some() {
                 self.problem(format!("table {name} has an action profile in one of P4Info and program only"));
             }
-            if joined.needs_priority != info.needs_priority {
+            if table.needs_priority() != info.needs_priority {
                 self.problem(format!("table {name} takes priorities in one of P4Info and program only"));
             }
+            let joined = Table {
+                info: table.clone(),
+                engine,
+                fields,
+                actions,
+                direct_counter,
+                direct_meter,
+                is_const: table.is_const || info.const_entries,
+                const_default: table.const_default_action.is_some() || info.const_default,
+            };
             Self::place(&mut self.problems, &mut self.schema.tables, "table", id, name, joined);
             self.schema.table_ids.insert(engine, id);
         }
     }
 
     /// The fields of a table's key; `None` where the P4Info leaves open what one of them is.
-    fn key(&mut self, table: &config::Table, info: &TableInfo) -> Option<Vec<Field>> {
-        let (id, table_name) = named(table.preamble.as_ref());
-        if table.match_fields.len() != info.key.len() {
+    fn key(&mut self, table: &p4info::Table, info: &TableInfo) -> Option<Vec<Field>> {
+        if table.fields.len() != info.key.len() {
             self.problem(format!(
-                "table {table_name} has {} match fields in the P4Info and {} in the program",
-                table.match_fields.len(),
+                "table {} has {} match fields in the P4Info and {} in the program",
+                table.name,
+                table.fields.len(),
                 info.key.len()
             ));
         }
         let mut fields = Vec::new();
-        for (field, key) in table.match_fields.iter().zip(&info.key) {
-            let place = format!("table {table_name}, field {}", field.name);
+        for (field, key) in table.fields.iter().zip(&info.key) {
+            let place = format!("table {}, field {}", table.name, field.name);
             let mut joined = match self.field(field) {
                 Ok(joined) => joined,
                 Err(why) => {
-                    self.missing(id, format!("{place}: {why}"));
+                    self.missing(table.id, format!("{place}: {why}"));
                     return None;
                 }
             };
@@ -207,18 +163,19 @@ impl Join<'_> {
                     joined.bits, key.bits, key.name
                 ));
             }
-            let agree = match joined.kind {
-                FieldKind::Exact => matches!(key.kind, MatchKind::Exact | MatchKind::Valid),
-                FieldKind::Lpm => key.kind == MatchKind::Lpm,
-                FieldKind::Ternary | FieldKind::Optional => key.kind == MatchKind::Ternary,
-                FieldKind::Range => key.kind == MatchKind::Range,
+            let agree = match field.kind {
+                MatchKind::Exact => matches!(key.kind, EngineKind::Exact | EngineKind::Valid),
+                MatchKind::Lpm => key.kind == EngineKind::Lpm,
+                MatchKind::Ternary | MatchKind::Optional => key.kind == EngineKind::Ternary,
+                MatchKind::Range => key.kind == EngineKind::Range,
+                MatchKind::Other(_) => false,
             };
             if !agree {
-                let (ours, theirs) = (joined.kind.name(), key.kind.name());
+                let (ours, theirs) = (&field.kind, key.kind.name());
                 self.problem(format!("{place}: {ours} in the P4Info and {theirs} in the program ({})", key.name));
             }
-            if fields.iter().any(|other: &Field| other.id == joined.id) {
-                self.problem(format!("{place}: its id {} is another field's as well", joined.id));
+            if fields.iter().any(|other: &Field| other.info.id == field.id) {
+                self.problem(format!("{place}: its id {} is another field's as well", field.id));
             }
             fields.push(joined);
         }
@@ -226,55 +183,34 @@ impl Join<'_> {
     }
 
     /// A field, or why no request could have a value for it.
-    fn field(&self, field: &config::MatchField) -> Result<Field, String> {
-        let kind = match &field.r#match {
-            Some(Match::MatchType(kind)) => match MatchType::try_from(*kind) {
-                Ok(MatchType::Exact) => Some(FieldKind::Exact),
-                Ok(MatchType::Lpm) => Some(FieldKind::Lpm),
-                Ok(MatchType::Ternary) => Some(FieldKind::Ternary),
-                Ok(MatchType::Range) => Some(FieldKind::Range),
-                Ok(MatchType::Optional) => Some(FieldKind::Optional),
-                Ok(MatchType::Unspecified) | Err(_) => None,
-            },
-            Some(Match::OtherMatchType(_)) | None => None,
-        };
-        let Some(kind) = kind else {
-            return Err(format!("match kind {:?} is not supported", field.r#match));
-        };
-        let translator = self.types.translator(field.type_name.as_ref());
-        if field.bitwidth <= 0 && translator.is_none() {
+    fn field(&self, field: &MatchField) -> Result<Field, String> {
+        if let MatchKind::Other(kind) = &field.kind {
+            return Err(format!("match kind `{kind}` is not supported"));
+        }
+        let translator = self.types.translator(field.type_name.as_deref());
+        if field.width == 0 && translator.is_none() {
             return Err("it has neither a width nor a translated type".to_owned());
         }
-        Ok(Field { id: field.id, name: field.name.clone(), bits: field.bitwidth.max(0) as u32, kind, translator })
+        Ok(Field { info: field.clone(), bits: field.width, translator })
     }
 
+    /// What the program has of a table's actions.
     fn table_actions(
         &mut self,
-        table: &config::Table,
+        table: &p4info::Table,
         info: &TableInfo,
         engine: vouch_switch::TableId,
-    ) -> BTreeMap<u32, TableAction> {
-        use config::action_ref::Scope;
+    ) -> BTreeMap<u32, ActionId> {
         let mut actions = BTreeMap::new();
-        for reference in &table.action_refs {
-            let Some(action) = self.schema.actions.get(&reference.id) else {
-                self.problem(format!("table {} has unknown action {:#010x} in the P4Info", info.name, reference.id));
+        for reference in &table.actions {
+            let (id, name) = (reference.action.id, &reference.action.name);
+            let Some(found) = self.program.table_action(engine, name) else {
+                tracing::warn!("table {} has no action {name} in the program", info.name);
                 continue;
             };
-            let found = self.names.find(&action.name, |name| self.program.table_action(engine, name));
-            let Some(id) = found else {
-                tracing::warn!("table {} has no action {} in the program", info.name, action.name);
-                continue;
-            };
-            self.check_params(reference.id, id);
-            let (in_entries, as_default) = match reference.scope() {
-                Scope::TableAndDefault => (true, true),
-                Scope::TableOnly => (true, false),
-                Scope::DefaultOnly => (false, true),
-                Scope::GroupAction => (false, false),
-            };
-            actions.insert(reference.id, TableAction { engine: id, in_entries, as_default });
-            self.schema.action_ids.insert(id, reference.id);
+            self.check_params(id, found);
+            actions.insert(id, found);
+            self.schema.action_ids.insert(found, id);
         }
         actions
     }
@@ -293,7 +229,7 @@ impl Join<'_> {
         if ours != theirs {
             let text = format!(
                 "action {} has parameters of {ours:?} bits in the P4Info and {theirs:?} in the program",
-                action.name
+                action.info.name
             );
             if !self.problems.contains(&text) {
                 self.problem(text);
@@ -301,112 +237,88 @@ impl Join<'_> {
         }
     }
 
-    fn direct_resources(&mut self, table: &config::Table, info: &TableInfo) -> (bool, Option<MeterType>) {
-        let owns = |preamble: Option<&config::Preamble>| table.direct_resource_ids.contains(&named(preamble).0);
-        let counter = self.p4info.direct_counters.iter().any(|counter| owns(counter.preamble.as_ref()));
-        let meter = self.p4info.direct_meters.iter().find(|meter| owns(meter.preamble.as_ref()));
+    fn direct_resources(&mut self, table: &p4info::Table, info: &TableInfo) -> (bool, Option<MeterType>) {
+        let counter = self.p4info.direct_counter_of(table).is_some();
+        let meter = self.p4info.direct_meter_of(table);
         if counter && !info.direct_counter {
             tracing::warn!("table {} has no direct counter in the program", info.name);
         }
         if meter.is_some() && info.direct_meter.is_none() {
             tracing::warn!("table {} has no direct meter in the program", info.name);
         }
-        let (counter, meter) = (counter && info.direct_counter, meter.filter(|_| info.direct_meter.is_some()));
-        (counter, meter.map(|meter| meter.spec.as_ref().map(config::MeterSpec::r#type).unwrap_or_default()))
+        let meter = meter.filter(|_| info.direct_meter.is_some());
+        (counter && info.direct_counter, meter.map(|meter| meter.meter_type))
     }
 
     fn profiles(&mut self) {
-        for profile in &self.p4info.action_profiles {
-            let (id, name) = named(profile.preamble.as_ref());
-            let Some(engine) = self.find(name, Program::profile) else {
+        for profile in self.p4info.action_profiles() {
+            let (id, name) = (profile.id, &profile.name);
+            let Some(engine) = self.program.profile(name) else {
                 self.missing(id, format!("action profile {name} of the P4Info is not in the program"));
                 continue;
             };
-            let tables = profile.table_ids.iter().filter_map(|table| self.schema.tables.get(table));
-            let in_entries = |(id, action): (&u32, &TableAction)| action.in_entries.then_some(*id);
-            let referenced = tables.flat_map(|table| table.actions.iter().filter_map(in_entries));
+            let tables = profile.tables.iter().filter_map(|table| self.schema.tables.get(table));
+            let there = tables.flat_map(|table| {
+                table.info.actions.iter().filter(|it| it.in_entries && table.actions.contains_key(&it.action.id))
+            });
             let mut actions = BTreeMap::new();
-            for action in referenced {
-                let name = self.schema.actions.get(&action).map(|action| action.name.as_str());
-                if let Some(engine) =
-                    name.and_then(|name| self.names.find(name, |name| self.program.profile_action(engine, name)))
-                {
-                    actions.insert(action, engine);
+            for action in there.map(|reference| &reference.action) {
+                if let Some(engine) = self.program.profile_action(engine, &action.name) {
+                    actions.insert(action.id, engine);
                 }
             }
             for (action, engine) in &actions {
                 self.schema.action_ids.insert(*engine, *action);
             }
-            let joined = Profile {
-                name: name.into(),
-                engine,
-                actions,
-                with_selector: profile.with_selector,
-                max_group_size: profile.max_group_size.max(0) as u32,
-                group_size: match profile.selector_size_semantics {
-                    Some(SelectorSizeSemantics::SumOfMembers(semantics)) => {
-                        GroupSize::Members { max_weight: semantics.max_member_weight.max(0) as u32 }
-                    }
-                    Some(SelectorSizeSemantics::SumOfWeights(_)) | None => GroupSize::Weights,
-                },
-                weights_disallowed: profile.weights_disallowed,
-            };
+            let joined = Profile { info: profile.clone(), engine, actions };
             Self::place(&mut self.problems, &mut self.schema.profiles, "action profile", id, name, joined);
         }
-        for table in self.schema.tables.values() {
-            if let Some(id) = table.profile
+        for Table { info, .. } in self.schema.tables.values() {
+            if let Some(id) = info.implementation
                 && !self.schema.profiles.contains_key(&id)
             {
-                self.problems.push(format!("table {} has unknown action profile {id:#010x}", table.name));
+                self.problems.push(format!("table {} has unknown action profile {id:#010x}", info.name));
             }
         }
     }
 
     /// The cells of an array, of which the P4Info may show fewer than there are.
-    fn cells(&self, shown: i64, there: u64, index_type: Option<&config::P4NamedType>) -> Cells {
-        let size = u64::try_from(shown).ok().filter(|size| *size > 0).map_or(there, |size| size.min(there));
+    fn cells(&self, shown: u64, there: u64, index_type: Option<&str>) -> Cells {
+        let size = if shown > 0 { shown.min(there) } else { there };
         let translator = self.types.translator(index_type).filter(|translator| translator.has_numbers());
         Cells { size, translator }
     }
 
     fn arrays(&mut self) {
-        for counter in &self.p4info.counters {
-            let (id, name) = named(counter.preamble.as_ref());
-            match self
-                .find(name, Program::counter)
-                .and_then(|engine| Some((engine, self.program.counter_info(engine)?)))
-            {
+        for counter in self.p4info.counters() {
+            let (id, name) = (counter.id, &counter.name);
+            match self.program.counter(name).and_then(|engine| Some((engine, self.program.counter_info(engine)?))) {
                 Some((engine, info)) => {
-                    let cells = self.cells(counter.size, info.size, counter.index_type_name.as_ref());
-                    let joined = Array { name: name.into(), engine, cells, meter_type: MeterType::default() };
+                    let cells = self.cells(counter.size, info.size, counter.index_type.as_deref());
+                    let joined = Array { info: counter.clone(), engine, cells };
                     Self::place(&mut self.problems, &mut self.schema.counters, "counter", id, name, joined);
                 }
                 None => self.missing(id, format!("counter {name} of the P4Info is not in the program")),
             }
         }
-        for meter in &self.p4info.meters {
-            let (id, name) = named(meter.preamble.as_ref());
-            let meter_type = meter.spec.as_ref().map(config::MeterSpec::r#type).unwrap_or_default();
-            match self.find(name, Program::meter).and_then(|engine| Some((engine, self.program.meter_info(engine)?))) {
+        for meter in self.p4info.meters() {
+            let (id, name) = (meter.id, &meter.name);
+            match self.program.meter(name).and_then(|engine| Some((engine, self.program.meter_info(engine)?))) {
                 Some((engine, info)) => {
-                    let cells = self.cells(meter.size, info.size, meter.index_type_name.as_ref());
-                    let joined = Array { name: name.into(), engine, cells, meter_type };
+                    let cells = self.cells(meter.size, info.size, meter.index_type.as_deref());
+                    let joined = Array { info: meter.clone(), engine, cells };
                     Self::place(&mut self.problems, &mut self.schema.meters, "meter", id, name, joined);
                 }
                 None => self.missing(id, format!("meter {name} of the P4Info is not in the program")),
             }
         }
-        for register in &self.p4info.registers {
-            let (id, name) = named(register.preamble.as_ref());
-            match self
-                .find(name, Program::register)
-                .and_then(|engine| Some((engine, self.program.register_info(engine)?)))
-            {
+        for register in self.p4info.registers() {
+            let (id, name) = (register.id, &register.name);
+            match self.program.register(name).and_then(|engine| Some((engine, self.program.register_info(engine)?))) {
                 Some((engine, info)) => {
-                    let spec = register.type_spec.as_ref();
-                    let shape = Shape::of(spec, self.p4info, &self.types, 1).unwrap_or(Shape::plain(1));
-                    let cells = self.cells(register.size.into(), info.size, register.index_type_name.as_ref());
-                    let joined = Register { name: name.into(), engine, cells, bits: info.bits, shape };
+                    let cells = self.cells(register.size, info.size, register.index_type.as_deref());
+                    let shape = self.shape(register.type_spec.as_ref(), 1);
+                    let joined = Register { info: register.clone(), engine, cells, bits: info.bits, shape };
                     Self::place(&mut self.problems, &mut self.schema.registers, "register", id, name, joined);
                 }
                 None => self.missing(id, format!("register {name} of the P4Info is not in the program")),
@@ -414,15 +326,17 @@ impl Join<'_> {
         }
     }
 
+    fn shape(&self, spec: Option<&P4DataTypeSpec>, count: usize) -> Shape {
+        Shape::of(spec, self.p4info.message(), &self.types, count).unwrap_or(Shape::plain(count))
+    }
+
     fn digests(&mut self) {
-        for digest in &self.p4info.digests {
-            let (id, name) = named(digest.preamble.as_ref());
-            match self.find(name, Program::digest).and_then(|engine| Some((engine, self.program.digest_info(engine)?)))
-            {
+        for digest in self.p4info.digests() {
+            let (id, name) = (digest.id, &digest.name);
+            match self.program.digest(name).and_then(|engine| Some((engine, self.program.digest_info(engine)?))) {
                 Some((engine, info)) => {
-                    let (spec, count) = (digest.type_spec.as_ref(), info.fields.len());
-                    let shape = Shape::of(spec, self.p4info, &self.types, count).unwrap_or(Shape::plain(count));
-                    let joined = Digest { name: name.into(), engine, fields: info.fields.clone(), shape };
+                    let shape = self.shape(digest.type_spec.as_ref(), info.fields.len());
+                    let joined = Digest { info: digest.clone(), engine, fields: info.fields.clone(), shape };
                     Self::place(&mut self.problems, &mut self.schema.digests, "digest", id, name, joined);
                 }
                 None => {
@@ -434,17 +348,16 @@ impl Join<'_> {
     }
 
     fn value_sets(&mut self) {
-        for set in &self.p4info.value_sets {
-            let (id, name) = named(set.preamble.as_ref());
-            let Some((engine, info)) = self
-                .find(name, Program::value_set)
-                .and_then(|engine| Some((engine, self.program.value_set_info(engine)?)))
+        for set in self.p4info.value_sets() {
+            let (id, name) = (set.id, &set.name);
+            let Some((engine, info)) =
+                self.program.value_set(name).and_then(|engine| Some((engine, self.program.value_set_info(engine)?)))
             else {
                 self.missing(id, format!("value set {name} of the P4Info is not in the program"));
                 continue;
             };
             let place = format!("value set {name}");
-            let fields: Result<Vec<Field>, String> = set.r#match.iter().map(|field| self.field(field)).collect();
+            let fields: Result<Vec<Field>, String> = set.fields.iter().map(|field| self.field(field)).collect();
             let fields = match fields {
                 Ok(fields) => fields,
                 Err(why) => {
@@ -464,20 +377,19 @@ impl Join<'_> {
             if !fields.is_empty() && bits != u64::from(info.bits) {
                 self.problem(format!("{place}: {bits} bits in the P4Info and {} in the program", info.bits));
             }
-            let joined = ValueSet { name: name.into(), engine, fields };
+            let joined = ValueSet { info: set.clone(), engine, fields };
             Self::place(&mut self.problems, &mut self.schema.value_sets, "value set", id, name, joined);
         }
     }
 
     /// The headers of packets to and from the controller; others mean nothing to P4Runtime.
     fn packet_headers(&mut self) {
-        for header in &self.p4info.controller_packet_metadata {
-            let (_, name) = named(header.preamble.as_ref());
-            let place = match name {
-                "packet_in" | "packet_out" => self.packet_header(name, header),
+        for header in self.p4info.packet_headers() {
+            let place = match header.name.as_str() {
+                "packet_in" | "packet_out" => self.packet_header(header),
                 other => Err(format!("controller header {other} is neither packet_in nor packet_out")),
             };
-            match (place, name) {
+            match (place, header.name.as_str()) {
                 (Ok(joined), "packet_in") => self.schema.packet_in = Some(joined),
                 (Ok(joined), _) => self.schema.packet_out = Some(joined),
                 (Err(why), _) => tracing::warn!("{why}"),
@@ -485,29 +397,27 @@ impl Join<'_> {
         }
     }
 
-    fn packet_header(&self, name: &str, header: &config::ControllerPacketMetadata) -> Result<PacketHeader, String> {
+    fn packet_header(&self, header: &p4info::PacketHeader) -> Result<PacketHeader, String> {
+        let name = &header.name;
         let mut fields = Vec::new();
         let mut offset = 0u32;
-        let layout = self.layouts.of(&header.metadata);
-        for (position, field) in header.metadata.iter().enumerate() {
-            let translator = self.types.translator(field.type_name.as_ref());
+        let layout = self.layouts.of(header);
+        for (position, field) in header.fields.iter().enumerate() {
+            let translator = self.types.translator(field.type_name.as_deref());
             // The P4Info has the width on the wire, the program the one in the header.
             let bits = match (&translator, &layout) {
                 (Some(_), Some(widths)) => widths.get(position).copied().unwrap_or(0),
-                (Some(_), None) | (None, _) => u32::try_from(field.bitwidth).unwrap_or(0),
+                (Some(_), None) | (None, _) => field.width,
             };
             if bits == 0 || bits > 4096 {
                 return Err(format!("{name}.{} has neither a width nor a translated type", field.name));
             }
-            // By the name that p4c has for it, or by annotation.
-            let annotated = field.annotations.iter().any(|annotation| annotation.trim() == "@padding");
-            let padding = annotated || field.name.starts_with('_');
-            fields.push(PacketField { id: field.id, name: field.name.clone(), bits, offset, translator, padding });
+            fields.push(PacketField { info: field.clone(), bits, offset, translator });
             offset += bits;
         }
         if !offset.is_multiple_of(8) {
             return Err(format!("{name} has {offset} bits, which are no whole bytes"));
         }
-        Ok(PacketHeader { name: name.into(), fields, bytes: (offset / 8) as usize })
+        Ok(PacketHeader { name: name.clone(), fields, bytes: (offset / 8) as usize })
     }
 }

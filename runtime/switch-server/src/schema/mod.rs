@@ -1,4 +1,6 @@
-//! The P4Info joined with the loaded program: every id of the protocol with its name, its rules and the engine's own id.
+//! The P4Info joined with the loaded program: every id of the protocol with what the P4Info has about it, and the engine's own
+//! id. What an object is called and what may be done with it stands in its `info`, as [`P4Info`](vouch_p4runtime::P4Info) has
+//! it; beside that is what only the two together tell.
 //!
 //! Made once per pipeline by [`Schema::join`]; afterwards no request needs a name. A lookup that fails answers with a fault
 //! that lists what there is.
@@ -11,8 +13,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use vouch_p4runtime::p4::config::v1 as config;
 use vouch_p4runtime::p4::v1;
+use vouch_p4runtime::p4info::{self, ActionProfile, Counter, MatchField, MetadataField, Meter, MeterType};
 use vouch_switch::{ActionId, CounterId, DigestId, MeterId, ProfileId, RegisterId, TableId, ValueSetId};
 
 use crate::convert::encode_index;
@@ -20,7 +22,6 @@ use crate::fault::{Fault, Outcome, choices};
 use crate::translation::Translator;
 
 pub(crate) use data::Shape;
-pub(crate) use join::Names;
 pub(crate) use types::Layouts;
 
 /// What a pipeline offers to its controller.
@@ -29,8 +30,8 @@ pub(crate) struct Schema {
     pub(crate) tables: BTreeMap<u32, Table>,
     pub(crate) actions: BTreeMap<u32, Action>,
     pub(crate) profiles: BTreeMap<u32, Profile>,
-    pub(crate) counters: BTreeMap<u32, Array<CounterId>>,
-    pub(crate) meters: BTreeMap<u32, Array<MeterId>>,
+    pub(crate) counters: BTreeMap<u32, Array<Counter, CounterId>>,
+    pub(crate) meters: BTreeMap<u32, Array<Meter, MeterId>>,
     pub(crate) registers: BTreeMap<u32, Register>,
     pub(crate) digests: BTreeMap<u32, Digest>,
     pub(crate) value_sets: BTreeMap<u32, ValueSet>,
@@ -48,83 +49,48 @@ pub(crate) struct Schema {
 
 #[derive(Debug)]
 pub(crate) struct Table {
-    pub(crate) id: u32,
-    pub(crate) name: String,
+    pub(crate) info: p4info::Table,
     pub(crate) engine: TableId,
+    /// Its key, in order.
     pub(crate) fields: Vec<Field>,
-    pub(crate) actions: BTreeMap<u32, TableAction>,
-    /// Action profile, if the table is indirect.
-    pub(crate) profile: Option<u32>,
+    /// Its actions, as far as the program has them.
+    pub(crate) actions: BTreeMap<u32, ActionId>,
     pub(crate) direct_counter: bool,
     pub(crate) direct_meter: Option<MeterType>,
-    pub(crate) idle_timeout: bool,
+    /// By the P4Info, or by the program.
     pub(crate) is_const: bool,
+    /// The same of its default action.
     pub(crate) const_default: bool,
-    pub(crate) needs_priority: bool,
-    /// How many entries the P4Info promises room for, which may be fewer than the engine has; 0 where it does not say.
-    pub(crate) size: u64,
 }
 
 /// A field of a table's key or of a value set.
 #[derive(Clone, Debug)]
 pub(crate) struct Field {
-    pub(crate) id: u32,
-    pub(crate) name: String,
+    pub(crate) info: MatchField,
+    /// Its width in the program.
     pub(crate) bits: u32,
-    pub(crate) kind: FieldKind,
     pub(crate) translator: Option<Arc<Translator>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FieldKind {
-    Exact,
-    Lpm,
-    Ternary,
-    Range,
-    Optional,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TableAction {
-    pub(crate) engine: ActionId,
-    pub(crate) in_entries: bool,
-    pub(crate) as_default: bool,
 }
 
 #[derive(Debug)]
 pub(crate) struct Action {
-    pub(crate) name: String,
+    pub(crate) info: p4info::Action,
     pub(crate) params: Vec<Param>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Param {
-    pub(crate) id: u32,
-    pub(crate) name: String,
+    pub(crate) info: p4info::Param,
+    /// Its width in the program.
     pub(crate) bits: u32,
     pub(crate) translator: Option<Arc<Translator>>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Profile {
-    pub(crate) name: String,
+    pub(crate) info: ActionProfile,
     pub(crate) engine: ProfileId,
     pub(crate) actions: BTreeMap<u32, ActionId>,
-    pub(crate) with_selector: bool,
-    /// Largest group, 0 for no limit.
-    pub(crate) max_group_size: u32,
-    pub(crate) group_size: GroupSize,
-    /// The switch chooses how often each member of a group is taken.
-    pub(crate) weights_disallowed: bool,
-}
-
-/// What the size of a group is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum GroupSize {
-    /// The sum of its members' weights.
-    Weights,
-    /// The number of its members, each with a weight up to this one; 0 for no limit.
-    Members { max_weight: u32 },
 }
 
 /// The cells of an array, and what the controller calls them.
@@ -162,37 +128,34 @@ impl Cells {
 
 /// An array of counters or meters.
 #[derive(Debug)]
-pub(crate) struct Array<T> {
-    pub(crate) name: String,
-    pub(crate) engine: T,
+pub(crate) struct Array<I, E> {
+    pub(crate) info: I,
+    pub(crate) engine: E,
     pub(crate) cells: Cells,
-    /// Of meters.
-    pub(crate) meter_type: MeterType,
 }
-
-pub(crate) type MeterType = config::meter_spec::Type;
 
 #[derive(Debug)]
 pub(crate) struct Register {
-    pub(crate) name: String,
+    pub(crate) info: p4info::Register,
     pub(crate) engine: RegisterId,
     pub(crate) cells: Cells,
+    /// The width of a cell in the program.
     pub(crate) bits: u32,
     pub(crate) shape: Shape,
 }
 
 #[derive(Debug)]
 pub(crate) struct Digest {
-    pub(crate) name: String,
+    pub(crate) info: p4info::Digest,
     pub(crate) engine: DigestId,
-    /// Widths of its fields.
+    /// Widths of its fields in the program.
     pub(crate) fields: Vec<u32>,
     pub(crate) shape: Shape,
 }
 
 #[derive(Debug)]
 pub(crate) struct ValueSet {
-    pub(crate) name: String,
+    pub(crate) info: p4info::ValueSet,
     pub(crate) engine: ValueSetId,
     pub(crate) fields: Vec<Field>,
 }
@@ -208,32 +171,18 @@ pub(crate) struct PacketHeader {
 
 #[derive(Debug)]
 pub(crate) struct PacketField {
-    pub(crate) id: u32,
-    pub(crate) name: String,
+    pub(crate) info: MetadataField,
+    /// Its width in the program.
     pub(crate) bits: u32,
     pub(crate) translator: Option<Arc<Translator>>,
     /// Bits before it in the header.
     pub(crate) offset: u32,
-    /// It only fills the header up: nobody needs to give it.
-    pub(crate) padding: bool,
 }
 
 impl Table {
     /// As it appears in front of a fault.
     pub(crate) fn place(&self) -> String {
-        format!("table {}", self.name)
-    }
-}
-
-impl FieldKind {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            FieldKind::Exact => "exact",
-            FieldKind::Lpm => "lpm",
-            FieldKind::Ternary => "ternary",
-            FieldKind::Range => "range",
-            FieldKind::Optional => "optional",
-        }
+        format!("table {}", self.info.name)
     }
 }
 
@@ -243,7 +192,7 @@ macro_rules! lookups {
             pub(crate) fn $function(&self, id: u32) -> Outcome<&$type> {
                 self.$field.get(&id).ok_or_else(|| match self.missing.get(&id) {
                     Some(why) => Fault::unimplemented(why.clone()),
-                    None => unknown($what, id, self.$field.iter().map(|(id, object)| (*id, object.name.as_str()))),
+                    None => unknown($what, id, self.$field.iter().map(|(id, object)| (*id, object.info.name.as_str()))),
                 })
             }
         )*}
@@ -254,8 +203,8 @@ lookups! {
     table, tables, Table, "table";
     action, actions, Action, "action";
     profile, profiles, Profile, "action profile";
-    counter, counters, Array<CounterId>, "counter";
-    meter, meters, Array<MeterId>, "meter";
+    counter, counters, Array<Counter, CounterId>, "counter";
+    meter, meters, Array<Meter, MeterId>, "meter";
     register, registers, Register, "register";
     digest, digests, Digest, "digest";
     value_set, value_sets, ValueSet, "value set";

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use vouch_p4runtime::p4::config::v1 as config;
 use vouch_p4runtime::p4::config::v1::p4_new_type_spec::Representation;
 use vouch_p4runtime::p4::config::v1::p4_new_type_translation::SdnType;
+use vouch_p4runtime::p4info::PacketHeader;
 
 use crate::translation::{Translation, Translator};
 
@@ -37,8 +38,8 @@ impl Types {
     }
 
     /// How values of a type are spelled, if not as they are.
-    pub(crate) fn translator(&self, name: Option<&config::P4NamedType>) -> Option<Arc<Translator>> {
-        self.translators.get(&name?.name).cloned()
+    pub(crate) fn translator(&self, name: Option<&str>) -> Option<Arc<Translator>> {
+        self.translators.get(name?).cloned()
     }
 
     /// How ports are spelled, if not as numbers.
@@ -69,10 +70,10 @@ impl Layouts {
     }
 
     /// The widths of the header whose fields are these.
-    pub(crate) fn of(&self, metadata: &[config::controller_packet_metadata::Metadata]) -> Option<Vec<u32>> {
+    pub(crate) fn of(&self, packets: &PacketHeader) -> Option<Vec<u32>> {
         let is_it = |header: &&HeaderType| {
             let names = header.fields.iter().map(|field| field.first().and_then(serde_json::Value::as_str));
-            names.eq(metadata.iter().map(|field| Some(field.name.as_str())))
+            names.eq(packets.fields.iter().map(|field| Some(field.name.as_str())))
         };
         let header = self.header_types.iter().find(is_it)?;
         let width = |field: &Vec<serde_json::Value>| u32::try_from(field.get(1)?.as_u64()?).ok();

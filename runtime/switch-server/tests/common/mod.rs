@@ -3,6 +3,7 @@
 // Each test file uses its own part of this.
 #![allow(dead_code, unreachable_pub)]
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -45,6 +46,8 @@ pub async fn until(condition: impl Fn() -> bool) {
 /// A switch with ports 1 to 3, a host behind each.
 pub struct Bench {
     pub switch: ServerHandle,
+    /// Where controllers connect.
+    pub address: SocketAddr,
     pub hosts: Vec<Endpoint>,
     pub info: P4Info,
 }
@@ -64,7 +67,8 @@ impl Bench {
             hosts.push(host);
         }
         let switch = builder.build().expect("the ports differ").listen("127.0.0.1:0").await.expect("a free port");
-        Bench { switch, hosts, info: P4Info::from_text(P4INFO).expect("p4c wrote it") }
+        let address = switch.local_addr();
+        Bench { switch, address, hosts, info: P4Info::from_text(P4INFO).expect("p4c wrote it") }
     }
 
     /// A switch with the test program, and its primary.
@@ -76,7 +80,7 @@ impl Bench {
     }
 
     pub async fn controller(&self) -> Controller {
-        Controller::connect(&self.switch).await
+        Controller::connect(self.address).await
     }
 
     pub async fn primary(&self) -> Controller {
@@ -144,8 +148,8 @@ pub struct Controller {
 }
 
 impl Controller {
-    pub async fn connect(switch: &ServerHandle) -> Controller {
-        let mut client = P4RuntimeClient::connect(format!("http://{}", switch.local_addr())).await.expect("it listens");
+    pub async fn connect(address: SocketAddr) -> Controller {
+        let mut client = P4RuntimeClient::connect(format!("http://{address}")).await.expect("it listens");
         let (outgoing, requests) = mpsc::channel(64);
         let incoming = client.stream_channel(ReceiverStream::new(requests)).await.expect("a stream").into_inner();
         Controller { client, outgoing: Some(outgoing), incoming, election_id: None }

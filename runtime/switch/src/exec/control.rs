@@ -66,21 +66,21 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
             code.layout.pack(phv, key);
             state.lookup(key)
         };
-        let run = match hit {
+        let effect = match hit {
             Some(entry) => {
                 if code.observed {
                     self.observe(index, &entry.cells, phv);
                 }
-                Some(&entry.run)
+                Some(&entry.effect)
             }
             None => {
                 if code.observed {
                     self.observe_miss(index, &state.missed, phv);
                 }
-                state.default.as_ref().map(|default| &default.run)
+                state.default.as_ref().map(|default| &default.effect)
             }
         };
-        let call = run.and_then(|run| self.resolve(index, run, phv));
+        let call = effect.and_then(|effect| self.resolve(index, effect, phv));
         self.trace_table(index, hit, call.map(|call| (call.action, &*call.params)), phv);
         if let Some(call) = call {
             self.action(call.action, &call.params, phv);
@@ -122,14 +122,16 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
     }
 
     /// The action that an entry or default comes down to; none for a group without live members.
-    fn resolve(&mut self, table: u32, run: &'a entry::Run, phv: &Phv) -> Option<&'a Call> {
-        match run {
-            entry::Run::Call(call) => Some(call),
-            entry::Run::Member(_) | entry::Run::Group(_) | entry::Run::OneShot(..) => self.indirect(table, run, phv),
+    fn resolve(&mut self, table: u32, effect: &'a entry::Effect, phv: &Phv) -> Option<&'a Call> {
+        match effect {
+            entry::Effect::Call(call) => Some(call),
+            entry::Effect::Member(_) | entry::Effect::Group(_) | entry::Effect::OneShot(..) => {
+                self.indirect(table, effect, phv)
+            }
         }
     }
 
-    fn indirect(&mut self, table: u32, run: &'a entry::Run, phv: &Phv) -> Option<&'a Call> {
+    fn indirect(&mut self, table: u32, effect: &'a entry::Effect, phv: &Phv) -> Option<&'a Call> {
         let tables = self.tables;
         let id = self.program.tables[table as usize].profile?;
         let profile: &'a Profile = &tables.profiles[id.index()];
@@ -139,11 +141,11 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
             (Selection::Hash, None) => 0,
             (Selection::Random, _) => self.random(0, u64::MAX),
         };
-        match run {
-            entry::Run::Call(call) => Some(call),
-            entry::Run::Member(member) => profile.member(*member),
-            entry::Run::Group(group) => profile.choose(*group, &tables.down, || draw(Selection::Hash)),
-            entry::Run::OneShot(shares, selection) => {
+        match effect {
+            entry::Effect::Call(call) => Some(call),
+            entry::Effect::Member(member) => profile.member(*member),
+            entry::Effect::Group(group) => profile.choose(*group, &tables.down, || draw(Selection::Hash)),
+            entry::Effect::OneShot(shares, selection) => {
                 let up =
                     || shares.iter().filter(|share| share.watch_port.is_none_or(|port| !tables.down.contains(&port)));
                 let chosen = pick(up().map(|share| share.weight), || draw(*selection))?;

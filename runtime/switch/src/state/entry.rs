@@ -18,7 +18,7 @@ use crate::types::{ActionCall, EntryAction, EntryKey, Match, MatchKind, MeterCol
 /// An entry of a table. A change makes a new one with the same cells.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    pub(crate) run: Run,
+    pub(crate) effect: Effect,
     pub(crate) cells: Arc<Cells>,
     pub(crate) packed: Packed,
     /// When it was added, counted in entries of the table.
@@ -59,7 +59,7 @@ impl Cells {
 
 /// What a hit or miss runs.
 #[derive(Clone, Debug)]
-pub(crate) enum Run {
+pub(crate) enum Effect {
     Call(Call),
     Member(u32),
     Group(u32),

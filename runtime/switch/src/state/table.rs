@@ -8,7 +8,7 @@ use crate::error::ControlError;
 use crate::ids::{Micros, TableId};
 use crate::program::Program;
 use crate::state::Tables;
-use crate::state::entry::{self, Call, Cells, Entry, Run, Share};
+use crate::state::entry::{self, Call, Cells, Effect, Entry, Share};
 use crate::state::lookup::{self, Lookup};
 use crate::types::{DefaultView, EntryAction, EntryKey, EntryView, IdleEntry, OneShot, OneShotMember, TableEntry};
 
@@ -31,7 +31,7 @@ pub(crate) struct TableState {
 #[derive(Clone, Debug)]
 pub(crate) struct Default {
     written: EntryAction,
-    pub(crate) run: Run,
+    pub(crate) effect: Effect,
     is_initial: bool,
 }
 
@@ -44,10 +44,10 @@ impl TableState {
             Self { index, default, missed: Cells::new(info, Micros(0)).into(), added: 0, removed: 0, timed: 0 };
         for constant in &code.entries {
             let Ok((key, packed)) = entry::pack(info, code, &constant.key) else { continue };
-            let Default { written, run, .. } = initial(program, &constant.call);
+            let Default { written, effect, .. } = initial(program, &constant.call);
             let age = state.added;
             let cells = Arc::new(Cells::new(info, Micros(0)));
-            state.add(Entry { run, cells, packed, age, key, written, is_const: true, idle_timeout: 0 });
+            state.add(Entry { effect, cells, packed, age, key, written, is_const: true, idle_timeout: 0 });
         }
         state
     }
@@ -94,7 +94,7 @@ impl TableState {
 fn initial(program: &Program, call: &ConstCall) -> Default {
     Default {
         written: EntryAction::Call(entry::written(program, call.action, &call.params)),
-        run: Run::Call(Call { action: call.action, params: call.params.clone().into() }),
+        effect: Effect::Call(Call { action: call.action, params: call.params.clone().into() }),
         is_initial: true,
     }
 }
@@ -120,7 +120,7 @@ impl Tables {
         if state.count() >= info.size {
             return Err(ControlError::TableFull { size: info.size });
         }
-        let (written, run) = self.check_action(program, table, &entry.action)?;
+        let (written, effect) = self.check_action(program, table, &entry.action)?;
         check_extras(program, table, entry)?;
         self.hold(program, table, &written, true)?;
         let cells = Cells::new(info, now);
@@ -130,7 +130,7 @@ impl Tables {
         let state = self.table_mut(table);
         let age = state.added;
         state.add(Entry {
-            run,
+            effect,
             cells: Arc::new(cells),
             packed,
             age,
@@ -150,7 +150,7 @@ impl Tables {
         now: Micros,
     ) -> Result<(), ControlError> {
         let old = self.writable(program, table, &entry.key)?;
-        let (written, run) = self.check_action(program, table, &entry.action)?;
+        let (written, effect) = self.check_action(program, table, &entry.action)?;
         check_extras(program, table, entry)?;
         self.hold(program, table, &written, true)?;
         self.hold(program, table, &old.written, false)?;
@@ -164,7 +164,7 @@ impl Tables {
         cells.reported.store(0, Relaxed);
         let (packed, key) = (old.packed.clone(), old.key.clone());
         let idle_timeout = entry.idle_timeout.0;
-        let new = Entry { run, cells, packed, age: old.age, key, written, is_const: false, idle_timeout };
+        let new = Entry { effect, cells, packed, age: old.age, key, written, is_const: false, idle_timeout };
         self.table_mut(table).replace(&old, new);
         Ok(())
     }
@@ -212,9 +212,9 @@ impl Tables {
         let new = match action {
             None => program.code.tables[table.index()].default.as_ref().map(|call| initial(program, call)),
             Some(action) => {
-                let (written, run) = self.check_action(program, table, action)?;
+                let (written, effect) = self.check_action(program, table, action)?;
                 self.hold(program, table, &written, true)?;
-                Some(Default { written, run, is_initial: false })
+                Some(Default { written, effect, is_initial: false })
             }
         };
         let old = core::mem::replace(&mut self.table_mut(table).default, new);
@@ -267,16 +267,16 @@ impl Tables {
         program: &Program,
         table: TableId,
         action: &EntryAction,
-    ) -> Result<(EntryAction, Run), ControlError> {
+    ) -> Result<(EntryAction, Effect), ControlError> {
         let info = &program.tables[table.index()];
         let check = |call| entry::call(program, |action| info.actions.contains(&action), call);
         match (action, info.profile) {
             (EntryAction::Call(call), None) => {
                 let (written, call) = check(call)?;
-                Ok((EntryAction::Call(written), Run::Call(call)))
+                Ok((EntryAction::Call(written), Effect::Call(call)))
             }
-            (EntryAction::Member(id), Some(_)) => Ok((action.clone(), Run::Member(*id))),
-            (EntryAction::Group(id), Some(_)) => Ok((action.clone(), Run::Group(*id))),
+            (EntryAction::Member(id), Some(_)) => Ok((action.clone(), Effect::Member(*id))),
+            (EntryAction::Group(id), Some(_)) => Ok((action.clone(), Effect::Group(*id))),
             (EntryAction::OneShot(OneShot { members, selection }), Some(profile)) => {
                 if !program.profiles[profile.index()].selector {
                     return Err(ControlError::NoSelector);
@@ -291,7 +291,7 @@ impl Tables {
                     full.push(OneShotMember { call: written, ..member.clone() });
                 }
                 let written = OneShot { members: full, selection: *selection };
-                Ok((EntryAction::OneShot(written), Run::OneShot(shares, *selection)))
+                Ok((EntryAction::OneShot(written), Effect::OneShot(shares, *selection)))
             }
             (EntryAction::Call(_), Some(_))
             | (EntryAction::Member(_) | EntryAction::Group(_) | EntryAction::OneShot(_), None) => {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use vouch_net::{MacAddr, Vni};
 
 use super::Mobility;
+use crate::guards::{Guard, is_out};
 use crate::inout::action::Action;
 use crate::inout::event::Evidence;
 use crate::inout::message::{AddressClaim, AddressReply, Message};
@@ -35,7 +36,8 @@ impl Mobility {
     /// Brings the bindings up to date with the host's addresses. Of two hosts with one address, the first keeps it.
     pub(super) fn bind(&mut self, host: HostKey, slot: &mut Slot, gone: bool) {
         let revision = slot.known.addresses.revision();
-        let answers = !matches!(slot.role, Role::Owner(_)) || !slot.known.addresses.is_mute();
+        let mute = slot.known.addresses.is_mute() && !is_out(Guard::MuteIsRemembered);
+        let answers = !matches!(slot.role, Role::Owner(_)) || !mute;
         if !gone && slot.bound_revision == revision && slot.bound_answers == answers {
             return;
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use super::Mobility;
+use crate::guards::{Guard, is_out};
 use crate::inout::message::{Message, Sync};
 use crate::machine::host::Role;
 use crate::roles::fact::{Fact, Withdrawn};
@@ -12,7 +13,7 @@ use crate::words::sequence::Sequence;
 use crate::words::time::Instant;
 
 /// How far each list has come, and which hosts the peers' lists left out.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(super) struct Lists {
     ours: BTreeMap<VtepAddr, Stage>,
     /// What a list left out is gone, but not at once: a peer that has restarted learns only from the others' lists what was its own.
@@ -20,7 +21,7 @@ pub(super) struct Lists {
 }
 
 /// The peer's hosts come before the end of our own: who has heard the end knows all that we could remind it of.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Hash)]
 enum Stage {
     Start,
     /// Hosts that are the peer's, after this one.
@@ -111,7 +112,8 @@ impl Mobility {
             self.counters.broken_syncs += 1;
             return;
         };
-        let due = now + self.config.timers.claim_give_up;
+        let wait = if is_out(Guard::Wait) { std::time::Duration::ZERO } else { self.config.timers.claim_give_up };
+        let due = now + wait;
         for host in candidates {
             if self.is_unlisted(host, from) {
                 self.lists.unlisted.insert((due, host, from));

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Confirming, Dispute, MAX_DISPUTES, Owner, drop_frames};
+use crate::guards::{Guard, is_out};
 use crate::inout::report::Full;
 use crate::knowledge::addresses::MAX_PATIENCE;
 use crate::knowledge::question::{End, Question, Step};
@@ -73,10 +74,10 @@ impl Owner {
         let question = out.new_question();
         out.confirmed = true;
         out.probe(question, 0, known.key, self.place(), true, targets);
-        let late_at = Some(world.now + world.timers().verdict_after);
+        let due = world.now + world.timers().verdict_after;
         let until = world.now + MAX_PATIENCE;
         let alone_for = target.filter(|_| world.now >= self.echoes_until);
-        self.confirming = Some(Confirming { question, alone_for, expected, left: None, late_at, until });
+        self.confirming = Some(Confirming { question, alone_for, expected, left: None, late: false, until, due });
     }
 
     /// When the host is to be asked only to confirm what is known of it.
@@ -155,8 +156,8 @@ impl Owner {
     pub(super) fn dispute_ended(&mut self, dispute: Dispute, end: &End, known: &mut Known, out: &mut Out<'_>) {
         let given_up = match end {
             End::Silent(_) => true,
-            End::Unanswered(_) => dispute.alive,
-            End::Disturbed(_) => false,
+            End::Unanswered(_) => dispute.alive || is_out(Guard::AddressOnProof),
+            End::Disturbed(_) => is_out(Guard::AddressOnProof),
         };
         if given_up {
             known.addresses.remove(dispute.address);

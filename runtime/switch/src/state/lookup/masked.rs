@@ -166,7 +166,7 @@ mod tests {
     fn entry(packed: Packed, age: u64) -> Arc<Entry> {
         let call = crate::state::entry::Call { action: 0, params: [].into() };
         Arc::new(Entry {
-            run: crate::state::entry::Run::Call(call),
+            effect: crate::state::entry::Effect::Call(call),
             cells: Arc::default(),
             packed,
             age,

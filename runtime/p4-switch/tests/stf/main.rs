@@ -1,0 +1,5 @@
+//! The STF player, from the grammar to the command.
+
+mod command;
+mod grammar;
+mod playing;
