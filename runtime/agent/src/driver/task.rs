@@ -208,7 +208,7 @@ impl Task {
             name: config.name.as_str().into(),
             ports: PortFeed::new(config.switch.link_status),
             counters_of_hosts: CounterFeed::new(&config),
-            activity: Activity::new(config.vtep.as_ref().map_or(Duration::MAX, |vtep| vtep.host_ageing)),
+            activity: Activity::new(config.vtep.as_ref().map_or(Duration::MAX, |vtep| vtep.timers.host_ageing)),
             policed: PolicedFeed::new(),
             too_long: TooLongFeed::new(),
             finding: None,

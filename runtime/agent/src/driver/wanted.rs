@@ -77,7 +77,7 @@ impl Wanted {
             groups: Groups::default(),
             bindings: Bindings::new(room),
             ageing: match (config.switch.ageing, &config.vtep) {
-                (Ageing::Notifications, Some(vtep)) => Some(vtep.host_ageing),
+                (Ageing::Notifications, Some(vtep)) => Some(vtep.timers.host_ageing),
                 (Ageing::Counters, _) | (_, None) => None,
             },
             forward_pending: BTreeMap::new(),
