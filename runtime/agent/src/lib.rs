@@ -8,6 +8,7 @@
 pub mod config;
 mod driver;
 mod events;
+mod guards;
 pub mod management;
 pub mod network;
 mod orders;
@@ -18,6 +19,8 @@ pub use driver::{
     Agent, AgentOptions, AgentStatus, DriverCounters, HostStatus, SwitchSetupError, TaskCounters, Unheard,
 };
 pub use events::{AgentEvent, AgentEventKind, NoPlace, Place};
+#[cfg(feature = "broken-guards")]
+pub use guards::{DriverGuard, take_out};
 pub use network::Network;
 pub use orders::OrderError;
 pub use peering::{PeerEvent, PeerMisbehaved, Peering, PeeringHandle, PeeringSetup};

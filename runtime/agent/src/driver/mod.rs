@@ -47,6 +47,7 @@ use self::switch::{Program, session_config};
 use self::task::{Command, Parts, Task};
 use crate::config::Config;
 use crate::events::{AgentEvent, Place};
+use crate::guards::{DriverGuard, is_out};
 use crate::management;
 use crate::network::Network;
 use crate::orders::{OrderError, Orders, What};
@@ -148,6 +149,9 @@ impl Agent {
 
 /// Which life of the agent it is: the time, so that it is higher in each later one as long as nobody sets the clock back.
 fn incarnation() -> Incarnation {
+    if is_out(DriverGuard::Incarnations) {
+        return Incarnation(1);
+    }
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Incarnation(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -53,6 +53,7 @@ use super::switch::{Found, Program};
 use super::too_long::{TooLong, TooLongFeed};
 use crate::config::Config;
 use crate::events::AgentEvent;
+use crate::guards::{DriverGuard, is_out};
 use crate::network::Network;
 use crate::orders::Order;
 use crate::peering::{PeerEvent, Peering, PeeringHandle, PeeringSetup};
@@ -349,7 +350,9 @@ impl Task {
 
     /// Hosts cannot be asked.
     fn pause(&mut self) {
-        self.paused.get_or_insert_with(Clock::now);
+        if !is_out(DriverGuard::TimeStops) {
+            self.paused.get_or_insert_with(Clock::now);
+        }
         self.finding = None;
         self.feed(Core::lost_touch);
     }
@@ -493,7 +496,7 @@ impl Task {
 
     /// Who is not in charge of its switch speaks for nobody.
     fn be_silent(&mut self) {
-        if let Some(peers) = &self.peers {
+        if let Some(peers) = self.peers.as_ref().filter(|_| !is_out(DriverGuard::Silent)) {
             peers.handle.set_open(false);
         }
         self.peering_due = None;
