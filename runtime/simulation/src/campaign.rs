@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::{Builder, Runtime};
 
+use crate::check::Excuse;
 use crate::children::{Children, Lost};
 use crate::script::Script;
 use crate::variant::Variant;
@@ -18,7 +19,7 @@ use crate::world::World;
 static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// What came of one run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Outcome {
     /// What was wrong.
     pub(crate) failure: Option<String>,
@@ -26,6 +27,8 @@ pub(crate) struct Outcome {
     pub(crate) fingerprint: u64,
     /// Milliseconds of virtual time.
     pub(crate) lasted: u64,
+    /// Frames that were lost and may have been, and why.
+    pub(crate) excused: Vec<(Excuse, u64)>,
     /// The log, if it was asked for.
     pub(crate) lines: Vec<String>,
 }
@@ -48,6 +51,8 @@ pub(crate) struct Report {
     pub(crate) deeds: BTreeMap<String, u64>,
     /// Milliseconds of virtual time.
     pub(crate) lasted: u64,
+    /// Frames that were lost and may have been, and why.
+    pub(crate) excused: Vec<(Excuse, u64)>,
     /// Seeds that did not come to the same twice.
     pub(crate) differing: Vec<u64>,
     pub(crate) failures: Vec<Failure>,
@@ -105,7 +110,8 @@ impl Report {
     }
 
     fn add(&mut self, part: Self) {
-        let Self { runs, deeds, lasted, differing, failures, fingerprint } = part;
+        let Self { runs, deeds, lasted, excused, differing, failures, fingerprint } = part;
+        self.excuse(excused);
         self.runs += runs;
         self.lasted += lasted;
         for (deed, times) in deeds {
@@ -114,6 +120,18 @@ impl Report {
         self.differing.extend(differing);
         self.failures.extend(failures);
         self.fingerprint ^= fingerprint;
+    }
+}
+
+impl Report {
+    fn excuse(&mut self, more: Vec<(Excuse, u64)>) {
+        for (excuse, frames) in more {
+            match self.excused.iter_mut().find(|(known, _)| *known == excuse) {
+                Some((_, known)) => *known += frames,
+                None => self.excused.push((excuse, frames)),
+            }
+        }
+        self.excused.sort();
     }
 }
 
@@ -151,6 +169,7 @@ fn of_variant(variant: Variant, orders: &Orders) -> io::Result<Report> {
         let script = Script::of(seed);
         report.runs += 1;
         report.lasted += outcome.lasted;
+        report.excuse(outcome.excused.clone());
         report.fingerprint ^= outcome.fingerprint.rotate_left((seed % 64) as u32);
         for (_, deed) in &script.deeds {
             *report.deeds.entry(deed.kind().to_owned()).or_default() += 1;
@@ -183,13 +202,15 @@ impl Fabric {
         let log = world.log.clone();
         let played = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(world.play(script, lines))));
         let panics = std::mem::take(&mut *PANICS.lock().unwrap_or_else(PoisonError::into_inner));
-        let failure = match played {
-            Ok(Ok(())) | Err(_) if !panics.is_empty() => Some(panics.join("\n")),
-            Ok(result) => result.err(),
-            Err(_) => Some("a panic".to_owned()),
+        let (failure, excused) = match played {
+            Ok(Ok(_)) | Err(_) if !panics.is_empty() => (Some(panics.join("\n")), BTreeMap::new()),
+            Ok(Ok(excused)) => (None, excused),
+            Ok(Err(problem)) => (Some(problem), BTreeMap::new()),
+            Err(_) => (Some("a panic".to_owned()), BTreeMap::new()),
         };
         let lasted = runtime.block_on(async { log.time() }).as_millis() as u64;
-        Outcome { failure, fingerprint: log.fingerprint(), lasted, lines: log.lines() }
+        let excused = excused.into_iter().collect();
+        Outcome { failure, fingerprint: log.fingerprint(), lasted, excused, lines: log.lines() }
     }
 
     fn once(&mut self, script: &Script, lines: bool) -> io::Result<Outcome> {
@@ -232,7 +253,7 @@ impl Fabric {
 }
 
 fn outcome(said: Result<Vec<u8>, Lost>) -> Outcome {
-    let failed = |what: String| Outcome { failure: Some(what), fingerprint: 0, lasted: 0, lines: Vec::new() };
+    let failed = |what: String| Outcome { failure: Some(what), ..Outcome::default() };
     match said {
         Ok(said) => serde_json::from_slice(&said).unwrap_or_else(|error| failed(format!("not understood: {error}"))),
         Err(Lost::Stuck) => failed("it does not come to an end".to_owned()),

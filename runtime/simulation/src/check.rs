@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use vouch_agent::AgentStatus;
 use vouch_mobility::Phase;
 use vouch_p4runtime::p4::v1::ReadRequest;
@@ -16,7 +17,7 @@ use vouch_tables::{
 
 use crate::hosts::{Answers, Host, Seat, Sent};
 use crate::outages::Outages;
-use crate::script::{Deed, Script};
+use crate::script::Script;
 use crate::world::{MUTE, NAMES, World, vtep_address};
 
 type Entries = BTreeMap<EntryKey, EntryAction>;
@@ -187,55 +188,99 @@ fn misbound(site: usize, entries: &Entries, hosts: &[Host]) -> Vec<String> {
     problems
 }
 
-/// How long a host may be without its traffic that somebody claims while switches are down: until claims and what was told at once
-/// have run out, which is twice the longest claim, and a second for the rest.
+/// How long what was told of a host may be out of date: twice as long as a claim may take that its owner does not reply to, and a second for the rest.
 const RECOVERY: Duration = Duration::from_millis(7_600);
 
-/// Whether what was lost may have been.
-///
-/// Of a host that nobody claims nothing may, but what a switch that is down or empty was to carry. While a switch is down or has just come
-/// back, a host that is claimed may be believed elsewhere for a while. A host that answers nothing may be given away if nobody
-/// who knew it can be asked: because the VTEP where it is has forgotten everything, or cannot be reached and the configuration says so.
-fn is_excused(frame: &Sent, outages: &Outages, script: &Script) -> bool {
-    let claims = |(when, deed): &(Duration, Deed)| {
-        let host = match deed {
-            Deed::Forge { host, .. } | Deed::Poison { host, .. } => *host,
-            // It comes from the first one, as far as it can be read.
-            Deed::Garbage { .. } => 0,
-            _ => return false,
-        };
-        host == frame.to && *when <= frame.when
-    };
-    let claimed = script.deeds.iter().any(claims);
-    let gone = outages.cover(frame.from, frame.when) || outages.cover(frame.place.site, frame.when);
-    let forgotten = outages.has_forgotten(frame.place.site, frame.when);
-    let unasked = frame.to == MUTE && (forgotten || script.variant().gives_away_what_nobody_can_ask());
-    gone || (claimed && (unasked || outages.any_within(RECOVERY, frame.when)))
+/// Why a frame that was lost may have been.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Excuse {
+    /// A switch that it had to go through was down, or empty.
+    SwitchOut,
+    /// The host was claimed elsewhere, and believed there at once; whoever claimed it was to pass its traffic on, and its switch was out.
+    ToldAtOnce,
+    /// The host was claimed elsewhere while its owner could not be asked, and that is to be accepted.
+    Policy,
+    /// It was claimed when its VTEP had forgotten everything, and was to be found again; or where it was sent from, and that VTEP had.
+    Forgotten,
+    /// It answers nothing, and its VTEP has forgotten everything: nothing tells it from who claims it, until one of them has aged.
+    ForgottenMute,
+    /// It answers nothing, was claimed while its owner could not be asked, and that is to be accepted.
+    PolicyMute,
 }
 
-/// Whether all that was sent to hosts that stay has arrived, but for what may have been lost.
-pub(crate) fn traffic(sent: &[Sent], outages: &Outages, script: &Script) -> Result<(), String> {
-    let mut problems = Vec::new();
-    for frame in sent {
-        if frame.arrived == 0 && !is_excused(frame, outages, script) {
-            let elsewhere = if frame.elsewhere.is_empty() {
-                String::new()
-            } else {
-                let places: Vec<_> = frame.elsewhere.iter().map(ToString::to_string).collect();
-                format!(", and was delivered at {}", places.join(" and "))
-            };
-            problems.push(format!(
-                "at {:.3} s a frame from VTEP {} to {} was lost{elsewhere}",
-                frame.when.as_secs_f64(),
-                frame.from + 1,
-                NAMES[frame.to],
-            ));
+impl Excuse {
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::SwitchOut => "a switch was out",
+            Self::ToldAtOnce => "a claim was believed at once, and the claimant's switch was out",
+            Self::Policy => "a claim was accepted from an owner that could not be asked",
+            Self::Forgotten => "a VTEP had forgotten everything, and heard somebody else first",
+            Self::ForgottenMute => "its VTEP had forgotten a mute host",
+            Self::PolicyMute => "a claim of a mute host was accepted",
         }
+    }
+}
+
+/// Why it may have been lost, if it may.
+fn excuse(frame: &Sent, outages: &Outages, script: &Script) -> Option<Excuse> {
+    let (from, home) = (frame.from, frame.place.site);
+    if outages.cover(from, frame.when) || outages.cover(home, frame.when) {
+        return Some(Excuse::SwitchOut);
+    }
+    let claims: Vec<(Duration, usize)> = script.claims(frame.to).filter(|(when, _)| *when <= frame.when).collect();
+    let elsewhere = || claims.iter().map(|(_, site)| *site).filter(|site| *site != home);
+    let variant = script.variant();
+    if variant.believes_at_once() && elsewhere().any(|site| site != from && outages.within(site, RECOVERY, frame.when))
+    {
+        return Some(Excuse::ToldAtOnce);
+    }
+    let cut_off = |site| script.faults_at(home, frame.when) || script.faults_at(site, frame.when);
+    let unasked = variant.gives_away_what_nobody_can_ask() && elsewhere().any(cut_off);
+    if unasked && frame.to == MUTE {
+        return Some(Excuse::PolicyMute);
+    }
+    if unasked && outages.within(home, RECOVERY, frame.when) {
+        return Some(Excuse::Policy);
+    }
+    let has_just_forgotten =
+        |site| outages.has_forgotten(site, frame.when) && outages.within(site, RECOVERY, frame.when);
+    if !claims.is_empty() && frame.to == MUTE && outages.has_forgotten(home, frame.when) {
+        return Some(Excuse::ForgottenMute);
+    }
+    let heard_first = claims.iter().any(|(_, site)| *site == from) && has_just_forgotten(from);
+    let sought = !claims.is_empty() && has_just_forgotten(home);
+    (heard_first || sought).then_some(Excuse::Forgotten)
+}
+
+/// Whether all that was sent to hosts that stay has arrived, but for what may have been lost, which is counted.
+pub(crate) fn traffic(
+    sent: &[Sent],
+    outages: &Outages,
+    script: &Script,
+) -> (Result<(), String>, BTreeMap<Excuse, u64>) {
+    let (mut problems, mut excused) = (Vec::new(), BTreeMap::new());
+    for frame in sent.iter().filter(|frame| frame.arrived == 0) {
+        if let Some(excuse) = excuse(frame, outages, script) {
+            *excused.entry(excuse).or_default() += 1;
+            continue;
+        }
+        let elsewhere = if frame.elsewhere.is_empty() {
+            String::new()
+        } else {
+            let places: Vec<_> = frame.elsewhere.iter().map(ToString::to_string).collect();
+            format!(", and was delivered at {}", places.join(" and "))
+        };
+        problems.push(format!(
+            "at {:.3} s a frame from VTEP {} to {} was lost{elsewhere}",
+            frame.when.as_secs_f64(),
+            frame.from + 1,
+            NAMES[frame.to],
+        ));
     }
     let more = problems.len().saturating_sub(5);
     problems.truncate(5);
     if more > 0 {
         problems.push(format!("and {more} more"));
     }
-    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
+    (if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }, excused)
 }

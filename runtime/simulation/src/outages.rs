@@ -79,9 +79,11 @@ impl Outages {
         self.lock().outages.iter().any(covers)
     }
 
-    /// Whether any switch was out then, or so long before.
-    pub(crate) fn any_within(&self, before: Duration, when: Duration) -> bool {
-        let covers = |outage: &Outage| outage.from <= when && outage.to.is_none_or(|to| when <= to + before);
+    /// Whether a switch was out then, or so long before.
+    pub(crate) fn within(&self, site: usize, before: Duration, when: Duration) -> bool {
+        let covers = |outage: &Outage| {
+            outage.site == site && outage.from <= when && outage.to.is_none_or(|to| when <= to + before)
+        };
         self.lock().outages.iter().any(covers)
     }
 

@@ -88,6 +88,43 @@ impl Script {
         Self { seed, deeds }
     }
 
+    /// When somebody says that a host is elsewhere, or has its address, and at which VTEP.
+    pub(crate) fn claims(&self, host: HostId) -> impl Iterator<Item = (Duration, usize)> {
+        self.deeds.iter().filter_map(move |(when, deed)| {
+            let (at, claimed) = match deed {
+                Deed::Forge { at, host, .. } | Deed::Poison { at, host } => (at, *host),
+                // It comes from the first one, as far as it can be read.
+                Deed::Garbage { at, .. } => (at, 0),
+                _ => return None,
+            };
+            (claimed == host).then_some((*when, at.site))
+        })
+    }
+
+    /// Whether the agent or the switch of a VTEP was killed or kept from talking with others, until then.
+    pub(crate) fn faults_at(&self, site: usize, until: Duration) -> bool {
+        let mine = [Node::Agent(site), Node::Switch(site)];
+        self.deeds.iter().take_while(|(when, _)| *when <= until).any(|(_, deed)| match deed {
+            Deed::Reset { a, b } | Deed::Partition { a, b, .. } => mine.contains(a) || mine.contains(b),
+            Deed::Strike { node, .. } => mine.contains(node),
+            Deed::Isolate { site: at, .. }
+            | Deed::Slow { site: at, .. }
+            | Deed::KillAgent { site: at, .. }
+            | Deed::KillSwitch { site: at, .. }
+            | Deed::KillSite { site: at, .. } => *at == site,
+            Deed::Forge { .. }
+            | Deed::Poison { .. }
+            | Deed::Flood { .. }
+            | Deed::Garbage { .. }
+            | Deed::Speak { .. }
+            | Deed::Move { .. }
+            | Deed::Silent { .. }
+            | Deed::Habit { .. }
+            | Deed::Readdress { .. }
+            | Deed::Unplug { .. } => false,
+        })
+    }
+
     /// In which kind of fabric it is played.
     pub(crate) fn variant(&self) -> Variant {
         Variant::of(self.seed)

@@ -34,6 +34,11 @@ impl Variant {
         Self { during: choose(&DURING), advertise: choose(&ADVERTISE), unreachable: choose(&UNREACHABLE) }
     }
 
+    /// Whether observers follow a claim before the verdict (M8).
+    pub(crate) fn believes_at_once(self) -> bool {
+        self.advertise == "at-once"
+    }
+
     /// Whether a claim whose owner cannot be asked is accepted from a host that answers nothing either (B9).
     pub(crate) fn gives_away_what_nobody_can_ask(self) -> bool {
         self.unreachable == "accept"

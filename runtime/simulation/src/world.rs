@@ -16,7 +16,8 @@ use vouch_net::MacAddr;
 use vouch_switch_server::{Endpoint, LinkConfig, ServerHandle, SwitchServer, link};
 use vouch_tables::Tables;
 
-use crate::check;
+use crate::charge::Charge;
+use crate::check::{self, Excuse};
 use crate::frames::Announcement;
 use crate::hosts::{Answers, Host, HostId, Hosts, Seat};
 use crate::kernel;
@@ -122,6 +123,7 @@ pub(crate) struct World {
     sites: Vec<Site>,
     pub(crate) tables: Tables,
     pub(crate) outages: Outages,
+    charge: Charge,
     began: Instant,
     /// How many deeds block each direction.
     blocked: BTreeMap<(Node, Node), usize>,
@@ -180,6 +182,7 @@ impl World {
             sites: ports.into_iter().enumerate().map(site).collect::<Result<_, String>>()?,
             tables: Tables::bind(&vouch_tables::p4info()).map_err(|error| error.to_string())?,
             outages: Outages::default(),
+            charge: Charge::default(),
             began: Instant::now(),
             blocked: BTreeMap::new(),
             away: BTreeMap::new(),
@@ -209,7 +212,7 @@ impl World {
     }
 
     /// Plays a script, repairs everything, and waits until everybody agrees. What was wrong, if anything.
-    pub(crate) async fn play(&mut self, script: &Script, lines: bool) -> Result<(), String> {
+    pub(crate) async fn play(&mut self, script: &Script, lines: bool) -> Result<BTreeMap<Excuse, u64>, String> {
         kernel::seed(script.seed).await;
         self.log.begin(lines);
         self.outages.begin();
@@ -220,9 +223,10 @@ impl World {
         self.run(DEEDS).await?;
         self.repair().await?;
         let agreed = self.settle().await;
-        let lost = check::traffic(&self.hosts.take_sent(), &self.outages, script);
-        agreed.and(lost)?;
-        self.end().await
+        let (arrived, excused) = check::traffic(&self.hosts.take_sent(), &self.outages, script);
+        agreed.and(arrived)?;
+        self.end().await?;
+        Ok(excused)
     }
 
     fn at(&mut self, when: Duration, step: Step) {
@@ -296,6 +300,7 @@ impl World {
                 }
             }
             Step::Send => {
+                self.charge.look(self.log.time())?;
                 self.send();
                 self.after(EVERY.as_millis() as u64, Step::Send);
             }
@@ -436,6 +441,7 @@ impl World {
     fn kill_agent(&mut self, site: usize) {
         self.net.kill(Node::Agent(site));
         self.outages.agent_ends(site, self.log.time());
+        self.charge.ends(site);
         self.sites[site].agent_down += 1;
         self.sites[site].agent = None;
     }
@@ -474,10 +480,11 @@ impl World {
         let options = AgentOptions { events: Some(events), network: self.net.of_agent(node) };
         site.agent = Some(Agent::start(site.config.clone(), options).map_err(|error| error.to_string())?);
         self.log.note(|| format!("{node} begins"));
-        let (log, outages) = (self.log.clone(), self.outages.clone());
+        let (log, outages, charge) = (self.log.clone(), self.outages.clone(), self.charge.clone());
         tokio::spawn(async move {
             while let Some(event) = happening.recv().await {
                 log.event(number, &event.kind);
+                charge.event(number, &event.kind, log.time());
                 if matches!(event.kind, AgentEventKind::SwitchReady { .. }) {
                     outages.ends(number, log.time());
                 }
