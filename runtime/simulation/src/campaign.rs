@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::check::Excuse;
-use crate::children::{Children, Lost};
+use crate::children::{Children, Lost, Said};
 use crate::script::Script;
 use crate::variant::Variant;
 use crate::world::World;
@@ -252,7 +252,7 @@ impl Fabric {
     }
 }
 
-fn outcome(said: Result<Vec<u8>, Lost>) -> Outcome {
+fn outcome(said: Said) -> Outcome {
     let failed = |what: String| Outcome { failure: Some(what), ..Outcome::default() };
     match said {
         Ok(said) => serde_json::from_slice(&said).unwrap_or_else(|error| failed(format!("not understood: {error}"))),

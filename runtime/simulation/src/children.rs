@@ -25,6 +25,9 @@ pub(crate) enum Lost {
     Crashed,
 }
 
+/// What a child has said, if it has.
+pub(crate) type Said = Result<Vec<u8>, Lost>;
+
 /// Children that are at work, each with a name.
 pub(crate) struct Children<K> {
     running: BTreeMap<K, Child>,
@@ -88,7 +91,7 @@ impl<K: Ord + Clone> Children<K> {
     }
 
     /// Waits for the next one to end, and what it said.
-    pub(crate) fn next(&mut self) -> io::Result<Option<(K, Result<Vec<u8>, Lost>)>> {
+    pub(crate) fn next(&mut self) -> io::Result<Option<(K, Said)>> {
         loop {
             if self.running.is_empty() {
                 return Ok(None);
@@ -127,7 +130,7 @@ impl Child {
         Ok(length == 0)
     }
 
-    fn end(self) -> io::Result<Result<Vec<u8>, Lost>> {
+    fn end(self) -> io::Result<Said> {
         let status = waitpid(Some(self.pid), WaitOptions::empty())?;
         let signal = status.and_then(|(_, status)| status.terminating_signal());
         Ok(match signal {

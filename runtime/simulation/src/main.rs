@@ -57,9 +57,9 @@
 //!
 //! Each guard of the driver and of the method can be taken out (`--without`), to see whether anything is missed. Of the first 110 seeds, some fail without
 //! `Silent` (an agent that has lost its switch goes on speaking), `AnswerExpected` and `MuteIsKnown` (the mute host is given away); a test has these
-//! taken out. None fails without `TimeStops`, `TouchIsLost`, `WrittenFirst`, `MissedEnds`, `LinksUnknown`, `BindingsRestored`, `Wait` and `Young`: another guard stands
-//! behind each, or the hosts that speak in the end make up for it. Those of the method are missed by the model (`runtime/proof`), those of the
-//! driver by its own tests.
+//! taken out. None fails without one of the others of the driver, nor without `Wait`, `Young` and `MuteIsRemembered` of the method: another guard stands behind
+//! each (a question that never left is followed by a mark that does not come back; a session that has missed something ends with the write that
+//! failed), or the hosts that speak in the end make up for it. Those of the method are missed by the model (`runtime/proof`).
 //!
 //! # Commands
 //!
