@@ -95,7 +95,7 @@ fn host(number: u8) -> HostSpec {
 
 fn start(config: &Config) -> Result<(Agent, mpsc::Receiver<AgentEvent>), Failure> {
     let (events, receiver) = mpsc::channel(4096);
-    Ok((Agent::start(config.clone(), AgentOptions { events: Some(events) })?, receiver))
+    Ok((Agent::start(config.clone(), AgentOptions { events: Some(events), ..AgentOptions::default() })?, receiver))
 }
 
 /// In what state an agent found its switch.

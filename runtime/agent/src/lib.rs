@@ -3,12 +3,14 @@
 //!
 //! [`Config`] is what the YAML said, checked. [`peering`] keeps one authenticated session with each configured peer and
 //! turns it into events. The rest of the agent sees only those two surfaces: past them nothing is re-checked. [`management`] takes
-//! orders of an orchestrator or an operator.
+//! orders of an orchestrator or an operator. What connections are made of is a [`network`].
 
 pub mod config;
 mod driver;
 mod events;
+mod guards;
 pub mod management;
+pub mod network;
 mod orders;
 pub mod peering;
 
@@ -17,5 +19,8 @@ pub use driver::{
     Agent, AgentOptions, AgentStatus, DriverCounters, HostStatus, SwitchSetupError, TaskCounters, Unheard,
 };
 pub use events::{AgentEvent, AgentEventKind, NoPlace, Place};
+#[cfg(feature = "broken-guards")]
+pub use guards::{DriverGuard, take_out};
+pub use network::Network;
 pub use orders::OrderError;
 pub use peering::{PeerEvent, PeerMisbehaved, Peering, PeeringHandle, PeeringSetup};

@@ -6,11 +6,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwapOption;
 use prost::Message as _;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use tonic::Status;
 use vouch_p4runtime::p4::v1::stream_message_response::Update as Outgoing;
 use vouch_p4runtime::p4::v1::{MasterArbitrationUpdate, PacketIn, StreamMessageResponse};

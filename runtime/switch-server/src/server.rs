@@ -6,10 +6,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::Stream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tonic::transport::server::TcpIncoming;
+use tonic::transport::server::{Connected, TcpIncoming};
 use tonic::transport::{Server, ServerTlsConfig};
 use vouch_switch::{LoadError, PacketTrace, Program, SwitchConfig};
 
@@ -248,6 +250,20 @@ impl SwitchServer {
     /// Serve P4Runtime and gNMI on `listener` and forward packets, until the handle is shut down or dropped. Must be called
     /// inside a tokio runtime.
     pub fn serve(self, listener: TcpListener) -> Result<ServerHandle, ServeError> {
+        let local_addr = listener.local_addr()?;
+        // Small messages both ways: waiting to fill a segment would delay every packet-in.
+        self.serve_connections(local_addr, TcpIncoming::from(listener).with_nodelay(Some(true)))
+    }
+
+    /// The same for connections that come about in another way than by TCP, to whatever is called `local_addr` there.
+    pub fn serve_connections<C>(
+        self,
+        local_addr: SocketAddr,
+        incoming: impl Stream<Item = io::Result<C>> + Send + 'static,
+    ) -> Result<ServerHandle, ServeError>
+    where
+        C: Connected + AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let Builder {
             device_id,
             cpu_port,
@@ -269,7 +285,6 @@ impl SwitchServer {
             ports = streamed.plugs();
             (listener, streamed)
         });
-        let local_addr = listener.local_addr()?;
         let stop = watch::Sender::new(false);
         // `build` has checked that both fit the 9 bits of a port.
         let config = SwitchConfig {
@@ -294,8 +309,6 @@ impl SwitchServer {
         if let Some(tls) = tls {
             server = server.tls_config(tls)?;
         }
-        // Small messages both ways: waiting to fill a segment would delay every packet-in.
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let stopping = device.clone();
         let serving = server.serve_with_incoming_shutdown(Routes::new(&device), incoming, async move {
             stopping.stopped().await;

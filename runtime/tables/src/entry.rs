@@ -197,14 +197,25 @@ impl Tables {
 
     /// Reads of everything that [`Tables::decode`] understands.
     pub fn read_all(&self) -> Vec<Entity> {
+        let meters = Entity { entity: Some(self.meter_entity(None, None)) };
+        self.read_tables().into_iter().chain([meters]).collect()
+    }
+
+    /// The same without meters, of which a switch has tens of thousands.
+    pub fn read_tables(&self) -> Vec<Entity> {
         let tables = self
             .tables
             .iter()
             .map(|table| entity::Entity::TableEntry(TableEntry { table_id: table.id, ..TableEntry::default() }));
         let groups = group_entity(MulticastGroupEntry::default());
         let sessions = session_entity(CloneSessionEntry::default());
-        let meters = self.meter_entity(None, None);
-        tables.chain([groups, sessions, meters]).map(|entity| Entity { entity: Some(entity) }).collect()
+        tables.chain([groups, sessions]).map(|entity| Entity { entity: Some(entity) }).collect()
+    }
+
+    /// Reads of these meters.
+    pub fn read_meters(&self, cells: impl IntoIterator<Item = PuntMeter>) -> Vec<Entity> {
+        let meters = cells.into_iter().map(|cell| self.meter_entity(Some(cell), None));
+        meters.map(|entity| Entity { entity: Some(entity) }).collect()
     }
 
     /// An entry as read back. None for what nobody wrote: a default action, a meter without budget.

@@ -9,15 +9,8 @@ use super::document::Files;
 use super::reader::{Field, Reader, optional};
 use super::types::{PuntRate, PuntRates, Quarantine};
 
-/// The timers of the method, and the one that the driver keeps.
-pub(super) struct AllTimers {
-    pub(super) method: Timers,
-    pub(super) host_ageing: Duration,
-}
-
-pub(super) fn timers(reader: &mut Reader, field: Option<Field<'_>>) -> AllTimers {
-    let mut timers = AllTimers { method: Timers::default(), host_ageing: Duration::from_secs(300) };
-    let AllTimers { method, host_ageing } = &mut timers;
+pub(super) fn timers(reader: &mut Reader, field: Option<Field<'_>>) -> Timers {
+    let mut timers = Timers::default();
     let Some(field) = field else { return timers };
     let known = [
         "probes",
@@ -46,8 +39,8 @@ pub(super) fn timers(reader: &mut Reader, field: Option<Field<'_>>) -> AllTimers
         if !(1..=16).contains(&items.len()) {
             reader.error(list.node.at, &list.path, format!("{} probes", items.len()), "there are 1 to 16");
         }
-        method.probes = items.iter().filter_map(|item| reader.duration(item, Duration::ZERO)).collect();
-        if !method.probes.is_sorted_by(|earlier, later| earlier < later) {
+        timers.probes = items.iter().filter_map(|item| reader.duration(item, Duration::ZERO)).collect();
+        if !timers.probes.is_sorted_by(|earlier, later| earlier < later) {
             reader.error(
                 list.node.at,
                 &list.path,
@@ -58,21 +51,21 @@ pub(super) fn timers(reader: &mut Reader, field: Option<Field<'_>>) -> AllTimers
     }
     let ms = Duration::from_millis;
     for (name, min, value) in [
-        ("verdict", ms(1), &mut method.verdict_after),
-        ("refusal_memory", ms(1), &mut method.refusal_memory),
-        ("refusal_memory_max", ms(1), &mut method.refusal_memory_max),
-        ("attack_window", ms(1), &mut method.attack_window),
-        ("old_port_watch", Duration::ZERO, &mut method.old_port_watch),
-        ("hairpin", Duration::ZERO, &mut method.hairpin),
-        ("claim_retry", ms(1), &mut method.claim_retry),
-        ("claim_give_up", ms(1), &mut method.claim_give_up),
-        ("damped_question", ms(1), &mut method.damped_question),
-        ("unproven_retry", ms(10), &mut method.unproven_retry),
-        ("unproven_retry_max", ms(10), &mut method.unproven_retry_max),
-        ("confirm_every", ms(100), &mut method.confirm_every),
-        ("confirm_max_age", ms(100), &mut method.confirm_max_age),
-        ("probation", Duration::ZERO, &mut method.probation),
-        ("host_ageing", ms(1_000), host_ageing),
+        ("verdict", ms(1), &mut timers.verdict_after),
+        ("refusal_memory", ms(1), &mut timers.refusal_memory),
+        ("refusal_memory_max", ms(1), &mut timers.refusal_memory_max),
+        ("attack_window", ms(1), &mut timers.attack_window),
+        ("old_port_watch", Duration::ZERO, &mut timers.old_port_watch),
+        ("hairpin", Duration::ZERO, &mut timers.hairpin),
+        ("claim_retry", ms(1), &mut timers.claim_retry),
+        ("claim_give_up", ms(1), &mut timers.claim_give_up),
+        ("damped_question", ms(1), &mut timers.damped_question),
+        ("unproven_retry", ms(10), &mut timers.unproven_retry),
+        ("unproven_retry_max", ms(10), &mut timers.unproven_retry_max),
+        ("confirm_every", ms(100), &mut timers.confirm_every),
+        ("confirm_max_age", ms(100), &mut timers.confirm_max_age),
+        ("probation", Duration::ZERO, &mut timers.probation),
+        ("host_ageing", ms(1_000), &mut timers.host_ageing),
     ] {
         *value = get(name).and_then(|field| reader.duration(&field, min)).unwrap_or(*value);
     }
@@ -81,11 +74,11 @@ pub(super) fn timers(reader: &mut Reader, field: Option<Field<'_>>) -> AllTimers
     {
         // What is said is said in both forms, should it be neither.
         if let Some(after) = reader.duration_or(&field, Duration::ZERO, "auto") {
-            method.escalate = Escalation::After(after);
+            timers.escalate = Escalation::After(after);
         }
     }
     if let Some(number) = get("attack_refusals").and_then(|field| reader.number(&field, 1, 1_000)) {
-        method.attack_refusals = number;
+        timers.attack_refusals = number;
     }
 
     let mut order = |names: [&str; 2], what: &str, help: &str, right: bool| {
@@ -94,42 +87,42 @@ pub(super) fn timers(reader: &mut Reader, field: Option<Field<'_>>) -> AllTimers
             reader.error(at.node.at, &at.path, what, help);
         }
     };
-    let last = method.probes.last().copied().unwrap_or_default();
+    let last = timers.probes.last().copied().unwrap_or_default();
     order(
         ["verdict", "probes"],
         "the verdict would come before the last probe could be answered",
         "`verdict` is later than the last of `probes`",
-        method.verdict_after > last,
+        timers.verdict_after > last,
     );
     order(
         ["escalation", "verdict"],
         "the escalation would come after the verdict",
         "`escalation` is earlier than `verdict`",
-        method.escalate.longest() < method.verdict_after,
+        timers.escalate.longest() < timers.verdict_after,
     );
     order(
         ["refusal_memory_max", "refusal_memory"],
         "the longest memory is shorter than the first",
         "`refusal_memory_max` is at least `refusal_memory`",
-        method.refusal_memory_max >= method.refusal_memory,
+        timers.refusal_memory_max >= timers.refusal_memory,
     );
     order(
         ["claim_give_up", "claim_retry"],
         "the owner would be given up before a claim is repeated",
         "`claim_give_up` is later than `claim_retry`",
-        method.claim_give_up > method.claim_retry,
+        timers.claim_give_up > timers.claim_retry,
     );
     order(
         ["unproven_retry_max", "unproven_retry"],
         "the longest wait is shorter than the first",
         "`unproven_retry_max` is at least `unproven_retry`",
-        method.unproven_retry_max >= method.unproven_retry,
+        timers.unproven_retry_max >= timers.unproven_retry,
     );
     order(
         ["confirm_max_age", "confirm_every"],
         "no address would ever be known to be answered for: it would be too old before it is confirmed again",
         "`confirm_max_age` is longer than `confirm_every`",
-        method.confirm_max_age > method.confirm_every,
+        timers.confirm_max_age > timers.confirm_every,
     );
     timers
 }

@@ -44,8 +44,6 @@ pub struct VtepConfig {
     pub peering: PeeringConfig,
     /// The waits of the method.
     pub timers: Timers,
-    /// How long a host may be silent before it is asked whether it still exists.
-    pub host_ageing: Duration,
     /// The bounds on state.
     pub limits: Limits,
     /// How many frames may be held for a verdict at a time; one access interface may have half of them.

@@ -43,7 +43,9 @@ enum State {
 impl CounterFeed {
     pub(crate) fn new(config: &Config) -> Self {
         match (config.switch.ageing, &config.vtep) {
-            (Ageing::Counters, Some(vtep)) => Self { every: (vtep.host_ageing / 4).max(SHORTEST), state: State::Idle },
+            (Ageing::Counters, Some(vtep)) => {
+                Self { every: (vtep.timers.host_ageing / 4).max(SHORTEST), state: State::Idle }
+            }
             (Ageing::Notifications, _) | (_, None) => Self { every: Duration::MAX, state: State::Off },
         }
     }

@@ -40,6 +40,11 @@ impl Ledger {
         self.unwritten.insert(key, None);
     }
 
+    /// All that is wanted.
+    pub(crate) fn all(&self) -> &BTreeMap<EntryKey, EntryAction> {
+        &self.wanted
+    }
+
     /// How many entries are wanted.
     pub(crate) fn len(&self) -> usize {
         self.wanted.len()

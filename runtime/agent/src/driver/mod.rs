@@ -33,6 +33,7 @@ mod task;
 mod too_long;
 mod wanted;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{mpsc, oneshot};
@@ -40,12 +41,15 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use vouch_mobility::{HostKey, Incarnation};
 use vouch_p4runtime::client::Session;
+use vouch_tables::{EntryAction, EntryKey};
 
 use self::switch::{Program, session_config};
 use self::task::{Command, Parts, Task};
 use crate::config::Config;
 use crate::events::{AgentEvent, Place};
+use crate::guards::{DriverGuard, is_out};
 use crate::management;
+use crate::network::Network;
 use crate::orders::{OrderError, Orders, What};
 
 pub use self::core::DriverCounters;
@@ -57,6 +61,8 @@ pub use self::switch::SwitchSetupError;
 pub struct AgentOptions {
     /// Who watches. An agent does not wait for a slow watcher: events that do not fit are dropped and counted.
     pub events: Option<mpsc::Sender<AgentEvent>>,
+    /// What its connections are made of: TCP unless told.
+    pub network: Network,
 }
 
 /// An agent that runs. Dropping it stops it, without waiting.
@@ -77,7 +83,8 @@ impl Agent {
     pub fn start(mut config: Config, options: AgentOptions) -> Result<Self, SwitchSetupError> {
         let program = Program::load(&config.switch)?;
         fit_hosts(&mut config, &program);
-        let (session, events) = Session::connect(session_config(&config, &program)?)?;
+        let AgentOptions { events: watcher, network } = options;
+        let (session, events) = Session::connect(session_config(&config, &program, &network)?)?;
         warn_of_probes_from_nobody(&config);
         let (commands, receiver) = mpsc::channel(16);
         let (orders, ordered) = Orders::channel();
@@ -94,7 +101,8 @@ impl Agent {
             program,
             session,
             events,
-            watcher: options.events,
+            watcher,
+            network,
             commands: receiver,
             orders: ordered,
             stop: stop.clone(),
@@ -113,6 +121,13 @@ impl Agent {
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::Status(reply)).await.ok()?;
         answer.await.ok()
+    }
+
+    /// What its switch is to have by now; `None` before it is known which hosts that one has.
+    pub async fn wanted(&self) -> Option<BTreeMap<EntryKey, EntryAction>> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Wanted(reply)).await.ok()?;
+        answer.await.ok()?
     }
 
     /// Says that a host is about to move, and for how long that is to be believed (B15).
@@ -134,6 +149,9 @@ impl Agent {
 
 /// Which life of the agent it is: the time, so that it is higher in each later one as long as nobody sets the clock back.
 fn incarnation() -> Incarnation {
+    if is_out(DriverGuard::Incarnations) {
+        return Incarnation(1);
+    }
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Incarnation(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -14,11 +14,12 @@ use vouch_p4runtime::client::{
 };
 use vouch_p4runtime::p4::v1::{Entity, PacketOut, Update};
 use vouch_p4runtime::tofino::{TofinoProgram, TofinoProgramError};
-use vouch_tables::{Change, Counted, EntryAction, EntryKey, Tables};
+use vouch_tables::{Change, Counted, EntryAction, EntryKey, PuntMeter, Tables};
 
 use super::hearing;
 use super::wanted::BindingRoom;
 use crate::config::{Ageing, Config, PipelineFiles, SwitchConfig, SwitchKind, TofinoServer};
+use crate::network::Network;
 
 /// How many packets that decide, and other events, may wait: the answers and confirmations of 10,000 questions at once.
 const EVENTS: usize = 1 << 16;
@@ -160,7 +161,11 @@ fn server_traits(switch: &SwitchConfig) -> ServerTraits {
 }
 
 /// How to reach the configured switch.
-pub(crate) fn session_config(config: &Config, program: &Program) -> Result<SessionConfig, SwitchSetupError> {
+pub(crate) fn session_config(
+    config: &Config,
+    program: &Program,
+    network: &Network,
+) -> Result<SessionConfig, SwitchSetupError> {
     let switch = &config.switch;
     let mut session = SessionConfig::new(switch.target.clone(), switch.device_id, switch.election_id);
     session.role = switch.role.clone();
@@ -169,6 +174,7 @@ pub(crate) fn session_config(config: &Config, program: &Program) -> Result<Sessi
     session.sort = Some(hearing::sorter(program.tables.clone()));
     session.event_queue = EVENTS;
     session.timeouts.request = PATIENCE;
+    session.dialler = network.dialler().clone();
     if let Some(tls) = &switch.tls {
         let text = |path: &PathBuf| read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let identity = match &tls.identity {
@@ -195,27 +201,44 @@ pub(crate) struct Found {
     pub(crate) meaningless: Vec<(Entity, String)>,
 }
 
-/// Makes the switch run the program, and reads back all that it has.
+/// Makes the switch run the program, and reads back all that it has; of its budgets those that `budgets` says matter to
+/// who finds such entries. Others it may have are of places that are none any more, where nothing is heard from.
 ///
 /// Cancelling it leaves a switch that is to be synchronised anew.
-pub(crate) async fn synchronise(session: Session, program: Program) -> Result<Found, RpcError> {
+pub(crate) async fn synchronise(
+    session: Session,
+    program: Program,
+    budgets: impl FnOnce(&BTreeMap<EntryKey, EntryAction>) -> Vec<PuntMeter>,
+) -> Result<Found, RpcError> {
     let program_installed = match session.push_pipeline(&program.pipeline).await? {
         PushOutcome::Pushed => true,
         PushOutcome::Kept => false,
     };
     let mut found = Found { program_installed, entries: BTreeMap::new(), meaningless: Vec::new() };
-    let mut entities = session.read(program.tables.read_all()).await?;
-    while let Some(entity) = entities.next().await {
-        let entity = entity?;
-        match program.tables.decode(&entity) {
-            Ok(Some((key, action))) => {
-                found.entries.insert(key, action);
-            }
-            Ok(None) => {}
-            Err(error) => found.meaningless.push((entity, error.to_string())),
-        }
-    }
+    found.read(&session, &program.tables, program.tables.read_tables()).await?;
+    let budgets = budgets(&found.entries);
+    found.read(&session, &program.tables, program.tables.read_meters(budgets)).await?;
     Ok(found)
+}
+
+impl Found {
+    async fn read(&mut self, session: &Session, tables: &Tables, what: Vec<Entity>) -> Result<(), RpcError> {
+        if what.is_empty() {
+            return Ok(());
+        }
+        let mut entities = session.read(what).await?;
+        while let Some(entity) = entities.next().await {
+            let entity = entity?;
+            match tables.decode(&entity) {
+                Ok(Some((key, action))) => {
+                    self.entries.insert(key, action);
+                }
+                Ok(None) => {}
+                Err(error) => self.meaningless.push((entity, error.to_string())),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// One round of work on the switch.

@@ -55,6 +55,8 @@ use super::switch::{Found, Program};
 use super::too_long::{TooLong, TooLongFeed};
 use crate::config::Config;
 use crate::events::AgentEvent;
+use crate::guards::{DriverGuard, is_out};
+use crate::network::Network;
 use crate::orders::Order;
 use crate::peering::{PeerEvent, Peering, PeeringHandle, PeeringSetup};
 
@@ -119,6 +121,7 @@ pub(crate) struct Task {
     outbox: Outbox,
     doubts: Doubts,
     watcher: Option<mpsc::Sender<AgentEvent>>,
+    network: Network,
     commands: mpsc::Receiver<Command>,
     orders: mpsc::Receiver<Order>,
     stop: CancellationToken,
@@ -202,6 +205,7 @@ pub(crate) struct Parts {
     pub(crate) session: Session,
     pub(crate) events: EventReceiver,
     pub(crate) watcher: Option<mpsc::Sender<AgentEvent>>,
+    pub(crate) network: Network,
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) orders: mpsc::Receiver<Order>,
     pub(crate) stop: CancellationToken,
@@ -209,12 +213,12 @@ pub(crate) struct Parts {
 
 impl Task {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, incarnation, program, session, events, watcher, commands, orders, stop } = parts;
+        let Parts { config, incarnation, program, session, events, watcher, network, commands, orders, stop } = parts;
         Self {
             name: config.name.as_str().into(),
             ports: PortFeed::new(config.switch.link_status),
             counters_of_hosts: CounterFeed::new(&config),
-            activity: Activity::new(config.vtep.as_ref().map_or(Duration::MAX, |vtep| vtep.host_ageing)),
+            activity: Activity::new(config.vtep.as_ref().map_or(Duration::MAX, |vtep| vtep.timers.host_ageing)),
             policed: PolicedFeed::new(),
             too_long: TooLongFeed::new(),
             finding: None,
@@ -236,6 +240,7 @@ impl Task {
             peers: None,
             peering_due: None,
             watcher,
+            network,
             commands,
             orders,
             stop,
@@ -375,7 +380,9 @@ impl Task {
 
     /// Hosts cannot be asked.
     fn pause(&mut self) {
-        self.paused.get_or_insert_with(Clock::now);
+        if !is_out(DriverGuard::TimeStops) {
+            self.paused.get_or_insert_with(Clock::now);
+        }
         self.finding = None;
         self.feed(Core::lost_touch);
     }
@@ -504,7 +511,7 @@ impl Task {
             return;
         }
         let Some(setup) = PeeringSetup::of(&self.config, self.incarnation) else { return };
-        match Peering::start(setup).await {
+        match Peering::start(setup, self.network.clone()).await {
             Ok((handle, events)) => {
                 self.peers = Some(Peers { handle, events });
                 self.peering_due = None;
@@ -519,7 +526,7 @@ impl Task {
 
     /// Who is not in charge of its switch speaks for nobody.
     fn be_silent(&mut self) {
-        if let Some(peers) = &self.peers {
+        if let Some(peers) = self.peers.as_ref().filter(|_| !is_out(DriverGuard::Silent)) {
             peers.handle.set_open(false);
         }
         self.peering_due = None;

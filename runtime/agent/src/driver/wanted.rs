@@ -77,7 +77,7 @@ impl Wanted {
             groups: Groups::default(),
             bindings: Bindings::new(room),
             ageing: match (config.switch.ageing, &config.vtep) {
-                (Ageing::Notifications, Some(vtep)) => Some(vtep.host_ageing),
+                (Ageing::Notifications, Some(vtep)) => Some(vtep.timers.host_ageing),
                 (Ageing::Counters, _) | (_, None) => None,
             },
             forward_pending: BTreeMap::new(),
@@ -177,6 +177,11 @@ impl Wanted {
     /// The places that have budgets, and so may be heard from.
     pub(crate) fn places(&self) -> impl Iterator<Item = LocationId> {
         self.ports.keys().copied()
+    }
+
+    /// All that is wanted.
+    pub(crate) fn all(&self) -> &BTreeMap<EntryKey, EntryAction> {
+        self.ledger.all()
     }
 
     /// How many values are wanted.

@@ -81,7 +81,7 @@ enum Failure {
 
 /// Connects and says hello.
 async fn attempt(shared: &Shared, peer: &Peer, endpoint: &Endpoint) -> Result<Wire, Failure> {
-    let channel = endpoint.connect().await.map_err(|error| failure(&error))?;
+    let channel = shared.network.dialler().connect(endpoint).await.map_err(|error| failure(&error))?;
     let mut client = PeeringClient::new(channel).max_decoding_message_size(shared.setup.config.max_message);
     let (outbound, frames) = mpsc::channel(FRAMES_IN_FLIGHT);
     // The channel is empty and has room.

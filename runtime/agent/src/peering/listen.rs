@@ -1,4 +1,4 @@
-//! The listening side: from a TCP connection to a caller with proven names, and its stream.
+//! The listening side: from a connection to a caller with proven names, and its stream.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -18,6 +17,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status, Streaming};
+use vouch_p4runtime::client::ByteStream;
 
 use super::api::RefusalReason;
 use super::identity::{Caller, names};
@@ -25,12 +25,13 @@ use super::proto::Frame;
 use super::proto::peering_server::{Peering, PeeringServer};
 use super::session::{self, FRAMES_IN_FLIGHT, Wire};
 use super::shared::Shared;
+use crate::network::Listener;
 
 /// Connections beyond what the peers need, for those that are being refused.
 const SPARE_CONNECTIONS: usize = 32;
 
 /// Serves until shutdown.
-pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener, tls: Option<TlsAcceptor>) {
+pub(super) async fn listen(shared: Arc<Shared>, listener: Box<dyn Listener>, tls: Option<TlsAcceptor>) {
     let (connections, incoming) = mpsc::channel(1);
     let accepting = accept(shared.clone(), listener, tls, connections);
     let service = PeeringServer::new(Service { shared: shared.clone() })
@@ -57,7 +58,7 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener, tls: Opti
 /// Takes connections, as many at a time as there is room for, and finds out who they are without waiting for the slow ones.
 async fn accept(
     shared: Arc<Shared>,
-    listener: TcpListener,
+    listener: Box<dyn Listener>,
     tls: Option<TlsAcceptor>,
     connections: mpsc::Sender<io::Result<Connection>>,
 ) {
@@ -66,7 +67,6 @@ async fn accept(
         let accepted = async {
             let place = room.clone().acquire_owned().await.map_err(io::Error::other)?;
             let (stream, from) = listener.accept().await?;
-            stream.set_nodelay(true)?;
             Ok::<_, io::Error>((place, stream, from))
         };
         let (place, stream, from) = match tokio::select! {
@@ -105,7 +105,11 @@ async fn accept(
     }
 }
 
-async fn handshake(tls: Option<TlsAcceptor>, stream: TcpStream, from: SocketAddr) -> io::Result<(Io, Caller)> {
+async fn handshake(
+    tls: Option<TlsAcceptor>,
+    stream: Box<dyn ByteStream>,
+    from: SocketAddr,
+) -> io::Result<(Io, Caller)> {
     let from = from.to_string();
     let Some(tls) = tls else { return Ok((Io::Plain(stream), Caller { from, certified: None })) };
     let stream = tls.accept(stream).await?;
@@ -140,8 +144,8 @@ struct Connection {
 }
 
 enum Io {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Box<dyn ByteStream>),
+    Tls(Box<TlsStream<Box<dyn ByteStream>>>),
 }
 
 impl Connected for Connection {

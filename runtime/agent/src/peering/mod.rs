@@ -29,7 +29,6 @@ mod tests;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::DropGuard;
 use vouch_mobility::{Message, VtepAddr};
@@ -43,6 +42,8 @@ pub use misbehaviour::PeerMisbehaved;
 use identity::TlsFiles;
 use shared::Shared;
 
+use crate::network::Network;
+
 /// How many events may wait to be read. When they are full, the peers are slowed down.
 const EVENTS: usize = 4096;
 
@@ -52,10 +53,13 @@ pub struct Peering;
 
 impl Peering {
     /// Listens and dials from now on, until [`PeeringHandle::shutdown`] or until the last handle is dropped.
-    pub async fn start(setup: PeeringSetup) -> Result<(PeeringHandle, mpsc::Receiver<PeerEvent>), PeeringError> {
+    pub async fn start(
+        setup: PeeringSetup,
+        network: Network,
+    ) -> Result<(PeeringHandle, mpsc::Receiver<PeerEvent>), PeeringError> {
         let (events, receiver) = mpsc::channel(EVENTS);
         let tls = TlsFiles::read(&setup.config.security)?;
-        let shared = Arc::new(Shared::new(setup, events));
+        let shared = Arc::new(Shared::new(setup, network, events));
         let mut local_address = None;
         if !shared.peers.is_empty() {
             let address = shared.setup.config.listen;
@@ -68,8 +72,8 @@ impl Peering {
                 dials.push(dial::dial(shared.clone(), peer, endpoint));
             }
             let listening = |error| PeeringError::Listen { address, error };
-            let listener = TcpListener::bind(address).await.map_err(listening)?;
-            local_address = Some(listener.local_addr().map_err(listening)?);
+            let listener = shared.network.bind(address).await.map_err(listening)?;
+            local_address = Some(listener.local_address().map_err(listening)?);
             shared.tasks.spawn(listen::listen(shared.clone(), listener, acceptor));
             for dial in dials {
                 shared.tasks.spawn(dial);

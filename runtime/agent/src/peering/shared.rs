@@ -14,9 +14,11 @@ use super::api::{
 };
 use super::proto;
 use crate::config::PeerConfig;
+use crate::network::Network;
 
 pub(super) struct Shared {
     pub(super) setup: PeeringSetup,
+    pub(super) network: Network,
     pub(super) peers: BTreeMap<VtepAddr, Arc<Peer>>,
     pub(super) events: mpsc::Sender<PeerEvent>,
     pub(super) shutdown: CancellationToken,
@@ -28,10 +30,11 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(setup: PeeringSetup, events: mpsc::Sender<PeerEvent>) -> Self {
+    pub(super) fn new(setup: PeeringSetup, network: Network, events: mpsc::Sender<PeerEvent>) -> Self {
         let peers = setup.peers.iter().map(|config| (config.address, Arc::new(Peer::new(config.clone())))).collect();
         Self {
             setup,
+            network,
             peers,
             events,
             shutdown: CancellationToken::new(),

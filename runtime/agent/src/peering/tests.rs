@@ -19,6 +19,7 @@ use super::proto::peering_client::PeeringClient;
 use super::proto::{self, Frame};
 use super::*;
 use crate::config::{PeerConfig, PeerSecurity, PeeringConfig};
+use crate::network::Network;
 
 const A: VtepAddr = VtepAddr(Ipv4Addr::new(10, 0, 0, 1));
 const B: VtepAddr = VtepAddr(Ipv4Addr::new(10, 0, 0, 2));
@@ -103,7 +104,7 @@ struct Agent {
 
 impl Agent {
     async fn start(setup: PeeringSetup) -> Self {
-        let (handle, events) = Peering::start(setup).await.expect("the peering starts");
+        let (handle, events) = Peering::start(setup, Network::default()).await.expect("the peering starts");
         Self { handle, events, sessions: BTreeMap::new() }
     }
 
@@ -296,7 +297,7 @@ async fn a_peer_with_the_certificate_of_another_is_refused() {
     x.config.listen = (Ipv4Addr::LOCALHOST, 0).into();
     let tls = TlsFiles::read(&x.config.security).expect("the files are there");
     let (events, _receiver) = mpsc::channel(1);
-    let mut liar = Shared::new(x, events);
+    let mut liar = Shared::new(x, Network::default(), events);
     let endpoint = dial::endpoint(&liar, &liar.peers[&B], tls.as_ref()).expect("a URL");
     liar.setup.name = "a".to_owned();
     let (liar, shutdown) = (Arc::new(liar), CancellationToken::new());
@@ -324,7 +325,7 @@ async fn a_listener_with_the_certificate_of_another_is_refused() {
 async fn a_certificate_that_does_not_carry_our_own_name_is_no_identity() {
     let authority = Authority::new();
     let wrong = setup("b", B, authority.identity("x", &authority), &[("a", A, NEVER)]);
-    let error = Peering::start(wrong).await.expect_err("the names differ").to_string();
+    let error = Peering::start(wrong, Network::default()).await.expect_err("the names differ").to_string();
     assert!(error.contains("our certificate: it is for [\"x\"], but our name is `b`"), "{error}");
 }
 
@@ -582,6 +583,6 @@ async fn an_address_in_use_is_told() {
     let first = Agent::start(setup("b", B, PeerSecurity::Plaintext, &[("a", A, NEVER)])).await;
     let mut second = setup("c", C, PeerSecurity::Plaintext, &[("a", A, NEVER)]);
     second.config.listen = first.handle.local_address().expect("it listens");
-    let error = Peering::start(second).await.expect_err("the address is taken").to_string();
+    let error = Peering::start(second, Network::default()).await.expect_err("the address is taken").to_string();
     assert!(error.starts_with("cannot listen for peers on 127.0.0.1:"), "{error}");
 }

@@ -110,7 +110,8 @@ pub(crate) struct Watched {
 
 pub(crate) fn start(config: Config) -> Watched {
     let (sender, events) = mpsc::channel(1 << 17);
-    let agent = Agent::start(config, AgentOptions { events: Some(sender) }).expect("the pipeline is the program's");
+    let agent = Agent::start(config, AgentOptions { events: Some(sender), ..AgentOptions::default() })
+        .expect("the pipeline is the program's");
     Watched { agent, events }
 }
 

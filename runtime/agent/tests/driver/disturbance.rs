@@ -158,7 +158,7 @@ async fn an_entry_that_the_switch_refuses_holds_up_no_other_and_is_tried_again(k
     let bench = switch_of(kind, parts, address).await;
     let mut config = config(kind, address);
     config.switch.pipeline = pipeline.or(config.switch.pipeline);
-    config.vtep.as_mut().expect("the demo's is a VTEP").host_ageing = Duration::from_secs(2);
+    config.vtep.as_mut().expect("the demo's is a VTEP").timers.host_ageing = Duration::from_secs(2);
     let mut agent = start(config);
     agent.ready().await;
     bench.cables[0].send(arp(HOST, [192, 168, 1, 1])).expect("the link is up");
@@ -238,7 +238,7 @@ async fn a_host_whose_entries_the_switch_refused_is_announced_once_it_has_taken_
     let two = switch(kind, addresses[1]).await;
     let [mut small, large] = configs_of_two(kind, addresses);
     small.switch.pipeline = pipeline.or(small.switch.pipeline);
-    small.vtep.as_mut().expect("the demo's is a VTEP").host_ageing = Duration::from_secs(2);
+    small.vtep.as_mut().expect("the demo's is a VTEP").timers.host_ageing = Duration::from_secs(2);
     let (mut first, mut second) = (start(small), start(large));
     first.ready().await;
     second.ready().await;

@@ -102,7 +102,7 @@ async fn a_host_that_falls_silent_is_asked_and_forgotten(kind: Kind) {
     let address = free_address();
     let bench = switch(kind, address).await;
     let mut config = config(kind, address);
-    config.vtep.as_mut().expect("the demo's is a VTEP").host_ageing = Duration::from_secs(1);
+    config.vtep.as_mut().expect("the demo's is a VTEP").timers.host_ageing = Duration::from_secs(1);
     let mut agent = start(config);
     agent.ready().await;
     bench.cables[0].send(arp(HOST, [192, 168, 1, 1])).expect("the link is up");

@@ -93,7 +93,9 @@ impl Agents {
         tokio::spawn(self.log.clone().follow(receiver));
         let process = Process::new(&config.name)?;
         let config = config.clone();
-        let started = process.run(async { Agent::start(config, AgentOptions { events: Some(events) }) }).await?;
+        let started = process
+            .run(async { Agent::start(config, AgentOptions { events: Some(events), ..AgentOptions::default() }) })
+            .await?;
         Ok((process, started.map_err(|error| refused(error.to_string()))?))
     }
 }

@@ -84,9 +84,7 @@ fn if_absent(absent: Absent, known: &mut Known, world: &World<'_>, out: &mut Out
         }
         Fact::Claimed(claimed) if world.young && !is_out(Guard::Young) => {
             known.addresses.told(&claimed.bindings, Location::Remote(claimed.from), world.now, world.addresses_limit());
-            let before = crate::words::sequence::Sequence(claimed.sequence.0.saturating_sub(1));
-            let sought = Sought::begin(absent, before, world.now);
-            after_sought(sought.claimed(&claimed, known, world, out), known, world, out)
+            after_sought(Sought::claimed_first(absent, &claimed, known, world, out), known, world, out)
         }
         Fact::Claimed(claimed) => after_observer(observer::claimed_unknown(absent, &claimed, known, world, out)),
         Fact::Told(told) => after_observer(observer::learn(absent, &told, known, world, out)),
@@ -201,7 +199,7 @@ fn if_sought(mut sought: Sought, known: &mut Known, world: &World<'_>, out: &mut
         Fact::Seen { port, address: Some(address) } => sought.answered(Location::Local(port), address, known, out),
         Fact::Claimed(claimed) => sought.claimed(&claimed, known, world, out),
         Fact::Standing { from, claim, answers } => sought.standing(from, claim, answers, known, world, out),
-        Fact::Ours { sequence, .. } => sought::Became::Sought(sought.ours(sequence)),
+        Fact::Ours { sequence, .. } => sought::Became::Sought(sought.ours(sequence, known, out)),
         Fact::Withdrawn(withdrawn) => {
             sought.withdrawn(&withdrawn, known, world);
             sought::Became::Sought(sought)

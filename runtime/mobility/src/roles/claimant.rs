@@ -14,6 +14,9 @@
 //! the host through the tunnel: the silence may be the tunnel's, and what it is worth is for the policy for unreachable owners to say, at the verdict.
 //!
 //! Meanwhile the host is asked at the claimed port, and the owner is told what that has come to: if several places claim it, that decides (B14).
+//!
+//! A claim ages as an entry does: one for a place that has not answered for twice the ageing time is dropped, and by then the owner's own entry has aged
+//! if nothing speaks for it. If the host is there after all, its next frame is another claim.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -60,6 +63,8 @@ struct Claim {
     frame: Option<FrameId>,
     requests: Requests,
     heard: Instant,
+    /// When it answered there for the last time, or began.
+    alive: Instant,
     /// Addresses that the announcements named.
     addresses: Vec<IpAddr>,
     /// For how long the host was here before it went where it is recorded.
@@ -300,6 +305,9 @@ impl Claimant {
 
     /// Does what is due: the claim again, a round of questions, or the end of waiting.
     pub(crate) fn advance(mut self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        if world.now >= self.claim.aged_at(world.timers()) {
+            return self.abandoned(known, world, out);
+        }
         self.ask_here(known, world, out);
         self.ask_rival(known, world, out);
         match &mut self.claim.stage {
@@ -384,7 +392,10 @@ impl Claimant {
     /// What asking at the claimed port has come to. While the claim is open, it is asked again.
     fn asked_here(&mut self, answers: Answers, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
         match answers {
-            Answers::Yes => self.claim.drop_rival(known, world, out),
+            Answers::Yes => {
+                self.claim.alive = world.now;
+                self.claim.drop_rival(known, world, out);
+            }
             Answers::No if self.claim.rival.is_some() => return self.follow_rival(known, world, out),
             Answers::No | Answers::Unknown => {}
         }
@@ -475,7 +486,7 @@ impl Claimant {
         let place = &self.claim.place;
         let questions = place.question.iter().chain(self.claim.rival.as_ref().map(|rival| &rival.question));
         let here = questions.map(|question| question.due(timers)).chain(place.again).min();
-        here.map_or(stage, |here| here.min(stage))
+        here.into_iter().fold(stage.min(self.claim.aged_at(timers)), Instant::min)
     }
 
     /// The claimed port is down: the host is not there any more either.
@@ -960,8 +971,13 @@ impl Claimant {
         if claim.told || world.vni.advertise == Advertise::AtOnce {
             out.withdraw(Some(self.remote.vtep()), known.key, claim.sequence, None);
         }
-        // The owner may be about to send the host's traffic here: it must not be sent on from here, or it might go round.
-        known.aftermath = known.aftermath.map(|after| after.without_hairpin());
+        known.aftermath = if claim.told {
+            // Observers may still send here what belongs to the owner: it is passed on (B8).
+            Some(Aftermath::of_refusal(known.aftermath, world.now, world.timers()))
+        } else {
+            // The owner may be about to send the host's traffic here: it must not be sent on from here, or it might go round.
+            known.aftermath.map(|after| after.without_hairpin())
+        };
         Became::Observer(self.remote)
     }
 }
@@ -982,6 +998,11 @@ impl Claim {
     fn question(port: AccessId, known: &Known, world: &World<'_>, out: &mut Out<'_>) -> Question {
         let question = Question::begin(out.new_question(), Location::Local(port), None, world.now);
         question.with_patience(known.patience_at(port, world.now))
+    }
+
+    /// When it is dropped, unless the host answers there.
+    fn aged_at(&self, timers: &Timers) -> Instant {
+        self.alive + 2 * timers.host_ageing
     }
 
     /// The host says there that it has these addresses.
@@ -1011,6 +1032,7 @@ impl Claim {
             frame: heard.frame,
             requests: Requests::default(),
             heard: world.now,
+            alive: world.now,
             addresses: heard.addresses,
             tenure: known.tenure_at(heard.port, world.now),
             damped,

@@ -4,6 +4,8 @@
 //! Nothing is done about it until somebody claims it, here or elsewhere: then it is asked for on every access interface of its VNI, in frames to its own
 //! MAC. Where it answers, it is; if it answers only elsewhere, it has moved; if it answers nowhere, nothing is proved (4a). An answer here does not
 //! refuse a peer where the host was before it came here: the peer remembers that, and says so with its claim. It is weighed as it was before the restart (B12).
+//!
+//! A host that has not been heard here for the ageing time is asked for once more, and is then gone, as any other that ages: who claims it has it.
 
 use std::time::Duration;
 
@@ -26,9 +28,6 @@ use crate::words::time::{Instant, Wait};
 /// On how many access interfaces a host is sought. In a VNI with more, it is not.
 const MAX_PORTS: usize = 64;
 
-/// How long a host is sought that nobody hears of.
-const FOR: Duration = Duration::from_secs(600);
-
 /// How many VTEPs may claim it meanwhile.
 const MAX_CLAIMANTS: usize = 16;
 
@@ -36,7 +35,10 @@ const MAX_CLAIMANTS: usize = 16;
 pub(crate) struct Sought {
     absent: Absent,
     sequence: Sequence,
-    until: Instant,
+    /// When it has been heard for the last time, as far as is known.
+    since: Instant,
+    /// The peers know that it is believed to be here.
+    told: bool,
     hunt: Option<Hunt>,
     claimants: Vec<Claimant>,
     /// Heard here meanwhile, which is a claim like any other.
@@ -121,7 +123,8 @@ impl Sought {
         Self {
             absent,
             sequence,
-            until: now + FOR,
+            since: now,
+            told: true,
             hunt: None,
             claimants: Vec::new(),
             heard: None,
@@ -129,6 +132,19 @@ impl Sought {
             again: None,
             wait: Wait::default(),
         }
+    }
+
+    /// A peer claims it from us, and nobody has said yet that it is ours.
+    pub(crate) fn claimed_first(
+        absent: Absent,
+        claimed: &Claimed,
+        known: &mut Known,
+        world: &World<'_>,
+        out: &mut Out<'_>,
+    ) -> Became {
+        let before = Sequence(claimed.sequence.0.saturating_sub(1));
+        let sought = Self { told: false, ..Self::begin(absent, before, world.now) };
+        sought.claimed(claimed, known, world, out)
     }
 
     /// A peer says that it has the host, which was heard here first. It is told so, and asks (B14).
@@ -147,10 +163,18 @@ impl Sought {
         self.sequence
     }
 
-    /// Another peer says so, too.
-    pub(crate) fn ours(mut self, sequence: Sequence) -> Self {
+    /// Another peer says so, too. Everybody is to go on believing that, and may have taken our list, which left the host out, for our last word.
+    pub(crate) fn ours(mut self, sequence: Sequence, known: &Known, out: &mut Out<'_>) -> Self {
         self.sequence = self.sequence.max(sequence);
+        if !self.told {
+            self.told = true;
+            out.advertise(None, known.key, known.addresses.bindings(), self.sequence, None);
+        }
         self
+    }
+
+    fn is_aged(&self, world: &World<'_>) -> bool {
+        world.now >= self.since + world.timers().host_ageing
     }
 
     /// It is heard on one of our ports. That may be anybody: all of them are asked.
@@ -160,6 +184,7 @@ impl Sought {
             out.release(heard.frame);
             return Became::Sought(self);
         }
+        self.since = world.now;
         match &self.heard {
             Some(_) => {
                 out.counters.coalesced += 1;
@@ -277,7 +302,8 @@ impl Sought {
 
     /// Does what is due.
     pub(crate) fn advance(mut self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
-        if self.again.is_some_and(|again| world.now >= again) {
+        let due = self.again.map_or(self.is_aged(world), |again| world.now >= again);
+        if due && self.hunt.is_none() {
             self.again = None;
             return self.hunt(known, world, out);
         }
@@ -390,11 +416,6 @@ impl Sought {
     }
 
     fn decide(mut self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
-        if world.now >= self.until && self.claimants.is_empty() {
-            out.drop(self.heard.and_then(|heard| heard.frame));
-            out.withdraw(None, known.key, self.sequence, None);
-            return Became::Nothing(self.absent);
-        }
         let Some(hunt) = &self.hunt else { return Became::Sought(self) };
         if !hunt.open.is_empty() {
             return Became::Sought(self);
@@ -414,11 +435,17 @@ impl Sought {
         {
             return self.found(heard, false, Vec::new(), Vec::new());
         }
+        let aged = self.is_aged(world);
+        if aged && self.claimants.is_empty() {
+            out.drop(self.heard.and_then(|heard| heard.frame));
+            out.withdraw(None, known.key, self.sequence, None);
+            return Became::Nothing(self.absent);
+        }
         let yes: Vec<&Claimant> = self.claimants.iter().filter(|claimant| claimant.answers == Answers::Yes).collect();
         let answering = known.addresses.answering(world.now, world.timers()).is_some();
-        let by_default = (world.vni.unproven == Unproven::Move && !disturbed) || world.now >= self.until;
+        let by_default = (world.vni.unproven == Unproven::Move && !disturbed) || aged;
         let winner = match (yes.as_slice(), self.claimants.first()) {
-            ([only], _) if answering && !disturbed => Some((only.vtep, only.claim, only.sequence)),
+            ([only], _) if (answering || aged) && !disturbed => Some((only.vtep, only.claim, only.sequence)),
             (_, Some(first)) if by_default => Some((first.vtep, first.claim, first.sequence)),
             (_, _) => None,
         };
@@ -453,8 +480,8 @@ impl Sought {
     /// When there is something to do.
     pub(crate) fn due(&self, timers: &Timers) -> Instant {
         let open = self.hunt.iter().flat_map(|hunt| &hunt.open).map(|question| question.due(timers)).min();
-        // While it is claimed, the next hunt decides, and not the time.
-        let until = Some(self.until).filter(|_| self.claimants.is_empty());
-        [open, self.again, until].into_iter().flatten().min().unwrap_or(self.until)
+        let asking = self.hunt.as_ref().map(|_| open).unwrap_or(self.again);
+        // While it is being asked for, or is to be, that decides, and not the time.
+        asking.unwrap_or(self.since + timers.host_ageing)
     }
 }

@@ -233,6 +233,8 @@ pub struct Timers {
     pub confirm_max_age: Duration,
     /// For how long after a move the new place is on probation (B12).
     pub probation: Duration,
+    /// How long a host may be idle before it is asked whether it still exists, and a host that is sought after a restart before it is taken for gone.
+    pub host_ageing: Duration,
 }
 
 /// When an answer of a host is overdue, counted at the owner from the first question that has left.
@@ -282,6 +284,7 @@ impl Default for Timers {
             confirm_every: ms(60_000),
             confirm_max_age: ms(180_000),
             probation: ms(300_000),
+            host_ageing: ms(300_000),
         }
     }
 }

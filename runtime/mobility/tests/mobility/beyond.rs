@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use vouch_mobility::{
-    Action, AddressClaim, AddressReply, Because, ClaimId, ClaimView, Config, Destination, Event, Evidence, Expect,
-    FrameId, Full, Heard, HostKey, Incarnation, Instant, Limits, Location, MacPrefix, Message, Migration, Open, Phase,
-    QuestionId, Report, Sequence, Standing, Sync, UnreachableOwner, Verdict, VniConfig,
+    Action, AddressClaim, AddressReply, Advertise, Because, ClaimId, ClaimView, Config, Destination, Event, Evidence,
+    Expect, FrameId, Full, Heard, HostKey, Incarnation, Instant, Limits, Location, MacPrefix, Message, Migration, Open,
+    Phase, QuestionId, Report, Sequence, Standing, Sync, UnreachableOwner, Verdict, VniConfig,
 };
 use vouch_net::MacAddr;
 
@@ -168,6 +168,24 @@ fn b9_an_unreachable_owner_is_replaced_by_probes_through_the_tunnel_and_policy()
         bench.wait(300);
         assert_eq!(bench.location(), Some(expected), "{policy:?}");
         assert_eq!(bench.machine.host(&host()).expect("known").phase, Phase::Settled);
+    }
+}
+
+/// An observer that was told at once sends by way of us until it has heard. The simulation of whole agents lost a frame of one.
+#[test]
+fn b8_what_comes_after_a_claim_that_was_told_at_once_and_that_nobody_could_decide_is_passed_on() {
+    for (advertise, destination) in
+        [(Advertise::AtOnce, Destination::Hairpin), (Advertise::AfterVerdict, Destination::Recorded)]
+    {
+        let mut bench = Bench::with(|vni| {
+            vni.advertise = advertise;
+            vni.unreachable_owner = UnreachableOwner::Hold;
+        });
+        bench = bench.following();
+        bench.feed(Event::PeerDown { peer: B });
+        bench.heard(P1, Evidence::Arp, None);
+        bench.wait(300);
+        assert_eq!((bench.phase(), bench.view().destination), (Phase::Settled, destination));
     }
 }
 

@@ -9,7 +9,7 @@ use vouch_mobility::{
 
 use crate::bench::{
     B, Bench, C, FRAME, HERE, IP, ME, MOVED, P1, P2, THERE, asked_for, asks, bound, claim_id, host, listed, lists,
-    probe, probe_claimed, probes, reply, reports, send, sent, vni_config, yours,
+    probe, probe_claimed, probes, reply, reports, send, sent, vni_config, withdrawal, yours,
 };
 
 const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 0, 2));
@@ -352,6 +352,110 @@ fn evidence_after_a_reboot_a_host_is_sought_where_it_may_be() {
     assert!(actions.contains(&send(C, reply(1, 6, Verdict::Stayed))));
     assert_eq!(bench.location(), Some(Location::Local(P2)));
     assert_eq!(bench.machine.host(&host()).expect("known").sequence, Sequence(6));
+}
+
+/// Its VTEP has restarted, and nothing is left but what B says.
+fn sought() -> Bench {
+    let mut config = Config::new(ME);
+    config.vnis.insert(host().vni, vni_config());
+    let mut bench = Bench::just_started(config);
+    bench.says(B, yours(4));
+    bench
+}
+
+/// The simulation of whole agents had an owner that restarted while its mute host was claimed: the claim came before the list of who made it, nobody was
+/// told that the host was still believed to be there, and the claimant took it for given up.
+#[test]
+fn evidence_a_host_that_is_claimed_before_a_peer_remembers_it_here_is_said_to_be_here() {
+    let mut config = Config::new(ME);
+    config.vnis.insert(host().vni, vni_config());
+    let mut bench = Bench::just_started(config);
+    bench.asked(C, 1, 5);
+    let actions = bench.says(C, yours(4));
+    for peer in [B, C] {
+        assert!(sent(&actions).contains(&(peer, crate::bench::advertisement(4, None))), "{peer:?} is told");
+    }
+}
+
+/// What the peers remembered was too old by then for an answer to be expected: nothing is proved, until the host has aged (4a).
+#[test]
+fn evidence_a_host_that_is_sought_and_answers_elsewhere_is_there_when_it_has_not_been_heard_here_for_the_ageing_time() {
+    let mut bench = sought();
+    bench.wait(200_000);
+    bench.asked(C, 1, 5);
+    bench.stands(C, 1, true);
+    let actions = bench.wait(60_000);
+    assert!(actions.contains(&send(C, reply(1, 4, Verdict::Open(Open::Unproven)))));
+    assert_eq!(bench.phase(), Phase::Sought);
+    let actions = bench.wait(90_000);
+    assert!(actions.contains(&send(C, reply(1, 5, MOVED))));
+    assert_eq!(bench.location(), Some(Location::Remote(C)));
+}
+
+#[test]
+fn evidence_a_host_that_is_sought_and_was_heard_here_has_not_aged() {
+    let mut bench = sought();
+    bench.wait(200_000);
+    bench.asked(C, 1, 5);
+    for _ in 0..4 {
+        bench.heard(P2, Evidence::Data, None);
+        bench.wait(200_000);
+        assert_eq!(bench.phase(), Phase::Sought);
+    }
+    bench.wait(150_000);
+    assert_eq!(bench.location(), Some(Location::Remote(C)));
+}
+
+/// Two mute hosts, as far as anybody can tell: one that speaks here, and one that was heard behind C once.
+#[test]
+fn evidence_a_host_that_is_sought_and_speaks_here_is_here_when_the_claim_of_another_place_is_dropped() {
+    let mut bench = sought();
+    bench.asked(C, 1, 5);
+    bench.heard(P2, Evidence::Data, None);
+    bench.wait(60_000);
+    assert_eq!(bench.phase(), Phase::Sought, "neither answers");
+    bench.says(C, withdrawal(5, None));
+    bench.heard(P2, Evidence::Data, None);
+    bench.wait(60_000);
+    assert_eq!(bench.location(), Some(Location::Local(P2)));
+}
+
+/// The owner knows no better, and nothing more is heard.
+#[test]
+fn evidence_a_claim_of_a_place_that_never_answers_is_dropped_when_it_has_aged_and_one_that_answers_is_not() {
+    let claiming = || {
+        let mut bench = Bench::new().following();
+        bench.heard(P1, Evidence::Arp, None);
+        bench.replied(B, 1, 0, Verdict::Open(Open::Unproven));
+        bench
+    };
+    let mut bench = claiming();
+    bench.wait(590_000);
+    assert_eq!(bench.phase(), Phase::Claiming);
+    let actions = bench.wait(20_000);
+    assert!(sent(&actions).contains(&(B, withdrawal(1, None))));
+    assert_eq!((bench.phase(), bench.location()), (Phase::Settled, Some(THERE)));
+
+    let mut bench = claiming();
+    for _ in 0..20 {
+        bench.wait(31_000);
+        bench.answered(HERE);
+    }
+    assert_eq!(bench.phase(), Phase::Claiming);
+}
+
+#[test]
+fn evidence_a_host_that_is_sought_and_that_nobody_claims_is_asked_before_it_is_given_up() {
+    let mut bench = sought();
+    let actions = bench.wait(300_100);
+    assert!(actions.contains(&probe_claimed(Location::Local(P2))));
+    bench.answered(Location::Local(P2));
+    assert_eq!(bench.location(), Some(Location::Local(P2)));
+
+    let mut bench = sought();
+    let actions = bench.wait(301_000);
+    assert!(sent(&actions).contains(&(B, withdrawal(4, None))));
+    assert_eq!(bench.machine.host(&host()), None);
 }
 
 #[test]

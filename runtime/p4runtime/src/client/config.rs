@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use thiserror::Error;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
-use super::{BackoffConfig, CrowdLimits, PacketSorter, ServerTraits};
+use super::{BackoffConfig, CrowdLimits, Dialler, PacketSorter, ServerTraits};
 use crate::{P4Info, p4::v1::p4_runtime_client::P4RuntimeClient};
 
 /// How to reach a switch, and as whom.
@@ -19,6 +19,8 @@ pub struct SessionConfig {
     pub election_id: u128,
     /// The role, or none for the default role, which may do everything. BMv2 knows only that one.
     pub role: Option<String>,
+    /// How connections to the target come about: over TCP unless told.
+    pub dialler: Dialler,
     /// TLS, or plain text.
     pub tls: Option<TlsConfig>,
     /// Names for error messages; [`super::Session::push_pipeline`] brings its own.
@@ -115,6 +117,7 @@ impl SessionConfig {
             device_id,
             election_id,
             role: None,
+            dialler: Dialler::default(),
             tls: None,
             p4info: None,
             server: ServerTraits::default(),

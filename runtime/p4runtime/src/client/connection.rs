@@ -91,7 +91,11 @@ impl Task {
 
     async fn open(&self) -> Result<(Link, Streaming<StreamMessageResponse>), DisconnectReason> {
         let config = &self.shared.config;
-        let channel = self.endpoint.connect().await.map_err(|error| DisconnectReason::Unreachable(chain(&error)))?;
+        let channel = config
+            .dialler
+            .connect(&self.endpoint)
+            .await
+            .map_err(|error| DisconnectReason::Unreachable(chain(&error)))?;
         let mut client = config.client(channel.clone());
         let (outgoing, requests) = mpsc::channel(config.send_queue.max(1));
         // Queued before the call: servers in C++ answer the call only together with its first message.

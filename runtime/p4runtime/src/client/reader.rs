@@ -39,7 +39,7 @@ impl Reader {
     pub async fn connect(config: SessionConfig) -> Result<Self, ConnectError> {
         let unreachable = |reason| ConnectError::Unreachable { target: config.target.clone(), reason };
         let after = config.timeouts.connect;
-        let channel = match timeout(after, config.endpoint()?.connect()).await {
+        let channel = match timeout(after, config.dialler.connect(&config.endpoint()?)).await {
             Ok(Ok(channel)) => channel,
             Ok(Err(error)) => return Err(unreachable(chain(&error))),
             Err(_) => return Err(unreachable(format!("no connection within {after:?}"))),

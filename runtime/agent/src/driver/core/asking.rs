@@ -14,6 +14,7 @@ use super::reporting::Said;
 use super::{Core, Output};
 use crate::config::{DEFAULT_MTU, TUNNEL_BYTES};
 use crate::events::AgentEventKind;
+use crate::guards::{DriverGuard, is_out};
 
 impl Core {
     /// A round is to be asked as soon as the switch takes it.
@@ -59,6 +60,11 @@ impl Core {
             } else {
                 self.outputs.push_back(Output::PacketOut { header, frame });
             }
+        }
+        if is_out(DriverGuard::CopiesBack) {
+            self.checks.has_left(&asked);
+            let (host, question, round) = (probe.host, probe.question, probe.round);
+            self.machine.handle(Event::Asked { host, question, round }, now);
         }
         let via = self.place(probe.via);
         self.events.push_back(AgentEventKind::Asked { host: probe.host, via, targets: probe.targets.clone() });

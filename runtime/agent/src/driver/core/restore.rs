@@ -7,14 +7,27 @@ use vouch_mobility::{Event, Evidence, Heard, HostKey, Instant, Location, VtepAdd
 use vouch_net::MacAddr;
 use vouch_tables::{
     Bd, BindingIpv4Action, BindingIpv6Action, EntryAction, EntryKey, IngressInterfaceAction, IngressInterfaceKey,
-    LocationId, RecordedLocationAction, SourceAction, Tag, UnderlayPeerAction, VniToBdAction,
+    LocationId, PuntMeter, RecordedLocationAction, SourceAction, Tag, UnderlayPeerAction, VniToBdAction,
 };
 
 use super::super::numbering::Numbering;
+use super::super::wanted::{BindingRoom, Wanted};
 use super::Core;
-use crate::config::{AccessInterface, Port, VlanId};
+use crate::config::{AccessInterface, Config, Port, VlanId};
+use crate::guards::{DriverGuard, is_out};
 
 impl Core {
+    /// The budgets that are wanted of a switch with these entries: whose they are depends on the numbers there.
+    pub(crate) fn budgets(config: &Config, actual: &BTreeMap<EntryKey, EntryAction>) -> Vec<PuntMeter> {
+        let numbering = Numbering::assign(config, &prior_numbering(actual));
+        let wanted = Wanted::new(config, &numbering, BindingRoom::default());
+        let cell = |key: &EntryKey| match key {
+            EntryKey::PuntMeter(cell) => Some(*cell),
+            _ => None,
+        };
+        wanted.all().keys().filter_map(cell).collect()
+    }
+
     /// Tells the machine of the hosts that the switch knows, and then of their addresses.
     pub(super) fn restore(
         &mut self,
@@ -38,7 +51,8 @@ impl Core {
         }
         for (key, value) in actual {
             let Some((bd, address, mac, confirmed)) = bound(key, value) else { continue };
-            if let Some(host) = self.prior_host(bd, mac, prior) {
+            let host = self.prior_host(bd, mac, prior).filter(|_| !is_out(DriverGuard::BindingsRestored));
+            if let Some(host) = host {
                 self.tell(Event::RestoredBinding { host, address, confirmed }, now);
             }
         }
@@ -58,7 +72,7 @@ impl Core {
             let Some(host) = self.prior_host(key.bd, key.mac, prior).filter(|_| claimed) else { continue };
             let Some(place @ Location::Local(port)) = translate(key.location, prior, &self.numbering) else { continue };
             let elsewhere = self.machine.view(&host).is_some_and(|view| view.location != place);
-            if elsewhere && self.belongs(place, host.vni) {
+            if elsewhere && self.belongs(place, host.vni) && !is_out(DriverGuard::ClaimsRestored) {
                 let heard =
                     Heard { host, port, evidence: Evidence::Data, addresses: Vec::new(), target: None, frame: None };
                 self.tell(Event::Heard(heard), now);

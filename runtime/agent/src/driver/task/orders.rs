@@ -1,7 +1,10 @@
 //! What the operator asks and says.
 
+use std::collections::BTreeMap;
+
 use tokio::sync::oneshot;
 use vouch_mobility::{HostKey, Location};
+use vouch_tables::{EntryAction, EntryKey};
 
 use super::super::status::AgentStatus;
 use super::{Switch, Task};
@@ -12,6 +15,8 @@ use crate::orders::{Order, OrderError, What};
 pub(crate) enum Command {
     /// How are things?
     Status(oneshot::Sender<AgentStatus>),
+    /// What is the switch to have?
+    Wanted(oneshot::Sender<Option<BTreeMap<EntryKey, EntryAction>>>),
 }
 
 impl Task {
@@ -20,6 +25,10 @@ impl Task {
             Command::Status(reply) => {
                 // Whoever asked may have gone.
                 let _ = reply.send(self.status());
+            }
+            Command::Wanted(reply) => {
+                let wanted = self.core.as_mut().map(|core| core.wanted().all().clone());
+                let _ = reply.send(wanted);
             }
         }
     }

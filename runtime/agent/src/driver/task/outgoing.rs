@@ -8,6 +8,7 @@ use super::super::policed;
 use super::super::switch::Work;
 use super::{AfterRound, Finding, Switch, Task};
 use crate::events::{AgentEvent, AgentEventKind};
+use crate::guards::{DriverGuard, is_out};
 
 /// How many messages of the lists that a session begins with are taken from the machine at a time.
 const LISTED: usize = 1_024;
@@ -60,7 +61,7 @@ impl Task {
             }
         }
         let mut messages = Vec::from(self.outbox.take_messages());
-        if work.updates.is_empty() {
+        if work.updates.is_empty() || is_out(DriverGuard::WrittenFirst) {
             // Nothing that a peer could be told too early.
             self.send_messages(std::mem::take(&mut messages));
         }
@@ -150,7 +151,9 @@ impl Task {
         for output in messages {
             let Output::Send { to, session, .. } = output else { continue };
             self.outbox.gone(to, session);
-            self.outbox.broke(to, session);
+            if !is_out(DriverGuard::MissedEnds) {
+                self.outbox.broke(to, session);
+            }
             self.counters.messages_dropped += 1;
         }
         self.reset_broken();
@@ -158,7 +161,7 @@ impl Task {
 
     pub(super) fn tell(&mut self, kind: AgentEventKind) {
         let Some(watcher) = &self.watcher else { return };
-        let event = AgentEvent { agent: self.name.clone(), at: std::time::Instant::now(), kind };
+        let event = AgentEvent { agent: self.name.clone(), at: Clock::now().into_std(), kind };
         if watcher.try_send(event).is_err() {
             self.counters.events_dropped += 1;
         }

@@ -13,6 +13,7 @@ use super::super::policed::{self, Policed};
 use super::super::switch::{Found, Work, synchronise};
 use super::{AfterRound, RETRY, RETRY_MAX, Round, STALL, Switch, Task};
 use crate::events::AgentEventKind;
+use crate::guards::{DriverGuard, is_out};
 
 /// The number of the mark that only asks whether the switch is alive. Checks count from 1.
 const PULSE: u64 = 0;
@@ -21,7 +22,10 @@ impl Task {
     /// Reads the switch back.
     pub(super) fn synchronise(&mut self) {
         self.read_back = None;
-        self.switch = Switch::Synchronising(Box::pin(synchronise(self.session.clone(), self.program.clone())));
+        let config = self.config.clone();
+        let budgets = move |found: &_| Core::budgets(&config, found);
+        let found = synchronise(self.session.clone(), self.program.clone(), budgets);
+        self.switch = Switch::Synchronising(Box::pin(found));
     }
 
     pub(super) fn on_found(&mut self, found: Found) {
@@ -210,7 +214,7 @@ impl Task {
         self.policed.stop();
         self.too_long.stop();
         self.ports.stop();
-        if !std::mem::replace(&mut self.fresh, true) {
+        if !std::mem::replace(&mut self.fresh, true) && !is_out(DriverGuard::LinksUnknown) {
             self.feed(Core::ports_unknown);
         }
         self.pause();

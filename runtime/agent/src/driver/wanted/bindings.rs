@@ -7,7 +7,7 @@ use vouch_net::MacAddr;
 use vouch_tables::{Bd, BindingIpv4Action, BindingIpv4Key, BindingIpv6Action, BindingIpv6Key, EntryAction, EntryKey};
 
 /// How many bindings of each family fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct BindingRoom {
     pub(crate) ipv4: usize,
     pub(crate) ipv6: usize,
