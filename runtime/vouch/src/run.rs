@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use vouch_agent::{Agent, AgentOptions, Config};
 
 /// Starts an agent for each configuration and stops them all at SIGINT or SIGTERM. The switches keep their tables.
@@ -20,6 +20,13 @@ pub(crate) async fn run(configs: &[PathBuf]) -> ExitCode {
         problems.iter().for_each(|problem| eprintln!("{problem}"));
         return ExitCode::FAILURE;
     }
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => {
+            eprintln!("cannot wait for signals: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let mut agents = Vec::new();
     for checked in checked {
         for warning in &checked.warnings {
@@ -34,13 +41,8 @@ pub(crate) async fn run(configs: &[PathBuf]) -> ExitCode {
             }
         }
     }
-    match until_signal().await {
-        Ok(name) => tracing::info!("{name}: stopping; the switches keep their tables"),
-        Err(error) => {
-            eprintln!("cannot wait for signals: {error}");
-            return ExitCode::FAILURE;
-        }
-    }
+    let name = signals.next().await;
+    tracing::info!("{name}: stopping; the switches keep their tables");
     let mut status = ExitCode::SUCCESS;
     for agent in agents {
         let name = agent.name().to_owned();
@@ -52,11 +54,21 @@ pub(crate) async fn run(configs: &[PathBuf]) -> ExitCode {
     status
 }
 
-async fn until_signal() -> std::io::Result<&'static str> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok("SIGTERM"),
-        _ = interrupt.recv() => Ok("SIGINT"),
+/// What ends this process. From when it is made, signals wait for it.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
     }
 }
