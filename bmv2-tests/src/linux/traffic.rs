@@ -93,8 +93,7 @@ impl Ledger {
 
     /// Whether any of the packets sent since `since` has arrived.
     pub fn arrives(&self, since: Instant) -> bool {
-        let account = self.account();
-        account.packets.iter().rev().take_while(|it| it.sent >= since).any(|it| it.arrived.is_some())
+        self.first_arrival(since).is_some()
     }
 
     /// When the first of them arrived.

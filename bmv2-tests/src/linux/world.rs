@@ -112,7 +112,7 @@ impl World {
         };
         world.lay(site)?;
         let authority = Authority::create("vouch fabric", LASTS)?;
-        std::fs::write(world.folder.path().join("ca.pem"), authority.certificate())?;
+        authority.save(world.folder.path())?;
         for node in world.nodes.values_mut() {
             let identity = authority.issue(node.name, &[], LASTS)?;
             let files = vouch_certs::store(world.folder.path(), node.name, &identity, false)?;

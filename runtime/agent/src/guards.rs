@@ -3,38 +3,9 @@
 //! As those of the method (`vouch_mobility`): without the feature `broken-guards`, which no build of the product has, whether one is out is a
 //! constant, and nothing is left of the question.
 
-macro_rules! guards {
-    ($($name:ident, $place:literal, $words:literal;)*) => {
-        /// Something that stands between the driver and a mistake.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[cfg_attr(not(feature = "broken-guards"), allow(unreachable_pub, reason = "told to nobody"))]
-        pub enum DriverGuard {
-            $(#[doc = $words] $name,)*
-        }
-
-        #[cfg(feature = "broken-guards")]
-        impl DriverGuard {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$name),*];
-
-            /// Where it stands.
-            pub const fn place(self) -> &'static str {
-                match self {
-                    $(Self::$name => $place,)*
-                }
-            }
-
-            /// What it says.
-            pub const fn words(self) -> &'static str {
-                match self {
-                    $(Self::$name => $words,)*
-                }
-            }
-        }
-    };
-}
-
-guards! {
+vouch_mobility::guards! {
+    /// Something that stands between the driver and a mistake.
+    DriverGuard:
     TimeStops, "Task::pause", "the machine's time stands still while its switch cannot be asked";
     TouchIsLost, "Core::lost_touch", "what was asked of a switch that was lost proves nothing";
     Silent, "Task::be_silent", "who is not in charge of its switch speaks for nobody";

@@ -11,7 +11,7 @@ use rcgen::{
 };
 use time::OffsetDateTime;
 
-use crate::{AUTHORITY, CertsError, Files, PUBLIC, SECRET, read, write};
+use crate::{AUTHORITY, CertsError, Files, read, store};
 
 /// Clocks of a fabric may differ by so much.
 const SKEW: Duration = Duration::from_secs(3_600);
@@ -85,15 +85,9 @@ impl Authority {
     ///
     /// # Errors
     /// There is one, or the folder cannot be written to.
-    pub fn save(&self, folder: &Path) -> Result<(), CertsError> {
-        let Files { cert, key, .. } = Files::of(folder, AUTHORITY);
-        write(&key, &self.issuer.key().serialize_pem(), SECRET, false)?;
-        write(&cert, &self.certificate, PUBLIC, false)
-    }
-
-    /// Its certificate, in PEM.
-    pub fn certificate(&self) -> &str {
-        &self.certificate
+    pub fn save(&self, folder: &Path) -> Result<Files, CertsError> {
+        let identity = Identity { certificate: self.certificate.clone(), key: self.issuer.key().serialize_pem() };
+        store(folder, AUTHORITY, &identity, false)
     }
 
     /// A certificate for an agent, by its name and addresses, for both ends of a connection.

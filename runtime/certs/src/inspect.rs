@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use x509_parser::pem::Pem;
-use x509_parser::prelude::{GeneralName, ParsedExtension, X509Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate};
 
 use crate::{CertsError, read};
 
@@ -51,6 +51,11 @@ pub fn inspect(path: &Path) -> Result<Vec<Certificate>, CertsError> {
         return Err(wrong("there is no certificate in it; one begins with -----BEGIN CERTIFICATE-----".to_owned()));
     }
     Ok(found)
+}
+
+/// The DNS names that a certificate in DER is for. One that cannot be read is for nobody.
+pub fn names(der: &[u8]) -> Vec<String> {
+    X509Certificate::from_der(der).map(|(_, parsed)| certificate_of(&parsed, der).names).unwrap_or_default()
 }
 
 fn certificate_of(parsed: &X509Certificate<'_>, der: &[u8]) -> Certificate {

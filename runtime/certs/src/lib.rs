@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 
 pub use authority::{Authority, Identity};
 pub use check::{Problem, check};
-pub use inspect::{Certificate, inspect};
+pub use inspect::{Certificate, inspect, names};
 
 /// Why certificates could not be made or read.
 #[derive(Debug, thiserror::Error)]

@@ -3,17 +3,20 @@
 //! Each stands at one place of the method, which asks [`is_out`] first. Without the feature `broken-guards`, which no build of the product has, the
 //! answer is a constant, and nothing is left of the question.
 
+/// The guards of a crate, which has the feature `broken-guards`, too: their type, where each stands, and what it says.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! guards {
-    ($($name:ident, $place:literal, $words:literal;)*) => {
-        /// Something that stands between the method and a mistake.
+    ($(#[$attribute:meta])* $guard:ident: $($name:ident, $place:literal, $words:literal;)*) => {
+        $(#[$attribute])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(not(feature = "broken-guards"), allow(unreachable_pub, reason = "told to nobody"))]
-        pub enum Guard {
+        pub enum $guard {
             $(#[doc = $words] $name,)*
         }
 
         #[cfg(feature = "broken-guards")]
-        impl Guard {
+        impl $guard {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
@@ -35,6 +38,8 @@ macro_rules! guards {
 }
 
 guards! {
+    /// Something that stands between the method and a mistake.
+    Guard:
     AnswerExpected, "Question::checked", "silence counts where an answer was to be expected";
     RoundsLeft, "Question::has_left_enough", "only rounds that have left the switch count";
     RoundsDiffer, "Question::has_left", "rounds count, not confirmations";

@@ -89,14 +89,8 @@ fn carry_out(command: Certs) -> Result<Vec<String>, CertsError> {
     match command {
         Certs::Init { folder: Folder { path }, name, days } => {
             std::fs::create_dir_all(&path).map_err(|error| CertsError::File { path: path.clone(), error })?;
-            let authority = Authority::create(&name, days * DAY)?;
-            authority.save(&path)?;
-            let Files { ca, .. } = Files::of(&path, "");
-            Ok(vec![format!(
-                "{}: for every agent; {} signs, and stays here",
-                ca.display(),
-                path.join("ca.key").display()
-            )])
+            let Files { ca, key, .. } = Authority::create(&name, days * DAY)?.save(&path)?;
+            Ok(vec![format!("{}: for every agent; {} signs, and stays here", ca.display(), key.display())])
         }
         Certs::Issue { folder: Folder { path }, names, address, days } => {
             let authority = Authority::load(&path)?;

@@ -9,7 +9,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto};
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use vouch_certs::names;
 
 use super::api::PeeringError;
 use crate::config::PeerSecurity;
@@ -62,7 +62,7 @@ impl TlsFiles {
         let chain = CertificateDer::pem_slice_iter(&self.cert)
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| wrong("our certificate", error.to_string()))?;
-        let names = chain.first().map(names).unwrap_or_default();
+        let names = chain.first().map(|ours| names(ours)).unwrap_or_default();
         if !names.iter().any(|certified| certified.eq_ignore_ascii_case(name)) {
             return Err(wrong("our certificate", format!("it is for {names:?}, but our name is `{name}`")));
         }
@@ -81,15 +81,4 @@ impl TlsFiles {
 
 fn file(path: &Path) -> Result<Vec<u8>, PeeringError> {
     std::fs::read(path).map_err(|error| PeeringError::File { path: path.to_owned(), why: error.to_string() })
-}
-
-/// The DNS names that a certificate is for. One that cannot be read is for nobody.
-pub(super) fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
-    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else { return Vec::new() };
-    let Ok(Some(alternatives)) = certificate.subject_alternative_name() else { return Vec::new() };
-    let dns = |name: &GeneralName<'_>| match name {
-        GeneralName::DNSName(name) => Some((*name).to_owned()),
-        _ => None,
-    };
-    alternatives.value.general_names.iter().filter_map(dns).collect()
 }

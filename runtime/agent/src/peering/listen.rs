@@ -20,7 +20,7 @@ use tonic::{Request, Response, Status, Streaming};
 use vouch_p4runtime::client::ByteStream;
 
 use super::api::RefusalReason;
-use super::identity::{Caller, names};
+use super::identity::Caller;
 use super::proto::Frame;
 use super::proto::peering_server::{Peering, PeeringServer};
 use super::session::{self, FRAMES_IN_FLIGHT, Wire};
@@ -114,7 +114,7 @@ async fn handshake(
     let Some(tls) = tls else { return Ok((Io::Plain(stream), Caller { from, certified: None })) };
     let stream = tls.accept(stream).await?;
     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-    let certified = certificate.map(names).unwrap_or_default();
+    let certified = certificate.map(|it| vouch_certs::names(it)).unwrap_or_default();
     Ok((Io::Tls(Box::new(stream)), Caller { from, certified: Some(certified.into()) }))
 }
 

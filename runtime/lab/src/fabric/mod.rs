@@ -145,7 +145,7 @@ impl Fabric {
 
     async fn start_agents(&mut self, options: FabricOptions, switch_fields: &str) -> Result<(), LabError> {
         let authority = Authority::create("vouch-lab authority", LASTS)?;
-        std::fs::write(self._directory.path().join("ca.pem"), authority.certificate())?;
+        authority.save(self._directory.path())?;
         let listen = free_addresses(self.topology.vteps().map(|(switch, _)| switch.name.clone()))?;
         let topology = self.topology.clone();
         let around = Surroundings { topology: &topology, options, listen: &listen, switch_fields };
