@@ -114,7 +114,7 @@ pub use inout::message::{
 };
 pub use inout::report::{Because, Full, Report, WhyUnproven};
 pub use inout::view::{BindingView, ClaimView, Destination, HostView};
-pub use machine::mobility::{HostInfo, Mobility, Phase};
+pub use machine::mobility::{Census, HostInfo, Mobility, Phase};
 pub use words::config::{
     Advertise, Config, Contested, During, Escalation, IpPrefix, Limits, MacPrefix, Timers, Unproven, UnreachableOwner,
     VniConfig,

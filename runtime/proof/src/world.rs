@@ -206,7 +206,11 @@ impl World {
         let bindings = std::mem::take(&mut vtep.bindings);
         if remembers {
             for (&host, view) in &views {
-                self.feed(scene, at, Event::Restored { host, location: view.location });
+                self.feed(
+                    scene,
+                    at,
+                    Event::Restored { host, location: view.location, passed_on: view.destination.passes_on() },
+                );
             }
             for (&address, binding) in &bindings {
                 let host = HostKey { mac: binding.mac, vni: crate::scene::vni() };

@@ -26,10 +26,6 @@
 //! | a VTEP had forgotten everything, and somebody was heard there in the host's name before the peers had told what they know | what nobody remembers is not known (M9); then it is sought at all ports (4a) |
 //! | the host never answers, is claimed, and its VTEP had forgotten everything, or `accept` applied | nothing tells it from the other, until one of them has aged (4a) |
 //!
-//! Known, and left: seed 1535 of the first 1,600 fails. An observer follows a claim that was told at once; then its agent does not hear its switch for
-//! five seconds, and the claimant's agent is killed and started again. While the observer cannot take its entry back, the claimant's new agent does not
-//! know that it is to pass on what comes that way (B8): a host that is claimed is without traffic from that observer for a second.
-//!
 //! # One seed's way
 //!
 //! `campaign` brings a fabric of the seed's kind up (`variant`), has `children` copy the process, and the copy plays the seed's

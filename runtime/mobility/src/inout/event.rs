@@ -110,6 +110,9 @@ pub enum Event {
         host: HostKey,
         /// Where the switch sends its traffic.
         location: Location,
+        /// Whether that is also what it does with what comes out of other tunnels: the host had left from here just before, or been claimed here,
+        /// and observers may still send its traffic this way (B8).
+        passed_on: bool,
     },
     /// A binding that the switch had when the driver started; after the [`Event::Restored`] of its host.
     RestoredBinding {

@@ -49,6 +49,17 @@ pub enum Destination {
     },
 }
 
+impl Destination {
+    /// Whether what comes out of one tunnel may go into another.
+    #[must_use]
+    pub fn passes_on(self) -> bool {
+        match self {
+            Self::Recorded => false,
+            Self::Hairpin | Self::Both { .. } | Self::Claimed { .. } => true,
+        }
+    }
+}
+
 /// What the switch does with frames that a host sends where it is not recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ClaimView {

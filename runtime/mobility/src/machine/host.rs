@@ -76,11 +76,11 @@ fn if_absent(absent: Absent, known: &mut Known, world: &World<'_>, out: &mut Out
             out.release([frame]);
             Role::Absent(absent)
         }
-        Fact::Restored { location: Location::Local(port) } => {
+        Fact::Restored { location: Location::Local(port), .. } => {
             Role::Owner(Owner::restored(absent, port, known, world.now))
         }
-        Fact::Restored { location: Location::Remote(vtep) } => {
-            after_observer(observer::restored(absent, vtep, known, world, out))
+        Fact::Restored { location: Location::Remote(vtep), passed_on } => {
+            after_observer(observer::restored(absent, vtep, passed_on, known, world, out))
         }
         Fact::Claimed(claimed) if world.young && !is_out(Guard::Young) => {
             known.addresses.told(&claimed.bindings, Location::Remote(claimed.from), world.now, world.addresses_limit());

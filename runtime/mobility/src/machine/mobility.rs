@@ -37,7 +37,7 @@ use crate::words::time::Instant;
 
 use self::lists::Lists;
 
-pub use crate::machine::slot::{HostInfo, Phase};
+pub use crate::machine::slot::{Census, HostInfo, Phase};
 
 /// How long after its start a VTEP may not know yet what it had before: its peers are still to tell.
 const YOUNG: Duration = Duration::from_secs(30);
@@ -136,9 +136,9 @@ impl Mobility {
             Event::PeerUp { peer, probe_mac } => self.peer_up(peer, probe_mac, now),
             Event::PeerDown { peer } => self.peer_down(peer, now),
             Event::Message { from, message } => self.message(from, message, now),
-            Event::Restored { host, location } => {
+            Event::Restored { host, location, passed_on } => {
                 if !self.hosts.contains_key(&host) && !self.is_reserved(host) {
-                    self.tell(host, Fact::Restored { location }, now);
+                    self.tell(host, Fact::Restored { location, passed_on }, now);
                 }
             }
             Event::RestoredBinding { host, address, confirmed } => {
@@ -227,6 +227,19 @@ impl Mobility {
     /// All hosts, in ascending order.
     pub fn hosts(&self) -> impl Iterator<Item = HostInfo> {
         self.hosts.values().map(|slot| slot.info())
+    }
+
+    /// How many there are.
+    pub fn census(&self) -> Census {
+        let mut census = Census::default();
+        for slot in self.hosts.values() {
+            let ours = slot.owned().is_some();
+            *census.hosts.entry((ours, slot.phase())).or_default() += 1;
+            for binding in slot.known.addresses.iter().filter(|_| ours) {
+                *census.addresses.entry(binding.confirmed).or_default() += 1;
+            }
+        }
+        census
     }
 
     // ---- from the switch

@@ -1,5 +1,7 @@
 //! One host as the dispatcher keeps it: its role, what is known of it, and what others have been told.
 
+use std::collections::BTreeMap;
+
 use crate::inout::message::Binding;
 use crate::inout::view::HostView;
 use crate::knowledge::entry::Absent;
@@ -42,6 +44,15 @@ pub struct HostInfo {
     pub bindings: Vec<Binding>,
     /// What is going on with it.
     pub phase: Phase,
+}
+
+/// How many hosts there are of each kind, and of their addresses.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Census {
+    /// Hosts behind this VTEP (`true`) and behind others, by what is going on with them.
+    pub hosts: BTreeMap<(bool, Phase), u64>,
+    /// Addresses of hosts behind this VTEP, by whether they are confirmed.
+    pub addresses: BTreeMap<bool, u64>,
 }
 
 /// What is going on with a host.
@@ -112,8 +123,9 @@ impl Slot {
         }
     }
 
-    pub(crate) fn info(&self) -> HostInfo {
-        let phase = match &self.role {
+    /// What is going on with it.
+    pub(crate) fn phase(&self) -> Phase {
+        match &self.role {
             Role::Absent(_) | Role::Observer(_) => Phase::Settled,
             Role::Owner(owner) => match owner.inquiry() {
                 None => Phase::Settled,
@@ -124,14 +136,17 @@ impl Slot {
             Role::Sought(_) => Phase::Sought,
             Role::Claimant(claimant) if claimant.is_probing_through_tunnel() => Phase::ProbingThroughTunnel,
             Role::Claimant(_) => Phase::Claiming,
-        };
+        }
+    }
+
+    pub(crate) fn info(&self) -> HostInfo {
         let of_route = |vtep| self.known.routes.of(vtep).map_or(Sequence::FIRST, |route| route.sequence);
         let sequence = match (self.owned(), self.location()) {
             (Some(sequence), _) => sequence,
             (None, Some(Location::Remote(vtep))) => of_route(vtep),
             (None, Some(Location::Local(_)) | None) => Sequence::FIRST,
         };
-        Self::describe(self, sequence, phase)
+        Self::describe(self, sequence, self.phase())
     }
 
     fn describe(&self, sequence: Sequence, phase: Phase) -> HostInfo {

@@ -70,6 +70,7 @@ pub(crate) enum Fact {
     OwnerDown,
     Restored {
         location: Location,
+        passed_on: bool,
     },
     RestoredAddress {
         address: IpAddr,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::guards::{Guard, is_out};
 use crate::inout::message::{Binding, Message, Reply, Verdict, Withdrawal};
 use crate::inout::report::{Because, Report};
+use crate::knowledge::aftermath::Aftermath;
 use crate::knowledge::entry::{Absent, Remote};
 use crate::knowledge::routes::Route;
 use crate::roles::fact::{Claimed, How, Told, Withdrawn};
@@ -32,10 +33,12 @@ pub(crate) fn learn(absent: Absent, told: &Told, known: &mut Known, world: &Worl
     Became::Observer(Remote::learned(absent, told.from))
 }
 
-/// The switch had an entry when we started.
+/// The switch had an entry when we started. If it passed the host's traffic on, it goes on doing so for a while: observers may still send it here (B8),
+/// and nobody remembers since when.
 pub(crate) fn restored(
     absent: Absent,
     vtep: VtepAddr,
+    passed_on: bool,
     known: &mut Known,
     world: &World<'_>,
     out: &mut Out<'_>,
@@ -45,6 +48,9 @@ pub(crate) fn restored(
         return Became::Nothing(absent);
     }
     known.routes.insert(world.firm_route(vtep, Sequence::FIRST), true);
+    if passed_on {
+        known.aftermath = Some(Aftermath::of_refusal(None, world.now, world.timers()));
+    }
     Became::Observer(Remote::learned(absent, vtep))
 }
 

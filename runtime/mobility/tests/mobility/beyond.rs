@@ -397,13 +397,28 @@ fn a_new_session_begins_with_the_whole_list() {
 #[test]
 fn a_restored_host_is_owned_again_and_its_addresses_are_looked_for() {
     let mut bench = Bench::new();
-    bench.feed(Event::Restored { host: host(), location: HERE });
+    bench.feed(Event::Restored { host: host(), location: HERE, passed_on: false });
     bench.feed(Event::RestoredBinding { host: host(), address: IP, confirmed: true });
     let binding = |bench: &Bench| bench.machine.binding(host().vni, IP).map(|binding| binding.confirmed);
     assert_eq!(binding(&bench), Some(false));
     bench.wait(100);
     assert_eq!(binding(&bench), Some(true), "it is asked, and answers");
     assert!(bench.asked(B, 1, 1).contains(&probe(HERE)));
+}
+
+#[test]
+fn b8_what_a_restarted_agent_finds_passed_on_is_passed_on_for_a_while() {
+    for (passed_on, then) in [(true, Destination::Hairpin), (false, Destination::Recorded)] {
+        let mut bench = Bench::new();
+        bench.feed(Event::Restored { host: host(), location: THERE, passed_on });
+        assert_eq!(bench.view().destination, then);
+        // A claim that is over before any observer was told takes nothing of that away.
+        bench.heard(P1, Evidence::Arp, None);
+        bench.replied(B, 1, 0, Verdict::Stayed);
+        assert_eq!(bench.view().destination, then);
+        bench.wait(10_001);
+        assert_eq!(bench.view().destination, Destination::Recorded);
+    }
 }
 
 #[test]
@@ -514,8 +529,9 @@ fn every_event() -> Vec<Event> {
         Event::PeerDown { peer: B },
         Event::PortUnknown { port: P1 },
         Event::PeerUp { peer: B, probe_mac: Some(host().mac) },
-        Event::Restored { host: host(), location: HERE },
-        Event::Restored { host: host(), location: THERE },
+        Event::Restored { host: host(), location: HERE, passed_on: false },
+        Event::Restored { host: host(), location: THERE, passed_on: false },
+        Event::Restored { host: host(), location: THERE, passed_on: true },
         Event::RestoredBinding { host: host(), address: IP, confirmed: true },
         Event::Asked { host: host(), question: QuestionId(1), round: 0 },
         Event::Checked { host: host(), question: QuestionId(1), complete: true },

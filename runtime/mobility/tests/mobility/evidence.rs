@@ -224,7 +224,7 @@ fn restored(confirmed: bool) -> Bench {
     config.vnis.insert(host().vni, vni_config());
     let mut bench = Bench::just_started(config);
     bench.routine = false;
-    bench.feed(Event::Restored { host: host(), location: HERE });
+    bench.feed(Event::Restored { host: host(), location: HERE, passed_on: false });
     bench.feed(Event::RestoredBinding { host: host(), address: IP, confirmed });
     bench
 }

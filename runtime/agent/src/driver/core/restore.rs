@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use vouch_mobility::{Event, Evidence, Heard, HostKey, Instant, Location, VtepAddr};
 use vouch_net::MacAddr;
 use vouch_tables::{
-    Bd, BindingIpv4Action, BindingIpv6Action, EntryAction, EntryKey, IngressInterfaceAction, IngressInterfaceKey,
-    LocationId, PuntMeter, RecordedLocationAction, SourceAction, Tag, UnderlayPeerAction, VniToBdAction,
+    Bd, BindingIpv4Action, BindingIpv6Action, DestinationAction, DestinationKey, EntryAction, EntryKey,
+    IngressInterfaceAction, IngressInterfaceKey, LocationId, PuntMeter, RecordedLocationAction, SourceAction, Tag,
+    UnderlayPeerAction, VniToBdAction,
 };
 
 use super::super::numbering::Numbering;
@@ -47,7 +48,8 @@ impl Core {
                 continue;
             }
             restored += 1;
-            self.tell(Event::Restored { host, location }, now);
+            let passed_on = passes_on(actual, key.bd, key.mac);
+            self.tell(Event::Restored { host, location, passed_on }, now);
         }
         for (key, value) in actual {
             let Some((bd, address, mac, confirmed)) = bound(key, value) else { continue };
@@ -86,6 +88,19 @@ impl Core {
         let vni = prior.vni(bd).filter(|vni| self.numbering.bd(*vni).is_some())?;
         let reserved = &self.machine.config().vnis.get(&vni)?.reserved;
         (mac.is_host() && !reserved.contains(&mac)).then_some(HostKey { vni, mac })
+    }
+}
+
+/// Whether what comes out of one tunnel for the host may go into another.
+fn passes_on(actual: &BTreeMap<EntryKey, EntryAction>, bd: Bd, mac: MacAddr) -> bool {
+    match actual.get(&EntryKey::Destination(DestinationKey { bd, mac })) {
+        Some(EntryAction::Destination(action)) => match action {
+            DestinationAction::UnicastHairpin { .. }
+            | DestinationAction::Both { .. }
+            | DestinationAction::Claimed { .. } => true,
+            DestinationAction::Unicast { .. } | DestinationAction::ProbeReply => false,
+        },
+        _ => false,
     }
 }
 

@@ -348,10 +348,11 @@ impl World {
         let views = std::mem::take(&mut vtep.switch.views);
         let bindings = std::mem::take(&mut vtep.switch.bindings);
         if remembers {
-            let restored: Vec<_> = views.iter().map(|(&host, view)| (host, view.location)).collect();
+            let restored: Vec<_> =
+                views.iter().map(|(&host, view)| (host, view.location, view.destination.passes_on())).collect();
             let bindings: Vec<_> = bindings.iter().map(|(&address, &view)| (address, view)).collect();
-            for (host, location) in restored {
-                self.feed(at, Event::Restored { host, location });
+            for (host, location, passed_on) in restored {
+                self.feed(at, Event::Restored { host, location, passed_on });
             }
             for (address, BindingView { mac, confirmed }) in bindings {
                 self.feed(at, Event::RestoredBinding { host: HostKey { mac, ..key(1) }, address, confirmed });
