@@ -3,20 +3,21 @@
 //!
 //! [`Config`] is what the YAML said, checked. [`peering`] keeps one authenticated session with each configured peer and
 //! turns it into events. The rest of the agent sees only those two surfaces: past them nothing is re-checked. [`management`] takes
-//! orders of an orchestrator or an operator. What connections are made of is a [`network`].
+//! orders of an orchestrator or an operator; [`metrics`] are its figures. What connections are made of is a [`network`].
 
 pub mod config;
 mod driver;
 mod events;
 mod guards;
 pub mod management;
+pub mod metrics;
 pub mod network;
 mod orders;
 pub mod peering;
 
 pub use config::Config;
 pub use driver::{
-    Agent, AgentOptions, AgentStatus, DriverCounters, HostStatus, SwitchSetupError, TaskCounters, Unheard,
+    Agent, AgentOptions, AgentStatus, DriverCounters, Figures, HostStatus, SwitchSetupError, TaskCounters, Unheard,
 };
 pub use events::{AgentEvent, AgentEventKind, NoPlace, Place};
 #[cfg(feature = "broken-guards")]

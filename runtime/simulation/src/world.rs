@@ -477,7 +477,8 @@ impl World {
         let site = &mut self.sites[number];
         kernel::set_time_of_day(self.began.elapsed(), site.clock * 1_000_000);
         let (events, mut happening) = mpsc::channel(65_536);
-        let options = AgentOptions { events: Some(events), network: self.net.of_agent(node) };
+        let network = self.net.of_agent(node);
+        let options = AgentOptions { events: Some(events), network, ..AgentOptions::default() };
         site.agent = Some(Agent::start(site.config.clone(), options).map_err(|error| error.to_string())?);
         self.log.note(|| format!("{node} begins"));
         let (log, outages, charge) = (self.log.clone(), self.outages.clone(), self.charge.clone());

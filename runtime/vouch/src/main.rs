@@ -1,9 +1,11 @@
 //! The `vouch` command: reads the command line and leaves the work to the libraries.
 
 mod certs;
+mod metrics;
 mod run;
 
 use std::io::{IsTerminal as _, Write as _};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -38,6 +40,11 @@ enum Command {
         /// The YAML files, one for each switch
         #[arg(required = true, value_name = "CONFIG")]
         configs: Vec<PathBuf>,
+        /// Serve figures for Prometheus at http://ADDRESS/metrics, and at /ready whether all agents control their switches
+        ///
+        /// Anybody who reaches the address can read them, so it is best one of the management network.
+        #[arg(long, value_name = "ADDRESS")]
+        metrics: Option<SocketAddr>,
     },
     /// Look for mistakes in configurations, and tell all of them at once
     ///
@@ -135,9 +142,9 @@ impl DemoTarget {
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Run { configs } => {
+        Command::Run { configs, metrics } => {
             log("info");
-            in_runtime(run::run(&configs))
+            in_runtime(run::run(&configs, metrics))
         }
         Command::Demo { scenarios, json, pcap, no_verify, target } => {
             log("off");

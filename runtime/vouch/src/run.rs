@@ -1,13 +1,17 @@
 //! `vouch run`: agents in this process until a signal ends them.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use vouch_agent::metrics::Metrics;
 use vouch_agent::{Agent, AgentOptions, Config};
 
+use crate::metrics;
+
 /// Starts an agent for each configuration and stops them all at SIGINT or SIGTERM. The switches keep their tables.
-pub(crate) async fn run(configs: &[PathBuf]) -> ExitCode {
+pub(crate) async fn run(configs: &[PathBuf], show: Option<SocketAddr>) -> ExitCode {
     let checked = match Config::load(configs) {
         Ok(checked) => checked,
         Err(errors) => {
@@ -27,16 +31,25 @@ pub(crate) async fn run(configs: &[PathBuf]) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let mut agents = Vec::new();
+    let (metrics, mut agents) = (Metrics::default(), Vec::new());
     for checked in checked {
         for warning in &checked.warnings {
             tracing::warn!("{warning}");
         }
         let name = checked.config.name.clone();
-        match Agent::start(checked.config, AgentOptions::default()) {
+        match Agent::start(checked.config, AgentOptions { metrics: metrics.clone(), ..AgentOptions::default() }) {
             Ok(agent) => agents.push(agent),
             Err(error) => {
                 eprintln!("{name}: {error}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    if let Some(address) = show {
+        match metrics::serve(address, metrics, agents.iter().map(Agent::figures).collect()).await {
+            Ok(address) => tracing::info!("metrics at http://{address}/metrics"),
+            Err(error) => {
+                eprintln!("cannot serve metrics at {address}: {error}");
                 return ExitCode::FAILURE;
             }
         }

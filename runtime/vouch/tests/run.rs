@@ -1,6 +1,7 @@
 //! `vouch run` as an operator calls it.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -43,4 +44,57 @@ fn without_a_switch_it_says_so_keeps_trying_and_stops_at_a_signal() {
     let status = agent.wait().expect("it was started");
     assert_eq!(status.code(), Some(0), "{rest:?}");
     assert!(rest.iter().any(|line| line.contains("SIGTERM")), "{rest:?}");
+}
+
+/// A page, its status, and what it says.
+fn page(address: &str, path: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: vouch\r\nConnection: close\r\n\r\n").expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    (head.lines().next().unwrap_or_default().to_owned(), body.to_owned())
+}
+
+#[test]
+fn figures_are_served_in_a_form_that_prometheus_reads() {
+    let mut agent = vouch()
+        .args(["run", "--metrics", "127.0.0.1:0", "demo/spine.yaml", "demo/vtep1.yaml"])
+        .env("VOUCH_LOG", "info")
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    let mut log = BufReader::new(agent.stderr.take().expect("piped")).lines();
+    let address = log.by_ref().map_while(Result::ok).find_map(|line| {
+        let (_, address) = line.split_once("http://")?;
+        address.split_once("/metrics").map(|(address, _)| address.to_owned())
+    });
+    let address = address.expect("it says where");
+    let (status, text) = page(&address, "/metrics");
+    let (ready, waiting) = page(&address, "/ready");
+    let (other, _) = page(&address, "/");
+    agent.kill().and_then(|()| agent.wait()).expect("it runs");
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    assert!(text.contains("\nvouch_ready{agent=\"spine\"} 0\n") && text.contains("agent=\"vtep1\""), "{text}");
+    assert_eq!(
+        (ready.as_str(), waiting.as_str()),
+        ("HTTP/1.1 503 Service Unavailable", "not in charge of its switch: spine, vtep1\n")
+    );
+    assert_eq!(other, "HTTP/1.1 404 Not Found");
+
+    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let parse = "import sys; from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse; \
+                 print(len(list(parse(sys.stdin.read()))))";
+    if !Command::new(&python).args(["-c", "import prometheus_client"]).output().is_ok_and(|it| it.status.success()) {
+        eprintln!("SKIPPED: {python} has no prometheus_client, whose parser is to read the figures");
+        return;
+    }
+    let mut parser = Command::new(&python);
+    parser.args(["-c", parse]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut parser = parser.spawn().expect("it starts");
+    parser.stdin.take().expect("piped").write_all(text.as_bytes()).expect("it reads");
+    let read = parser.wait_with_output().expect("it ends");
+    assert!(read.status.success(), "{}\n{text}", String::from_utf8_lossy(&read.stderr));
+    let families: usize = String::from_utf8_lossy(&read.stdout).trim().parse().expect("a number");
+    assert!(families > 70, "{families}");
 }

@@ -29,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use vouch_mobility::{self as mobility, Action, Event, HostKey, Incarnation, Instant, Location, Mobility, VtepAddr};
-use vouch_tables::{EntryAction, EntryKey, LocationId, PacketOut, SourceKey};
+use vouch_tables::{EntryAction, EntryKey, LocationId, PacketOut, PuntReason, SourceKey};
 
 use self::machine::mobility_config;
 use self::reporting::Said;
@@ -111,6 +111,8 @@ pub(crate) struct Core {
     said: Sometimes<Said>,
     /// Places that sent frames which the underlay does not carry, and how many.
     too_long: BTreeMap<Location, u64>,
+    /// Frames that the switch handed over, by its reason.
+    punts: BTreeMap<PuntReason, u64>,
 }
 
 impl Core {
@@ -140,6 +142,7 @@ impl Core {
             counters: DriverCounters::default(),
             said: Sometimes::new(SAY_EVERY),
             too_long: BTreeMap::new(),
+            punts: BTreeMap::new(),
             config,
             numbering,
         };

@@ -7,7 +7,7 @@
 //! | `pace`, `questions`, `checks` | when a question is asked, whether it was, and whether an answer would have been heard |
 //! | `wanted`, `ledger`, `numbering` | what the switch is to have, and what of it is not written yet |
 //! | `outbox`, `doubts` | what peers are told, never before it is so |
-//! | `switch`, `ports`, `ageing`, `policed`, `too_long` | bringing the switch to a known level, doing work on it, its link state, its idle hosts, what it dropped |
+//! | `switch`, `ports`, `ageing`, `policed`, `too_long`, `drops` | bringing the switch to a known level, doing work on it, its link state, its idle hosts, what it dropped |
 //! | `hearing` | what of its stream is heard first |
 //! | `frames`, `held` | reading punted frames, making ours, keeping those that wait |
 //! | `sometimes` | lines for the log that others can cause in any number |
@@ -16,6 +16,7 @@ mod ageing;
 mod checks;
 mod core;
 mod doubts;
+mod drops;
 mod frames;
 mod hearing;
 mod held;
@@ -44,17 +45,21 @@ use vouch_p4runtime::client::Session;
 use vouch_tables::{EntryAction, EntryKey};
 
 use self::switch::{Program, session_config};
-use self::task::{Command, Parts, Task};
+use self::task::{Command, Parts, Tallied, Task};
 use crate::config::Config;
 use crate::events::{AgentEvent, Place};
 use crate::guards::{DriverGuard, is_out};
 use crate::management;
+use crate::metrics::{Metrics, Tally};
 use crate::network::Network;
 use crate::orders::{OrderError, Orders, What};
 
 pub use self::core::DriverCounters;
 pub use self::status::{AgentStatus, HostStatus, TaskCounters, Unheard};
 pub use self::switch::SwitchSetupError;
+
+/// How long reading what the switch has dropped may take.
+const DROPS: Duration = Duration::from_secs(1);
 
 /// What can be chosen when an agent is started, beside its configuration.
 #[derive(Debug, Default)]
@@ -63,6 +68,8 @@ pub struct AgentOptions {
     pub events: Option<mpsc::Sender<AgentEvent>>,
     /// What its connections are made of: TCP unless told.
     pub network: Network,
+    /// What counts what happens; agents may share it.
+    pub metrics: Metrics,
 }
 
 /// An agent that runs. Dropping it stops it, without waiting.
@@ -83,7 +90,7 @@ impl Agent {
     pub fn start(mut config: Config, options: AgentOptions) -> Result<Self, SwitchSetupError> {
         let program = Program::load(&config.switch)?;
         fit_hosts(&mut config, &program);
-        let AgentOptions { events: watcher, network } = options;
+        let AgentOptions { events: watcher, network, metrics } = options;
         let (session, events) = Session::connect(session_config(&config, &program, &network)?)?;
         warn_of_probes_from_nobody(&config);
         let (commands, receiver) = mpsc::channel(16);
@@ -102,6 +109,7 @@ impl Agent {
             session,
             events,
             watcher,
+            metrics: metrics.of(&name),
             network,
             commands: receiver,
             orders: ordered,
@@ -121,6 +129,11 @@ impl Agent {
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::Status(reply)).await.ok()?;
         answer.await.ok()
+    }
+
+    /// Who can be asked for its figures for as long as it runs.
+    pub fn figures(&self) -> Figures {
+        Figures(self.commands.clone())
     }
 
     /// What its switch is to have by now; `None` before it is known which hosts that one has.
@@ -144,6 +157,25 @@ impl Agent {
     pub async fn shutdown(self) -> Result<(), JoinError> {
         self.stop.cancel();
         self.task.await
+    }
+}
+
+/// The figures of an agent. Clones are the same.
+#[derive(Debug, Clone)]
+pub struct Figures(mpsc::Sender<Command>);
+
+impl Figures {
+    /// How much there is of everything; `None` if the agent has ended.
+    pub async fn tally(&self) -> Option<Tally> {
+        let (reply, answer) = oneshot::channel();
+        self.0.send(Command::Tally(reply)).await.ok()?;
+        let Tallied { mut tally, drops } = answer.await.ok()?;
+        if let Some((session, program)) = drops {
+            // Whoever asks can do without, where the switch does not answer.
+            let read = tokio::time::timeout(DROPS, drops::read(&session, &program)).await;
+            tally.drops = read.ok().and_then(Result::ok).unwrap_or_default();
+        }
+        Some(tally)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use vouch_mobility::{Binding, HostKey, HostView, Phase, Sequence};
+use vouch_mobility::{Binding, HostKey, HostView, Phase, Sequence, counters};
 
 use super::core::{Core, DriverCounters};
 use super::hearing::place_of;
@@ -60,25 +60,26 @@ pub struct Unheard {
     pub dropped: u64,
 }
 
-/// What was lost around the driver.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct TaskCounters {
-    /// Rounds of writes in which the switch refused something.
-    pub failed_writes: u64,
-    /// Packet-ins whose header is none of ours.
-    pub malformed_punts: u64,
-    /// Packet-ins that came faster than they could be handled.
-    pub packet_ins_dropped: u64,
-    /// Packet-outs dropped because there was no switch to send them.
-    pub packets_dropped: u64,
-    /// Packet-outs that the switch refused.
-    pub packets_refused: u64,
-    /// Messages dropped because their session was over, or their writes failed.
-    pub messages_dropped: u64,
-    /// Messages not sent because the switch has refused entries of the host that they are about.
-    pub messages_in_doubt: u64,
-    /// Events that whoever watches was too slow for.
-    pub events_dropped: u64,
+counters! {
+    /// What was lost around the driver.
+    pub struct TaskCounters {
+        /// Rounds of writes in which the switch refused something.
+        pub failed_writes: u64,
+        /// Packet-ins whose header is none of ours.
+        pub malformed_punts: u64,
+        /// Packet-ins that came faster than they could be handled.
+        pub packet_ins_dropped: u64,
+        /// Packet-outs dropped because there was no switch to send them.
+        pub packets_dropped: u64,
+        /// Packet-outs that the switch refused.
+        pub packets_refused: u64,
+        /// Messages dropped because their session was over, or their writes failed.
+        pub messages_dropped: u64,
+        /// Messages not sent because the switch has refused entries of the host that they are about.
+        pub messages_in_doubt: u64,
+        /// Events that whoever watches was too slow for.
+        pub events_dropped: u64,
+    }
 }
 
 impl AgentStatus {

@@ -56,11 +56,12 @@ use super::too_long::{TooLong, TooLongFeed};
 use crate::config::Config;
 use crate::events::AgentEvent;
 use crate::guards::{DriverGuard, is_out};
+use crate::metrics::AgentMetrics;
 use crate::network::Network;
 use crate::orders::Order;
 use crate::peering::{PeerEvent, Peering, PeeringHandle, PeeringSetup};
 
-pub(crate) use self::orders::Command;
+pub(crate) use self::orders::{Command, Tallied};
 
 /// The first wait before the switch is synchronised again after it refused something, doubled up to [`RETRY_MAX`].
 const RETRY: Duration = Duration::from_millis(250);
@@ -121,6 +122,7 @@ pub(crate) struct Task {
     outbox: Outbox,
     doubts: Doubts,
     watcher: Option<mpsc::Sender<AgentEvent>>,
+    metrics: AgentMetrics,
     network: Network,
     commands: mpsc::Receiver<Command>,
     orders: mpsc::Receiver<Order>,
@@ -205,6 +207,7 @@ pub(crate) struct Parts {
     pub(crate) session: Session,
     pub(crate) events: EventReceiver,
     pub(crate) watcher: Option<mpsc::Sender<AgentEvent>>,
+    pub(crate) metrics: AgentMetrics,
     pub(crate) network: Network,
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) orders: mpsc::Receiver<Order>,
@@ -213,7 +216,8 @@ pub(crate) struct Parts {
 
 impl Task {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, incarnation, program, session, events, watcher, network, commands, orders, stop } = parts;
+        let Parts { config, incarnation, program, session, events, watcher, metrics, network, commands, orders, stop } =
+            parts;
         Self {
             name: config.name.as_str().into(),
             ports: PortFeed::new(config.switch.link_status),
@@ -240,6 +244,7 @@ impl Task {
             peers: None,
             peering_due: None,
             watcher,
+            metrics,
             network,
             commands,
             orders,

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use vouch_mobility::{Incarnation, Message, VtepAddr};
+use vouch_mobility::{Incarnation, Message, VtepAddr, counters};
 use vouch_net::MacAddr;
 
 use super::misbehaviour::PeerMisbehaved;
@@ -250,29 +250,30 @@ pub enum PeeringError {
     },
 }
 
-/// How often what happened, since the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PeeringCounters {
-    /// Sessions begun.
-    pub sessions: u64,
-    /// Sessions refused, for whatever reason.
-    pub refused: u64,
-    /// Attempts to reach a peer that nobody answered.
-    pub unreachable: u64,
-    /// Sessions closed because the peer did what no agent of ours does.
-    pub misbehaved: u64,
-    /// Sessions closed because the peer was too slow.
-    pub too_slow: u64,
-    /// Sessions closed because the peer was silent.
-    pub silent: u64,
-    /// Sessions closed because we were not in charge of our switch.
-    pub not_in_charge: u64,
-    /// Sessions closed because our switch had not taken what was to be announced.
-    pub unwritten: u64,
-    /// Messages sent.
-    pub sent: u64,
-    /// Messages received.
-    pub received: u64,
-    /// Messages dropped because there was no session, or no room.
-    pub dropped: u64,
+counters! {
+    /// How often what happened, since the start.
+    pub struct PeeringCounters {
+        /// Sessions begun.
+        pub sessions: u64,
+        /// Sessions refused, for whatever reason.
+        pub refused: u64,
+        /// Attempts to reach a peer that nobody answered.
+        pub unreachable: u64,
+        /// Sessions closed because the peer did what no agent of ours does.
+        pub misbehaved: u64,
+        /// Sessions closed because the peer was too slow.
+        pub too_slow: u64,
+        /// Sessions closed because the peer was silent.
+        pub silent: u64,
+        /// Sessions closed because we were not in charge of our switch.
+        pub not_in_charge: u64,
+        /// Sessions closed because our switch had not taken what was to be announced.
+        pub unwritten: u64,
+        /// Messages sent.
+        pub sent: u64,
+        /// Messages received.
+        pub received: u64,
+        /// Messages dropped because there was no session, or no room.
+        pub dropped: u64,
+    }
 }

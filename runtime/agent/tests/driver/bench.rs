@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use vouch_agent::metrics::Metrics;
 use vouch_agent::{Agent, AgentEvent, AgentEventKind, AgentOptions, AgentStatus, Config};
 use vouch_lab::target::tofino::Front;
 use vouch_mobility::Report;
@@ -109,9 +110,13 @@ pub(crate) struct Watched {
 }
 
 pub(crate) fn start(config: Config) -> Watched {
+    start_counted(config, &Metrics::default())
+}
+
+pub(crate) fn start_counted(config: Config, metrics: &Metrics) -> Watched {
     let (sender, events) = mpsc::channel(1 << 17);
-    let agent = Agent::start(config, AgentOptions { events: Some(sender), ..AgentOptions::default() })
-        .expect("the pipeline is the program's");
+    let options = AgentOptions { events: Some(sender), metrics: metrics.clone(), ..AgentOptions::default() };
+    let agent = Agent::start(config, options).expect("the pipeline is the program's");
     Watched { agent, events }
 }
 

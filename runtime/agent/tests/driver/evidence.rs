@@ -17,11 +17,11 @@ on_each_kind! {
     b10_an_address_that_is_anothers_goes_nowhere,
 }
 
-const ADDRESS: [u8; 4] = [192, 168, 1, 1];
+pub(crate) const ADDRESS: [u8; 4] = [192, 168, 1, 1];
 const GATEWAY: MacAddr = MacAddr([2, 0, 0, 0, 0, 0xfe]);
 
 /// A host with one address that answers who asks for it, for as long as it is polled.
-async fn answering(cable: &Endpoint) {
+pub(crate) async fn answering(cable: &Endpoint) {
     loop {
         let frame = cable.recv().await.expect("the switch runs");
         if frame[12..14] == [8, 6] && frame[20..22] == [0, 1] && frame[38..42] == ADDRESS {
@@ -35,7 +35,7 @@ async fn answering(cable: &Endpoint) {
 }
 
 /// The first verdict about the host, and why if it moved.
-async fn verdict(agent: &mut Watched) -> Option<Because> {
+pub(crate) async fn verdict(agent: &mut Watched) -> Option<Because> {
     agent
         .until(|kind| match kind {
             AgentEventKind::Report(Report::Stayed { .. }) => Some(None),
@@ -46,7 +46,7 @@ async fn verdict(agent: &mut Watched) -> Option<Because> {
 }
 
 /// An agent that trusts places at once, and not only after it has run for a while.
-fn trusting(kind: Kind, address: std::net::SocketAddr) -> Config {
+pub(crate) fn trusting(kind: Kind, address: std::net::SocketAddr) -> Config {
     let mut config = config(kind, address);
     config.vtep.as_mut().expect("the demo's is a VTEP").timers.probation = Duration::ZERO;
     config

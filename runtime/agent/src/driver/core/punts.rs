@@ -14,6 +14,7 @@ use crate::events::AgentEventKind;
 impl Core {
     /// A frame that the switch hands over.
     pub(crate) fn packet_in(&mut self, packet: PacketIn, frame: &[u8], now: Instant) {
+        *self.punts.entry(packet.reason).or_default() += 1;
         if packet.reason == PuntReason::Sent {
             self.sent(packet.location, frame, now);
             return;

@@ -4,19 +4,30 @@ use std::collections::BTreeMap;
 
 use tokio::sync::oneshot;
 use vouch_mobility::{HostKey, Location};
+use vouch_p4runtime::client::Session;
 use vouch_tables::{EntryAction, EntryKey};
 
-use super::super::status::AgentStatus;
+use super::super::status::{AgentStatus, TaskCounters};
+use super::super::switch::Program;
 use super::{Switch, Task};
 use crate::events::Place;
+use crate::metrics::Tally;
 use crate::orders::{Order, OrderError, What};
 
 /// What the operator may ask.
 pub(crate) enum Command {
     /// How are things?
     Status(oneshot::Sender<AgentStatus>),
+    /// How much is there of everything?
+    Tally(oneshot::Sender<Tallied>),
     /// What is the switch to have?
     Wanted(oneshot::Sender<Option<BTreeMap<EntryKey, EntryAction>>>),
+}
+
+/// How much there is, and where to ask what the switch has dropped, if it can be asked.
+pub(crate) struct Tallied {
+    pub(crate) tally: Tally,
+    pub(crate) drops: Option<(Session, Program)>,
 }
 
 impl Task {
@@ -25,6 +36,9 @@ impl Task {
             Command::Status(reply) => {
                 // Whoever asked may have gone.
                 let _ = reply.send(self.status());
+            }
+            Command::Tally(reply) => {
+                let _ = reply.send(self.tally());
             }
             Command::Wanted(reply) => {
                 let wanted = self.core.as_mut().map(|core| core.wanted().all().clone());
@@ -60,16 +74,41 @@ impl Task {
     }
 
     fn status(&mut self) -> AgentStatus {
-        let ready = matches!(self.switch, Switch::Ready { .. })
+        let (ready, crowd) = (self.is_ready(), self.crowd.all_dropped());
+        let counters = self.counters(&crowd);
+        let peering = self.peers.as_ref().map(|peers| peers.handle.counters());
+        AgentStatus::new(ready, self.core.as_mut(), counters, &crowd, peering)
+    }
+
+    fn is_ready(&self) -> bool {
+        matches!(self.switch, Switch::Ready { .. })
             && self.paused.is_none()
             && !self.stalled
             && self.read_back.is_none()
-            && self.core.is_some();
+            && self.core.is_some()
+    }
+
+    fn counters(&self, crowd: &BTreeMap<u32, u64>) -> TaskCounters {
         let mut counters = self.counters;
-        let crowd = self.crowd.all_dropped();
         counters.packet_ins_dropped = self.session.dropped_packets() + crowd.values().sum::<u64>();
         counters.packets_dropped += self.outbox.frames_dropped();
-        let peering = self.peers.as_ref().map(|peers| peers.handle.counters());
-        AgentStatus::new(ready, self.core.as_mut(), counters, &crowd, peering)
+        counters
+    }
+
+    fn tally(&mut self) -> Tallied {
+        let ready = self.is_ready();
+        let mut tally = Tally {
+            agent: self.config.name.clone(),
+            ready,
+            task: self.counters(&self.crowd.all_dropped()),
+            peering: self.peers.as_ref().map(|peers| peers.handle.counters()).unwrap_or_default(),
+            ..Tally::default()
+        };
+        let peers = self.config.vtep.iter().flat_map(|vtep| &vtep.peers);
+        tally.peers = peers.map(|peer| (peer.address, false)).collect();
+        if let Some(core) = &mut self.core {
+            core.tally(&mut tally);
+        }
+        Tallied { tally, drops: ready.then(|| (self.session.clone(), self.program.clone())) }
     }
 }

@@ -160,6 +160,9 @@ impl Task {
     }
 
     pub(super) fn tell(&mut self, kind: AgentEventKind) {
+        if let AgentEventKind::Report(report) = &kind {
+            self.metrics.report(report, Clock::now());
+        }
         let Some(watcher) = &self.watcher else { return };
         let event = AgentEvent { agent: self.name.clone(), at: Clock::now().into_std(), kind };
         if watcher.try_send(event).is_err() {

@@ -68,6 +68,7 @@ impl Task {
             Ok(policed::read(session, program, cells).await.unwrap_or_default())
         });
         let began = Clock::now();
+        self.metrics.begin(keys.len());
         self.switch = Switch::Ready { working: Some(Round { work, began, keys, messages, then }) };
     }
 
@@ -82,6 +83,7 @@ impl Task {
         let Switch::Ready { working } = &mut self.switch else { return };
         let Some(round) = working.take() else { return };
         let synchronised = matches!(round.then, AfterRound::Synchronised { .. });
+        self.metrics.end(round.began.elapsed(), result.is_ok(), Clock::now());
         let refused = match &result {
             Ok(_) => Some(HashSet::new()),
             Err(error @ WriteError::Updates { .. }) => {
