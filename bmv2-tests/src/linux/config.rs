@@ -20,12 +20,13 @@ pub(super) fn management(node: &str) -> Ipv4Addr {
     Ipv4Addr::new(10, 99, 0, plan::number(node))
 }
 
-/// The configuration of one node's agent.
-pub(super) fn yaml(plan: &Plan, program: SwitchProgram, node: &str, identity: &Files) -> String {
+/// The configuration of one node's agent, with its election id.
+pub(super) fn yaml(plan: &Plan, program: SwitchProgram, node: &str, election_id: u32, identity: &Files) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail, so the results say nothing.
     let _ = writeln!(text, "name: {node}");
     let _ = writeln!(text, "switch:\n  target: http://127.0.0.1:{P4RUNTIME}\n  device_id: {}", plan::number(node));
+    let _ = writeln!(text, "  election_id: {election_id}\n  pair: {}", plan.standby == Some(node));
     if program == SwitchProgram::Bmv2 {
         let _ = writeln!(text, "  link_status: none");
     }
@@ -119,7 +120,7 @@ mod tests {
             let plan = Plan { probe, ..plan.clone() };
             for (node, program) in NODES.into_iter().flat_map(|node| SwitchProgram::ALL.map(|program| (node, program)))
             {
-                let text = yaml(&plan, program, node, &identity);
+                let text = yaml(&plan, program, node, 1, &identity);
                 let parsed = Config::parse("generated.yaml", &text);
                 assert!(parsed.is_ok(), "{}\n{text}", parsed.map(drop).unwrap_err());
             }

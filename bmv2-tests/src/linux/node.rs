@@ -32,6 +32,7 @@ pub struct Node {
     folder: PathBuf,
     switch: Option<Running>,
     agent: Option<Running>,
+    standby: Option<Running>,
 }
 
 /// One of a node's processes.
@@ -41,6 +42,8 @@ pub enum Part {
     Switch,
     /// Its agent.
     Agent,
+    /// Another agent of it, which takes over when the first fails.
+    Standby,
 }
 
 impl Part {
@@ -48,6 +51,7 @@ impl Part {
         match self {
             Self::Switch => "switch",
             Self::Agent => "agent",
+            Self::Standby => "standby",
         }
     }
 }
@@ -94,7 +98,17 @@ impl Node {
         folder: &Path,
     ) -> io::Result<Self> {
         let (namespace, folder) = (Namespace::create(name)?, folder.to_owned());
-        Ok(Self { name, namespace, program, ports: Vec::new(), vouch, folder, switch: None, agent: None })
+        Ok(Self {
+            name,
+            namespace,
+            program,
+            ports: Vec::new(),
+            vouch,
+            folder,
+            switch: None,
+            agent: None,
+            standby: None,
+        })
     }
 
     /// Where its switch is controlled, from the management network.
@@ -102,9 +116,9 @@ impl Node {
         format!("http://{}:{}", config::management(self.name), config::P4RUNTIME)
     }
 
-    /// The file of its agent's configuration.
-    pub(super) fn configuration(&self) -> PathBuf {
-        self.folder.join(format!("{}.yaml", self.name))
+    /// The file of an agent's configuration.
+    pub(super) fn configuration(&self, part: Part) -> PathBuf {
+        self.folder.join(format!("{}-{}.yaml", self.name, part.name()))
     }
 
     /// Start the switch or the agent; its log is continued.
@@ -114,7 +128,7 @@ impl Node {
     pub fn start(&mut self, part: Part) -> Result<(), Failure> {
         let command = match part {
             Part::Switch => self.switch_command()?,
-            Part::Agent => self.agent_command()?,
+            Part::Agent | Part::Standby => self.agent_command(part)?,
         };
         let mut command = self.namespace.command(&command);
         let log = OpenOptions::new().create(true).append(true).open(self.log(part))?;
@@ -171,6 +185,7 @@ impl Node {
         match part {
             Part::Switch => &mut self.switch,
             Part::Agent => &mut self.agent,
+            Part::Standby => &mut self.standby,
         }
     }
 
@@ -193,7 +208,7 @@ impl Node {
         Ok(command)
     }
 
-    fn agent_command(&self) -> io::Result<Command> {
+    fn agent_command(&self, part: Part) -> io::Result<Command> {
         let mut command = match &self.vouch {
             Some(vouch) => bound(vouch),
             None => {
@@ -205,7 +220,7 @@ impl Node {
         if std::env::var_os("VOUCH_LOG").is_none() {
             command.env("VOUCH_LOG", "info,vouch_agent=debug");
         }
-        command.arg("run").arg(self.configuration());
+        command.arg("run").arg(self.configuration(part));
         Ok(command)
     }
 }

@@ -87,6 +87,8 @@ pub struct Plan {
     pub quarantine: bool,
     /// Further sections of the agents' configuration.
     pub further: String,
+    /// The node that has two agents.
+    pub standby: Option<&'static str>,
 }
 
 impl Default for Plan {
@@ -98,6 +100,7 @@ impl Default for Plan {
             during: "escalate",
             quarantine: false,
             further: String::new(),
+            standby: None,
         }
     }
 }

@@ -116,10 +116,14 @@ impl World {
         for node in world.nodes.values_mut() {
             let identity = authority.issue(node.name, &[], LASTS)?;
             let files = vouch_certs::store(world.folder.path(), node.name, &identity, false)?;
-            let text = config::yaml(&world.plan, site.program, node.name, &files);
-            std::fs::write(node.configuration(), text)?;
+            let agents =
+                if world.plan.standby == Some(node.name) { &[Part::Agent, Part::Standby][..] } else { &[Part::Agent] };
+            for (election_id, part) in (1..).zip(agents) {
+                let text = config::yaml(&world.plan, site.program, node.name, election_id, &files);
+                std::fs::write(node.configuration(*part), text)?;
+            }
             node.start(Part::Switch)?;
-            node.start(Part::Agent)?;
+            agents.iter().try_for_each(|part| node.start(*part))?;
             let reader = TableReader::new(&node.control(), plan::number(node.name).into())?;
             world.readers.insert(node.name, reader);
         }
@@ -185,8 +189,9 @@ impl World {
             if wrong.is_empty() {
                 return Ok(());
             }
-            let ended =
-                self.nodes.values_mut().find_map(|node| node.ended(Part::Switch).or_else(|| node.ended(Part::Agent)));
+            let ended = self.nodes.values_mut().find_map(|node| {
+                [Part::Switch, Part::Agent, Part::Standby].into_iter().find_map(|part| node.ended(part))
+            });
             if ended.is_some() || Instant::now() >= deadline {
                 let wrong: Vec<_> = wrong.into_iter().map(|(_, what)| what).collect();
                 let what = ended.unwrap_or_else(|| wrong.join("; "));

@@ -11,6 +11,7 @@ mod chaos;
 mod floods;
 mod migrations;
 mod moves;
+mod pair;
 pub mod report;
 mod restarts;
 
@@ -37,6 +38,8 @@ pub struct Stage {
 pub struct Extent {
     /// Rounds of chaos for each disturbance.
     pub rounds: u32,
+    /// How often an agent of a pair is killed.
+    pub successions: u32,
     /// How many hosts move at once.
     pub crowds: &'static [u32],
     /// Whether times are judged, which says something only on a machine that does nothing else.
@@ -45,9 +48,9 @@ pub struct Extent {
 
 impl Extent {
     /// All that the rows say.
-    pub const WHOLE: Self = Self { rounds: 10, crowds: &[1_000, 10_000], timed: true };
+    pub const WHOLE: Self = Self { rounds: 10, successions: 20, crowds: &[1_000, 10_000], timed: true };
     /// What a test has time for.
-    pub const QUICK: Self = Self { rounds: 1, crowds: &[1_000], timed: false };
+    pub const QUICK: Self = Self { rounds: 1, successions: 2, crowds: &[1_000], timed: false };
 }
 
 impl Stage {
@@ -245,4 +248,5 @@ cases! {
     "15b": migrations::early_once, "the destination announces a machine once before it is paused";
     "16a": floods::one_port, "an access interface is flooded with whatever an attacker can make up; hosts are claimed and move";
     "16b": floods::all_ports, "the same from all access interfaces of a switch";
+    "17" quick: pair::killed, "a VTEP has two agents, and the one in charge is killed while hosts are forged and move";
 }

@@ -20,6 +20,8 @@ pub struct SwitchConfig {
     pub device_id: u64,
     /// The P4Runtime election id; the highest controls the switch.
     pub election_id: u128,
+    /// Whether another agent of the same name may be in charge of the switch in its turn: what that one did stands, and is not undone.
+    pub pair: bool,
     /// The P4Runtime role; `None` is the default role, with full access.
     pub role: Option<String>,
     /// TLS towards the switch; `None` is plaintext.
@@ -116,12 +118,13 @@ pub struct ClientTls {
     pub server_name: Option<String>,
 }
 
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "kind",
     "server",
     "target",
     "device_id",
     "election_id",
+    "pair",
     "role",
     "tls",
     "pipeline",
@@ -155,6 +158,7 @@ pub(super) fn read(reader: &mut Reader, field: &Field<'_>, files: &mut Files) ->
         .and_then(|field| endpoint(reader, &field, tls.is_some(), "`tls`"));
     let device_id = device_id(reader, field, fields, kind);
     let election_id = get("election_id").and_then(|field| reader.number(&field, 1, u128::MAX));
+    let pair = get("pair").and_then(|field| reader.choice(&field, &[("true", true), ("false", false)]));
     let role = get("role").and_then(|field| reader.text(&field, "the name of a P4Runtime role").map(str::to_owned));
     let pipeline = pipeline(reader, field, fields, kind, files);
     let cpu_port = ports(reader, field, fields, kind);
@@ -168,6 +172,7 @@ pub(super) fn read(reader: &mut Reader, field: &Field<'_>, files: &mut Files) ->
         target: target.unwrap_or_default(),
         device_id: device_id.unwrap_or(0),
         election_id: election_id.unwrap_or(1),
+        pair: pair.unwrap_or(false),
         role,
         tls,
         pipeline,
@@ -190,6 +195,7 @@ pub(super) fn placeholder() -> SwitchConfig {
         target: String::new(),
         device_id: 0,
         election_id: 1,
+        pair: false,
         role: None,
         tls: None,
         pipeline: None,

@@ -101,10 +101,8 @@ impl Agent {
                 .map_err(|error| SwitchSetupError::Management { path: path.clone(), error })?;
         }
         let name = config.name.clone();
-        let incarnation = incarnation();
         let parts = Parts {
             config,
-            incarnation,
             program,
             session,
             events,
@@ -180,7 +178,7 @@ impl Figures {
 }
 
 /// Which life of the agent it is: the time, so that it is higher in each later one as long as nobody sets the clock back.
-fn incarnation() -> Incarnation {
+pub(crate) fn incarnation() -> Incarnation {
     if is_out(DriverGuard::Incarnations) {
         return Incarnation(1);
     }

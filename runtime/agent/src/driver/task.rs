@@ -93,6 +93,7 @@ type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub(crate) struct Task {
     name: Arc<str>,
     config: Config,
+    /// Since when it is in charge: not set before that, as another agent of the switch may have started later, and been in charge before.
     incarnation: Incarnation,
     program: Program,
     session: Session,
@@ -202,7 +203,6 @@ enum Wake {
 /// What a task is made of.
 pub(crate) struct Parts {
     pub(crate) config: Config,
-    pub(crate) incarnation: Incarnation,
     pub(crate) program: Program,
     pub(crate) session: Session,
     pub(crate) events: EventReceiver,
@@ -216,8 +216,7 @@ pub(crate) struct Parts {
 
 impl Task {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, incarnation, program, session, events, watcher, metrics, network, commands, orders, stop } =
-            parts;
+        let Parts { config, program, session, events, watcher, metrics, network, commands, orders, stop } = parts;
         Self {
             name: config.name.as_str().into(),
             ports: PortFeed::new(config.switch.link_status),
@@ -229,7 +228,7 @@ impl Task {
             outbox: Outbox::new(config.vtep.as_ref().map_or(0, |vtep| vtep.peering.queue)),
             doubts: Doubts::default(),
             config,
-            incarnation,
+            incarnation: Incarnation(0),
             program,
             session,
             crowd: events.crowd(),
@@ -412,6 +411,9 @@ impl Task {
                 }
             }
             Event::Backup { primary: Some(other) } => {
+                if self.config.switch.pair {
+                    self.forget_all();
+                }
                 self.lost(format!("another controller is primary, with election id {other}"));
             }
             Event::Backup { primary: None } => {
@@ -535,6 +537,18 @@ impl Task {
             peers.handle.set_open(false);
         }
         self.peering_due = None;
+    }
+
+    /// The other agent of a pair is in charge: what was known is out of date. Nothing is kept, so that nothing can be put back by mistake: as after a
+    /// start, the hosts will be found in the switch, and the address of the peering is free for the other.
+    fn forget_all(&mut self) {
+        self.core = None;
+        self.finding = None;
+        if let Some(peers) = self.peers.take() {
+            tokio::spawn(async move { peers.handle.shutdown().await });
+        }
+        self.outbox = Outbox::new(self.config.vtep.as_ref().map_or(0, |vtep| vtep.peering.queue));
+        self.doubts = Doubts::default();
     }
 
     fn feed(&mut self, tell: impl FnOnce(&mut Core, Instant)) {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use vouch_agent::AgentEventKind;
+use vouch_agent::{AgentEventKind, Place};
 use vouch_mobility::Report;
 use vouch_net::MacAddr;
 use vouch_p4runtime::client::{Event, EventReceiver, Session, SessionConfig};
@@ -22,6 +22,7 @@ on_each_kind! {
     a_peering_whose_address_is_still_taken_starts_once_it_is_free,
     an_agent_that_is_not_in_charge_of_its_switch_is_silent_towards_its_peers,
     a_host_whose_entries_the_switch_refused_is_announced_once_it_has_taken_them,
+    one_of_a_pair_takes_over_what_the_other_has_done,
 }
 
 const FOREIGNER: MacAddr = MacAddr([2, 0, 0, 0, 0, 0x66]);
@@ -273,4 +274,52 @@ async fn a_host_whose_entries_the_switch_refused_is_announced_once_it_has_taken_
     second.stop().await;
     one.server.shutdown().await;
     two.server.shutdown().await;
+}
+
+/// Where an agent has the host.
+async fn place(agent: &Watched) -> Option<Place> {
+    agent.status().await.hosts.iter().find(|host| host.host.mac == HOST).and_then(|host| host.place)
+}
+
+async fn one_of_a_pair_takes_over_what_the_other_has_done(kind: Kind) {
+    let address = free_address();
+    let bench = switch(kind, address).await;
+    let paired = |election_id| {
+        let mut config = config(kind, address);
+        (config.switch.pair, config.switch.election_id) = (true, election_id);
+        config.vtep.as_mut().expect("the demo's is a VTEP").verify = false;
+        config
+    };
+    let mut first = start(paired(1));
+    first.ready().await;
+    bench.cables[0].send(arp(HOST, [192, 168, 1, 1])).expect("the link is up");
+    first.learned(HOST).await;
+    let before = place(&first).await;
+    assert!(before.is_some());
+
+    let mut second = start(paired(2));
+    assert_eq!(second.ready().await, (false, 1, 0), "it finds the host, and has nothing to write");
+    first.lost().await;
+    assert_eq!(place(&first).await, None, "what it knew will be out of date");
+    assert_eq!(place(&second).await, before);
+    // While the second is in charge the host moves.
+    bench.cables[1].send(arp(HOST, [192, 168, 1, 1])).expect("the link is up");
+    second.until(|kind| matches!(kind, AgentEventKind::Report(Report::Moved { .. })).then_some(())).await;
+    let moved = place(&second).await;
+    assert_ne!(moved, before);
+    second
+        .until(|kind| match kind {
+            AgentEventKind::Written { changes } => {
+                changes.iter().any(|change| change.contains(&HOST.to_string())).then_some(())
+            }
+            _ => None,
+        })
+        .await;
+    drop(second);
+
+    let (installed, restored, _) = first.ready().await;
+    assert_eq!((installed, restored), (false, 1));
+    assert_eq!(place(&first).await, moved, "it undoes nothing of what the other has done");
+    first.stop().await;
+    bench.server.shutdown().await;
 }

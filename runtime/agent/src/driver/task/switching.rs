@@ -9,6 +9,7 @@ use vouch_p4runtime::client::{RpcError, WriteError};
 use vouch_tables::{EntryKey, PuntMeter, PuntReason};
 
 use super::super::core::{Core, Given, Output};
+use super::super::incarnation;
 use super::super::policed::{self, Policed};
 use super::super::switch::{Found, Work, synchronise};
 use super::{AfterRound, RETRY, RETRY_MAX, Round, STALL, Switch, Task};
@@ -40,6 +41,7 @@ impl Task {
         let core = match &mut self.core {
             Some(core) => core,
             none => {
+                self.incarnation = incarnation();
                 let (incarnation, room) = (self.incarnation, self.program.room_for_bindings());
                 let given = Given { incarnation, room, hearing };
                 let (core, restored) = Core::new(self.config.clone(), given, &found.entries, now);
