@@ -34,6 +34,9 @@ enum Command {
     /// peer that is not there is tried again until it is. Stopping an agent leaves the tables as they are: traffic
     /// goes on, and an agent that is started again picks the hosts up from the switch.
     ///
+    /// SIGHUP has the files and the certificates read again: all are taken, or, if anything is wrong with them, none. systemd is told of
+    /// readiness, reloads and that all agents answer (Type=notify, WatchdogSec).
+    ///
     /// The environment variable VOUCH_LOG chooses what is logged, as in VOUCH_LOG=debug or
     /// VOUCH_LOG=vouch_agent=debug,info. The default is info.
     Run {
@@ -199,7 +202,8 @@ async fn play(options: DemoOptions) -> ExitCode {
 
 fn log(default: &str) {
     let filter = EnvFilter::try_from_env("VOUCH_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
 }
 
 fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {

@@ -10,6 +10,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use vouch_agent::Figures;
 use vouch_agent::metrics::{Metrics, Tally};
 
@@ -18,22 +19,27 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 
 struct Shown {
     metrics: Metrics,
-    agents: Vec<Figures>,
+    agents: watch::Receiver<Vec<Figures>>,
 }
 
 impl Shown {
-    /// Those of the agents that have not ended.
-    async fn tallies(&self) -> Vec<Tally> {
+    /// How many agents there are, and the tallies of those that have not ended.
+    async fn tallies(&self) -> (usize, Vec<Tally>) {
+        let agents = self.agents.borrow().clone();
         let mut tallies = Vec::new();
-        for agent in &self.agents {
+        for agent in &agents {
             tallies.extend(agent.tally().await);
         }
-        tallies
+        (agents.len(), tallies)
     }
 }
 
 /// Serves `/metrics`, and `/ready`, which is 200 while all agents control their switches, until this process ends.
-pub(crate) async fn serve(address: SocketAddr, metrics: Metrics, agents: Vec<Figures>) -> io::Result<SocketAddr> {
+pub(crate) async fn serve(
+    address: SocketAddr,
+    metrics: Metrics,
+    agents: watch::Receiver<Vec<Figures>>,
+) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
     let shown = Arc::new(Shown { metrics, agents });
@@ -47,13 +53,13 @@ pub(crate) async fn serve(address: SocketAddr, metrics: Metrics, agents: Vec<Fig
 }
 
 async fn figures(State(shown): State<Arc<Shown>>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, OPEN_METRICS)], shown.metrics.encode(shown.tallies().await))
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], shown.metrics.encode(shown.tallies().await.1))
 }
 
 async fn ready(State(shown): State<Arc<Shown>>) -> impl IntoResponse {
-    let tallies = shown.tallies().await;
+    let (agents, tallies) = shown.tallies().await;
     let waiting: Vec<_> = tallies.iter().filter(|tally| !tally.ready).map(|tally| tally.agent.as_str()).collect();
-    if tallies.len() < shown.agents.len() {
+    if tallies.len() < agents {
         (StatusCode::SERVICE_UNAVAILABLE, "an agent has ended\n".to_owned())
     } else if waiting.is_empty() {
         (StatusCode::OK, "ready\n".to_owned())

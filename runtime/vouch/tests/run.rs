@@ -1,9 +1,10 @@
 //! `vouch run` as an operator calls it.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 fn vouch() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vouch"));
@@ -35,15 +36,76 @@ fn without_a_switch_it_says_so_keeps_trying_and_stops_at_a_signal() {
     let waiting = waiting.expect("it says what it waits for");
     assert!(waiting.contains("cannot reach the switch") && waiting.contains("trying again in"), "{waiting}");
 
-    // The shell's own: kill(1) is not on every machine.
-    let kill = format!("kill -TERM {}", agent.id());
-    let killed = Command::new("sh").args(["-c", &kill]).status().expect("there is a shell");
-    assert!(killed.success());
+    signal(&agent, "TERM");
     // Its log ends when it does.
     let rest: Vec<String> = log.map_while(Result::ok).collect();
     let status = agent.wait().expect("it was started");
     assert_eq!(status.code(), Some(0), "{rest:?}");
     assert!(rest.iter().any(|line| line.contains("SIGTERM")), "{rest:?}");
+}
+
+/// Sends a signal. The shell's own: kill(1) is not on every machine.
+fn signal(agent: &Child, name: &str) {
+    let kill = format!("kill -{name} {}", agent.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().expect("there is a shell").success());
+}
+
+/// The next line with these words.
+fn until(log: &mut impl Iterator<Item = io::Result<String>>, words: &str) -> String {
+    log.map_while(Result::ok).find(|line| line.contains(words)).unwrap_or_else(|| panic!("it never says {words}"))
+}
+
+/// What systemd would hear, and what a configuration that is read again does.
+#[test]
+fn files_are_read_again_whole_or_not_at_all_and_systemd_hears_of_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let socket = UnixDatagram::bind(folder.path().join("notify")).expect("a socket");
+    let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/demo");
+    let file = |name: &str| folder.path().join(name);
+    for name in ["spine.yaml", "vtep1.yaml"] {
+        std::fs::copy(configs.join(name), file(name)).expect("the folder is writable");
+    }
+    let mut agent = vouch()
+        .arg("run")
+        .args([file("spine.yaml"), file("vtep1.yaml")])
+        .env("VOUCH_LOG", "info")
+        .env("NOTIFY_SOCKET", file("notify"))
+        .env("WATCHDOG_USEC", "100000")
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    let mut log = BufReader::new(agent.stderr.take().expect("piped")).lines();
+    let hears = |words: &str| {
+        let mut buffer = [0; 256];
+        loop {
+            let length = socket.recv(&mut buffer).expect("it says something");
+            if String::from_utf8_lossy(&buffer[..length]).contains(words) {
+                break;
+            }
+        }
+    };
+    hears("READY=1");
+    hears("WATCHDOG=1");
+    hears("WATCHDOG=1");
+
+    let spine = std::fs::read_to_string(file("spine.yaml")).expect("it is there");
+    std::fs::write(file("vtep1.yaml"), "name: vtep1\nswich: {}\n").expect("writable");
+    std::fs::write(file("spine.yaml"), spine.replace("name: spine", "name: spine9")).expect("writable");
+    signal(&agent, "HUP");
+    hears("RELOADING=1");
+    let refused = until(&mut log, "the configuration is not taken");
+    assert!(refused.contains("vtep1.yaml:2:1"), "{refused}");
+    hears("READY=1");
+
+    std::fs::copy(configs.join("vtep1.yaml"), file("vtep1.yaml")).expect("writable");
+    signal(&agent, "HUP");
+    let taken = until(&mut log, "has been read again");
+    assert!(taken.contains("changed=1") && taken.contains("unchanged=1"), "{taken}");
+    until(&mut log, "spine9");
+    signal(&agent, "TERM");
+    hears("STOPPING=1");
+    drop(log);
+    assert_eq!(agent.wait().expect("it was started").code(), Some(0));
 }
 
 /// A page, its status, and what it says.

@@ -117,6 +117,15 @@ impl Agent {
         Ok(Self { name, commands, orders, _stop_on_drop: stop.clone().drop_guard(), stop, task })
     }
 
+    /// Whether an agent can be started with this configuration, as far as its files say.
+    ///
+    /// # Errors
+    /// What is wrong with the pipeline that it names, or with what it says of the switch.
+    pub fn check(config: &Config) -> Result<(), SwitchSetupError> {
+        let program = Program::load(&config.switch)?;
+        session_config(config, &program, &Network::default()).map(drop)
+    }
+
     /// Its configured name.
     pub fn name(&self) -> &str {
         &self.name
@@ -141,6 +150,26 @@ impl Agent {
         answer.await.ok()?
     }
 
+    /// Reads the certificates for peers again. Sessions go on, and the next ones begin with these; with files that are wrong nothing changes.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub async fn renew_certificates(&self) -> Result<(), String> {
+        let (reply, answer) = oneshot::channel();
+        if self.commands.send(Command::Renew(reply)).await.is_err() {
+            return Err("the agent has ended".to_owned());
+        }
+        answer.await.unwrap_or_else(|_| Err("the agent has ended".to_owned()))
+    }
+
+    /// Waits until it has ended by itself, which it does only when something is very wrong. Cancelling it changes nothing.
+    ///
+    /// # Errors
+    /// It has panicked.
+    pub async fn ended(&mut self) -> Result<(), JoinError> {
+        (&mut self.task).await
+    }
+
     /// Says that a host is about to move, and for how long that is to be believed (B15).
     pub async fn expect_move(&self, host: HostKey, to: Place, within: Duration) -> Result<(), OrderError> {
         self.orders.give(What::ExpectMove { host, to, within }).await
@@ -163,6 +192,12 @@ impl Agent {
 pub struct Figures(mpsc::Sender<Command>);
 
 impl Figures {
+    /// Waits until the agent answers; `false` if it has ended. One that hangs never does.
+    pub async fn answers(&self) -> bool {
+        let (reply, answer) = oneshot::channel();
+        self.0.send(Command::Tally(reply)).await.is_ok() && answer.await.is_ok()
+    }
+
     /// How much there is of everything; `None` if the agent has ended.
     pub async fn tally(&self) -> Option<Tally> {
         let (reply, answer) = oneshot::channel();

@@ -29,7 +29,7 @@ use prometheus_client::registry::{Registry, Unit};
 use vouch_mobility::Report;
 
 pub use self::tally::Tally;
-use self::verdicts::{Labels, Of, Outcome};
+use self::verdicts::{Labels, Of, Outcome, Reload};
 
 /// The upper bounds of durations, in seconds. A verdict by silence takes 0.3 s, one by an answer as long as the host takes.
 const SECONDS: [f64; 16] =
@@ -47,6 +47,7 @@ struct Families {
     convergence_seconds: Durations<Of>,
     write_seconds: Durations<Of>,
     updates: Family<Of, Counter>,
+    reloads: Family<Reload, Counter>,
 }
 
 impl Default for Metrics {
@@ -58,6 +59,7 @@ impl Default for Metrics {
             convergence_seconds: Family::new_with_constructor(durations),
             write_seconds: Family::new_with_constructor(durations),
             updates: Family::default(),
+            reloads: Family::default(),
         }))
     }
 }
@@ -81,6 +83,11 @@ impl Metrics {
             decided: Vec::new(),
             written: Vec::new(),
         }
+    }
+
+    /// The configuration was read again, and taken or not.
+    pub fn reloaded(&self, taken: bool) {
+        self.0.reloads.get_or_create(&Reload { taken: taken.to_string() }).inc();
     }
 
     /// All of it, in the text format of OpenMetrics 1.0.
@@ -109,6 +116,11 @@ impl Metrics {
             "How long a round of writes took the switch",
             Unit::Seconds,
             it.write_seconds.clone(),
+        );
+        registry.register(
+            "reloads",
+            "How often the configuration was read again, and whether it was taken",
+            it.reloads.clone(),
         );
         registry.register("p4runtime_updates", "Updates that the switch was given", it.updates.clone());
         let version = vec![("version", env!("CARGO_PKG_VERSION"))];

@@ -1,4 +1,4 @@
-//! How claims end, as labels.
+//! How claims end, as labels, and what else has some.
 
 use std::time::Duration;
 
@@ -9,6 +9,12 @@ use vouch_mobility::{Because, Report, WhyUnproven};
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Of {
     pub(super) agent: String,
+}
+
+/// What became of a configuration that was read again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Reload {
+    pub(super) taken: String,
 }
 
 /// How claims end.

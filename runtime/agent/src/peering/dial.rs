@@ -16,13 +16,12 @@ use tonic::transport::Endpoint;
 
 use super::api::{PeeringError, RefusalReason};
 use super::causes::causes;
-use super::identity::TlsFiles;
 use super::proto::peering_client::PeeringClient;
 use super::session::{self, Ended, FRAMES_IN_FLIGHT, Wire};
 use super::shared::{Peer, Shared};
 
 /// Where a peer is, and what it must prove.
-pub(super) fn endpoint(shared: &Shared, peer: &Peer, tls: Option<&TlsFiles>) -> Result<Endpoint, PeeringError> {
+pub(super) fn endpoint(shared: &Shared, peer: &Peer) -> Result<Endpoint, PeeringError> {
     let wrong = |error: tonic::transport::Error| PeeringError::Endpoint {
         peer: peer.config.name.clone(),
         endpoint: peer.config.endpoint.clone(),
@@ -32,14 +31,14 @@ pub(super) fn endpoint(shared: &Shared, peer: &Peer, tls: Option<&TlsFiles>) -> 
         .map_err(wrong)?
         .tcp_nodelay(true)
         .connect_timeout(shared.setup.config.dead_after);
-    match tls {
-        Some(tls) => endpoint.tls_config(tls.client(&peer.config.name)).map_err(wrong),
+    match shared.keys() {
+        Some(keys) => endpoint.tls_config(keys.files.client(&peer.config.name)).map_err(wrong),
         None => Ok(endpoint),
     }
 }
 
 /// Keeps a session with one peer until shutdown.
-pub(super) async fn dial(shared: Arc<Shared>, peer: Arc<Peer>, endpoint: Endpoint) {
+pub(super) async fn dial(shared: Arc<Shared>, peer: Arc<Peer>) {
     let config = &shared.setup.config;
     let mut wait = config.reconnect;
     loop {
@@ -49,7 +48,7 @@ pub(super) async fn dial(shared: Arc<Shared>, peer: Arc<Peer>, endpoint: Endpoin
         }
         let attempt = tokio::select! {
             () = shared.shutdown.cancelled() => return,
-            attempt = attempt(&shared, &peer, &endpoint) => attempt,
+            attempt = attempt(&shared, &peer) => attempt,
         };
         match attempt {
             Ok(wire) => match session::dialled(&shared, &peer, wire).await {
@@ -80,8 +79,9 @@ enum Failure {
 }
 
 /// Connects and says hello.
-async fn attempt(shared: &Shared, peer: &Peer, endpoint: &Endpoint) -> Result<Wire, Failure> {
-    let channel = shared.network.dialler().connect(endpoint).await.map_err(|error| failure(&error))?;
+async fn attempt(shared: &Shared, peer: &Peer) -> Result<Wire, Failure> {
+    let endpoint = endpoint(shared, peer).map_err(|error| Failure::Refused(error.to_string()))?;
+    let channel = shared.network.dialler().connect(&endpoint).await.map_err(|error| failure(&error))?;
     let mut client = PeeringClient::new(channel).max_decoding_message_size(shared.setup.config.max_message);
     let (outbound, frames) = mpsc::channel(FRAMES_IN_FLIGHT);
     // The channel is empty and has room.

@@ -23,7 +23,22 @@ pub(super) struct Caller {
     pub(super) certified: Option<Arc<[String]>>,
 }
 
-/// The files of a TLS identity, read and checked once.
+/// Who we are to peers, until the files are read again.
+pub(super) struct Keys {
+    pub(super) files: TlsFiles,
+    pub(super) acceptor: TlsAcceptor,
+}
+
+impl Keys {
+    /// Reads and checks the files. `None` if the peering is to be plaintext.
+    pub(super) fn read(security: &PeerSecurity, name: &str) -> Result<Option<Self>, PeeringError> {
+        let Some(files) = TlsFiles::read(security)? else { return Ok(None) };
+        let acceptor = files.acceptor(name)?;
+        Ok(Some(Self { files, acceptor }))
+    }
+}
+
+/// The files of a TLS identity.
 pub(super) struct TlsFiles {
     ca: Vec<u8>,
     cert: Vec<u8>,
@@ -32,7 +47,7 @@ pub(super) struct TlsFiles {
 
 impl TlsFiles {
     /// `None` if the peering is to be plaintext.
-    pub(super) fn read(security: &PeerSecurity) -> Result<Option<Self>, PeeringError> {
+    fn read(security: &PeerSecurity) -> Result<Option<Self>, PeeringError> {
         match security {
             PeerSecurity::Plaintext => Ok(None),
             PeerSecurity::Tls { ca, cert, key } => Ok(Some(Self { ca: file(ca)?, cert: file(cert)?, key: file(key)? })),
@@ -48,7 +63,7 @@ impl TlsFiles {
     }
 
     /// For listening: whoever calls must have a certificate of our authority.
-    pub(super) fn acceptor(&self, name: &str) -> Result<TlsAcceptor, PeeringError> {
+    fn acceptor(&self, name: &str) -> Result<TlsAcceptor, PeeringError> {
         let wrong = |what: &str, why: String| PeeringError::Identity(format!("{what}: {why}"));
         let provider = Arc::new(crypto::ring::default_provider());
         let mut roots = RootCertStore::empty();

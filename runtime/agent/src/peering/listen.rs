@@ -31,9 +31,9 @@ use crate::network::Listener;
 const SPARE_CONNECTIONS: usize = 32;
 
 /// Serves until shutdown.
-pub(super) async fn listen(shared: Arc<Shared>, listener: Box<dyn Listener>, tls: Option<TlsAcceptor>) {
+pub(super) async fn listen(shared: Arc<Shared>, listener: Box<dyn Listener>) {
     let (connections, incoming) = mpsc::channel(1);
-    let accepting = accept(shared.clone(), listener, tls, connections);
+    let accepting = accept(shared.clone(), listener, connections);
     let service = PeeringServer::new(Service { shared: shared.clone() })
         .max_decoding_message_size(shared.setup.config.max_message);
     let serving = Server::builder()
@@ -56,12 +56,7 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: Box<dyn Listener>, tls
 }
 
 /// Takes connections, as many at a time as there is room for, and finds out who they are without waiting for the slow ones.
-async fn accept(
-    shared: Arc<Shared>,
-    listener: Box<dyn Listener>,
-    tls: Option<TlsAcceptor>,
-    connections: mpsc::Sender<io::Result<Connection>>,
-) {
+async fn accept(shared: Arc<Shared>, listener: Box<dyn Listener>, connections: mpsc::Sender<io::Result<Connection>>) {
     let room = Arc::new(Semaphore::new(SPARE_CONNECTIONS + 2 * shared.peers.len()));
     loop {
         let accepted = async {
@@ -83,10 +78,13 @@ async fn accept(
                 }
             }
         };
-        let (shared, tls, connections) = (shared.clone(), tls.clone(), connections.clone());
+        let (shared, keys, connections) = (shared.clone(), shared.keys(), connections.clone());
         let tasks = shared.tasks.clone();
         tasks.spawn(async move {
-            let handshake = timeout(shared.setup.config.dead_after, handshake(tls, stream, from));
+            let handshake = timeout(
+                shared.setup.config.dead_after,
+                handshake(keys.map(|keys| keys.acceptor.clone()), stream, from),
+            );
             let made = tokio::select! {
                 () = shared.shutdown.cancelled() => return,
                 made = handshake => made,

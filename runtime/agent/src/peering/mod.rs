@@ -39,7 +39,6 @@ pub use api::{
 };
 pub use misbehaviour::PeerMisbehaved;
 
-use identity::TlsFiles;
 use shared::Shared;
 
 use crate::network::Network;
@@ -58,23 +57,23 @@ impl Peering {
         network: Network,
     ) -> Result<(PeeringHandle, mpsc::Receiver<PeerEvent>), PeeringError> {
         let (events, receiver) = mpsc::channel(EVENTS);
-        let tls = TlsFiles::read(&setup.config.security)?;
         let shared = Arc::new(Shared::new(setup, network, events));
         let mut local_address = None;
         if !shared.peers.is_empty() {
             let address = shared.setup.config.listen;
-            let acceptor = tls.as_ref().map(|tls| tls.acceptor(&shared.setup.name)).transpose()?;
+            shared.renew()?;
             let higher: Vec<_> =
                 shared.peers.values().filter(|peer| peer.config.address > shared.setup.address).cloned().collect();
             let mut dials = Vec::new();
             for peer in higher {
-                let endpoint = dial::endpoint(&shared, &peer, tls.as_ref())?;
-                dials.push(dial::dial(shared.clone(), peer, endpoint));
+                // What cannot be dialled now never can.
+                dial::endpoint(&shared, &peer)?;
+                dials.push(dial::dial(shared.clone(), peer));
             }
             let listening = |error| PeeringError::Listen { address, error };
             let listener = shared.network.bind(address).await.map_err(listening)?;
             local_address = Some(listener.local_address().map_err(listening)?);
-            shared.tasks.spawn(listen::listen(shared.clone(), listener, acceptor));
+            shared.tasks.spawn(listen::listen(shared.clone(), listener));
             for dial in dials {
                 shared.tasks.spawn(dial);
             }
@@ -118,6 +117,11 @@ impl PeeringHandle {
     /// Whether there may be sessions. Those there are end when there may not; afterwards peers are called and welcome again.
     pub fn set_open(&self, open: bool) {
         self.shared.set_open(open);
+    }
+
+    /// Reads certificate, key and authority again. Sessions go on; the next ones begin with these. With files that are wrong nothing changes.
+    pub fn renew(&self) -> Result<(), PeeringError> {
+        self.shared.renew()
     }
 
     /// How often what happened.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -10,8 +10,10 @@ use tokio_util::task::TaskTracker;
 use vouch_mobility::{Message, VtepAddr};
 
 use super::api::{
-    DownReason, PeerEvent, PeeringCounters, PeeringSetup, Refusal, RefusalReason, SendError, SessionId, VERSION,
+    DownReason, PeerEvent, PeeringCounters, PeeringError, PeeringSetup, Refusal, RefusalReason, SendError, SessionId,
+    VERSION,
 };
+use super::identity::Keys;
 use super::proto;
 use crate::config::PeerConfig;
 use crate::network::Network;
@@ -27,6 +29,8 @@ pub(super) struct Shared {
     /// Some session has taken messages out of its queue.
     pub(super) room: Notify,
     open: watch::Sender<bool>,
+    /// `None` without TLS.
+    keys: RwLock<Option<Arc<Keys>>>,
 }
 
 impl Shared {
@@ -42,7 +46,23 @@ impl Shared {
             counters: Counters::default(),
             room: Notify::new(),
             open: watch::Sender::new(true),
+            keys: RwLock::default(),
         }
+    }
+
+    /// Reads who we are from the files. With files that are wrong nothing changes.
+    pub(super) fn renew(&self) -> Result<(), PeeringError> {
+        if self.peers.is_empty() {
+            return Ok(());
+        }
+        let keys = Keys::read(&self.setup.config.security, &self.setup.name)?.map(Arc::new);
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(())
+    }
+
+    /// Who we are now.
+    pub(super) fn keys(&self) -> Option<Arc<Keys>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What we say first.

@@ -295,14 +295,13 @@ async fn a_peer_with_the_certificate_of_another_is_refused() {
     // X has a certificate of its own, and says that it is A.
     let mut x = setup("x", A, authority.identity("x", &authority), &[("b", B, &b.url("https"))]);
     x.config.listen = (Ipv4Addr::LOCALHOST, 0).into();
-    let tls = TlsFiles::read(&x.config.security).expect("the files are there");
     let (events, _receiver) = mpsc::channel(1);
     let mut liar = Shared::new(x, Network::default(), events);
-    let endpoint = dial::endpoint(&liar, &liar.peers[&B], tls.as_ref()).expect("a URL");
+    liar.renew().expect("the files are there");
     liar.setup.name = "a".to_owned();
     let (liar, shutdown) = (Arc::new(liar), CancellationToken::new());
     let peer = liar.peers[&B].clone();
-    let dialling = tokio::spawn(shutdown.clone().run_until_cancelled_owned(dial::dial(liar, peer, endpoint)));
+    let dialling = tokio::spawn(shutdown.clone().run_until_cancelled_owned(dial::dial(liar, peer)));
     let expected = RefusalReason::Name { announced: "a".to_owned(), certified: vec!["x".to_owned()] };
     assert_eq!(b.refused().await, expected);
     assert_eq!(b.handle.counters().sessions, 0);
@@ -327,6 +326,50 @@ async fn a_certificate_that_does_not_carry_our_own_name_is_no_identity() {
     let wrong = setup("b", B, authority.identity("x", &authority), &[("a", A, NEVER)]);
     let error = Peering::start(wrong, Network::default()).await.expect_err("the names differ").to_string();
     assert!(error.contains("our certificate: it is for [\"x\"], but our name is `b`"), "{error}");
+}
+
+/// The fabric gets another authority: who has a session keeps it, and the next ones are by the new certificates, on both sides.
+#[tokio::test]
+async fn certificates_are_renewed_without_a_session_lost_and_wrong_ones_change_nothing() {
+    let (ours, other) = (Authority::new(), Authority::new());
+    let [a, b] = ["a", "b"].map(|name| ours.identity(name, &ours));
+    let (mut a, mut b) = pair(a, b, "https").await;
+    a.up(B).await;
+    b.up(A).await;
+
+    let ca = ours.folder.path().join("ca.pem");
+    let before = std::fs::read(&ca).expect("it is there");
+    std::fs::write(&ca, "no certificate").expect("the folder is writable");
+    assert!(b.handle.renew().is_err());
+    std::fs::write(&ca, before).expect("the folder is writable");
+    let late = ours.identity("x", &ours);
+
+    // The new authority's, in the places of the old one's.
+    for name in ["a", "b"] {
+        other.identity(name, &other);
+        for extension in ["pem", "key"] {
+            let file = format!("{name}.{extension}");
+            std::fs::copy(other.folder.path().join(&file), ours.folder.path().join(&file)).expect("writable");
+        }
+    }
+    let old_ca = ours.folder.path().join("old-ca.pem");
+    std::fs::copy(&ca, &old_ca).expect("writable");
+    std::fs::copy(other.folder.path().join("ca.pem"), &ca).expect("writable");
+    a.handle.renew().expect("they are right");
+    b.handle.renew().expect("they are right");
+    a.send(B, advertisement(7)).expect("a session");
+    b.hears(A, advertisement(7)).await;
+
+    a.handle.reset(B, a.sessions[&B]);
+    a.down(B).await;
+    b.down(A).await;
+    a.up(B).await;
+    b.up(A).await;
+    // Who has not renewed is not believed any more.
+    let PeerSecurity::Tls { cert, key, .. } = late else { panic!("it is TLS") };
+    let late = PeerSecurity::Tls { ca: old_ca, cert, key };
+    let mut x = Agent::start(setup("x", A, late, &[("b", B, &b.url("https"))])).await;
+    assert!(matches!(x.refused().await, RefusalReason::Handshake(_)));
 }
 
 #[tokio::test]

@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Status(oneshot::Sender<AgentStatus>),
     /// How much is there of everything?
     Tally(oneshot::Sender<Tallied>),
+    /// Read the certificates again.
+    Renew(oneshot::Sender<Result<(), String>>),
     /// What is the switch to have?
     Wanted(oneshot::Sender<Option<BTreeMap<EntryKey, EntryAction>>>),
 }
@@ -39,6 +41,10 @@ impl Task {
             }
             Command::Tally(reply) => {
                 let _ = reply.send(self.tally());
+            }
+            Command::Renew(reply) => {
+                let renewed = self.peers.as_ref().map_or(Ok(()), |peers| peers.handle.renew());
+                let _ = reply.send(renewed.map_err(|error| error.to_string()));
             }
             Command::Wanted(reply) => {
                 let wanted = self.core.as_mut().map(|core| core.wanted().all().clone());
