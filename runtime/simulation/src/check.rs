@@ -202,6 +202,8 @@ pub(crate) enum Excuse {
     Policy,
     /// It was claimed when its VTEP had forgotten everything, and was to be found again; or where it was sent from, and that VTEP had.
     Forgotten,
+    /// It was claimed, while its VTEP was out, where everything had been forgotten as well.
+    BothForgotten,
     /// It answers nothing, and its VTEP has forgotten everything: nothing tells it from who claims it, until one of them has aged.
     ForgottenMute,
     /// It answers nothing, was claimed while its owner could not be asked, and that is to be accepted.
@@ -215,6 +217,7 @@ impl Excuse {
             Self::ToldAtOnce => "a claim was believed at once, and the claimant's switch was out",
             Self::Policy => "a claim was accepted from an owner that could not be asked",
             Self::Forgotten => "a VTEP had forgotten everything, and heard somebody else first",
+            Self::BothForgotten => "its VTEP was out, and the claimant's had forgotten everything",
             Self::ForgottenMute => "its VTEP had forgotten a mute host",
             Self::PolicyMute => "a claim of a mute host was accepted",
         }
@@ -246,6 +249,11 @@ fn excuse(frame: &Sent, outages: &Outages, script: &Script) -> Option<Excuse> {
         |site| outages.has_forgotten(site, frame.when) && outages.within(site, RECOVERY, frame.when);
     if !claims.is_empty() && frame.to == MUTE && outages.has_forgotten(home, frame.when) {
         return Some(Excuse::ForgottenMute);
+    }
+    let unknown_there =
+        |(when, site): &(Duration, usize)| outages.cover(home, *when) && outages.has_forgotten(*site, *when);
+    if claims.iter().filter(|(_, site)| *site != home).any(unknown_there) && outages.has_forgotten(home, frame.when) {
+        return Some(Excuse::BothForgotten);
     }
     let heard_first = claims.iter().any(|(_, site)| *site == from) && has_just_forgotten(from);
     let sought = !claims.is_empty() && has_just_forgotten(home);

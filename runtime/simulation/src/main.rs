@@ -24,6 +24,7 @@
 //! | a claim was told at once, and the claimant's switch was out | `advertise: at-once` has observers send by way of the claimant before the verdict (M8), until what was told has run out |
 //! | a claim was accepted from an owner that could not be asked | `owner_unreachable: accept` says so (B9); the host is back when it has answered |
 //! | a VTEP had forgotten everything, and somebody was heard there in the host's name before the peers had told what they know | what nobody remembers is not known (M9); then it is sought at all ports (4a) |
+//! | a host's VTEP was out, and forgets everything, while the host was claimed where everything had been forgotten, too | its place there is as good as any until the host has answered there, or has aged; a third VTEP may remember more, and is not asked |
 //! | the host never answers, is claimed, and its VTEP had forgotten everything, or `accept` applied | nothing tells it from the other, until one of them has aged (4a) |
 //!
 //! # One seed's way

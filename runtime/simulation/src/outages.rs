@@ -20,6 +20,8 @@ struct All {
     forgotten: Vec<(usize, Duration)>,
     /// Whose agent knows what its switch had.
     knowing: BTreeSet<usize>,
+    /// Switches that are gone: what they said last may still be on its way.
+    gone: BTreeSet<usize>,
 }
 
 struct Outage {
@@ -40,9 +42,14 @@ impl Outages {
         all.forgotten.clear();
     }
 
-    /// A switch is gone, or is there and empty.
-    pub(crate) fn begins(&self, site: usize, when: Duration) {
+    /// A switch is gone, or is `there` and empty.
+    pub(crate) fn begins(&self, site: usize, there: bool, when: Duration) {
         let mut all = self.lock();
+        if there {
+            all.gone.remove(&site);
+        } else {
+            all.gone.insert(site);
+        }
         if !all.knowing.contains(&site) {
             all.forgotten.push((site, when));
         }
@@ -60,9 +67,12 @@ impl Outages {
         }
     }
 
-    /// A switch is ready.
+    /// An agent says that its switch is ready.
     pub(crate) fn ends(&self, site: usize, when: Duration) {
         let mut all = self.lock();
+        if all.gone.contains(&site) {
+            return;
+        }
         all.knowing.insert(site);
         all.outages.iter_mut().filter(|outage| outage.site == site).for_each(|outage| {
             outage.to.get_or_insert(when);

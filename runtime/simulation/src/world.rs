@@ -448,7 +448,7 @@ impl World {
 
     fn kill_switch(&mut self, site: usize) {
         self.net.kill(Node::Switch(site));
-        self.outages.begins(site, self.log.time());
+        self.outages.begins(site, false, self.log.time());
         let site = &mut self.sites[site];
         site.switch_down += 1;
         site.switch = None;
@@ -457,7 +457,7 @@ impl World {
     fn start_switch(&mut self, number: usize) -> Result<(), String> {
         let node = Node::Switch(number);
         self.net.start(node);
-        self.outages.begins(number, self.log.time());
+        self.outages.begins(number, true, self.log.time());
         let site = &mut self.sites[number];
         let mut builder = SwitchServer::builder().device_id(number as u64 + 1);
         for (port, end) in &site.ports {

@@ -165,14 +165,20 @@ async fn run(shared: &Arc<Shared>, peer: &Arc<Peer>, hello: &Hello, wire: Wire) 
     if !peer.install(number, outbox, end) {
         return;
     }
+    let Wire { mut inbound, outbound } = wire;
     if !shared.is_open() {
-        // Closed since hello was said, and before there was a session to end.
-        peer.end(DownReason::NotInCharge);
+        // Closed since hello was said, and before there was a session to end: there is none.
+        peer.remove();
+        goodbye(&outbound, &DownReason::NotInCharge.to_string());
+        drop(outbound);
+        // Whoever dials closes the connection with its stream, and the peer would not hear why.
+        let _ = timeout(FAREWELL, async { while let Ok(Some(_)) = inbound.message().await {} }).await;
+        shared.counters.down(&DownReason::NotInCharge);
+        return;
     }
     shared.counters.sessions.fetch_add(1, Ordering::Relaxed);
     tracing::info!(peer = peer.config.name, %vtep, "session up");
 
-    let Wire { inbound, outbound } = wire;
     let up = PeerEvent::Up { vtep, session: number, incarnation: hello.incarnation, probe_mac: hello.probe_mac };
     // Reading and writing do not wait for each other: two sides that wait for each other's reading would never end.
     let mut read = pin!(read(shared, peer, inbound));

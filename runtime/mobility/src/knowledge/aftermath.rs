@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::guards::{Guard, is_out};
 use crate::words::config::Timers;
-use crate::words::ids::{AccessId, Location};
+use crate::words::ids::{AccessId, Location, VtepAddr};
 use crate::words::time::Instant;
 
 /// At the VTEP that the host left, or for the port that it left.
@@ -100,6 +100,8 @@ pub(crate) struct Stay {
     doubt: Doubt,
     /// It was taken without a word of who had it before, and without evidence (B9).
     by_policy: bool,
+    /// It was known to answer then, and has not answered here since.
+    awaited: bool,
 }
 
 /// Whether the host may have been elsewhere before this VTEP restarted, which it has forgotten.
@@ -126,6 +128,7 @@ impl Stay {
             trusted_at: now,
             doubt: Doubt::No,
             by_policy: false,
+            awaited: false,
         }
     }
 
@@ -159,15 +162,29 @@ impl Stay {
         Self { credit, before: Some((before, tenure)), settled_at, trusted_at, ..Self::first(now) }
     }
 
-    /// The same, but nobody and nothing said so.
-    pub(crate) fn by_policy(self) -> Self {
-        Self { by_policy: true, ..self }
+    /// The same, but nobody and nothing said so. `answering`: it was known to answer.
+    pub(crate) fn by_policy(self, answering: bool) -> Self {
+        Self { by_policy: true, awaited: answering, ..self }
     }
 
-    /// Whether it is by nothing but policy that it is believed to be here, and not for long: that it answers where it was before, or at a VTEP that
-    /// has been given it since, is proof enough, unless it answers here, too.
+    /// It has answered here.
+    pub(crate) fn answered(&mut self) {
+        self.awaited = false;
+    }
+
+    /// Whether it is by nothing but policy that it is believed to be here, and not for long; or for however long, if it was known to answer and has not
+    /// answered here once: that it answers where it was before, or at a VTEP that has been given it since, is proof enough, unless it answers
+    /// here, too. A VTEP that was away for hours finds its hosts again.
     pub(crate) fn is_by_policy(&self, now: Instant) -> bool {
-        self.by_policy && now < self.trusted_at && !is_out(Guard::PolicyGoesBack)
+        self.by_policy && (now < self.trusted_at || self.awaited) && !is_out(Guard::PolicyGoesBack)
+    }
+
+    /// The VTEP that had it, if it was taken without a word of that one.
+    pub(crate) fn taken_from(&self) -> Option<VtepAddr> {
+        match self.before {
+            Some((Location::Remote(vtep), _)) if self.by_policy => Some(vtep),
+            Some(_) | None => None,
+        }
     }
 
     /// Whether it was only heard here first after a restart, and a peer had it before that: if it answers there, and not here, it is there, and whoever

@@ -18,7 +18,7 @@ pub(crate) struct Footprint {
     pub(crate) claims: Vec<AccessId>,
     /// Peers that have a route to it.
     pub(crate) routes: Vec<VtepAddr>,
-    /// The owner we claim it from.
+    /// The owner we claim it from, or have taken it from without a word of it.
     pub(crate) claimed_from: Option<VtepAddr>,
     /// How many addresses it has.
     pub(crate) addresses: usize,

@@ -178,7 +178,11 @@ fn if_owner(mut owner: Owner, known: &mut Known, world: &World<'_>, out: &mut Ou
             return Role::Owner(owner);
         }
         Fact::Due => owner.advance(known, world, out),
-        Fact::OwnerUp | Fact::OwnerDown | Fact::Restored { .. } => return Role::Owner(owner),
+        Fact::OwnerUp => {
+            owner.claim_afterwards(known, world, out);
+            return Role::Owner(owner);
+        }
+        Fact::OwnerDown | Fact::Restored { .. } => return Role::Owner(owner),
     };
     after_owner(became, known, world, out)
 }

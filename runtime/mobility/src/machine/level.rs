@@ -69,7 +69,7 @@ fn claiming_ports(role: &Role) -> Vec<AccessId> {
 pub(crate) fn footprint(role: &Role, known: &Known) -> Footprint {
     let (port, claimed_from) = match role {
         Role::Absent(_) | Role::Sought(_) | Role::Observer(_) => (None, None),
-        Role::Owner(owner) => (Some(owner.port()), None),
+        Role::Owner(owner) => (Some(owner.port()), owner.taken_from()),
         Role::Claimant(claimant) => (None, Some(claimant.owner())),
     };
     let routes = known.routes.vteps().collect();

@@ -192,7 +192,8 @@ impl Owner {
             Some((place, tenure)) => Stay::after_move(place, tenure, credit, world.now, world.timers()),
             None => Stay::first(world.now),
         };
-        let stay = if because == Because::Policy { stay.by_policy() } else { stay };
+        let answering = known.addresses.answering(world.now, world.timers()).is_some();
+        let stay = if because == Because::Policy { stay.by_policy(answering) } else { stay };
         let port = local.port();
         known.aftermath = None;
         known.forget_announcement();
@@ -396,6 +397,7 @@ impl Owner {
         out: &mut Out<'_>,
     ) -> Became {
         if from == self.place() {
+            self.stay.answered();
             if let Some(time) = self.inquiry.as_ref().and_then(|inquiry| inquiry.is_late_by(world.now)) {
                 known.addresses.answered(Some(time.min(MAX_PATIENCE)));
             }
@@ -620,6 +622,20 @@ impl Owner {
         let claimant =
             Claimant { who, since: world.now, tenure: Duration::ZERO, damped: false, answers, contests: false };
         self.claimed_by(claimant, None, known, world, out)
+    }
+
+    /// The VTEP whose word is missing.
+    pub(crate) fn taken_from(&self) -> Option<VtepAddr> {
+        self.stay.taken_from()
+    }
+
+    /// Who could not be asked when the host was taken from it can be asked now, and is: it need not know any more that the host was its own, and then
+    /// it looks for it at all of its ports. If it finds it, it says so as to any claim.
+    pub(crate) fn claim_afterwards(&self, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
+        let Some(vtep) = self.stay.taken_from().filter(|_| self.stay.is_by_policy(world.now)) else { return };
+        let (claim, tenure) = (out.new_claim(world.config), Duration::ZERO);
+        let asked = Migration::Asked { claim, tenure, damped: false };
+        out.send(vtep, Message::Advertisement(self.advertisement(known, Some(asked))));
     }
 
     /// Whether an answer here is not enough against one at a peer that says it has the host, too.

@@ -272,6 +272,11 @@ impl Sought {
             out.counters.coalesced += 1;
             return Became::Sought(self);
         }
+        // Who claims it has believed itself until now, without a word of ours.
+        if self.claimants.iter().any(|one| one.vtep == told.from && one.sequence >= told.sequence) {
+            out.counters.coalesced += 1;
+            return Became::Sought(self);
+        }
         let newer = told.sequence > self.sequence && told.how != How::AtOnce;
         if !newer {
             out.counters.stale_messages += 1;

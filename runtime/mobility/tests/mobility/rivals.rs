@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use vouch_mobility::{
-    Action, Because, ClaimId, ClaimView, Contested, Destination, During, Event, Evidence, Expect, FrameId, Instant,
-    Location, Message, Migration, Open, Phase, Report, Sequence, Standing, Verdict, VtepAddr, WhyUnproven,
+    Action, Advertisement, Because, ClaimId, ClaimView, Config, Contested, Destination, During, Event, Evidence,
+    Expect, FrameId, Instant, Location, Message, Migration, Open, Phase, Reply, Report, Sequence, Standing, Verdict,
+    VtepAddr, WhyUnproven,
 };
 
 use crate::bench::{
     B, Bench, C, FRAME, HERE, ME, MOVED, P1, P2, P3, THERE, asks, claim_id, claims, host, listed, lists, probes, reply,
-    reports, send, sent,
+    reports, send, sent, vni_config,
 };
 
 const SECOND: Location = Location::Local(P2);
@@ -411,10 +412,10 @@ fn b14_right_after_a_move_a_claimed_place_is_heard_out_for_as_long_as_an_answer_
     assert_eq!(bench.phase(), Phase::Settled);
 }
 
-/// Row 6b: the claimant got the host by policy while its owner was away. Nobody has ever answered it there.
+/// Row 6b, and three seeds of the simulation: the claimant got the host by policy while its owner was away. Nobody has ever answered it there.
 #[test]
 fn b12_a_host_that_was_taken_without_its_owner_s_word_is_given_back_when_it_answers_the_owner() {
-    for away in [1, 5, 20, 100, 280] {
+    for away in [1, 5, 20, 100, 280, 400, 4_000] {
         let mut bench = Bench::new().following();
         bench.session(B, false);
         bench.routine = false;
@@ -431,6 +432,49 @@ fn b12_a_host_that_was_taken_without_its_owner_s_word_is_given_back_when_it_answ
         bench.wait(1_000);
         assert_eq!((bench.location(), bench.phase()), (Some(THERE), Phase::Settled), "after {away} s");
     }
+}
+
+/// Row 13c: the owner comes back and has forgotten everything, so that it says nothing. It is asked for its word now.
+#[test]
+fn b9_an_owner_that_could_not_be_asked_is_asked_when_it_is_back() {
+    for (verdict, then) in [(Verdict::Stayed, THERE), (MOVED, HERE)] {
+        let mut bench = Bench::new().following();
+        bench.session(B, false);
+        bench.routine = false;
+        bench.heard(P1, Evidence::Arp, None);
+        bench.wait(400);
+        assert_eq!(bench.location(), Some(HERE), "the owner is away");
+        let asked = sent(&bench.session(B, true));
+        let claim = asked.iter().find_map(|(to, message)| match message {
+            Message::Advertisement(Advertisement {
+                migration: Some(Migration::Asked { claim, .. }), sequence, ..
+            }) => (*to == B).then_some((*claim, *sequence)),
+            _ => None,
+        });
+        let (claim, sequence) = claim.expect("it is asked");
+        lists(&mut bench, B, &[]);
+        bench.says(B, Message::Reply(Reply { host: host(), claim, sequence: sequence.next(), verdict }));
+        bench.wait(1_000);
+        assert_eq!((bench.location(), bench.phase()), (Some(then), Phase::Settled), "{verdict:?}");
+    }
+}
+
+/// The same, as who has forgotten everything sees it: whoever asks for its word also lists the host as its own.
+#[test]
+fn b9_who_has_forgotten_a_host_and_is_asked_for_it_looks_for_it_whatever_the_claimant_lists() {
+    let mut config = Config::new(ME);
+    config.vnis.insert(host().vni, vni_config());
+    let mut bench = Bench::just_started(config);
+    bench.routine = false;
+    let actions = bench.asked(C, 1, 1);
+    assert!(probes(&actions, HERE) > 0, "it is looked for");
+    lists(&mut bench, C, &[listed(1)]);
+    let actions = bench.answered(HERE);
+    let stayed = |(to, message): &(VtepAddr, Message)| {
+        *to == C && matches!(message, Message::Reply(Reply { verdict: Verdict::Stayed, .. }))
+    };
+    assert!(sent(&actions).iter().any(stayed), "{actions:?}");
+    assert_eq!(bench.location(), Some(HERE));
 }
 
 /// Row 13d: the same, and the frames that claimed it go on, so that it is heard at both. The owner has just come to itself, and takes its time.
