@@ -10,6 +10,8 @@
 //! side by side.
 
 #[cfg(target_os = "linux")]
+pub mod beside;
+#[cfg(target_os = "linux")]
 pub mod compare;
 pub mod corpus;
 pub mod frames;

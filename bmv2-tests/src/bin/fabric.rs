@@ -24,7 +24,9 @@ mod linux {
 
     use clap::{Parser, Subcommand, ValueEnum};
     use tokio::signal::unix::{SignalKind, signal};
+    use vouch_bmv2_tests::beside::{STEPS, Step, table};
     use vouch_bmv2_tests::linux::agent::become_agent;
+    use vouch_bmv2_tests::linux::evpn;
     use vouch_bmv2_tests::linux::netns::clean_up;
     use vouch_bmv2_tests::linux::world::Site;
     use vouch_bmv2_tests::linux::{Failure, missing};
@@ -73,6 +75,42 @@ mod linux {
             #[arg(value_name = "ROW")]
             rows: Vec<String>,
         },
+        /// Do the same to Vouch, on p4-switch, and to BGP EVPN with FRR and Linux bridges, and print both as one table
+        Beside {
+            /// To how many hosts each step is done, one after the other; and how often a crowd moves
+            #[arg(long, default_value_t = 5)]
+            hosts: usize,
+            /// Steps, such as receives [default: all]; a name that does not exist lists those that do
+            #[arg(value_name = "STEP")]
+            steps: Vec<String>,
+        },
+    }
+
+    /// Play steps on both fabrics, and print what came of them.
+    fn compare(steps: &[Step], hosts: usize) -> Result<(), Failure> {
+        if let Some(reason) = missing().or_else(evpn::missing) {
+            return Err(format!("nothing can be compared here: {reason}").into());
+        }
+        clean_up(&std::env::temp_dir())?;
+        let site = Site::prepare(None, None)?;
+        println!("{}", table::HEADER);
+        for step in steps {
+            for on in step.contenders {
+                let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+                let played = runtime.block_on(async {
+                    let mut interrupt = signal(SignalKind::interrupt())?;
+                    tokio::select! {
+                        outcomes = step.play(&site, *on, hosts) => outcomes,
+                        _ = interrupt.recv() => Err("interrupted".into()),
+                    }
+                });
+                match played {
+                    Ok(outcomes) => println!("{}", table::Line { step: *step, on: *on, outcomes }),
+                    Err(error) => println!("| {} | {} | not played: {error} | | | |", step.what, on.name()),
+                }
+            }
+        }
+        Ok(())
     }
 
     #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -102,6 +140,22 @@ mod linux {
                     println!("{:<4} {}", case.name, case.what);
                 }
                 ExitCode::SUCCESS
+            }
+            Command::Beside { hosts, steps } => {
+                if let Some(step) = steps.iter().find(|step| !STEPS.iter().any(|it| it.name == **step)) {
+                    let names: Vec<_> = STEPS.iter().map(|it| it.name).collect();
+                    eprintln!("fabric: there is no step {step}; there are {}", names.join(", "));
+                    return ExitCode::from(2);
+                }
+                let wanted = |it: &&Step| steps.is_empty() || steps.iter().any(|step| it.name == *step);
+                let steps: Vec<Step> = STEPS.iter().filter(wanted).copied().collect();
+                match compare(&steps, hosts) {
+                    Ok(()) => ExitCode::SUCCESS,
+                    Err(error) => {
+                        eprintln!("fabric: {error}");
+                        ExitCode::from(2)
+                    }
+                }
             }
             Command::Run { target, repeat, rounds, quick, vouch, keep, rows } => {
                 let mut extent = if quick { Extent::QUICK } else { Extent::WHOLE };

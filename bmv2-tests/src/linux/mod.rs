@@ -3,14 +3,17 @@
 //!
 //! From the ground up: `sys` and [`netns`] make namespaces that no killed run leaves behind, `tap` and `panel` are the hosts' cables, [`cable`] the others,
 //! [`plan`] says who is where, `config` writes the agents' YAML, [`node`] runs a switch and its agent, [`host`] a host,
-//! [`traffic`] accounts for packets, and [`world`] is all of it. [`rows`](crate::rows) plays on it.
+//! [`traffic`] accounts for packets, [`floor`] is all that hosts can do, and [`world`] is all of it.
+//! [`evpn`] is the same of what others use, for comparison. [`rows`](crate::rows) plays on it.
 //!
 //! An attacker is a host like the others, whose cable also carries what it forges.
 
 pub mod agent;
 pub mod cable;
 mod config;
+pub mod evpn;
 pub mod flood;
+pub mod floor;
 pub mod host;
 pub mod netns;
 pub mod node;

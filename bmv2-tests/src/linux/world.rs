@@ -1,34 +1,27 @@
 //! A running fabric with Linux hosts: four switches, four agents, and everybody in namespaces of their own.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
 use vouch_certs::Authority;
+use vouch_lab::Announcement;
 use vouch_lab::tables::{HostTable, Reach, ReadError, TableReader};
 use vouch_lab::topology::PortRef;
-use vouch_lab::{Announcement, HostSpec};
 use vouch_net::{MacAddr, Vni};
 
 use super::cable::{self, Carries};
-use super::flood::Flood;
-use super::host::{LinuxHost, Stream};
-use super::netns::{self, Namespace};
+use super::floor::Floor;
+use super::netns::Namespace;
 use super::node::{Node, Part};
-use super::panel::Panel;
 use super::plan::{self, Access, NODES, Plan, SPINE, UPLINK};
-use super::traffic::Traffic;
 use super::{Failure, config};
 use crate::process::SwitchProgram;
 
 /// How long a fabric may take until it is ready.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long two hosts may take until they reach each other.
-const ACQUAINTANCE: Duration = Duration::from_secs(15);
 /// How often tables are looked at.
 const LOOK: Duration = Duration::from_millis(25);
 /// How many hosts are looked for by their keys.
@@ -84,13 +77,18 @@ impl Site {
 /// A running fabric. The fields are dropped in this order: processes before what they stand on.
 #[expect(missing_debug_implementations, reason = "a reader of tables has none")]
 pub struct World {
-    plan: Plan,
     nodes: BTreeMap<&'static str, Node>,
-    hosts: BTreeMap<String, LinuxHost>,
     readers: BTreeMap<&'static str, TableReader>,
-    panel: Panel,
-    traffic: Arc<Traffic>,
-    folder: TempDir,
+    floor: Floor,
+}
+
+/// Its hosts.
+impl Deref for World {
+    type Target = Floor;
+
+    fn deref(&self) -> &Floor {
+        &self.floor
+    }
 }
 
 impl World {
@@ -99,27 +97,20 @@ impl World {
     /// # Errors
     /// What could not be made, or what was still missing after a while.
     pub async fn start(site: &Site, plan: Plan) -> Result<Self, Failure> {
-        let folder = tempfile::Builder::new().prefix(&netns::folder_prefix()).tempdir()?;
-        let traffic = Arc::new(Traffic::default());
-        let mut world = Self {
-            panel: Panel::start(Arc::clone(&traffic))?,
-            nodes: BTreeMap::new(),
-            hosts: BTreeMap::new(),
-            readers: BTreeMap::new(),
-            plan,
-            traffic,
-            folder,
-        };
+        let mut world = Self { nodes: BTreeMap::new(), readers: BTreeMap::new(), floor: Floor::new(plan)? };
         world.lay(site)?;
         let authority = Authority::create("vouch fabric", LASTS)?;
-        authority.save(world.folder.path())?;
+        authority.save(world.floor.folder.path())?;
         for node in world.nodes.values_mut() {
             let identity = authority.issue(node.name, &[], LASTS)?;
-            let files = vouch_certs::store(world.folder.path(), node.name, &identity, false)?;
-            let agents =
-                if world.plan.standby == Some(node.name) { &[Part::Agent, Part::Standby][..] } else { &[Part::Agent] };
+            let files = vouch_certs::store(world.floor.folder.path(), node.name, &identity, false)?;
+            let agents = if world.floor.plan.standby == Some(node.name) {
+                &[Part::Agent, Part::Standby][..]
+            } else {
+                &[Part::Agent]
+            };
             for (election_id, part) in (1..).zip(agents) {
-                let text = config::yaml(&world.plan, site.program, node.name, election_id, &files);
+                let text = config::yaml(&world.floor.plan, site.program, node.name, election_id, &files);
                 std::fs::write(node.configuration(*part), text)?;
             }
             node.start(Part::Switch)?;
@@ -127,11 +118,7 @@ impl World {
             let reader = TableReader::new(&node.control(), plan::number(node.name).into())?;
             world.readers.insert(node.name, reader);
         }
-        for resident in &world.plan.residents {
-            let host = LinuxHost::start(resident, &world.panel, &world.traffic)?;
-            world.panel.plug(&host.spec.name, Some(resident.access.clone()));
-            world.hosts.insert(host.spec.name.clone(), host);
-        }
+        world.floor.move_in()?;
         match world.settle().await {
             Ok(()) => Ok(world),
             Err(error) => {
@@ -148,7 +135,7 @@ impl World {
         // Interfaces of a world that has ended can still be on their way out.
         let world = site.worlds.fetch_add(1, Ordering::Relaxed);
         for name in NODES {
-            let node = Node::new(name, site.program, site.vouch.clone(), self.folder.path())?;
+            let node = Node::new(name, site.program, site.vouch.clone(), self.floor.folder.path())?;
             let near = format!("m{world}n{}", plan::number(name));
             cable::lay(&node.namespace, MANAGEMENT, 1500, (site.home.name(), &near))?;
             site.home.ip(&[format!("link set {near} master {BRIDGE} up")])?;
@@ -163,12 +150,12 @@ impl World {
             let (near, far) = (interface(UPLINK), interface(port));
             cable::lay(&node.namespace, &near, 1600, (&spine, &far))?;
             node.ports.push((UPLINK, near));
-            let mut ports: Vec<PortRef> = self.plan.access(vtep).into_iter().map(|access| access.at).collect();
+            let mut ports: Vec<PortRef> = self.floor.plan.access(vtep).into_iter().map(|access| access.at).collect();
             ports.dedup();
             for at in ports {
                 let interface = interface(at.port);
                 let node = self.nodes.get_mut(vtep).ok_or("no such node")?;
-                self.panel.add_port(&at, &node.namespace, &interface)?;
+                self.floor.panel.add_port(&at, &node.namespace, &interface)?;
                 node.ports.push((at.port, interface));
             }
             let node = self.node(SPINE)?;
@@ -179,7 +166,7 @@ impl World {
     }
 
     async fn settle(&mut self) -> Result<(), Failure> {
-        let names: Vec<String> = self.hosts.keys().cloned().collect();
+        let names: Vec<String> = self.floor.hosts.keys().cloned().collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let deadline = Instant::now() + PATIENCE;
         let mut again = Instant::now();
@@ -217,77 +204,6 @@ impl World {
         self.nodes.get_mut(name).ok_or_else(|| format!("there is no node {name}").into())
     }
 
-    /// A host by its name.
-    ///
-    /// # Errors
-    /// There is none.
-    pub fn host(&self, name: &str) -> Result<&LinuxHost, Failure> {
-        self.hosts.get(name).ok_or_else(|| format!("there is no host {name}").into())
-    }
-
-    /// Who a host is.
-    ///
-    /// # Errors
-    /// There is none.
-    pub fn spec(&self, name: &str) -> Result<&HostSpec, Failure> {
-        Ok(&self.host(name)?.spec)
-    }
-
-    /// Have a host announce itself.
-    ///
-    /// # Errors
-    /// There is none.
-    pub fn announce(&self, name: &str, how: Announcement) -> Result<(), Failure> {
-        self.forge(name, how, name)
-    }
-
-    /// Have `who` announce that it is `victim`.
-    ///
-    /// # Errors
-    /// There is no such host.
-    pub fn forge(&self, who: &str, how: Announcement, victim: &str) -> Result<(), Failure> {
-        self.panel.send(who, &how.frame(self.spec(victim)?));
-        Ok(())
-    }
-
-    /// Send any frame from where somebody is.
-    pub fn send(&self, who: &str, frame: &[u8]) {
-        self.panel.send(who, frame);
-    }
-
-    /// For how many of its members' addresses a crowd has answered ARP so far.
-    pub fn answered(&self, crowd: &str) -> usize {
-        self.panel.answered(crowd)
-    }
-
-    /// Have `who` answer ARP requests for `victim` from now on, with its MAC address, or no longer.
-    ///
-    /// # Errors
-    /// There is no such host.
-    pub fn impersonate(&self, who: &str, victim: &str, yes: bool) -> Result<(), Failure> {
-        let spec = self.spec(victim)?;
-        self.panel.answer(who, spec.ipv4, yes.then_some(spec.mac));
-        Ok(())
-    }
-
-    /// Plug somebody in elsewhere, or out.
-    pub fn plug(&self, who: &str, plug: Option<Access>) {
-        self.panel.plug(who, plug);
-    }
-
-    /// Whether nothing comes from somebody or reaches it; its port keeps its link.
-    pub fn pause(&self, who: &str, paused: bool) {
-        self.panel.pause(who, paused);
-    }
-
-    /// Plug the cable of an access port in, or pull it out.
-    ///
-    /// # Errors
-    /// The kernel's.
-    pub fn set_link(&self, at: &PortRef, up: bool) -> Result<(), Failure> {
-        Ok(self.panel.set_link(at, up)?)
-    }
-
     /// Cut a node's cable to the management network, or mend it.
     ///
     /// # Errors
@@ -304,54 +220,6 @@ impl World {
         Ok(cable::cut(&self.node(vtep)?.namespace, &interface(UPLINK), carries)?)
     }
 
-    /// Somebody more, who only answers ARP, for each of these hosts.
-    pub fn crowd(&self, name: &str, members: &[HostSpec], access: Access) {
-        self.panel.add_crowd(name, members.iter().map(|member| (member.ipv4, member.mac)));
-        self.panel.plug(name, Some(access));
-    }
-
-    /// Begin to send frames from where somebody is, as made by `frame` from their numbers, so many per second.
-    ///
-    /// # Errors
-    /// It is nowhere.
-    pub fn flood(
-        &self,
-        who: &str,
-        rate: u32,
-        frame: impl Fn(u64) -> Vec<u8> + Send + 'static,
-    ) -> Result<Flood, Failure> {
-        let (port, vlan) = self.panel.cable(who).ok_or_else(|| format!("{who} is plugged in nowhere"))?;
-        Flood::start(port, vlan, rate, frame)
-    }
-
-    /// Begin to send from one host to another, so many packets per second.
-    ///
-    /// # Errors
-    /// There is no such host.
-    pub fn stream(&self, from: &str, to: &str, rate: u32) -> Result<Stream, Failure> {
-        self.stream_to(from, to, self.spec(to)?.ipv4.into(), rate)
-    }
-
-    /// The same to another address of the host.
-    ///
-    /// # Errors
-    /// There is no such host.
-    pub fn stream_to(&self, from: &str, to: &str, address: IpAddr, rate: u32) -> Result<Stream, Failure> {
-        Ok(self.host(from)?.stream(self.traffic.open(from, to), address, rate))
-    }
-
-    /// Have two hosts reach each other.
-    ///
-    /// # Errors
-    /// They do not.
-    pub async fn acquaint(&self, one: &str, other: &str) -> Result<(), Failure> {
-        for (from, to) in [(one, other), (other, one)] {
-            let stream = self.stream(from, to, 100)?;
-            arrives(&stream).await.map_err(|_| format!("{from} does not reach {to}"))?;
-        }
-        Ok(())
-    }
-
     /// Each entry that does not have one of these hosts where it is, and nowhere else; with the host's name.
     ///
     /// # Errors
@@ -359,7 +227,7 @@ impl World {
     pub async fn wrong(&mut self, names: &[&str]) -> Result<Vec<(String, String)>, Failure> {
         let mut wanted = Vec::new();
         for name in names {
-            let access = self.panel.plugged(name).ok_or_else(|| format!("{name} is plugged in nowhere"))?;
+            let access = self.floor.plugged(name)?;
             wanted.push(((*name).to_owned(), self.spec(name)?.mac, access));
         }
         self.wrong_of(&wanted).await
@@ -411,7 +279,7 @@ impl World {
     /// # Errors
     /// A switch cannot be read.
     pub async fn taken(&mut self, name: &str) -> Result<Vec<String>, Failure> {
-        let access = self.panel.plugged(name).ok_or_else(|| format!("{name} is plugged in nowhere"))?;
+        let access = self.floor.plugged(name)?;
         let host = (plan::vni(access.vni).ok_or("not a VNI")?, self.spec(name)?.mac);
         let mut tables = BTreeMap::new();
         for (vtep, reader) in self.readers.iter_mut().filter(|(name, _)| **name != SPINE) {
@@ -482,7 +350,7 @@ impl World {
     /// They cannot be written there.
     pub fn keep(&self, folder: &std::path::Path) -> Result<(), Failure> {
         std::fs::create_dir_all(folder)?;
-        for entry in std::fs::read_dir(self.folder.path())? {
+        for entry in std::fs::read_dir(self.floor.folder.path())? {
             let path = entry?.path();
             if let (Some(name), Some("log" | "yaml")) = (path.file_name(), path.extension().and_then(|it| it.to_str()))
             {
@@ -491,21 +359,6 @@ impl World {
         }
         Ok(())
     }
-}
-
-/// Wait until something of a stream arrives.
-///
-/// # Errors
-/// Nothing does for a while.
-pub async fn arrives(stream: &Stream) -> Result<(), Failure> {
-    let (start, deadline) = (Instant::now(), Instant::now() + ACQUAINTANCE);
-    while !stream.ledger.arrives(start) {
-        if Instant::now() >= deadline {
-            return Err(format!("{} does not reach {}", stream.ledger.from, stream.ledger.to).into());
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    Ok(())
 }
 
 /// Whether what a VTEP has for a host gets there, over so many VTEPs.

@@ -9,8 +9,9 @@ use super::cast::{self, MALLORY, PEER, RATE};
 use super::{Outcome, Stage};
 use crate::frames::{self, Arp};
 use crate::linux::Failure;
+use crate::linux::floor::arrives;
 use crate::linux::plan::{self, Access, Plan, Probe};
-use crate::linux::world::{World, arrives};
+use crate::linux::world::World;
 
 const GATEWAY: &str = "gateway";
 /// ARP's "reply".

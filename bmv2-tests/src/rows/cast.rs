@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::linux::Failure;
+use crate::linux::floor::Floor;
 use crate::linux::host::Stream;
 use crate::linux::plan::{Access, Plan};
 use crate::linux::traffic::{Excused, Figures};
@@ -31,7 +32,7 @@ pub(super) fn plan(count: u8) -> Plan {
 }
 
 /// Streams from the peer to each of these hosts, which have met before, and say nothing by themselves from then on.
-pub(super) async fn streams(world: &World, names: &[&str], rate: u32) -> Result<Vec<Stream>, Failure> {
+pub(super) async fn streams(world: &Floor, names: &[&str], rate: u32) -> Result<Vec<Stream>, Failure> {
     let mut streams = Vec::new();
     for name in names {
         world.acquaint(PEER, name).await?;
@@ -43,7 +44,7 @@ pub(super) async fn streams(world: &World, names: &[&str], rate: u32) -> Result<
 }
 
 /// Have a host and the peer not ask for each other: kernels confirm their neighbours from time to time, and who asks is heard.
-pub(super) fn quiet(world: &World, name: &str) -> Result<(), Failure> {
+pub(super) fn quiet(world: &Floor, name: &str) -> Result<(), Failure> {
     let (mac, ip) = (world.spec(name)?.mac, world.spec(name)?.ipv4);
     world.host(PEER)?.ip(&[&format!("neighbour replace {ip} lladdr {mac} dev eth0 nud permanent")])?;
     Ok(world.host(name)?.ip(&["neighbour flush all"])?)
