@@ -75,9 +75,10 @@ mod types;
 mod worker;
 
 pub use error::{ControlError, LoadError, LoadErrorKind};
-pub use ids::{ActionId, CounterId, DigestId, MeterId, Micros, Port, ProfileId, RegisterId, TableId, ValueSetId};
+pub use hash::CrcParameters;
+pub use ids::{ActionId, CalculationId, CounterId, DigestId, MeterId, Micros, Port, ProfileId, RegisterId, TableId, ValueSetId};
 pub use info::{
-    ActionInfo, CounterInfo, DigestInfo, HeaderFieldInfo, HeaderInfo, KeyFieldInfo, MeterInfo, ParamInfo, ProfileInfo,
+    ActionInfo, CalculationInfo, CounterInfo, DigestInfo, HeaderFieldInfo, HeaderInfo, KeyFieldInfo, MeterInfo, ParamInfo, ProfileInfo,
     RegisterInfo, TableInfo, ValueSetInfo,
 };
 pub use output::{Drops, Output};

@@ -23,7 +23,11 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
             bytes.extend_from_slice(payload);
             self.steps = self.steps.saturating_sub(payload.len() as u32 / STEP_BYTES);
         }
-        let hash = calculation.algorithm.compute(&bytes);
+        let custom = calculation.custom.and_then(|custom| self.tables.crcs[custom.index()].as_deref());
+        let hash = match custom {
+            None => calculation.algorithm.compute(&bytes),
+            Some(crc) => crc.compute(&bytes),
+        };
         self.scratch.bytes = bytes;
         hash
     }
