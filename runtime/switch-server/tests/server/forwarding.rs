@@ -126,7 +126,7 @@ async fn frames_pass_while_requests_wait_for_each_other() {
 }
 
 /// A batch that sets no cells takes effect at once without keeping packets out (`entity::batch`).
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_atomic_batch_of_entries_does_not_wait_for_a_frame_that_is_under_way() {
     let (entered, go) = (watch::Sender::new(false), mpsc::channel());
     let (go, may_go) = (go.0, Mutex::new(go.1));
