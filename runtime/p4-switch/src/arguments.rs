@@ -159,8 +159,8 @@ pub struct Arguments {
     /// standard_metadata.priority, is dropped
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=MAX_QUEUES))]
     pub priority_queues: u32,
-    /// How many threads forward, each for the ports whose number modulo COUNT is its own; as many as there are processors unless told.
-    /// With 0, frames are forwarded by the threads that also answer requests, and may have to wait for these
+    /// How many threads forward, each for the ports whose number modulo COUNT is its own; as many as there are processors unless
+    /// told. With 0, frames are forwarded by the threads that also answer requests, and may have to wait for these
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(0..=512))]
     pub forwarding_threads: Option<u16>,
     /// What values of types with @p4runtime_translation mean: a JSON file with {"TYPE": {"ports": true, "values":

@@ -1,8 +1,8 @@
 //! Packets: from a port through the engine to other ports and the controller.
 //!
-//! Each port has a task that waits for frames and carries a batch of them all the way; where it runs says `forwarding`. No task waits for another port:
-//! what a port does not take is kept in its egress queues, which a task of its own empties (`drain`), and what these have no
-//! room for is dropped; a controller that reads too slowly loses packet-ins. Both are counted.
+//! Each port has a task that waits for frames and carries a batch of them all the way; where it runs, `forwarding` says. No task
+//! waits for another port: what a port does not take is kept in its egress queues, which a task of its own empties (`drain`), and
+//! what these have no room for is dropped; a controller that reads too slowly loses packet-ins. Both are counted.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -127,10 +127,9 @@ impl Forwarder {
     /// Carry frames that came in by one port all the way.
     pub(crate) fn forward(&mut self, port: u16, frames: &Frames) {
         let ports = self.device.ports.now();
-        let pipeline =
-            carry(&self.device, &mut self.running, &mut self.output, (port, frames), |device, to, frame| {
-                send(device, &ports, to, frame, &mut self.touched);
-            });
+        let pipeline = carry(&self.device, &mut self.running, &mut self.output, (port, frames), |device, to, frame| {
+            send(device, &ports, to, frame, &mut self.touched);
+        });
         if let Some(pipeline) = pipeline {
             flush(&self.device, &ports, &pipeline, &mut self.touched);
         }
@@ -226,7 +225,12 @@ fn guarded<T>(device: &Device, port: u16, run: impl FnOnce() -> T) -> Result<T, 
     catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
         Counters::add(&device.counters.dropped_by_panic, 1);
         let error = message(&*panic);
-        tracing::error!(device = device.id, port, error, "a frame could not be forwarded; the port goes on with the next");
+        tracing::error!(
+            device = device.id,
+            port,
+            error,
+            "a frame could not be forwarded; the port goes on with the next"
+        );
         Panicked
     })
 }

@@ -21,8 +21,9 @@
 //! Tables, pipeline and ports are states that a frame takes without a lock and that a request replaces. Locks that both take are
 //! those of a digest list, of the streams to controllers, of a queue, a register array or a meter; a request holds each for one
 //! operation of one of them. The one exception is a batch that is DATAPLANE_ATOMIC and sets counters, meters or registers that
-//! packets see: it keeps packets out until it is done, which is what it asks for. What a request makes a port or an entry forget is
-//! given back by whoever has changed it, and a pipeline that was replaced by the runtime of the requests.
+//! packets see: it keeps packets out until it is done, which is what it asks for. The memory of a pipeline that was replaced is given
+//! back in the runtime of the requests; that of a state of the tables by whoever has it last, which may be a frame that was under
+//! way when a request replaced it.
 //!
 //! # What a panic costs
 //!

@@ -76,10 +76,12 @@ mod worker;
 
 pub use error::{ControlError, LoadError, LoadErrorKind};
 pub use hash::CrcParameters;
-pub use ids::{ActionId, CalculationId, CounterId, DigestId, MeterId, Micros, Port, ProfileId, RegisterId, TableId, ValueSetId};
+pub use ids::{
+    ActionId, CalculationId, CounterId, DigestId, MeterId, Micros, Port, ProfileId, RegisterId, TableId, ValueSetId,
+};
 pub use info::{
-    ActionInfo, CalculationInfo, CounterInfo, DigestInfo, HeaderFieldInfo, HeaderInfo, KeyFieldInfo, MeterInfo, ParamInfo, ProfileInfo,
-    RegisterInfo, TableInfo, ValueSetInfo,
+    ActionInfo, CalculationInfo, CounterInfo, DigestInfo, HeaderFieldInfo, HeaderInfo, KeyFieldInfo, MeterInfo,
+    ParamInfo, ProfileInfo, RegisterInfo, TableInfo, ValueSetInfo,
 };
 pub use output::{Drops, Output};
 pub use program::Program;

@@ -4,7 +4,8 @@ use crate::code::Code;
 use crate::error::LoadError;
 use crate::ids::{ActionId, CalculationId, CounterId, DigestId, MeterId, ProfileId, RegisterId, TableId, ValueSetId};
 use crate::info::{
-    ActionInfo, CalculationInfo, CounterInfo, DigestInfo, HeaderInfo, MeterInfo, ProfileInfo, RegisterInfo, TableInfo, ValueSetInfo,
+    ActionInfo, CalculationInfo, CounterInfo, DigestInfo, HeaderInfo, MeterInfo, ProfileInfo, RegisterInfo, TableInfo,
+    ValueSetInfo,
 };
 
 /// A v1model program, compiled from the JSON that p4c emits for BMv2.
