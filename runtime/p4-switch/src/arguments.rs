@@ -159,6 +159,10 @@ pub struct Arguments {
     /// standard_metadata.priority, is dropped
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=MAX_QUEUES))]
     pub priority_queues: u32,
+    /// How many threads forward, each for the ports whose number modulo COUNT is its own; as many as there are processors unless
+    /// told. With 0, frames are forwarded by the threads that also answer requests, and may have to wait for these
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(0..=512))]
+    pub forwarding_threads: Option<u16>,
     /// What values of types with @p4runtime_translation mean: a JSON file with {"TYPE": {"ports": true, "values":
     /// {"Ethernet0": 1}}}; gNMI calls ports so, too. Otherwise strings of digits mean themselves, others get free numbers
     #[arg(long, value_name = "FILE")]
@@ -316,6 +320,12 @@ impl Arguments {
             return Err(wrong("--grpc-server-with-client-auth takes --grpc-server-cacert"));
         }
         Ok(())
+    }
+
+    /// How many threads only forward.
+    pub fn forwarding_threads(&self) -> usize {
+        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.forwarding_threads.map_or_else(processors, usize::from)
     }
 
     /// What works, but not as it may have been meant.

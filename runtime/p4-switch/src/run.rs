@@ -146,7 +146,8 @@ fn builder(arguments: &Arguments, notifications: &Notifications) -> Result<Build
         .drop_port(arguments.drop_port)
         .priority_queues(arguments.priority_queues)
         .zero_invalid(arguments.ret_zero_on_invalid_hdr_read)
-        .bmv2_compat(arguments.bmv2_compat);
+        .bmv2_compat(arguments.bmv2_compat)
+        .forwarding_threads(arguments.forwarding_threads());
     builder = match arguments.cpu_port {
         Some(port) => builder.cpu_port(port),
         None => builder.without_cpu_port(),

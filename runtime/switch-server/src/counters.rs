@@ -28,8 +28,10 @@ macro_rules! counters {
 counters! {
     /// Frames taken from ports, and packet-outs.
     received,
-    /// How often forwarding what a port received had to begin anew, because a frame had made it end.
+    /// How often forwarding what a port received had to begin anew, because the port had made it end.
     ports_restarted,
+    /// Frames, and packets that had waited in a queue, that were lost because forwarding them had panicked. The log tells of each.
+    dropped_by_panic,
     /// Frames that came while no pipeline was there.
     dropped_no_pipeline,
     /// Frames for a port where nothing is plugged in.
@@ -38,6 +40,9 @@ counters! {
     dropped_at_port,
     /// Packets that the program or the engine dropped.
     dropped_in_pipeline,
+    /// Those of them whose frame took more steps, passed more often or became more packets than one may
+    /// ([`Drops::step_limit`], [`Drops::too_many_passes`]).
+    dropped_at_limit,
     /// Packets that found their egress queue full, or were in one when the program was replaced or the port removed.
     dropped_in_queue,
     /// Packet-ins sent to a controller.
@@ -71,6 +76,7 @@ impl Counters {
 
     pub(crate) fn add_drops(&self, drops: &Drops) {
         Counters::add(&self.dropped_in_pipeline, drops.total() - drops.queue);
+        Counters::add(&self.dropped_at_limit, drops.step_limit + drops.too_many_passes);
         Counters::add(&self.dropped_in_queue, drops.queue);
     }
 }

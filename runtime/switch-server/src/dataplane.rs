@@ -1,9 +1,11 @@
 //! Packets: from a port through the engine to other ports and the controller.
 //!
-//! Each port has a task that waits for frames and carries a batch of them all the way. No task waits for another port:
-//! what a port does not take is kept in its egress queues, which a task of its own empties (`drain`), and what these have no
-//! room for is dropped; a controller that reads too slowly loses packet-ins. Both are counted.
+//! Each port has a task that waits for frames and carries a batch of them all the way; where it runs, `forwarding` says. No task
+//! waits for another port: what a port does not take is kept in its egress queues, which a task of its own empties (`drain`), and
+//! what these have no room for is dropped; a controller that reads too slowly loses packet-ins. Both are counted.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
@@ -29,8 +31,8 @@ pub(crate) async fn keep_port(device: Arc<Device>, number: u16, port: Arc<dyn Po
     keep(device.clone(), number, || run_port(device.clone(), number, port.clone())).await;
 }
 
-/// Carry packets of a port by a task that is begun anew when it panics: what a program makes go wrong costs the frames of one
-/// batch, and not the port.
+/// Carry packets of a port by a task that is begun anew when it panics: what goes wrong in a port's own code, or here, costs the
+/// frames of one batch, and not the port. What goes wrong in the engine costs one frame ([`guarded`]).
 pub(crate) async fn keep<T: Future<Output = ()> + Send + 'static>(
     device: Arc<Device>,
     number: u16,
@@ -43,7 +45,7 @@ pub(crate) async fn keep<T: Future<Output = ()> + Send + 'static>(
         match carrier.join_next().await {
             Some(Err(error)) if error.is_panic() => {
                 Counters::add(&device.counters.ports_restarted, 1);
-                tracing::error!(device = device.id, port = number, %error, "a frame could not be forwarded; the port goes on");
+                tracing::error!(device = device.id, port = number, %error, "a port failed; it goes on with the next frames");
             }
             Some(_) | None => return,
         }
@@ -106,12 +108,14 @@ struct Running {
 }
 
 impl Running {
-    /// The active pipeline with memory for it, kept from the last time if it is still the same.
-    fn follow(running: &mut Option<Running>, pipeline: Arc<Pipeline>) -> &mut Running {
-        if running.as_ref().is_some_and(|running| !Arc::ptr_eq(&running.pipeline, &pipeline)) {
-            *running = None;
+    /// Memory for this pipeline, kept from the last time if it is still the same.
+    fn follow<'r>(running: &'r mut Option<Running>, device: &Device, pipeline: &Arc<Pipeline>) -> &'r mut Worker {
+        if let Some(before) = running.take_if(|running| !Arc::ptr_eq(&running.pipeline, pipeline)) {
+            // With all its entries, if nobody else has it any more.
+            device.tasks.discard(before);
         }
-        running.get_or_insert_with(|| Running { worker: Worker::new(&pipeline.switch), pipeline })
+        let anew = || Running { worker: Worker::new(&pipeline.switch), pipeline: pipeline.clone() };
+        &mut running.get_or_insert_with(anew).worker
     }
 }
 
@@ -123,36 +127,44 @@ impl Forwarder {
     /// Carry frames that came in by one port all the way.
     pub(crate) fn forward(&mut self, port: u16, frames: &Frames) {
         let ports = self.device.ports.now();
-        carry(&self.device, &mut self.running, &mut self.output, (port, frames), |device, to, frame| {
+        let pipeline = carry(&self.device, &mut self.running, &mut self.output, (port, frames), |device, to, frame| {
             send(device, &ports, to, frame, &mut self.touched);
         });
-        flush(&self.device, &ports, self.running.as_ref(), &mut self.touched);
+        if let Some(pipeline) = pipeline {
+            flush(&self.device, &ports, &pipeline, &mut self.touched);
+        }
     }
 
     /// Put frames that came in by one port through the pipeline, and `deliver` what leaves by ports other than the
     /// controller's.
     pub(crate) fn carry(&mut self, port: u16, frames: &Frames, deliver: impl FnMut(&Device, u16, &[u8])) {
-        carry(&self.device, &mut self.running, &mut self.output, (port, frames), deliver);
+        let _ = carry(&self.device, &mut self.running, &mut self.output, (port, frames), deliver);
     }
 
     /// Send what has waited for a port, a few packets if so many may leave. The port has passed on what it was given before.
     pub(crate) fn drain(&mut self, port: u16) -> Drained {
         let device = &self.device;
         let Some(pipeline) = device.active() else { return Drained::All };
-        let Running { pipeline, worker } = Running::follow(&mut self.running, pipeline);
+        let worker = Running::follow(&mut self.running, device, &pipeline);
         let now = device.now();
-        let gate = pipeline.open_gate();
         let switch = &pipeline.switch;
-        let backlog = match &device.tracer {
-            None => switch.drain(worker, port, DRAINED, now, &mut self.output),
-            Some(tracer) => tracer.drain(switch, worker, (port, DRAINED), now, &mut self.output),
-        };
-        drop(gate);
+        let backlog = guarded(device, port, || {
+            let _gate = pipeline.open_gate();
+            match &device.tracer {
+                None => switch.drain(worker, port, DRAINED, now, &mut self.output),
+                Some(tracer) => tracer.drain(switch, worker, (port, DRAINED), now, &mut self.output),
+            }
+        });
+        // The packet is out of its queue, and the others are still there.
+        let backlog = backlog.unwrap_or_else(|Panicked| {
+            self.running = None;
+            Backlog::Now
+        });
         let ports = device.ports.now();
-        settle(device, pipeline, &mut self.output, now, |device, to, frame| {
+        settle(device, &pipeline, &mut self.output, now, |device, to, frame| {
             send(device, &ports, to, frame, &mut self.touched);
         });
-        let left = flush(device, &ports, self.running.as_ref(), &mut self.touched);
+        let left = flush(device, &ports, &pipeline, &mut self.touched);
         match backlog {
             _ if left.contains(&port) => Drained::Some,
             Backlog::Now => Drained::Some,
@@ -160,37 +172,72 @@ impl Forwarder {
             Backlog::Empty => {
                 // It goes on to queue if its limits ask for that, or if a packet has come meanwhile: whoever brought that one
                 // wakes this task.
-                if let Some(running) = &self.running {
-                    running.pipeline.switch.end_queueing(port);
-                }
+                pipeline.switch.end_queueing(port);
                 Drained::All
             }
         }
     }
 }
 
+/// Give frames to the active pipeline, which is returned if there is one, and what comes of them to `deliver`.
 fn carry(
     device: &Arc<Device>,
     running: &mut Option<Running>,
     output: &mut Output,
     (port, frames): (u16, &Frames),
     deliver: impl FnMut(&Device, u16, &[u8]),
-) {
+) -> Option<Arc<Pipeline>> {
     Counters::add(&device.counters.received, frames.len() as u64);
     let Some(pipeline) = device.active() else {
         Counters::add(&device.counters.dropped_no_pipeline, frames.len() as u64);
-        return;
+        return None;
     };
-    let Running { pipeline, worker } = Running::follow(running, pipeline);
     let now = device.now();
-    let gate = pipeline.open_gate();
     let switch = &pipeline.switch;
-    match &device.tracer {
-        None => switch.process_batch(worker, port, frames.iter(), now, output),
-        Some(tracer) => tracer.carry(switch, worker, port, frames, now, output),
+    let mut begun = 0;
+    while begun < frames.len() {
+        let before = begun;
+        let worker = Running::follow(running, device, &pipeline);
+        let done = guarded(device, port, || {
+            let _gate = pipeline.open_gate();
+            let frames = frames.iter_from(before).inspect(|_| begun += 1);
+            match &device.tracer {
+                None => switch.process_batch(worker, port, frames, now, output),
+                Some(tracer) => tracer.carry(switch, worker, port, frames, now, output),
+            }
+        });
+        if let Err(Panicked) = done {
+            // Its memory is as that frame has left it.
+            *running = None;
+            begun = begun.max(before + 1);
+        }
     }
-    drop(gate);
-    settle(device, pipeline, output, now, deliver);
+    settle(device, &pipeline, output, now, deliver);
+    Some(pipeline)
+}
+
+/// The engine has panicked, which was counted and logged.
+struct Panicked;
+
+/// Run the engine; should it panic, that costs the frame that it was about.
+fn guarded<T>(device: &Device, port: u16, run: impl FnOnce() -> T) -> Result<T, Panicked> {
+    // What the engine shares is whole after a panic, as its locks say; what it was given, the caller gives up.
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
+        Counters::add(&device.counters.dropped_by_panic, 1);
+        let error = message(&*panic);
+        tracing::error!(
+            device = device.id,
+            port,
+            error,
+            "a frame could not be forwarded; the port goes on with the next"
+        );
+        Panicked
+    })
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked without a text")
 }
 
 /// Give what came out of the engine to whom it is for.
@@ -237,13 +284,11 @@ fn send(device: &Device, ports: &Plugged, to: u16, frame: &[u8], touched: &mut V
 }
 
 /// Have ports pass on what they were given. Those that could not, which are returned, queue from now on.
-fn flush(device: &Arc<Device>, ports: &Plugged, running: Option<&Running>, touched: &mut Vec<u16>) -> Vec<u16> {
+fn flush(device: &Arc<Device>, ports: &Plugged, pipeline: &Pipeline, touched: &mut Vec<u16>) -> Vec<u16> {
     let mut left = Vec::new();
     for number in touched.drain(..) {
         if ports.get(number).is_some_and(|port| !port.flush()) {
-            if let Some(running) = running {
-                running.pipeline.switch.begin_queueing(number);
-            }
+            pipeline.switch.begin_queueing(number);
             device.wake_drainer(number);
             left.push(number);
         }

@@ -22,6 +22,7 @@ use crate::counters::Counters;
 use crate::dialect::Dialect;
 use crate::drain::Drainers;
 use crate::fault::{Fault, Outcome};
+use crate::forwarding::Threads;
 use crate::notices::{Notice, NoticeBoard};
 use crate::outbox::{Outbox, Refused};
 use crate::pipeline::{Pipeline, Verified};
@@ -87,6 +88,7 @@ impl Device {
         (dialect, translations): (Dialect, Vec<Translation>),
         (tracer, notices): (Option<Tracer>, Option<NoticeBoard>),
         stop: watch::Sender<bool>,
+        threads: Threads,
     ) -> Device {
         Device {
             id,
@@ -98,7 +100,7 @@ impl Device {
             tracer,
             notices,
             ports: Ports::new(),
-            tasks: Tasks::here(),
+            tasks: Tasks::here(threads),
             drainers: Drainers::default(),
             active: ArcSwapOption::empty(),
             changes: Mutex::new(Staged::default()),

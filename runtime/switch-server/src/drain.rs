@@ -51,7 +51,7 @@ impl Device {
                 let (device, wake) = (self.clone(), wake.clone());
                 move || drain(device.clone(), number, wake.clone())
             });
-            Drainer { wake, task: self.tasks.spawn(task) }
+            Drainer { wake, task: self.tasks.spawn_forwarding(number, task) }
         });
         drainer.wake.notify_one();
     }

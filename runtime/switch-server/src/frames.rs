@@ -52,7 +52,12 @@ impl Frames {
 
     /// One after the other, in the order in which they were appended.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> + Clone {
-        (0..self.len()).map(|index| self.get(index).unwrap_or_default())
+        self.iter_from(0)
+    }
+
+    /// The same without the first `count`.
+    pub(crate) fn iter_from(&self, count: usize) -> impl ExactSizeIterator<Item = &[u8]> + Clone {
+        (count..self.len().max(count)).map(|index| self.get(index).unwrap_or_default())
     }
 
     /// Forget the first `count` frames.

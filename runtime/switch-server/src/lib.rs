@@ -15,10 +15,12 @@
 //!
 //! A frame that a [`Port`] receives is carried by that port's task through the engine of `vouch-switch` and straight into the
 //! ports it leaves by (`dataplane`), or waits where a port takes less than it is given (`drain`); what leaves by the CPU port
-//! becomes a packet-in (`packet_io`) for the primary controller. Ports can also be a gRPC service (`packet_stream`). Requests come in by the services (`service`, `stream`, `gnmi`), which check device and election
-//! (`arbitration`) and hand entities to `entity`: pure mapping and validation between protobuf and engine, by way of the
-//! `schema` that joins P4Info and program once per pipeline. Everything is shared through `device`. Services of another protocol
-//! reach the same state by `control`, and hear what happens by `notices`; for their receivers `learning` gathers digests as BMv2 does.
+//! becomes a packet-in (`packet_io`) for the primary controller. These tasks have threads of their own where frames must never
+//! wait for requests (`forwarding`). Ports can also be a gRPC service (`packet_stream`). Requests come in by the services
+//! (`service`, `stream`, `gnmi`), which check device and election (`arbitration`) and hand entities to `entity`: pure mapping
+//! and validation between protobuf and engine, by way of the `schema` that joins P4Info and program once per pipeline. Everything
+//! is shared through `device`. Services of another protocol reach the same state by `control`, and hear what happens by
+//! `notices`; for their receivers `learning` gathers digests as BMv2 does.
 //!
 //! This crate may use tokio and tonic; the engine below it does not. It knows no P4 program in particular.
 
@@ -35,6 +37,7 @@ mod digest;
 mod drain;
 mod entity;
 mod fault;
+mod forwarding;
 mod frames;
 mod gnmi;
 mod learning;

@@ -73,7 +73,7 @@ pub(crate) struct Pipeline {
     pub(crate) schema: Arc<Schema>,
     pub(crate) switch: Arc<Switch>,
     target: RwLock<Target>,
-    /// Held for reading while frames are processed, for writing while a batch is applied that no packet may see half of.
+    /// Held for reading while frames are processed, for writing while a batch sets cells of which no packet may see half.
     gate: RwLock<()>,
     digests: Arc<Mutex<Digests>>,
     /// For receivers that are no controllers, if there are any.
@@ -151,7 +151,7 @@ impl Pipeline {
         self.target.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keep atomic batches out for as long as frames are processed.
+    /// Keep atomic batches that set cells out for as long as frames are processed.
     pub(crate) fn open_gate(&self) -> RwLockReadGuard<'_, ()> {
         self.gate.read().unwrap_or_else(PoisonError::into_inner)
     }

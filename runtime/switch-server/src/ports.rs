@@ -111,7 +111,8 @@ impl Device {
 
     fn carry_port(self: &Arc<Self>, number: u16, port: Arc<dyn Port>) -> [AbortHandle; 2] {
         [
-            self.tasks.spawn(dataplane::keep_port(self.clone(), number, port.clone())),
+            self.tasks.spawn_forwarding(number, dataplane::keep_port(self.clone(), number, port.clone())),
+            // It tells the tables, and so may have to wait for a request.
             self.tasks.spawn(dataplane::watch_port(self.clone(), number, port)),
         ]
     }

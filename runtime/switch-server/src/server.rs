@@ -19,6 +19,7 @@ use crate::control::Control;
 use crate::counters::SwitchCounters;
 use crate::device::Device;
 use crate::dialect::Dialect;
+use crate::forwarding::Threads;
 use crate::notices::{Notice, NoticeBoard};
 use crate::packet_stream::{self, StreamedPorts};
 use crate::port::{Port, PortCounters, PortStatus};
@@ -66,6 +67,9 @@ pub enum ServeError {
     /// The socket could not be used.
     #[error("cannot listen: {0}")]
     Listen(#[from] io::Error),
+    /// The threads that forward could not be started.
+    #[error("cannot start a thread to forward frames: {0}")]
+    Threads(io::Error),
     /// The TLS configuration was refused.
     #[error("cannot use the TLS configuration: {0}")]
     Tls(#[from] tonic::transport::Error),
@@ -78,6 +82,7 @@ pub struct Builder {
     drop_port: u32,
     priority_queues: u32,
     zero_invalid: bool,
+    forwarding_threads: usize,
     ports: Vec<(u32, Arc<dyn Port>)>,
     tls: Option<ServerTlsConfig>,
     dialect: Dialect,
@@ -123,6 +128,14 @@ impl Builder {
     /// ([`SwitchConfig::zero_invalid`](vouch_switch::SwitchConfig)). They do not unless told.
     pub fn zero_invalid(mut self, zero: bool) -> Self {
         self.zero_invalid = zero;
+        self
+    }
+
+    /// How many threads do nothing but forward, each for the ports whose number modulo the count is its own. None unless told:
+    /// frames are then carried by the runtime that the switch is started in, and wait there while it answers requests, but it may
+    /// have a clock that stands still. What a [`Port`] does to wait, it does in the runtime of its thread.
+    pub fn forwarding_threads(mut self, count: usize) -> Self {
+        self.forwarding_threads = count;
         self
     }
 
@@ -231,6 +244,7 @@ impl SwitchServer {
             drop_port: 511,
             priority_queues: 1,
             zero_invalid: false,
+            forwarding_threads: 0,
             ports: Vec::new(),
             tls: None,
             dialect: Dialect::default(),
@@ -270,6 +284,7 @@ impl SwitchServer {
             drop_port,
             priority_queues,
             zero_invalid,
+            forwarding_threads,
             mut ports,
             tls,
             dialect,
@@ -296,7 +311,8 @@ impl SwitchServer {
         };
         let spoken = (dialect, translations);
         let listeners = (tracer, notices);
-        let device = Arc::new(Device::new(device_id, config, spoken, listeners, stop.clone()));
+        let threads = Threads::start(forwarding_threads, &stop).map_err(ServeError::Threads)?;
+        let device = Arc::new(Device::new(device_id, config, spoken, listeners, stop.clone(), threads));
         for (number, port) in ports {
             // No two have one number, as `build` has checked.
             device.ports.insert(number as u16, port);

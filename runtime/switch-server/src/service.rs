@@ -140,7 +140,9 @@ impl Service {
             Atomicity::ContinueOnError => target.write_each(&request.updates, check, now),
             Atomicity::RollbackOnError => target.write_all_or_none(&request.updates, check, now),
             Atomicity::DataplaneAtomic => {
-                let _no_packets = pipeline.close_gate();
+                // Everything else takes effect at once in any case, and packets need not wait for it.
+                let writes_cells = request.updates.iter().any(|update| target.writes_cells(update));
+                let _no_packets = writes_cells.then(|| pipeline.close_gate());
                 target.write_all_or_none(&request.updates, check, now)
             }
         })

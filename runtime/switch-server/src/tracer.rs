@@ -5,8 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use vouch_switch::{Backlog, Drops, Micros, Origin, Output, PacketTrace, Port, Switch, TraceEvent, Worker};
 
-use crate::frames::Frames;
-
 type Listener = dyn Fn(&PacketTrace<'_>) + Send + Sync;
 type Wanted = dyn Fn() -> bool + Send + Sync;
 
@@ -26,22 +24,22 @@ impl Tracer {
     }
 
     /// Put frames through the switch as the data plane does, and tell of each if that is wanted now.
-    pub(crate) fn carry(
+    pub(crate) fn carry<'f>(
         &self,
         switch: &Switch,
         worker: &mut Worker,
         port: Port,
-        frames: &Frames,
+        frames: impl ExactSizeIterator<Item = &'f [u8]>,
         now: Micros,
         output: &mut Output,
     ) {
         if !(self.wanted)() {
             self.packets.fetch_add(frames.len() as u64, Ordering::Relaxed);
             worker.set_trace(false);
-            return switch.process_batch(worker, port, frames.iter(), now, output);
+            return switch.process_batch(worker, port, frames, now, output);
         }
         worker.set_trace(true);
-        for frame in frames.iter() {
+        for frame in frames {
             let before = output.drops;
             let number = self.packets.fetch_add(1, Ordering::Relaxed) + 1;
             worker.set_packet_number(number);

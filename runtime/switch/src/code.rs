@@ -7,6 +7,7 @@ use crate::expr::condition::{Condition, Simple};
 use crate::expr::word::WordId;
 use crate::expr::{Expr, HeaderRef, NodeId, UnionRef};
 use crate::hash::Algorithm;
+use crate::ids::CalculationId;
 use crate::layout::Layout;
 use crate::template::Template;
 use core::ops::Range;
@@ -347,6 +348,8 @@ pub(crate) enum Input {
 #[derive(Clone, Debug)]
 pub(crate) struct Calculation {
     pub(crate) algorithm: Algorithm,
+    /// Where the state has other parameters for it, if it can be given some.
+    pub(crate) custom: Option<CalculationId>,
     pub(crate) input: Vec<Input>,
     /// The input without the payload, for packets that have all the headers it is taken from.
     pub(crate) whole: Option<Whole>,

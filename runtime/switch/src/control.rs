@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::bits;
 use crate::error::ControlError;
-use crate::ids::{CounterId, MeterId, Micros, Port, ProfileId, RegisterId, TableId, ValueSetId};
+use crate::hash::{Crc, CrcParameters};
+use crate::ids::{CalculationId, CounterId, MeterId, Micros, Port, ProfileId, RegisterId, TableId, ValueSetId};
 use crate::state::arrays::{Meter, Registers};
 use crate::state::entry::check_rates;
 use crate::state::{ValueSet, table};
@@ -425,6 +426,24 @@ impl Switch {
     pub fn value_set(&self, set: ValueSetId) -> Result<Vec<ValueSetMember>, ControlError> {
         check("value set", set.index(), self.program().value_sets.len())?;
         Ok(self.look(|tables| tables.value_sets[set.index()].members.clone()))
+    }
+}
+
+/// Hashes.
+impl Switch {
+    /// Gives a calculation by a custom CRC other parameters; those that it begins with are crc16's or crc32's.
+    ///
+    /// # Errors
+    /// `UnknownObject`, also for a calculation by something else.
+    pub fn set_crc(&self, calculation: CalculationId, parameters: CrcParameters) -> Result<(), ControlError> {
+        let index = calculation.index();
+        let bits = self.program().calculation_info(calculation).and_then(|info| info.custom_crc);
+        let bits = bits.ok_or(ControlError::UnknownObject { what: "calculation by a custom CRC", index })?;
+        let crc = Arc::new(Crc::new(bits, parameters));
+        self.change(|tables| {
+            tables.crcs[index] = Some(crc);
+            Ok(())
+        })
     }
 }
 

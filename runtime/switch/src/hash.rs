@@ -1,5 +1,7 @@
 //! The hash and checksum algorithms of v1model, over a string of bytes.
 
+use crate::bits::mask64;
+
 /// A hash algorithm by its name in BMv2 JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Algorithm {
@@ -46,6 +48,15 @@ impl Algorithm {
         })
     }
 
+    /// The bits of the CRC by this name, if its parameters can be set.
+    pub(crate) fn custom_crc(name: &str) -> Option<u32> {
+        match name {
+            "crc16_custom" => Some(16),
+            "crc32_custom" => Some(32),
+            _ => None,
+        }
+    }
+
     pub(crate) fn compute(self, data: &[u8]) -> u64 {
         match self {
             Self::Crc16 => reflected(data, &CRC16, 0),
@@ -58,6 +69,54 @@ impl Algorithm {
             Self::Crc8 => data.iter().fold(0, |crc, byte| straight8(crc, *byte, 0x07)),
             Self::Crc64 => reflected(data, &CRC64, 0),
         }
+    }
+}
+
+/// What makes a CRC the one that it is, in the usual terms (Williams, "A Painless Guide to CRC Error Detection Algorithms",
+/// section 14). Of each number the low bits count, as many as the CRC has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CrcParameters {
+    /// The polynomial without its highest term, the coefficient of x⁰ being the lowest bit.
+    pub polynomial: u32,
+    /// What the remainder is before the first byte.
+    pub initial_remainder: u32,
+    /// What the result is combined with by exclusive or.
+    pub final_xor: u32,
+    /// Whether each byte goes in with its lowest bit first.
+    pub data_reflected: bool,
+    /// Whether the bits of the remainder change places before that.
+    pub remainder_reflected: bool,
+}
+
+/// A CRC of 16 or 32 bits.
+#[derive(Debug)]
+pub(crate) struct Crc {
+    bits: u32,
+    parameters: CrcParameters,
+    /// What each byte in front of an empty remainder makes of it.
+    table: [u32; 256],
+}
+
+impl Crc {
+    pub(crate) fn new(bits: u32, parameters: CrcParameters) -> Self {
+        let (top, mask) = (1 << (bits - 1), mask64(bits) as u32);
+        let step = |remainder: u32| {
+            if remainder & top == 0 { remainder << 1 } else { remainder << 1 ^ parameters.polynomial }
+        };
+        let table = std::array::from_fn(|byte| (0..8).fold((byte as u32) << (bits - 8), |at, _| step(at)) & mask);
+        Self { bits, parameters, table }
+    }
+
+    pub(crate) fn compute(&self, data: &[u8]) -> u64 {
+        let CrcParameters { initial_remainder, final_xor, data_reflected, remainder_reflected, .. } = self.parameters;
+        let mask = mask64(self.bits) as u32;
+        let remainder = data.iter().fold(initial_remainder & mask, |remainder, byte| {
+            let byte = if data_reflected { byte.reverse_bits() } else { *byte };
+            let first = byte ^ (remainder >> (self.bits - 8)) as u8;
+            self.table[usize::from(first)] ^ remainder << 8 & mask
+        });
+        let reflected = remainder.reverse_bits() >> (u32::BITS - self.bits);
+        u64::from((if remainder_reflected { reflected } else { remainder } ^ final_xor) & mask)
     }
 }
 
@@ -141,6 +200,25 @@ mod tests {
         assert_eq!(Algorithm::Crc32.compute(check), 0xcbf4_3926);
         assert_eq!(Algorithm::CrcCcitt.compute(check), 0x29b1);
         assert_eq!(Algorithm::Crc8.compute(check), 0xf4);
+    }
+
+    /// By what the catalogue calls them, with their check values.
+    #[test]
+    fn crcs_by_parameters() {
+        let crc = |bits, polynomial, initial_remainder, final_xor, [data_reflected, remainder_reflected]: [bool; 2]| {
+            let parameters =
+                CrcParameters { polynomial, initial_remainder, final_xor, data_reflected, remainder_reflected };
+            Crc::new(bits, parameters).compute(b"123456789")
+        };
+        assert_eq!(crc(16, 0x8005, 0, 0, [true; 2]), 0xbb3d, "CRC-16/ARC");
+        assert_eq!(crc(16, 0x1021, 0, 0, [false; 2]), 0x31c3, "CRC-16/XMODEM");
+        assert_eq!(crc(16, 0x1021, 0xffff, 0xffff, [true; 2]), 0x906e, "CRC-16/IBM-SDLC");
+        assert_eq!(crc(32, 0x04c1_1db7, u32::MAX, u32::MAX, [true; 2]), 0xcbf4_3926, "CRC-32/ISO-HDLC");
+        assert_eq!(crc(32, 0x04c1_1db7, u32::MAX, u32::MAX, [false; 2]), 0xfc89_1918, "CRC-32/BZIP2");
+        assert_eq!(crc(32, 0x1edc_6f41, u32::MAX, u32::MAX, [true; 2]), 0xe306_9283, "CRC-32/ISCSI");
+        // The bits of a remainder that change places alone.
+        assert_eq!(crc(16, 0x1021, 0, 0, [false, true]), 0xc38c);
+        assert_eq!(crc(16, u32::MAX << 16 | 0x1021, u32::MAX << 16, u32::MAX << 16, [false; 2]), 0x31c3);
     }
 
     /// The example of RFC 1071, section 3.

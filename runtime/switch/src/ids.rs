@@ -45,6 +45,8 @@ ids! {
     DigestId,
     /// A parser value set.
     ValueSetId,
+    /// A hash or checksum calculation.
+    CalculationId,
 }
 
 /// Microseconds since an epoch that the caller chooses, for example the start of the switch. The engine has no clock.

@@ -123,6 +123,15 @@ pub struct ValueSetInfo {
     pub size: u64,
 }
 
+/// A calculation, by which actions and checksums hash.
+#[derive(Clone, Debug)]
+pub struct CalculationInfo {
+    /// Name that p4c gave it.
+    pub name: String,
+    /// The bits of its CRC, if that is one whose parameters can be set.
+    pub custom_crc: Option<u32>,
+}
+
 /// A header or metadata instance.
 #[derive(Clone, Debug)]
 pub struct HeaderInfo {

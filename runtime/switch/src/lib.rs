@@ -42,6 +42,15 @@
 //!
 //! Nothing of this allocates once worker and output have seen a few frames, but for numbers of more than 126 bits under
 //! arithmetic, masked keys of more than 8 words, packets that wait, and traces.
+//!
+//! # How long a frame may take
+//!
+//! Programs may loop, send packets around again, and copy copies. So that no frame keeps the others waiting for ever, each has
+//! 2²⁰ steps for all that comes of it, by whatever number of passes: a parser state, a control node and a jump are one step each, each
+//! pass through ingress or egress costs 64 more, and so do every 64 bytes of the packet in a pass, or of a payload that is hashed,
+//! one. What of the frame is left when these are used up is dropped and counted ([`Drops::step_limit`]). Beside it, 256 passes
+//! may follow from one another, and one frame may become 2¹⁴ packets ([`Drops::too_many_passes`]). Packets that wait between
+//! ingress and egress go on with what is left to their frame.
 
 mod bits;
 mod code;
@@ -66,10 +75,13 @@ mod types;
 mod worker;
 
 pub use error::{ControlError, LoadError, LoadErrorKind};
-pub use ids::{ActionId, CounterId, DigestId, MeterId, Micros, Port, ProfileId, RegisterId, TableId, ValueSetId};
+pub use hash::CrcParameters;
+pub use ids::{
+    ActionId, CalculationId, CounterId, DigestId, MeterId, Micros, Port, ProfileId, RegisterId, TableId, ValueSetId,
+};
 pub use info::{
-    ActionInfo, CounterInfo, DigestInfo, HeaderFieldInfo, HeaderInfo, KeyFieldInfo, MeterInfo, ParamInfo, ProfileInfo,
-    RegisterInfo, TableInfo, ValueSetInfo,
+    ActionInfo, CalculationInfo, CounterInfo, DigestInfo, HeaderFieldInfo, HeaderInfo, KeyFieldInfo, MeterInfo,
+    ParamInfo, ProfileInfo, RegisterInfo, TableInfo, ValueSetInfo,
 };
 pub use output::{Drops, Output};
 pub use program::Program;

@@ -40,7 +40,8 @@ pub struct Drops {
     pub no_clone_session: u64,
     /// It was resubmitted, recirculated or cloned more often than the engine follows.
     pub too_many_passes: u64,
-    /// The program ran more steps than the engine allows for one pass: it loops.
+    /// The frame that it came from had used up its steps, which are one budget for all passes and copies of a frame: the
+    /// program loops, or makes copies of copies ([crate documentation](crate#how-long-a-frame-may-take)).
     pub step_limit: u64,
     /// An `assert` or `assume` of the program failed.
     pub assertion: u64,

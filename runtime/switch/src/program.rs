@@ -2,9 +2,10 @@
 
 use crate::code::Code;
 use crate::error::LoadError;
-use crate::ids::{ActionId, CounterId, DigestId, MeterId, ProfileId, RegisterId, TableId, ValueSetId};
+use crate::ids::{ActionId, CalculationId, CounterId, DigestId, MeterId, ProfileId, RegisterId, TableId, ValueSetId};
 use crate::info::{
-    ActionInfo, CounterInfo, DigestInfo, HeaderInfo, MeterInfo, ProfileInfo, RegisterInfo, TableInfo, ValueSetInfo,
+    ActionInfo, CalculationInfo, CounterInfo, DigestInfo, HeaderInfo, MeterInfo, ProfileInfo, RegisterInfo, TableInfo,
+    ValueSetInfo,
 };
 
 /// A v1model program, compiled from the JSON that p4c emits for BMv2.
@@ -18,6 +19,8 @@ pub struct Program {
     pub(crate) registers: Vec<RegisterInfo>,
     pub(crate) digests: Vec<DigestInfo>,
     pub(crate) value_sets: Vec<ValueSetInfo>,
+    /// In the order of the code's.
+    pub(crate) calculations: Vec<CalculationInfo>,
     /// Headers and metadata, in the order of the code's.
     pub(crate) headers: Vec<HeaderInfo>,
     /// The parser's errors with their numbers.
@@ -66,6 +69,7 @@ lookups! {
     registers, RegisterId, RegisterInfo, register, register_info, registers, "register array";
     digests, DigestId, DigestInfo, digest, digest_info, digests, "digest";
     value_sets, ValueSetId, ValueSetInfo, value_set, value_set_info, value_sets, "parser value set";
+    calculations, CalculationId, CalculationInfo, calculation, calculation_info, calculations, "calculation";
 }
 
 impl Program {

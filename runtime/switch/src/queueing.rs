@@ -22,8 +22,8 @@
 mod limits;
 mod port;
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use self::limits::{QueueChoice, QueueLimits, QueueSettings};
 pub(crate) use self::port::{Left, Next, PortQueues};
@@ -45,6 +45,8 @@ pub(crate) struct Queued {
     pub(crate) payload: Vec<u8>,
     /// The frame it came from, if anybody wants to know.
     pub(crate) origin: Option<Box<Origin>>,
+    /// How many steps are left to all that came of that frame.
+    pub(crate) steps: Arc<AtomicU32>,
 }
 
 /// A set of ports.

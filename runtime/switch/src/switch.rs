@@ -198,6 +198,7 @@ impl Switch {
             frame: &[],
             origin: None,
             steps: 0,
+            shared: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::{Value, json};
 use vouch_switch::*;
 
 /// A switch that runs `programs/externs.p4`.
@@ -408,4 +409,120 @@ fn a_message_without_values_is_loaded() {
     json["actions"][0]["primitives"] = serde_json::json!([message(serde_json::json!({"type": "hexstr"}))]);
     let refused = Program::load(json.to_string().as_bytes()).expect_err("values are a list");
     assert_eq!(refused.to_string(), "actions[0].primitives[0].parameters[1].value: expected an array");
+}
+
+/// As long as a frame may be, with what it asks for.
+const LONG: usize = 60_000;
+
+/// The program with changes.
+fn changed(changes: &[fn(&mut Value)]) -> Bench {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/externs.json");
+    let json = std::fs::read(path).expect("the compiled program is in the repository");
+    let mut json = serde_json::from_slice(&json).expect("p4c wrote it");
+    changes.iter().for_each(|change| change(&mut json));
+    let program = Program::load(json.to_string().as_bytes()).expect("the program loads");
+    let switch = Switch::new(Arc::new(program), SwitchConfig::default());
+    Bench { worker: Worker::new(&switch), switch, output: Output::new(), now: Micros(1) }
+}
+
+/// The second half of a condition in egress, which is `a && b` in the program.
+fn condition<'j>(json: &'j mut Value, text: &str) -> &'j mut Value {
+    let all = json["pipelines"][1]["conditionals"].as_array_mut().expect("egress has conditions");
+    let found = all.iter_mut().find(|one| one["source_info"]["source_fragment"] == text).expect("it is there");
+    &mut found["expression"]["value"]["right"]["value"]
+}
+
+/// Recirculates for as long as anybody lets it.
+fn for_ever(json: &mut Value) {
+    condition(json, "hdr.op.op == 9 && hdr.op.value < 3")["right"]["value"] = json!("0xffff");
+}
+
+/// Clones in egress what is a clone as well.
+fn copies_of_copies(json: &mut Value) {
+    let condition = condition(json, "hdr.op.op == 10 && std.instance_type == 0");
+    condition["op"] = json!("!=");
+    condition["right"]["value"] = json!("0xff");
+}
+
+/// After its header, the parser goes through 10,000 states.
+fn long_passes(json: &mut Value) {
+    let states = json["parsers"][0]["parse_states"].as_array_mut().expect("it has states");
+    let number = json!({"type": "field", "value": ["scalars", "meta_t.key"]});
+    let more = json!({"op": "+", "left": number.clone(), "right": {"type": "hexstr", "value": "0x1"}});
+    let around = json!({"type": "default", "value": null, "mask": null, "next_state": "around"});
+    let end = json!({"type": "hexstr", "value": "0x00002710", "mask": null, "next_state": null});
+    states[0]["transitions"] = json!([around.clone()]);
+    states.push(json!({
+        "name": "around",
+        "id": 2,
+        "parser_ops": [{
+            "op": "set",
+            "parameters": [number.clone(), {"type": "expression", "value": {"type": "expression", "value": more}}],
+        }],
+        "transitions": [end, around],
+        "transition_key": [number],
+    }));
+}
+
+#[test]
+fn what_recirculates_for_ever_ends_by_its_passes_or_by_its_steps() {
+    let mut bench = changed(&[for_ever]);
+    assert!(bench.send(9, 0, 0).is_empty());
+    assert_eq!(bench.output.drops, Drops { too_many_passes: 1, ..Drops::default() });
+
+    // What is allowed in one pass is not in every one of them: a frame has 2^20 steps for all.
+    let mut bench = changed(&[long_passes]);
+    assert_eq!(bench.send(9, 0, 0), [(1, vec![9, 0, 3, 0, 0xee])], "four passes are fine");
+    let mut bench = changed(&[for_ever, long_passes]);
+    assert!(bench.send(9, 0, 0).is_empty());
+    assert_eq!(bench.output.drops, Drops { step_limit: 1, ..Drops::default() });
+    assert_eq!(bench.send(9, 0xffff, 0).len(), 1, "the next frame has steps of its own");
+}
+
+/// So many bytes leave at most for one frame, if each is copied into one pass alone.
+const MOST_BYTES: usize = 64 << 20;
+
+fn long_frame() -> Vec<u8> {
+    let mut frame = vec![10, 0, 0, 0];
+    frame.resize(LONG, 0xee);
+    frame
+}
+
+#[test]
+fn copies_of_copies_end_by_their_steps() {
+    let mut bench = changed(&[copies_of_copies]);
+    let nodes = ReplicationNode::from_replicas(&[(6, 1), (7, 1)]);
+    bench.switch.insert_clone_session(6, &session(CloneTarget::Replicas(nodes))).unwrap();
+    for frame in [long_frame(), vec![10, 0, 0, 0]] {
+        bench.output.clear();
+        bench.switch.process(&mut bench.worker, 3, &frame, bench.now, &mut bench.output);
+        let (left, drops) = (bench.output.frames().len() as u64, bench.output.drops);
+        assert!(drops.step_limit > 0, "{left} left, {drops:?}");
+        // Each that has left has made two, of which so many were too many at once.
+        assert_eq!(left + drops.step_limit + drops.too_many_passes, 1 + 2 * left);
+        let bytes: usize = bench.output.frames().map(|(_, frame)| frame.len()).sum();
+        assert!(bytes <= MOST_BYTES, "{bytes} bytes");
+    }
+}
+
+#[test]
+fn copies_that_wait_go_on_with_what_is_left_to_their_frame() {
+    let mut bench = changed(&[copies_of_copies]);
+    let nodes = ReplicationNode::from_replicas(&[(6, 1), (6, 2)]);
+    bench.switch.insert_clone_session(6, &session(CloneTarget::Replicas(nodes))).unwrap();
+    bench.switch.begin_queueing(6);
+    bench.output.clear();
+    bench.switch.process(&mut bench.worker, 3, &long_frame(), bench.now, &mut bench.output);
+    let mut bytes = 0;
+    let mut lost = Drops::default();
+    loop {
+        bytes += bench.output.frames().map(|(_, frame)| frame.len()).sum::<usize>();
+        lost.step_limit += bench.output.drops.step_limit;
+        assert!(bytes <= MOST_BYTES, "it does not end");
+        bench.output.clear();
+        if bench.switch.drain(&mut bench.worker, 6, 1, bench.now, &mut bench.output) == Backlog::Empty {
+            break;
+        }
+    }
+    assert!(lost.step_limit > 0 && bytes > MOST_BYTES / 2, "{bytes} bytes have left");
 }

@@ -55,7 +55,7 @@ fn run() {
             unstuck = Instant::now();
         }
         for port in &ports {
-            let (mut incoming, socket) = (port.incoming(), port.socket.get_ref());
+            let (mut incoming, socket) = (port.incoming(), &*port.socket);
             if busy {
                 incoming.make_room(socket);
             }

@@ -9,6 +9,8 @@
 //! queue that `tc` has set up behind it. A few frames then stay here, in their order, until there is room again, and whoever
 //! sends is told ([`Port::flush`], [`Port::ready`]), so that the switch's own queues fill.
 //!
+//! Whoever receives does so in one tokio runtime, that of his first call: there it is waited for frames.
+//!
 //! Received frames go from the ring into the receiver's [`Frames`], sent ones from there into one system call for up to
 //! 32: once these have seen their largest batch, no frame costs an allocation, except what is still to be cut into segments.
 //!
@@ -26,7 +28,7 @@ mod ring;
 mod socket;
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::io::Interest;
@@ -70,7 +72,9 @@ impl Drop for InterfacePort {
 #[derive(Debug)]
 struct Shared {
     interface: String,
-    socket: AsyncFd<PacketSocket>,
+    socket: Arc<PacketSocket>,
+    /// Tells when the socket has something, to the runtime where somebody receives: no other need be awake for that.
+    arrivals: OnceLock<AsyncFd<Arc<PacketSocket>>>,
     status: watch::Sender<PortStatus>,
     incoming: Mutex<Incoming>,
     outgoing: Mutex<Outgoing>,
@@ -155,10 +159,10 @@ impl InterfacePort {
         let watch = LinkWatch::open().map_err(other)?;
         socket.attach(index).map_err(other)?;
         let status = status(&socket, interface);
-        let socket = socket.asynchronous().map_err(other)?;
         let shared = Arc::new(Shared {
             interface: interface.to_owned(),
-            socket,
+            socket: Arc::new(socket),
+            arrivals: OnceLock::new(),
             status: watch::Sender::new(status),
             incoming: Mutex::new(incoming),
             outgoing: Mutex::default(),
@@ -185,7 +189,7 @@ async fn follow(shared: Arc<Shared>, watch: LinkWatch, index: i32) {
             tracing::error!(%error, "the status of interfaces is not followed any more");
             return;
         }
-        let (name, socket) = (shared.interface.as_str(), shared.socket.get_ref());
+        let (name, socket) = (shared.interface.as_str(), &*shared.socket);
         match interface_index(name) {
             Ok(now) if Some(now) == index => {}
             Ok(now) => match socket.attach(now) {
@@ -219,6 +223,19 @@ fn interfaces() -> Vec<String> {
 }
 
 impl Shared {
+    /// What tells that something has come in, to the runtime that asks first.
+    fn arrivals(&self) -> Result<&AsyncFd<Arc<PacketSocket>>, Closed> {
+        if let Some(arrivals) = self.arrivals.get() {
+            return Ok(arrivals);
+        }
+        let arrivals = socket::arrivals(self.socket.clone()).map_err(|error| {
+            tracing::error!(port = self.interface, %error, "nothing can be received");
+            Closed
+        })?;
+        // If somebody else was faster, his is used.
+        Ok(self.arrivals.get_or_init(|| arrivals))
+    }
+
     fn incoming(&self) -> MutexGuard<'_, Incoming> {
         // Counters and whole frames only: nothing is half done after a panic.
         self.incoming.lock().unwrap_or_else(PoisonError::into_inner)
@@ -374,18 +391,18 @@ impl Outgoing {
 impl Port for InterfacePort {
     fn receive<'a>(&'a self, batch: &'a mut Frames, max: usize) -> Receive<'a> {
         Box::pin(async move {
-            let socket = &self.shared.socket;
+            let (socket, arrivals) = (&self.shared.socket, self.shared.arrivals()?);
             let before = batch.len();
             loop {
-                let mut ready = socket.ready(Interest::READABLE | Interest::ERROR).await.map_err(|_| Closed)?;
-                let taken = self.shared.incoming().take(socket.get_ref(), batch, max);
+                let mut ready = arrivals.ready(Interest::READABLE | Interest::ERROR).await.map_err(|_| Closed)?;
+                let taken = self.shared.incoming().take(socket, batch, max);
                 if batch.len() > before {
                     return Ok(());
                 }
                 if taken == 0 {
                     // What comes in from here on makes it ready again.
                     if ready.ready().is_error()
-                        && let Some(error) = socket.get_ref().pending_error()
+                        && let Some(error) = socket.pending_error()
                     {
                         // The interface went down or away, which the kernel says once, to whoever asks or sends next.
                         tracing::debug!(%error, port = self.shared.interface, "nothing is received");
@@ -410,13 +427,13 @@ impl Port for InterfacePort {
         if self.gathers && (outgoing.frames.len() < BATCH || outgoing.refused.is_some()) {
             return Ok(());
         }
-        outgoing.flush(self.shared.socket.get_ref(), self.gathers)
+        outgoing.flush(&self.shared.socket, self.gathers)
     }
 
     fn flush(&self) -> bool {
         let mut outgoing = self.shared.outgoing();
         // What is not taken is counted.
-        let _ = outgoing.flush(self.shared.socket.get_ref(), self.gathers);
+        let _ = outgoing.flush(&self.shared.socket, self.gathers);
         outgoing.frames.is_empty()
     }
 
@@ -425,7 +442,7 @@ impl Port for InterfacePort {
             let mut tries = 0;
             while !self.flush() {
                 let refused = self.shared.outgoing().refused;
-                let socket = self.shared.socket.get_ref();
+                let socket = &self.shared.socket;
                 if refused != Some(Full::Socket) || socket.writable().await.is_err() {
                     tries = (tries + 1).min(MAX_TRIES);
                     tokio::time::sleep(RETRY * tries).await;
@@ -435,7 +452,7 @@ impl Port for InterfacePort {
     }
 
     fn max_frame(&self) -> Option<u16> {
-        let mtu = mtu(self.shared.socket.get_ref(), &self.shared.interface).ok()?;
+        let mtu = mtu(&self.shared.socket, &self.shared.interface).ok()?;
         u16::try_from(mtu + ETHERNET_HEADER).ok()
     }
 
@@ -446,7 +463,7 @@ impl Port for InterfacePort {
     fn counters(&self) -> PortCounters {
         let sent = self.shared.outgoing().counters;
         let mut incoming = self.shared.incoming();
-        incoming.count_missed(self.shared.socket.get_ref());
+        incoming.count_missed(&self.shared.socket);
         let received = incoming.counters;
         PortCounters {
             received: received.received,

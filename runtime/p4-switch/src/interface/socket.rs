@@ -9,6 +9,7 @@ use std::io;
 use std::mem::{size_of, size_of_val, zeroed};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
+use std::sync::Arc;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -55,12 +56,6 @@ impl PacketSocket {
             .set(libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &RECEIVE_BUFFER)
             .or_else(|_| socket.set(libc::SOL_SOCKET, libc::SO_RCVBUF, &RECEIVE_BUFFER))?;
         Ok(socket)
-    }
-
-    /// The socket with a way to wait for frames. Must be called inside a tokio runtime.
-    pub(super) fn asynchronous(self) -> io::Result<AsyncFd<Self>> {
-        // SAFETY: the descriptor stays open, and the same, for as long as `AsyncFd` owns the socket.
-        Ok(unsafe { AsyncFd::register_with_interest(self, Interest::READABLE | Interest::ERROR) }?)
     }
 
     /// Wait until the kernel has room for more of what is to be sent. That is not asked of the socket itself: whoever waits for it
@@ -164,6 +159,12 @@ impl PacketSocket {
         })
         .map(drop)
     }
+}
+
+/// A way to wait for what a socket receives. Must be called inside the tokio runtime that is to wait.
+pub(super) fn arrivals(socket: Arc<PacketSocket>) -> io::Result<AsyncFd<Arc<PacketSocket>>> {
+    // SAFETY: the descriptor stays open, and the same, for as long as `AsyncFd` has its share of the socket.
+    Ok(unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE | Interest::ERROR) }?)
 }
 
 /// The VLAN tag that the kernel took out of a frame (IEEE 802.1Q, section 9).

@@ -24,15 +24,14 @@
 //!   bits than the program gives them.
 //! - A multicast group cannot make the same copy (port and instance) twice, and a committed rate cannot exceed the peak rate;
 //!   the reference takes both.
-//! - The parameters of custom CRCs stay as they are: that is refused with the code that the reference has for a failure.
-//!   `bm_serialize_state` is refused too; it has no exception of its own, which leaves an application exception.
+//! - `bm_serialize_state` is refused; it has no exception of its own, which leaves an application exception.
 //! - A new rate counts at once, also for packets that wait in the queue already: in the reference these leave at the rate that
 //!   there was when they came. A queue's first packet does not wait for the rate's pause; there, it may.
 //! - A program that is swapped in has no P4Info: P4Runtime's clients find no pipeline then.
 //! - A mirroring session leads to a port or to a group, not to both.
 //! - Digests are gathered for these clients where [notifications](crate::notifications) are published. Elsewhere what says how
 //!   they are is taken, and has no effect.
-//! - `bm_reset_state` brings back the entries that a program has from the start.
+//! - `bm_reset_state` brings back the entries that a program has from the start, and custom CRCs have the parameters they had then.
 
 pub(crate) mod api;
 mod arrays;

@@ -1,6 +1,6 @@
 //! Value sets, digests and hashes.
 
-use vouch_switch::{Micros, ValueSetId, ValueSetMember};
+use vouch_switch::{CrcParameters, Micros, ValueSetId, ValueSetMember};
 use vouch_switch_server::{LearnRequest, Running};
 
 use super::api::standard::{
@@ -39,12 +39,14 @@ impl Services {
         })
     }
 
-    /// The engine's custom CRCs have the parameters that the reference starts them with, and keep them.
-    fn check_crc(&self, calculation: &str, algorithm: &str) -> Crcs {
-        self.with(|running, memory| match memory.document(running).algorithm(calculation) {
-            None => Err(CrcErrorCode::InvalidCalculationName.into()),
-            Some(known) if known != algorithm => Err(CrcErrorCode::WrongTypeCalculation.into()),
-            Some(_) => Err(CrcErrorCode::InvalidConfig.into()),
+    fn set_crc(&self, calculation: &str, bits: u32, parameters: CrcParameters) -> Crcs {
+        self.with(|running, _| {
+            let (switch, program) = (running.switch(), running.switch().program());
+            let id = program.calculation(calculation).ok_or(CrcErrorCode::InvalidCalculationName)?;
+            if program.calculation_info(id).and_then(|info| info.custom_crc) != Some(bits) {
+                return Err(CrcErrorCode::WrongTypeCalculation.into());
+            }
+            Ok(switch.set_crc(id, parameters).map_err(|_| CrcErrorCode::InvalidConfig)?)
         })
     }
 }
@@ -90,12 +92,26 @@ impl Parsing for Services {
         self.learn(list, &LearnRequest::SetMaxSamples(usize::try_from(samples).unwrap_or(usize::MAX)))
     }
 
-    fn bm_set_crc16_custom_parameters(&self, _: i32, calculation: String, _: BmCrc16Config) -> Crcs {
-        self.check_crc(&calculation, "crc16_custom")
+    fn bm_set_crc16_custom_parameters(&self, _: i32, calculation: String, config: BmCrc16Config) -> Crcs {
+        let parameters = CrcParameters {
+            polynomial: config.polynomial.cast_unsigned().into(),
+            initial_remainder: config.initial_remainder.cast_unsigned().into(),
+            final_xor: config.final_xor_value.cast_unsigned().into(),
+            data_reflected: config.data_reflected,
+            remainder_reflected: config.remainder_reflected,
+        };
+        self.set_crc(&calculation, 16, parameters)
     }
 
-    fn bm_set_crc32_custom_parameters(&self, _: i32, calculation: String, _: BmCrc32Config) -> Crcs {
-        self.check_crc(&calculation, "crc32_custom")
+    fn bm_set_crc32_custom_parameters(&self, _: i32, calculation: String, config: BmCrc32Config) -> Crcs {
+        let parameters = CrcParameters {
+            polynomial: config.polynomial.cast_unsigned(),
+            initial_remainder: config.initial_remainder.cast_unsigned(),
+            final_xor: config.final_xor_value.cast_unsigned(),
+            data_reflected: config.data_reflected,
+            remainder_reflected: config.remainder_reflected,
+        };
+        self.set_crc(&calculation, 32, parameters)
     }
 
     fn bm_set_toeplitz_hash_key(

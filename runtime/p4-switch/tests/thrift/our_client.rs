@@ -2,9 +2,13 @@
 //! switch in the same state.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
-use crate::support::Switch;
+use vouch_switch_server::{LinkConfig, link};
+
+use crate::support::{PATIENCE, Switch};
 
 /// Changes of every kind. Some lines are refused, by both command lines.
 const SCRIPT: &str = "\
@@ -172,6 +176,48 @@ fn the_switch_as_a_whole_has_its_words() {
         !whole && refused.contains("no ongoing swap") && refused.contains("there is no table `nothing`"),
         "{refused}"
     );
+}
+
+/// The program hashes the first seven bytes in every way, and writes the results behind them.
+#[test]
+fn custom_crcs_take_parameters() {
+    let json = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bmv2-tests/programs/build/hashes/algorithms.json");
+    let json = std::fs::read(json).expect("the program is there");
+    let ((host, port), (far, out)) = (link(LinkConfig::default()), link(LinkConfig::default()));
+    let switch = Switch::with(None, |builder| builder.program(json).port(1, port).port(2, out));
+    // crc16, crc16_custom, crc32, crc32_custom.
+    let hashes = || {
+        let mut frame = b"1234567".to_vec();
+        frame.resize(31, 0);
+        host.send(frame).expect("the link is up");
+        let end = Instant::now() + PATIENCE;
+        let frame = loop {
+            if let Some(frame) = far.try_recv() {
+                break frame;
+            }
+            assert!(Instant::now() < end, "no frame comes");
+            std::thread::yield_now();
+        };
+        let number = |at, bytes| frame[at..at + bytes].iter().fold(0u32, |number, byte| number << 8 | u32::from(*byte));
+        [number(7, 2), number(9, 2), number(11, 4), number(15, 4)]
+    };
+    assert_eq!(hashes(), [0x9d68, 0x9d68, 0x5003_699f, 0x5003_699f]);
+
+    // CRC-16/XMODEM and CRC-32/ISCSI.
+    let script = "set_crc16_parameters calc_0 0x1021 0x0 0x0 false false\n\
+                  set_crc32_parameters calc_2 0x1edc6f41 0xffffffff 0xffffffff true true\n";
+    let (whole, _, refused) = ours(&switch, script);
+    assert!(whole, "{refused}");
+    assert_eq!(hashes(), [0x9d68, 0x86d6, 0x5003_699f, 0x1242_97ea]);
+
+    let script = "set_crc16_parameters calc 1 2 3 true true\nset_crc32_parameters calc_0 1 2 3 true true\n\
+                  set_crc16_parameters nowhere 1 2 3 true true\n";
+    let (_, _, refused) = ours(&switch, script);
+    assert_eq!(refused.lines().count(), 3, "{refused}");
+    assert_eq!(hashes(), [0x9d68, 0x86d6, 0x5003_699f, 0x1242_97ea]);
+    let (whole, _, refused) = ours(&switch, "reset_state\n");
+    assert!(whole, "{refused}");
+    assert_eq!(hashes(), [0x9d68, 0x9d68, 0x5003_699f, 0x5003_699f]);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! What a batch does to tables, profiles and replication takes effect at once, when it is done, whatever its atomicity.
 
 use vouch_p4runtime::p4::v1;
+use vouch_p4runtime::p4::v1::entity::Entity as Kind;
+use vouch_p4runtime::p4::v1::update::Type;
 use vouch_switch::Micros;
 
 use super::Target;
@@ -30,6 +32,34 @@ impl Target {
     ) -> Vec<Outcome> {
         let switch = self.switch.clone();
         switch.together(|| self.write_in_order(updates, check, now))
+    }
+
+    /// Whether an update may write cells that packets have before them: counters, meters and registers are no part of the state
+    /// that takes effect as one. Those of an entry that is new are.
+    pub(crate) fn writes_cells(&self, update: &v1::Update) -> bool {
+        match update.entity.as_ref().and_then(|entity| entity.entity.as_ref()) {
+            Some(Kind::TableEntry(entry)) => {
+                let has_meter = || self.schema.table(entry.table_id).is_ok_and(|table| table.direct_meter.is_some());
+                let sets = entry.counter_data.is_some() || entry.meter_counter_data.is_some();
+                update.r#type == Type::Modify as i32 && (sets || has_meter())
+            }
+            Some(
+                Kind::CounterEntry(_)
+                | Kind::MeterEntry(_)
+                | Kind::RegisterEntry(_)
+                | Kind::DirectCounterEntry(_)
+                | Kind::DirectMeterEntry(_),
+            ) => true,
+            Some(
+                Kind::ActionProfileMember(_)
+                | Kind::ActionProfileGroup(_)
+                | Kind::PacketReplicationEngineEntry(_)
+                | Kind::ValueSetEntry(_)
+                | Kind::DigestEntry(_)
+                | Kind::ExternEntry(_),
+            )
+            | None => false,
+        }
     }
 
     fn write_in_order(

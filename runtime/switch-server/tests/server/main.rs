@@ -5,6 +5,7 @@ mod common;
 mod control;
 mod dialect;
 mod disagreements;
+mod forwarding;
 mod packet_stream;
 mod packets;
 mod port_status;

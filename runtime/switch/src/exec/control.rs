@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{MAX_STEPS, Run, set};
+use super::{Run, set};
 use crate::code::{KeySource, NONE, Node, TableKey};
 use crate::ids::{ActionId, TableId};
 use crate::packet::Phv;
@@ -17,11 +17,9 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
     pub(super) fn control(&mut self, start: Option<u32>, phv: &mut Phv) {
         let code = self.code;
         let mut at = start.filter(|_| !phv.meta.exit && !phv.meta.dead).unwrap_or(NONE);
-        let mut steps = MAX_STEPS;
         while let Some(node) = code.nodes.get(at as usize) {
-            steps -= 1;
-            if steps == 0 {
-                return self.too_long(phv);
+            if !self.step(phv) {
+                return;
             }
             at = match node {
                 Node::Test { test, not, yes, no } => {

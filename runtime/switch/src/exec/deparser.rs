@@ -1,6 +1,6 @@
 //! Calculations, checksums, and putting the packet together again.
 
-use super::{MAX_FRAME, Run, set};
+use super::{MAX_FRAME, Run, STEP_BYTES, set};
 use crate::bits::Writer;
 use crate::code::{Calculation, Field, Input, NONE};
 use crate::ids::Port;
@@ -19,9 +19,15 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
             _ => self.gather(calculation, phv, &mut bytes),
         }
         if calculation.with_payload {
-            bytes.extend_from_slice(Self::payload(self.frame, &self.scratch.buffers, &phv.meta));
+            let payload = Self::payload(self.frame, &self.scratch.buffers, &phv.meta);
+            bytes.extend_from_slice(payload);
+            self.steps = self.steps.saturating_sub(payload.len() as u32 / STEP_BYTES);
         }
-        let hash = calculation.algorithm.compute(&bytes);
+        let custom = calculation.custom.and_then(|custom| self.tables.crcs[custom.index()].as_deref());
+        let hash = match custom {
+            None => calculation.algorithm.compute(&bytes),
+            Some(crc) => crc.compute(&bytes),
+        };
         self.scratch.bytes = bytes;
         hash
     }

@@ -11,6 +11,9 @@ mod deparser;
 mod parser;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::bits::mask64;
 use crate::code::{Code, Field, ListMember};
@@ -33,8 +36,15 @@ pub(crate) const MAX_FRAME: usize = 65535;
 const MAX_PASSES: u32 = 256;
 /// Most packets that one frame may become.
 const MAX_JOBS: u32 = 1 << 14;
-/// Most control nodes, and most parser states and jumps, of a packet in one pass through a pipeline; programs may loop.
-pub(crate) const MAX_STEPS: u32 = 1 << 20;
+/// Most steps of a frame and all that comes of it together. A step is a parser state, a control node or a jump.
+///
+/// Programs may loop, and what is little in one pass is much in thousands of them: the time that one frame takes is bounded by
+/// this alone, since between two steps lies what is fixed by the program's length.
+const MAX_STEPS: u32 = 1 << 20;
+/// What a pass through ingress or egress costs beside the steps that the program makes in it: packets are copied and reset.
+const PASS_STEPS: u32 = 64;
+/// So many bytes to be copied, or hashed, count as a step.
+pub(crate) const STEP_BYTES: u32 = 64;
 /// Scratch packets kept for the next frame.
 const KEPT: usize = 512;
 
@@ -109,7 +119,10 @@ pub(crate) struct Run<'a, const TRACE: bool> {
     pub(crate) frame: &'a [u8],
     /// For a packet that has waited, what it came from, if that was wanted.
     pub(crate) origin: Option<&'a Origin>,
+    /// What is left to the frame.
     pub(crate) steps: u32,
+    /// The same for all that came of the frame, if some of that waits elsewhere, and what was left here when that was looked at.
+    pub(crate) shared: Option<(Arc<AtomicU32>, u32)>,
 }
 
 /// The queue of a packet that comes from ingress.
@@ -139,6 +152,7 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
         }
         self.scratch.jobs = 0;
         self.scratch.used = 0;
+        self.steps = MAX_STEPS;
         let mut phv = self.blank();
         let length = self.frame.len() as u32;
         phv.meta = Meta { port, ingress_length: length, length, limit: u32::MAX, ..Meta::default() };
@@ -154,7 +168,9 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
     pub(crate) fn resume(&mut self, port: Port, left: Left<Queued>) {
         self.scratch.jobs = 0;
         self.scratch.used = 0;
-        let Left { item: Queued { mut phv, .. }, priority, since, before, behind } = left;
+        let Left { item: Queued { mut phv, steps, .. }, priority, since, before, behind } = left;
+        self.steps = steps.load(Relaxed);
+        self.shared = Some((steps, self.steps));
         let waited = self.now.since(since);
         self.trace(|| TraceEvent::Dequeued { port, priority, waited, behind });
         let intrinsic = &self.program.code.intrinsic;
@@ -174,11 +190,18 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
                 break;
             }
         }
+        if let Some((left, before)) = self.shared.take() {
+            let used = before - self.steps;
+            // Never fails: it is always given something.
+            let _ = left.fetch_update(Relaxed, Relaxed, |left| Some(left.saturating_sub(used)));
+        }
     }
 
     fn ingress(&mut self, mut phv: Phv) {
         self.trace(|| TraceEvent::Ingress { port: phv.meta.port, pass: phv.meta.passes });
-        self.steps = MAX_STEPS;
+        if !self.pass(&mut phv) {
+            return self.recycle(phv);
+        }
         self.parse(&mut phv);
         let intrinsic = &self.program.code.intrinsic;
         let (error, checksum) = (phv.meta.parser_error, phv.meta.checksum_error);
@@ -234,7 +257,9 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
 
     fn egress(&mut self, port: Port, mut phv: Phv, stay: Stay) {
         self.trace(|| TraceEvent::Egress { port });
-        self.steps = MAX_STEPS;
+        if !self.pass(&mut phv) {
+            return self.recycle(phv);
+        }
         let intrinsic = &self.program.code.intrinsic;
         set(&mut phv, intrinsic.egress_timestamp, self.now.0);
         set(&mut phv, intrinsic.deq_timedelta, stay.timedelta);
@@ -267,12 +292,19 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
 
     /// The frame as it came in, parsed anew, with nothing of the metadata but the field list.
     fn clone_ingress(&mut self, phv: &Phv, session: u16, list: u16) {
-        let Some((replicas, limit)) = self.session(phv, session) else { return };
+        let Some((replicas, limit)) = self.session(phv, session).filter(|(replicas, _)| !replicas.is_empty()) else {
+            return;
+        };
         let mut copy = self.blank();
         let intrinsic = &self.program.code.intrinsic;
         copy.meta = Meta { length: phv.meta.ingress_length, limit, ..self.copied(&phv.meta) };
         set(&mut copy, intrinsic.ingress_port, u64::from(phv.meta.port));
         self.parse(&mut copy);
+        if copy.meta.dead {
+            // All copies are lost, and one is counted.
+            self.output.drops.step_limit += replicas.len() as u64 - 1;
+            return self.recycle(copy);
+        }
         copy.reset_metadata(self.code);
         self.copy_list(list, phv, &mut copy);
         set(&mut copy, intrinsic.instance_type, Instance::IngressClone as u64);
@@ -414,7 +446,10 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
         let payload = payload.to_vec();
         (phv.meta.buffer, phv.meta.payload) = (0, 0);
         let origin = TRACE.then(|| Box::new(self.origin(&phv)));
-        let before = queues.push(priority, Queued { phv, payload, origin }, bytes, self.now);
+        let left = self.steps;
+        let (steps, _) = self.shared.get_or_insert_with(|| (Arc::new(AtomicU32::new(left)), left));
+        let queued = Queued { phv, payload, origin, steps: steps.clone() };
+        let before = queues.push(priority, queued, bytes, self.now);
         // It may have stopped to queue since that was looked up.
         self.queues.begin(port);
         drop(queues);
@@ -542,17 +577,33 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
     /// Uses up one step; false when there are none left, and then the packet is lost.
     #[inline]
     pub(crate) fn step(&mut self, phv: &mut Phv) -> bool {
-        if self.steps == 0 {
-            self.too_long(phv);
-            return false;
+        self.spend(1, phv)
+    }
+
+    /// Uses up what a pass costs in any case; false when not so much is left, and then the packet is lost.
+    #[inline]
+    fn pass(&mut self, phv: &mut Phv) -> bool {
+        self.spend(PASS_STEPS + phv.meta.length / STEP_BYTES, phv)
+    }
+
+    #[inline]
+    fn spend(&mut self, steps: u32, phv: &mut Phv) -> bool {
+        match self.steps.checked_sub(steps) {
+            Some(left) => {
+                self.steps = left;
+                true
+            }
+            None => {
+                self.steps = 0;
+                self.too_long(phv);
+                false
+            }
         }
-        self.steps -= 1;
-        true
     }
 
     /// Loses a packet that has no steps left.
     #[cold]
-    pub(crate) fn too_long(&mut self, phv: &mut Phv) {
+    fn too_long(&mut self, phv: &mut Phv) {
         if !phv.meta.dead {
             phv.meta.dead = true;
             self.output.drops.step_limit += 1;

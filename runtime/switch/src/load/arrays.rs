@@ -4,7 +4,8 @@ use super::json::{At, Load};
 use super::{Loader, define, lookup};
 use crate::code::{Calculation, Checksum, Input, ListMember, NONE, Whole};
 use crate::hash::Algorithm;
-use crate::info::{CounterInfo, DigestInfo, MeterInfo, RegisterInfo, ValueSetInfo};
+use crate::ids::CalculationId;
+use crate::info::{CalculationInfo, CounterInfo, DigestInfo, MeterInfo, RegisterInfo, ValueSetInfo};
 use crate::state::arrays::{Counter, Meter};
 use crate::template::Template;
 use crate::types::MeterUnit;
@@ -42,10 +43,14 @@ impl Loader {
             define(&mut self.registers, "register array", &at, name, index)?;
         }
         for at in root.list("calculations")? {
-            let calculation = self.calculation(&at)?;
+            let mut calculation = self.calculation(&at)?;
             let index = self.program.code.calculations.len() as u32;
+            let name = at.get("name")?.str()?.to_owned();
+            let custom_crc = Algorithm::custom_crc(at.get("algo")?.str()?);
+            calculation.custom = custom_crc.map(|_| CalculationId(index));
             self.code().calculations.push(calculation);
-            define(&mut self.calculations, "calculation", &at, at.get("name")?.str()?.to_owned(), index)?;
+            self.program.calculations.push(CalculationInfo { name: name.clone(), custom_crc });
+            define(&mut self.calculations, "calculation", &at, name, index)?;
         }
         for at in root.list("checksums")? {
             self.checksum(&at)?;
@@ -126,7 +131,7 @@ impl Loader {
             });
         }
         let with_payload = input.iter().any(|part| matches!(part, Input::Payload));
-        Ok(Calculation { algorithm, whole: self.whole(&input), with_payload, input })
+        Ok(Calculation { algorithm, custom: None, whole: self.whole(&input), with_payload, input })
     }
 
     /// The template of an input that has one.

@@ -1,6 +1,7 @@
 //! What changes while a program runs.
 //!
-//! [`Tables`] is what control calls write and packets only read: entries, action profiles, replication lists, value sets.
+//! [`Tables`] is what control calls write and packets only read: entries, action profiles, replication lists, value sets,
+//! parameters of CRCs.
 //! A control call changes a copy, which then takes the original's place; copies share what they have in common, down to
 //! single nodes of the tables' indexes, so that one call costs the same in a large table as in a small one. The [`arrays`]
 //! and the cells of entries are written by packets, too; they belong to no copy and lock nothing but single cells.
@@ -15,6 +16,7 @@ pub(crate) mod table;
 
 use std::sync::Arc;
 
+use crate::hash::Crc;
 use crate::ids::ProfileId;
 use crate::program::Program;
 use crate::types::ValueSetMember;
@@ -29,6 +31,8 @@ pub(crate) struct Tables {
     pub(crate) profiles: Vec<Arc<Profile>>,
     pub(crate) replication: Replication,
     pub(crate) value_sets: Vec<Arc<ValueSet>>,
+    /// By calculation, what takes the place of its algorithm.
+    pub(crate) crcs: Vec<Option<Arc<Crc>>>,
     /// Ports known to be down.
     pub(crate) down: Vec<u16>,
 }
@@ -48,6 +52,7 @@ impl Tables {
             profiles: program.profiles.iter().map(|_| Arc::default()).collect(),
             replication: Replication::default(),
             value_sets: program.value_sets.iter().map(|_| Arc::default()).collect(),
+            crcs: vec![None; program.calculations.len()],
             down: Vec::new(),
         }
     }

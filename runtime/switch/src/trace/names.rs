@@ -74,7 +74,7 @@ impl PacketTrace<'_> {
                 "empty_group" => "the multicast group does not exist or is empty",
                 "priority" => "its port has no queue of its priority",
                 "too_many_passes" => "it passed too often through the switch",
-                "step_limit" => "the program does not come to an end",
+                "step_limit" => "the frame took more steps, over all its passes, than one may",
                 "assertion" => "an assertion of the program failed",
                 "oversized" => "it is longer than 64 KiB",
                 _ => return None,

@@ -157,3 +157,26 @@ proptest! {
         }
     }
 }
+
+/// What a batch that is atomic for packets keeps them out for.
+#[test]
+fn cells_are_written_by_what_sets_them_and_by_what_may_fill_the_meter_of_an_entry() {
+    let bench = Bench::new();
+    let writes = |operation, kind| bench.pipeline.target().writes_cells(&update(operation, kind));
+    let counters = v1::TableEntry { counter_data: Some(v1::CounterData::default()), ..bench.route() };
+    assert!(!writes(Type::Insert, Kind::TableEntry(bench.host(1))), "nobody has its cells before");
+    assert!(writes(Type::Modify, Kind::TableEntry(bench.host(1))), "it has a meter");
+    assert!(!writes(Type::Delete, Kind::TableEntry(bench.host(1))));
+    assert!(!writes(Type::Modify, Kind::TableEntry(bench.route())));
+    assert!(writes(Type::Modify, Kind::TableEntry(counters)));
+    for one in valid_updates(&bench) {
+        let kind = one.entity.as_ref().and_then(|entity| entity.entity.as_ref()).expect("it is valid");
+        let (sets, operation) = match kind {
+            Kind::CounterEntry(_) | Kind::MeterEntry(_) | Kind::RegisterEntry(_) => (true, Type::Modify),
+            Kind::DirectCounterEntry(_) | Kind::DirectMeterEntry(_) => (true, Type::Modify),
+            Kind::TableEntry(_) => continue,
+            _ => (false, Type::Modify),
+        };
+        assert_eq!(writes(operation, kind.clone()), sets, "{kind:?}");
+    }
+}
