@@ -7,6 +7,9 @@ use std::time::Duration;
 /// What is on its way when a switch is ready may have been sent before.
 const AROUND: Duration = Duration::from_millis(50);
 
+/// How late an agent may find out that its switch is another one by now, where the switch is slow.
+const LATE: Duration = Duration::from_secs(3);
+
 /// The outages of all switches. Clones are the same.
 #[derive(Clone, Default)]
 pub(crate) struct Outages {
@@ -74,9 +77,12 @@ impl Outages {
             return;
         }
         all.knowing.insert(site);
-        all.outages.iter_mut().filter(|outage| outage.site == site).for_each(|outage| {
-            outage.to.get_or_insert(when);
-        });
+        for outage in all.outages.iter_mut().filter(|outage| outage.site == site) {
+            // What a switch said before it was killed may come later than it was started anew.
+            if outage.to.is_none_or(|_| when <= outage.from + LATE) {
+                outage.to = Some(when);
+            }
+        }
     }
 
     /// Whether a switch may have lost what was sent then.

@@ -733,7 +733,7 @@ impl Claimant {
                 if known.routes.best_firm(Some(from)).is_some_and(|route| route.vtep == from) {
                     self.ask_anew(known, world, out)
                 } else {
-                    self.reconsider(known, world, out)
+                    self.reconsider(true, known, world, out)
                 }
             }
             Verdict::Elsewhere(_) => {
@@ -785,7 +785,7 @@ impl Claimant {
             }
             return Became::Claimant(self.outranked(told.sequence, known, out));
         }
-        self.reconsider(known, world, out)
+        self.reconsider(false, known, world, out)
     }
 
     /// The owner has refused another's claim, with a sequence that outranks ours as well. Ours it refuses in a reply, or it goes on.
@@ -820,7 +820,7 @@ impl Claimant {
         if withdrawn.from == self.remote.vtep() && nobody_has_it {
             self.disowned(withdrawn.from, known, world, out)
         } else {
-            self.reconsider(known, world, out)
+            self.reconsider(false, known, world, out)
         }
     }
 
@@ -850,8 +850,8 @@ impl Claimant {
         }
     }
 
-    /// The routes have changed: the claim goes to whom they make the owner, and outranks it.
-    fn reconsider(mut self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+    /// The routes have changed: the claim goes to whom they make the owner, and outranks it. `released`: who was asked has said that it is not.
+    fn reconsider(mut self, released: bool, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
         let owner = self.remote.vtep();
         match known.routes.best_firm(Some(owner)) {
             // That nobody is certain to have it is not the owner's word that it does not: the claim is repeated until it answers.
@@ -860,6 +860,11 @@ impl Claimant {
                 Became::Claimant(self)
             }
             Some(route) => {
+                // Who was asked before may weigh the claim against others, and would go on doing so.
+                if route.vtep != owner && !released {
+                    let withdrawal = Withdrawal { host: known.key, sequence: self.claim.sequence, moved_to: None };
+                    out.send(owner, Message::Withdrawal(withdrawal));
+                }
                 self.remote = self.remote.follow(route.vtep);
                 self.ask_anew(known, world, out)
             }

@@ -1,12 +1,12 @@
 //! M1 to M9: the method itself.
 
 use vouch_mobility::{
-    Action, Advertise, ClaimView, Destination, Evidence, Location, Migration, Open, Phase, Sequence, Verdict,
+    Action, Advertise, ClaimView, Destination, Evidence, Location, Message, Migration, Open, Phase, Sequence, Verdict,
 };
 
 use crate::bench::{
-    B, Bench, C, FRAME, HERE, IP, ME, MOVED, P1, P2, advertisement, asks, bound, host, probe, probes, reply, send,
-    sent, withdrawal,
+    B, Bench, C, FRAME, HERE, IP, ME, MOVED, P1, P2, advertisement, asks, bound, claims, host, probe, probes, reply,
+    send, sent, withdrawal,
 };
 
 #[test]
@@ -262,4 +262,19 @@ fn a_verdict_for_an_abandoned_claim_is_declined() {
     let actions = bench.replied(B, 1, 1, MOVED);
     assert!(actions.contains(&send(B, withdrawal(1, None))), "the host would be nowhere");
     assert_eq!(bench.location(), None);
+}
+
+/// The simulation had an owner weigh a claim for good against another, whose claimant had turned to somebody else.
+#[test]
+fn who_is_asked_no_more_is_told_so() {
+    let mut bench = Bench::new().following();
+    bench.heard(P1, Evidence::Arp, None);
+    let actions = bench.told(C, 5, Some(Migration::Verified { by: C }));
+    let sent = sent(&actions);
+    assert!(
+        sent.iter()
+            .any(|(to, message)| *to == B && matches!(message, Message::Withdrawal(it) if it.moved_to.is_none())),
+        "{sent:?}"
+    );
+    assert_eq!(claims(&actions), [(C, false)], "and the other is asked");
 }
