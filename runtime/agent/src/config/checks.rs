@@ -67,6 +67,12 @@ impl Check<'_> {
         values.into_iter().filter(|(path, _)| self.problems.good(path)).collect()
     }
 
+    /// A field of all items of a list, as far as it was read.
+    fn each<'i, I, T>(&self, list: &str, items: &'i [I], field: &str, get: impl Fn(&'i I) -> T) -> Vec<(String, T)> {
+        let fields = items.iter().enumerate().map(|(index, item)| (format!("{list}[{index}]{field}"), get(item)));
+        self.good(fields)
+    }
+
     /// Notes every value that stands at two places.
     fn differ<T: Ord + Copy + Display>(&mut self, values: &[(String, T)], what: &str, help: &str) {
         let mut first: BTreeMap<T, &str> = BTreeMap::new();
@@ -151,16 +157,13 @@ impl Check<'_> {
 
     fn underlay(&mut self, document: &Document) {
         let underlay = &document.underlay;
-        let ports = underlay.ports.iter().enumerate();
-        let ports = self.good(ports.map(|(index, port)| (format!("underlay.ports[{index}].port"), port.port)));
+        let ports = self.each("underlay.ports", &underlay.ports, ".port", |port| port.port);
         self.differ(&ports, "port ", "a port stands once");
-        let routes = underlay.routes.iter().enumerate();
-        let prefixes =
-            self.good(routes.clone().map(|(at, route)| (format!("underlay.routes[{at}].prefix"), route.prefix)));
+        let prefixes = self.each("underlay.routes", &underlay.routes, ".prefix", |route| route.prefix);
         self.differ(&prefixes, "the prefix ", "list its next hops in one route, the preferred first");
         let known: Vec<_> = underlay.ports.iter().map(|port| port.port).collect();
         let all_known = ports.len() == known.len() && self.problems.good("underlay.ports");
-        for (at, route) in routes {
+        for (at, route) in underlay.routes.iter().enumerate() {
             for (hop, next) in route.next_hops.iter().enumerate() {
                 let via = format!("underlay.routes[{at}].via");
                 let listed = format!("{via}[{hop}]");
@@ -200,12 +203,11 @@ impl Check<'_> {
     }
 
     fn vnis(&mut self, document: &Document, vtep: &Identity) {
-        let vnis = document.vnis.iter().enumerate();
-        let numbers = self.good(vnis.clone().map(|(index, vni)| (format!("vnis[{index}].vni"), vni.vni)));
+        let numbers = self.each("vnis", &document.vnis, ".vni", |vni| vni.vni);
         self.differ(&numbers, "VNI ", "put its access interfaces into one entry");
         let access = self.good(document.access());
         self.differ(&access, "", "an access interface belongs to one VNI, once");
-        for (index, vni) in vnis {
+        for (index, vni) in document.vnis.iter().enumerate() {
             let path = format!("vnis[{index}]");
             if vni.suppress && !vni.bindings.on() && self.problems.good(&format!("{path}.bindings")) {
                 let help = "leave `bindings` on, or set `suppress: false`";
@@ -219,9 +221,7 @@ impl Check<'_> {
                     "give the gateway's own pair of IP and MAC, or an address of the hosts' subnet that nobody has",
                 );
             }
-            let reserved = vni.reserved_macs.iter().enumerate();
-            let reserved = reserved.map(|(at, mac)| (format!("{path}.reserved_macs[{at}]"), *mac));
-            for (path, mac) in self.good(reserved) {
+            for (path, mac) in self.each(&format!("{path}.reserved_macs"), &vni.reserved_macs, "", |mac| *mac) {
                 if mac == vtep.probe_mac() {
                     let what = format!("{mac} is the probe MAC of this VTEP");
                     self.error(&path, what, "leave it out: no host may have that in any case");
@@ -277,8 +277,7 @@ impl Check<'_> {
                 self.error(path, format!("{address} is the {name} of its subnet"), NOBODY);
             }
         }
-        let peers = document.peers.iter().enumerate();
-        let peers = peers.map(|(index, peer)| (format!("peers[{index}].address"), peer.address));
+        let peers = self.each("peers", &document.peers, ".address", |peer| peer.address);
         let vteps = [("vtep.address".to_owned(), vtep.address)].into_iter().chain(peers);
         if let Some((place, _)) = self.good(vteps).into_iter().find(|(_, it)| IpAddr::V4(it.0) == address) {
             let what = format!("{address} is a VTEP's address ({})", self.place(&place));
@@ -300,13 +299,11 @@ impl Check<'_> {
     }
 
     fn peers(&mut self, document: &Document, vtep: &Identity) {
-        let peers = || document.peers.iter().enumerate();
-        let names = self.good(peers().map(|(index, peer)| (format!("peers[{index}].name"), peer.name.as_str())));
+        let names = self.each("peers", &document.peers, ".name", |peer| peer.name.as_str());
         self.differ(&names, "", "the names of peers differ");
-        let addresses = self.good(peers().map(|(index, peer)| (format!("peers[{index}].address"), peer.address)));
+        let addresses = self.each("peers", &document.peers, ".address", |peer| peer.address);
         self.differ(&addresses, "", "the addresses of peers differ");
-        let routes = document.underlay.routes.iter().enumerate();
-        let routes = self.good(routes.map(|(at, route)| (format!("underlay.routes[{at}].prefix"), route.prefix)));
+        let routes = self.each("underlay.routes", &document.underlay.routes, ".prefix", |route| route.prefix);
         for (path, address) in addresses {
             if address == vtep.address && self.problems.good("vtep.address") {
                 let help = "a peer is another VTEP: give its `vtep.address`, or remove the entry";
@@ -322,7 +319,7 @@ impl Check<'_> {
             }
         }
         let known: Vec<_> = document.vnis.iter().map(|vni| vni.vni).collect();
-        let vnis = peers().flat_map(|(index, peer)| {
+        let vnis = document.peers.iter().enumerate().flat_map(|(index, peer)| {
             let vnis = peer.vnis.iter().flatten().enumerate();
             vnis.map(move |(at, vni)| (format!("peers[{index}].vnis[{at}]"), *vni))
         });

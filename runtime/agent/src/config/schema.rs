@@ -26,9 +26,6 @@ pub fn schema() -> &'static Value {
 /// have no marks for rustdoc.
 fn plain(schema: &mut Schema) {
     let Some(schema) = schema.as_object_mut() else { return };
-    if schema.contains_key("properties") {
-        schema.insert("additionalProperties".into(), false.into());
-    }
     if schema.get("default") == Some(&Value::Null) {
         schema.remove("default");
     }
@@ -39,19 +36,56 @@ fn plain(schema: &mut Schema) {
             schema.insert("type".into(), only);
         }
     }
-    if let Some(Value::Array(options)) = schema.get_mut("anyOf") {
+    if schema.get("oneOf").is_some_and(|options| of_objects(options) > 1) {
+        let options = schema.remove("oneOf").unwrap_or_default();
+        schema.insert("anyOf".into(), options);
+    }
+    // What is left of alternatives may be alternatives again.
+    while let Some(Value::Array(options)) = schema.get_mut("anyOf") {
         options.retain(|option| option.get("type") != Some(&json!("null")));
-        if let [Value::Object(only)] = options.as_mut_slice() {
-            let only = std::mem::take(only);
-            schema.remove("anyOf");
-            for (key, value) in only {
-                schema.entry(key).or_insert(value);
-            }
+        unite(options);
+        let [Value::Object(only)] = options.as_mut_slice() else { break };
+        let only = std::mem::take(only);
+        schema.remove("anyOf");
+        for (key, value) in only {
+            schema.entry(key).or_insert(value);
         }
+    }
+    if schema.contains_key("properties") {
+        schema.insert("additionalProperties".into(), false.into());
     }
     if let Some(Value::String(text)) = schema.get_mut("description") {
         let lines: Vec<_> = text.split("\n\n").map(|part| part.replace('\n', " ")).collect();
         *text = lines.join("\n\n").replace("[`", "`").replace("`]", "`");
+    }
+}
+
+/// How many alternatives are maps.
+fn of_objects(options: &Value) -> usize {
+    options.as_array().map_or(0, |options| options.iter().filter(|option| option.get("properties").is_some()).count())
+}
+
+/// Makes one map of several: which of its fields go together is checked later, so that what is said of it is about all of them.
+fn unite(options: &mut Vec<Value>) {
+    let (maps, others): (Vec<_>, Vec<_>) =
+        std::mem::take(options).into_iter().partition(|option| option.get("properties").is_some());
+    *options = others;
+    let required = |map: &Value| map.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    let all =
+        maps.iter().map(required).reduce(|all, more| all.into_iter().filter(|name| more.contains(name)).collect());
+    let mut fields = Map::new();
+    for map in &maps {
+        for (name, field) in map.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            let mut field = field.clone();
+            if let (Some(text), Some(field)) = (map.get("description"), field.as_object_mut()) {
+                field.entry("description").or_insert_with(|| text.clone());
+            }
+            fields.insert(name.clone(), field);
+        }
+    }
+    match maps.as_slice() {
+        [] | [_] => options.extend(maps),
+        _ => options.push(json!({ "type": "object", "properties": fields, "required": all })),
     }
 }
 

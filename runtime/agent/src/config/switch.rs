@@ -26,6 +26,9 @@ pub struct SwitchConfig {
     #[serde(default = "first", deserialize_with = "from_text")]
     #[schemars(with = "ElectionId")]
     pub election_id: u128,
+    /// Whether another agent of the same name may be in charge of the switch in its turn. What that one did stands, and is not undone.
+    #[serde(default)]
+    pub pair: bool,
     /// The name of a P4Runtime role. Without it, the agent has full access.
     pub role: Option<String>,
     /// TLS towards the switch. Without it, everything is plaintext.
@@ -131,91 +134,43 @@ pub enum LinkStatus {
     None,
 }
 
-/// A pipeline on disk.
+/// A pipeline on disk. Which of them belongs to the switch is checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(from = "PipelineFields", into = "PipelineFields")]
+#[serde(untagged)]
 pub enum PipelineFiles {
-    /// For BMv2.
-    Bmv2 {
-        /// The P4Info in text form.
-        p4info: PathBuf,
-        /// The compiler's JSON.
-        device_config: PathBuf,
-    },
     /// For Tofino.
     Tofino {
-        /// The program's name, at most 100 bytes.
+        /// A program's name, of 1 to 100 bytes. For Tofino.
+        #[serde(default = "program")]
+        #[schemars(length(min = 1, max = 100))]
         name: String,
-        /// The P4Info in text form.
+        /// The P4Info file, in text form.
+        #[schemars(with = "File")]
         p4info: PathBuf,
-        /// `tofino.bin`.
+        /// The compiler's tofino.bin. For Tofino.
+        #[schemars(with = "File")]
         binary: PathBuf,
-        /// `context.json`.
+        /// The compiler's context.json. For Tofino.
+        #[schemars(with = "File")]
         context: PathBuf,
-        /// `bfrt.json`; always there for Stratum.
+        /// The compiler's bfrt.json, which Stratum needs. For Tofino.
+        #[schemars(with = "Option<File>")]
         bfrt: Option<PathBuf>,
+    },
+    /// For BMv2.
+    Bmv2 {
+        /// The P4Info file, in text form.
+        #[schemars(with = "File")]
+        p4info: PathBuf,
+        /// The compiled pipeline file: the compiler's JSON. For BMv2.
+        #[serde(default)]
+        #[schemars(with = "File")]
+        device_config: PathBuf,
     },
 }
 
-#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
-struct PipelineFields {
-    /// The P4Info file, in text form.
-    #[schemars(with = "File")]
-    p4info: PathBuf,
-    /// The compiled pipeline file: the compiler's JSON. For BMv2.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<File>")]
-    device_config: Option<PathBuf>,
-    /// A program's name, of 1 to 100 bytes. For Tofino; without it, it is `vtep`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 100))]
-    name: Option<String>,
-    /// The compiler's tofino.bin. For Tofino.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<File>")]
-    binary: Option<PathBuf>,
-    /// The compiler's context.json. For Tofino.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<File>")]
-    context: Option<PathBuf>,
-    /// The compiler's bfrt.json, which Stratum needs. For Tofino.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<File>")]
-    bfrt: Option<PathBuf>,
-}
-
-impl From<PipelineFields> for PipelineFiles {
-    /// Which files belong to which switch has been checked.
-    fn from(fields: PipelineFields) -> Self {
-        match (fields.device_config, fields.binary) {
-            (Some(device_config), None) => Self::Bmv2 { p4info: fields.p4info, device_config },
-            (_, binary) => Self::Tofino {
-                name: fields.name.unwrap_or_else(|| "vtep".to_owned()),
-                p4info: fields.p4info,
-                binary: binary.unwrap_or_default(),
-                context: fields.context.unwrap_or_default(),
-                bfrt: fields.bfrt,
-            },
-        }
-    }
-}
-
-impl From<PipelineFiles> for PipelineFields {
-    fn from(files: PipelineFiles) -> Self {
-        match files {
-            PipelineFiles::Bmv2 { p4info, device_config } => {
-                Self { p4info, device_config: Some(device_config), ..Self::default() }
-            }
-            PipelineFiles::Tofino { name, p4info, binary, context, bfrt } => Self {
-                p4info,
-                device_config: None,
-                name: Some(name),
-                binary: Some(binary),
-                context: Some(context),
-                bfrt,
-            },
-        }
-    }
+fn program() -> String {
+    "vtep".to_owned()
 }
 
 impl PipelineFiles {

@@ -235,75 +235,35 @@ impl Bindings {
 
 /// Who the sender of a probe is (rule 1: a probe teaches its target nothing wrong).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(from = "ProbeAsFields", into = "ProbeAsFields")]
+#[serde(rename_all = "lowercase")]
 pub enum ProbeAs {
+    /// The gateway's own pair: answers go there, and are seen on their way.
+    Gateway {
+        /// The IPv4 address of the gateway.
+        #[schemars(with = "HostV4")]
+        ip: Ipv4Addr,
+        /// The MAC address of the gateway, which goes with its IP: with another MAC each question would take the host's gateway away.
+        mac: MacAddr,
+        /// The IPv6 address of the gateway. Without it, it is the link-local address of `vtep.probe_mac`.
+        #[schemars(with = "Option<HostV6>")]
+        ipv6: Option<Ipv6Addr>,
+    },
     /// ARP comes from 0.0.0.0, neighbour solicitations from the link-local address of the probe MAC. Some hosts do not
     /// answer the first, some take it for a conflict.
     #[default]
+    #[serde(skip)]
     Nobody,
-    /// The gateway, by its own pair of addresses, which is true. Answers go to the gateway, and are caught on their way.
-    Gateway {
-        /// Its IPv4 address.
-        ip: Ipv4Addr,
-        /// Its MAC address.
-        mac: MacAddr,
-        /// Its IPv6 address; `None` falls back to the link-local address of the probe MAC, with that.
-        ipv6: Option<Ipv6Addr>,
-    },
     /// Addresses that nobody has, with our probe MAC.
+    #[serde(untagged)]
     Address {
-        /// For ARP; `None` falls back to 0.0.0.0.
+        /// An IPv4 address of the hosts' subnet that nobody has. Without it, ARP comes from 0.0.0.0.
+        #[serde(rename = "address")]
+        #[schemars(with = "Option<HostV4>")]
         ipv4: Option<Ipv4Addr>,
-        /// For neighbour discovery; `None` falls back to the link-local address of the probe MAC.
+        /// An IPv6 address of the hosts' subnet that nobody has. Without it, it is the link-local address of `vtep.probe_mac`.
+        #[schemars(with = "Option<HostV6>")]
         ipv6: Option<Ipv6Addr>,
     },
-}
-
-#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
-struct ProbeAsFields {
-    /// The gateway's own pair: answers go there, and are seen on their way.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    gateway: Option<Gateway>,
-    /// An IPv4 address of the hosts' subnet that nobody has.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<HostV4>")]
-    address: Option<Ipv4Addr>,
-    /// An IPv6 address of the hosts' subnet that nobody has. Without it, it is the link-local address of `vtep.probe_mac`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<HostV6>")]
-    ipv6: Option<Ipv6Addr>,
-}
-
-#[derive(Clone, Serialize, Deserialize, JsonSchema)]
-struct Gateway {
-    /// The IPv4 address of the gateway.
-    #[schemars(with = "HostV4")]
-    ip: Ipv4Addr,
-    /// The MAC address of the gateway, which goes with its IP: with another MAC each question would take the host's gateway away.
-    mac: MacAddr,
-    /// The IPv6 address of the gateway. Without it, it is the link-local address of `vtep.probe_mac`.
-    #[schemars(with = "Option<HostV6>")]
-    ipv6: Option<Ipv6Addr>,
-}
-
-impl From<ProbeAsFields> for ProbeAs {
-    fn from(fields: ProbeAsFields) -> Self {
-        match (fields.gateway, fields.address, fields.ipv6) {
-            (Some(Gateway { ip, mac, ipv6 }), ..) => Self::Gateway { ip, mac, ipv6 },
-            (None, None, None) => Self::Nobody,
-            (None, ipv4, ipv6) => Self::Address { ipv4, ipv6 },
-        }
-    }
-}
-
-impl From<ProbeAs> for ProbeAsFields {
-    fn from(probe_as: ProbeAs) -> Self {
-        match probe_as {
-            ProbeAs::Nobody => Self::default(),
-            ProbeAs::Gateway { ip, mac, ipv6 } => Self { gateway: Some(Gateway { ip, mac, ipv6 }), ..Self::default() },
-            ProbeAs::Address { ipv4, ipv6 } => Self { gateway: None, address: ipv4, ipv6 },
-        }
-    }
 }
 
 impl ProbeAs {
