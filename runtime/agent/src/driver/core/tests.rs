@@ -815,7 +815,7 @@ fn reports_reach_whoever_watches_however_often_the_log_is_spared() {
 fn an_interface_may_have_punt_rates_of_its_own() {
     let text = CONFIG.replacen("access: [1, 2]", "access: [1, {port: 2, punt_rates: {learn: {rate: 7, burst: 9}}}]", 1);
     assert_ne!(text, CONFIG);
-    let (core, _) = start(&text, &Switch::new());
+    let (mut core, _) = start(&text, &Switch::new());
     let mut switch = Switch::new();
     apply(&mut switch, core.wanted().changes_from(Switch::new()));
     let budget = |reason, number| match switch[&EntryKey::PuntMeter(PuntMeter { reason, location: access(number) })] {
