@@ -68,6 +68,8 @@ fn examples() -> Vec<PathBuf> {
     let mut found = Vec::new();
     collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs"), &mut found);
     found.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    // What is there is for Prometheus.
+    found.retain(|path| !path.components().any(|part| part.as_os_str() == "observability"));
     found.sort();
     found
 }
@@ -114,9 +116,9 @@ fn the_reference_shows_the_defaults() {
     assert_eq!((vtep.peering.heartbeat, vtep.peering.queue), (defaults.peering.heartbeat, defaults.peering.queue));
     let (long, brief) = (&vtep.vnis[0], &defaults.vnis[0]);
     assert_eq!((long.advertise, long.during_verification), (brief.advertise, brief.during_verification));
-    assert_eq!((long.owner_unreachable, long.forward_pending), (brief.owner_unreachable, brief.forward_pending));
+    assert_eq!((long.owner_unreachable, long.claimant_data), (brief.owner_unreachable, brief.claimant_data));
     assert_eq!((long.unproven, long.contested), (brief.unproven, brief.contested));
-    assert_eq!((long.bindings, long.suppress), (brief.bindings, brief.suppress));
+    assert_eq!((&long.bindings, long.suppress), (&brief.bindings, brief.suppress));
     assert!(matches!(&vtep.peering.security, PeerSecurity::Tls { ca, .. } if ca == Path::new("tls/ca.pem")));
     assert_eq!(full.config.underlay.routes[0].next_hops.len(), 2);
 }
@@ -179,7 +181,7 @@ fn each_mistake_is_told_with_its_place_and_what_would_be_right() {
     one_problem(
         "access: [1, {port: 2, vlan: 100}]",
         "access: 1",
-        "8:13: vnis[0].access: a single value is not a list; it is a list of access interfaces: a port, or `{port: 2, vlan: 100}`: `- ` before each",
+        "8:13: vnis[0].access: a single value is not a list; it is a list, with `- ` before each of these: a port for its untagged frames, several as `1-8`, or a VLAN of them as `{port: 2, vlan: 100}`",
     );
     one_problem(
         "'02:00:00:00:01:09'",
@@ -293,58 +295,58 @@ fn mistakes_about_a_tofino_are_told() {
     one_tofino_problem(
         "  server: stratum ",
         "  # ",
-        "8:3: switch.server: the field is missing; it is the P4Runtime server on the switch: `stratum` or `sde`",
+        "9:3: switch.server: the field is missing; it is the P4Runtime server on the switch: `stratum` or `sde`",
     );
     one_tofino_problem(
         "    binary: ../../p4src/build/tofino/tofino.bin",
         "    device_config: vtep.json",
-        "13:5: switch.pipeline.binary: the field is missing; it is the compiler's tofino.bin\nt.yaml:15:20: switch.pipeline.device_config: this is of a pipeline for BMv2; a Tofino takes `p4info`, `binary` (tofino.bin) and `context` (context.json)",
+        "14:5: switch.pipeline.binary: the field is missing; it is the compiler's tofino.bin\nt.yaml:16:20: switch.pipeline.device_config: this is of a pipeline for BMv2; a Tofino takes `p4info`, `binary` (tofino.bin) and `context` (context.json)",
     );
     one_tofino_problem(
         "    bfrt: ../../p4src/build/tofino/bfrt.json\n",
         "",
-        "13:5: switch.pipeline.bfrt: the field is missing; it is the compiler's bfrt.json, which Stratum needs",
+        "14:5: switch.pipeline.bfrt: the field is missing; it is the compiler's bfrt.json, which Stratum needs",
     );
     one_tofino_problem(
         "    name: vtep",
         "    name: ''",
-        "13:11: switch.pipeline.name: `` is wrong; it is a program's name, of 1 to 100 bytes",
+        "14:11: switch.pipeline.name: `` is wrong; it is a program's name, of 1 to 100 bytes",
     );
     one_tofino_problem(
         "  device_id: 1 ",
         "  device_id: 0 ",
-        "11:14: switch.device_id: `0` is wrong; it is a whole number from 1 to 18446744073709551615",
+        "12:14: switch.device_id: `0` is wrong; it is a whole number from 1 to 18446744073709551615",
     );
     one_tofino_problem(
         "    2: 140",
         "    2: 132",
-        "21:8: switch.port_ids.2: 132 is already the id of port 1; each port has an id of its own",
+        "22:8: switch.port_ids.2: 132 is already the id of port 1; each port has an id of its own",
     );
     one_tofino_problem(
         "    2: 140",
         "    2: 192",
-        "21:8: switch.port_ids.2: 192 is the id of the controller's port (`switch.cpu_port`); hosts and the underlay have ports of their own",
+        "22:8: switch.port_ids.2: 192 is the id of the controller's port (`switch.cpu_port`); hosts and the underlay have ports of their own",
     );
     one_tofino_problem(
         "    2: 140",
         "    two: 140",
-        "21:5: switch.port_ids.two: `two` is no port number; it is a whole number from 0 to 65535",
+        "22:5: switch.port_ids.two: `two` is no port number; it is a whole number from 0 to 65535",
     );
     one_tofino_problem(
         "    2: 140",
         "    2: 511",
-        "21:8: switch.port_ids.2: `511` is wrong; it is a whole number from 0 to 510",
+        "22:8: switch.port_ids.2: `511` is wrong; it is a whole number from 0 to 510",
     );
     one_tofino_problem(
         "access: [1,",
         "access: [192,",
-        "27:14: vnis[0].access[0]: port 192 is the controller's (`switch.cpu_port`); hosts and the underlay have ports of their own",
+        "28:14: vnis[0].access[0]: port 192 is the controller's (`switch.cpu_port`); hosts and the underlay have ports of their own",
     );
     // The same port by its own number and by the switch's is one port.
     one_tofino_problem(
         "access: [1, {port: 2, vlan: 100}]",
         "access: [2, 140]",
-        "27:17: vnis[0].access[1]: port 140 untagged is already at vnis[0].access[0] (line 27); an access interface belongs to one VNI, once",
+        "28:17: vnis[0].access[1]: port 140 untagged is already at vnis[0].access[0] (line 28); an access interface belongs to one VNI, once",
     );
 }
 
@@ -512,15 +514,15 @@ fn choices_about_evidence_are_read_and_checked() {
     assert_eq!(vtep.timers.escalate, Escalation::After(Duration::from_millis(20)));
     let vni = &vtep.vnis[0];
     assert_eq!(
-        (vni.unproven, vni.contested, vni.bindings, vni.suppress),
+        (vni.unproven, vni.contested, vni.bindings.on(), vni.suppress),
         (Unproven::Refuse, Contested::Settled, true, true)
     );
-    let shared: Vec<_> = vni.shared.iter().map(|prefix| (prefix.address.to_string(), prefix.bits)).collect();
-    assert_eq!(shared, [("10.1.0.0".into(), 16), ("10.2.0.1".into(), 32), ("fd00::1".into(), 128)]);
+    let shared: Vec<_> = vni.bindings.shared().iter().map(ToString::to_string).collect();
+    assert_eq!(shared, ["10.1.0.0/16", "10.2.0.1/32", "fd00::1/128"]);
     let auto = format!("{VALID}timers: {{escalation: auto}}\n")
         .replace("{address: 192.168.1.253}", "{address: 192.168.1.253}\n    bindings: off");
     let vtep = Config::parse("t.yaml", &auto).expect("the text is right").config.vtep.expect("it is a VTEP");
-    assert_eq!((vtep.timers.escalate, vtep.vnis[0].bindings), (Timers::default().escalate, false));
+    assert_eq!((vtep.timers.escalate, vtep.vnis[0].bindings.on()), (Timers::default().escalate, false));
 
     let timers = |timers: &str| problems(&format!("{VALID}timers: {timers}\n"));
     assert_eq!(
@@ -554,10 +556,10 @@ fn what_is_no_configuration_at_all_is_told() {
          t.yaml:1:1: switch: the field is missing; it is the switch to control and where it listens\n\
          t.yaml:1:1: underlay: this switch does nothing; a transit switch needs `underlay` ports, a VTEP needs `vtep`"
     );
-    assert!(problems("- name: x").starts_with("t.yaml:1:1: a list is not a map; it has the fields `name`, "));
+    assert!(problems("- name: x").starts_with("t.yaml:1:1: a list is not a map; it has the fields `limits`, "));
     assert!(problems("name: [1\nx").contains("this is not YAML"));
     assert!(problems("name: a\n---\nname: b\n").starts_with("t.yaml:2:1: a second document begins here"));
-    assert!(problems("name: !!str a").contains("has a tag"));
+    assert!(problems("name: !word a").contains("has a tag"));
 }
 
 #[test]
@@ -570,7 +572,7 @@ fn aliases_are_refused_before_they_multiply() {
     let bomb = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n";
     assert_eq!(
         problems(bomb),
-        "t.yaml:1:4: this value has an anchor; anchors and aliases are not supported: write the value out where it is needed"
+        "t.yaml:1:7: this value has an anchor; anchors and aliases are not supported: write the value out where it is needed"
     );
 }
 
@@ -651,4 +653,93 @@ proptest! {
     fn noise_never_panics(text in any::<String>()) {
         let _ = Config::parse("t.yaml", &text);
     }
+}
+
+/// A file of the project that is made from the types, compared with what they make of it.
+#[track_caller]
+fn is_generated(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs").join(name);
+    if std::env::var_os("UPDATE_CONFIGS").is_some() {
+        fs::write(&path, text).expect("the folder is writable");
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == text, "configs/{name} is not what the types make: run this test with UPDATE_CONFIGS=1");
+}
+
+#[test]
+fn the_schema_beside_the_examples_is_that_of_the_types() {
+    is_generated("vouch.schema.json", &format!("{:#}\n", config::schema()));
+}
+
+#[test]
+fn the_reference_is_that_of_the_types() {
+    is_generated("reference.yaml", &config::reference());
+}
+
+/// An editor with a YAML language server takes the schema from there.
+#[test]
+fn every_example_names_the_schema() {
+    let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+    for path in examples() {
+        let text = fs::read_to_string(&path).expect("the example is readable");
+        let up = path.strip_prefix(&configs).expect("it is below").components().count() - 1;
+        let line = format!("# yaml-language-server: $schema={}vouch.schema.json\n", "../".repeat(up));
+        assert!(text.starts_with(&line), "{} does not begin with {line}", path.display());
+    }
+}
+
+#[test]
+fn ports_may_be_ranges() {
+    let text = VALID.replace("[1, {port: 2, vlan: 100}]", "[1-3, 5, {port: 6-7, vlan: 100}]");
+    let vtep = Config::parse("t.yaml", &text).expect("the text is right").config.vtep.expect("it is a VTEP");
+    let access: Vec<_> = vtep.vnis[0].access.iter().map(ToString::to_string).collect();
+    let untagged = ["port 1 untagged", "port 2 untagged", "port 3 untagged", "port 5 untagged"];
+    assert_eq!(access, [&untagged[..], &["port 6 VLAN 100", "port 7 VLAN 100"]].concat());
+
+    let range = |range: &str, expected: &str| one_problem("[1, {", &format!("[{range}, {{"), expected);
+    range("3-1", "8:14: vnis[0].access[0]: `3-1` is wrong; it is a port, or several as `1-8`");
+    range("1-", "8:14: vnis[0].access[0]: `1-` is wrong; it is a port, or several as `1-8`");
+    range("0-4294967295", "8:14: vnis[0].access[0]: `0-4294967295` is wrong; it is a port, or several as `1-8`");
+    range("508-512", "8:14: vnis[0].access[0]: `508-512` is wrong; it is a whole number from 1 to 509");
+    range(
+        "1-3, 2",
+        "8:19: vnis[0].access[1]: port 2 untagged is already at vnis[0].access[0] (line 8); an access interface belongs to one VNI, once",
+    );
+    range(
+        "8-9",
+        "8:14: vnis[0].access[0]: port 9 is an underlay port (underlay.ports[0].port, line 12); a port is either for hosts or for the underlay",
+    );
+    // The operator's own numbers have ranges, too.
+    let own = TOFINO.replace("access: [1, {port: 2, vlan: 100}]", "access: [1-2]");
+    let own = Config::parse("t.yaml", &own).expect("it is right").config.vtep.expect("it is a VTEP");
+    assert_eq!(own.vnis[0].access.iter().map(|it| it.port.get()).collect::<Vec<_>>(), [132, 140]);
+}
+
+#[test]
+fn punt_rates_are_those_of_the_port_or_the_vni_or_the_file() {
+    let text = VALID
+        .replace("{port: 2,", "{port: 2, punt_rates: {alive: {rate: 3, burst: 3}},")
+        .replace("access:", "punt_rates: {learn: {rate: 2, burst: 2}}\n    access:")
+        + "punt_rates: {move: {rate: 1, burst: 1}}\n";
+    let config = Config::parse("t.yaml", &text).expect("the text is right").config;
+    let vni = &config.vtep.expect("it is a VTEP").vnis[0];
+    let rates: Vec<_> = vni.access.iter().map(|it| vni.rates[it]).collect();
+    let told: Vec<_> = rates.iter().map(|it| (it.alive.rate, it.learn.rate, it.move_.rate, it.request.rate)).collect();
+    assert_eq!(told, [(4_000, 2, 1, 1_000), (3, 2, 1, 1_000)]);
+    let elsewhere = Config::parse("t.yaml", VALID).expect("it is right").config.vtep.expect("it is a VTEP");
+    assert!(elsewhere.vnis[0].rates.is_empty());
+}
+
+/// What is wrong at one place hides nothing at another, nor what is wrong between others.
+#[test]
+fn a_mistake_hides_no_other() {
+    let text = VALID
+        .replace("name: vtep1", "name: vtep_1")
+        .replace("'02:00:00:00:02:09'", "broadcast")
+        .replace("{port: 2, vlan: 100}", "1")
+        .replace("name: vtep2", "nam: vtep2");
+    let lines = problems(&text);
+    let paths: Vec<_> = lines.lines().filter_map(|line| line.split(": ").nth(1)).collect();
+    let expected = ["name", "vnis[0].access[1]", "underlay.routes[0].via.mac", "peers[0].nam", "peers[0].name"];
+    assert_eq!(paths, expected, "{lines}");
 }

@@ -116,8 +116,7 @@ pub use inout::report::{Because, Full, Report, WhyUnproven};
 pub use inout::view::{BindingView, ClaimView, Destination, HostView};
 pub use machine::mobility::{Census, HostInfo, Mobility, Phase};
 pub use words::config::{
-    Advertise, Config, Contested, During, Escalation, IpPrefix, Limits, MacPrefix, Timers, Unproven, UnreachableOwner,
-    VniConfig,
+    Advertise, Config, Contested, During, Escalation, Limits, MacPrefix, Timers, Unproven, UnreachableOwner, VniConfig,
 };
 pub use words::ids::{AccessId, ClaimId, FrameId, HostKey, Incarnation, Location, QuestionId, VtepAddr};
 pub use words::sequence::Sequence;

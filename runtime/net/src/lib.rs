@@ -5,6 +5,8 @@
 
 mod mac;
 mod vni;
+mod written;
 
 pub use mac::{MacAddr, ParseMacError};
 pub use vni::{Vni, VniError};
+pub use written::Span;

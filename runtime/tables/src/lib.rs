@@ -34,5 +34,5 @@ pub use packet::{PacketIn, PacketOut};
 pub use punt::{MeterRate, PuntMeter, PuntReason};
 pub use replication::{CPU_SESSION, CloneSession, Replica};
 pub use tables::*;
-pub use types::{Bd, Dscp, Group, Ipv4Prefix, LocationId, Port, Tag, VlanId};
+pub use types::{Bd, Dscp, Group, LocationId, Port, Tag, VlanId};
 pub use value::ValueError;

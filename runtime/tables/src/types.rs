@@ -1,7 +1,8 @@
 //! The numbers of the program that are not addresses: places, bridge domains, groups, ports, VLANs.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::value::{Value, ValueError};
 
@@ -105,6 +106,21 @@ macro_rules! number {
             }
         }
 
+        impl Serialize for $Name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.0.serialize(serializer)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $Name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let number = <$Inner>::deserialize(deserializer)?;
+                Self::new(number).ok_or_else(|| {
+                    serde::de::Error::custom(format_args!(concat!("{} is not ", $kind), number))
+                })
+            }
+        }
+
         impl Value for $Name {
             const BITS: u32 = $bits;
 
@@ -196,51 +212,6 @@ impl Value for Tag {
     }
 }
 
-/// An IPv4 prefix without bits behind its length.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ipv4Prefix {
-    network: Ipv4Addr,
-    length: u8,
-}
-
-impl Ipv4Prefix {
-    /// `0.0.0.0/0`.
-    pub const ALL: Self = Self { network: Ipv4Addr::UNSPECIFIED, length: 0 };
-
-    /// None if `length` is over 32 or `network` has bits set behind it.
-    pub fn new(network: Ipv4Addr, length: u8) -> Option<Self> {
-        let host_bits = u32::MAX.checked_shr(length.into()).unwrap_or(0);
-        (length <= 32 && network.to_bits() & host_bits == 0).then_some(Self { network, length })
-    }
-
-    /// One address.
-    pub const fn host(address: Ipv4Addr) -> Self {
-        Self { network: address, length: 32 }
-    }
-
-    /// The address part.
-    pub const fn network(self) -> Ipv4Addr {
-        self.network
-    }
-
-    /// The number of leading bits that must agree.
-    pub const fn length(self) -> u8 {
-        self.length
-    }
-}
-
-impl fmt::Display for Ipv4Prefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.network, self.length)
-    }
-}
-
-impl fmt::Debug for Ipv4Prefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -265,14 +236,5 @@ mod tests {
         assert!(Group::flood(last_bd) < Group::pair(0).unwrap());
         assert_eq!(Group::pair(Group::PAIRS - 1).unwrap().get(), 0x7fff);
         assert_eq!(Group::pair(Group::PAIRS), None);
-    }
-
-    #[test]
-    fn a_prefix_has_no_host_bits() {
-        assert_eq!(Ipv4Prefix::new(Ipv4Addr::new(10, 1, 0, 0), 16).unwrap().to_string(), "10.1.0.0/16");
-        assert_eq!(Ipv4Prefix::new(Ipv4Addr::new(10, 1, 0, 1), 16), None);
-        assert_eq!(Ipv4Prefix::new(Ipv4Addr::UNSPECIFIED, 0), Some(Ipv4Prefix::ALL));
-        assert_eq!(Ipv4Prefix::new(Ipv4Addr::LOCALHOST, 32), Some(Ipv4Prefix::host(Ipv4Addr::LOCALHOST)));
-        assert_eq!(Ipv4Prefix::new(Ipv4Addr::UNSPECIFIED, 33), None);
     }
 }

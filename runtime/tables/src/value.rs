@@ -2,13 +2,12 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use ipnet::Ipv4Net;
 use vouch_net::{MacAddr, Vni};
 use vouch_p4runtime::p4::v1::FieldMatch;
 use vouch_p4runtime::p4::v1::field_match::{Exact, FieldMatchType, Lpm};
 use vouch_p4runtime::p4info::MatchKind;
 use vouch_p4runtime::value;
-
-use crate::types::Ipv4Prefix;
 
 /// A value from the switch that the field cannot hold or that means nothing in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,13 +74,13 @@ impl<V: Value> KeyField for V {
     }
 }
 
-impl KeyField for Ipv4Prefix {
+impl KeyField for Ipv4Net {
     const BITS: u32 = 32;
     const KIND: MatchKind = MatchKind::Lpm;
 
     fn to_match(self) -> Option<FieldMatchType> {
         let value = to_bytes(u64::from(self.network().to_bits()));
-        (self.length() > 0).then(|| FieldMatchType::Lpm(Lpm { value, prefix_len: i32::from(self.length()) }))
+        (self.prefix_len() > 0).then(|| FieldMatchType::Lpm(Lpm { value, prefix_len: i32::from(self.prefix_len()) }))
     }
 
     fn from_match(found: Option<&FieldMatchType>) -> Result<Self, ValueError> {
@@ -90,10 +89,12 @@ impl KeyField for Ipv4Prefix {
                 let network = Ipv4Addr::from_bits(from_bytes(&lpm.value, 32)? as u32);
                 let meaningless = || ValueError::Meaningless { value: lpm.prefix_len as u64, kind: "a prefix length" };
                 let length = u8::try_from(lpm.prefix_len).map_err(|_| meaningless())?;
-                Ipv4Prefix::new(network, length).ok_or_else(meaningless)
+                let prefix = Ipv4Net::new(network, length).map_err(|_| meaningless())?;
+                // What stands behind the length would be compared by no switch.
+                if prefix.trunc() == prefix { Ok(prefix) } else { Err(meaningless()) }
             }
             Some(other) => Err(ValueError::MatchKind(kind_name(other))),
-            None => Ok(Ipv4Prefix::ALL),
+            None => Ok(Ipv4Net::default()),
         }
     }
 }
@@ -222,9 +223,9 @@ mod tests {
 
     #[test]
     fn an_empty_prefix_is_left_out_of_the_key() {
-        assert_eq!(Ipv4Prefix::ALL.to_match(), None);
-        assert_eq!(Ipv4Prefix::from_match(None), Ok(Ipv4Prefix::ALL));
+        assert_eq!(Ipv4Net::default().to_match(), None);
+        assert_eq!(Ipv4Net::from_match(None), Ok(Ipv4Net::default()));
         let found = FieldMatchType::Lpm(Lpm { value: vec![10, 0, 0, 0], prefix_len: 33 });
-        assert!(Ipv4Prefix::from_match(Some(&found)).is_err());
+        assert!(Ipv4Net::from_match(Some(&found)).is_err());
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use ipnet::Ipv4Net;
 use prost::Message;
 use vouch_net::{MacAddr, Vni};
 use vouch_p4runtime::p4::v1::field_match::FieldMatchType;
@@ -76,12 +77,12 @@ fn every_entry() -> Vec<((EntryKey, EntryAction), &'static str)> {
         ),
         (VniToBdKey { vni: Vni::MAX }.with(VniToBdAction::Bridge { bd }), "vni_to_bd vni=16777215: bridge bd=5"),
         (
-            UnderlayRouteKey { dst: Ipv4Prefix::new(Ipv4Addr::new(10, 0, 0, 0), 8).unwrap() }
+            UnderlayRouteKey { dst: Ipv4Net::new(Ipv4Addr::new(10, 0, 0, 0), 8).unwrap() }
                 .with(UnderlayRouteAction::Route { port, src_mac: OURS, dst_mac: THEIRS }),
             "underlay_route dst=10.0.0.0/8: route port=300 src_mac=02:10:00:00:00:01 dst_mac=02:10:00:00:00:02",
         ),
         (
-            UnderlayRouteKey { dst: Ipv4Prefix::ALL }.with(UnderlayRouteAction::Route {
+            UnderlayRouteKey { dst: Ipv4Net::default() }.with(UnderlayRouteAction::Route {
                 port,
                 src_mac: OURS,
                 dst_mac: THEIRS,
@@ -222,7 +223,7 @@ fn byte_strings_are_canonical() {
 
 #[test]
 fn the_default_route_has_an_empty_key() {
-    let key = EntryKey::UnderlayRoute(UnderlayRouteKey { dst: Ipv4Prefix::ALL });
+    let key = EntryKey::UnderlayRoute(UnderlayRouteKey { dst: Ipv4Net::default() });
     let update = tables().update(&Change::Delete(key)).unwrap();
     let Some(entity::Entity::TableEntry(entry)) = update.entity.unwrap().entity else { panic!("not a table entry") };
     assert!(entry.r#match.is_empty());

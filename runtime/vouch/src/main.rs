@@ -62,6 +62,14 @@ enum Command {
         #[arg(required = true, value_name = "CONFIG")]
         configs: Vec<PathBuf>,
     },
+    /// Print the JSON schema of configurations, by which an editor completes and explains fields
+    ///
+    /// A file says where its schema is in its first line, as in `# yaml-language-server: $schema=vouch.schema.json`.
+    Schema {
+        /// Print a configuration with every field, its default and what it is for instead
+        #[arg(long)]
+        reference: bool,
+    },
     /// Make, renew and show the certificates by which agents know each other
     ///
     /// Agents speak to each other over mutual TLS: each shows a certificate that the fabric's authority has signed, for the
@@ -169,6 +177,15 @@ fn main() -> ExitCode {
                 }
             }
         }),
+        Command::Schema { reference } => {
+            let text = match reference {
+                true => vouch_agent::config::reference(),
+                false => format!("{:#}\n", vouch_agent::config::schema()),
+            };
+            // Whoever closed our output has seen enough.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
         Command::Certs { command } => certs::run(command),
         Command::Check { configs } => {
             let (mut report, mut status) = vouch_agent::config::check(&configs);

@@ -32,6 +32,19 @@ fn mistakes_are_told_with_exit_status_1() {
     assert!(report.contains("vtep1.yaml:3:3: switch.targt: unknown field; did you mean `target`?"), "{report}");
 }
 
+#[test]
+fn the_schema_and_the_reference_are_printed() {
+    let file = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs").join(name);
+        std::fs::read_to_string(path).expect("it is beside the examples")
+    };
+    for (arguments, name) in [(&["schema"][..], "vouch.schema.json"), (&["schema", "--reference"], "reference.yaml")] {
+        let output = vouch(arguments);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(text(&output.stdout) == file(name), "{name} is not what `vouch {}` prints", arguments.join(" "));
+    }
+}
+
 /// From nothing to certificates that agents take: as the README says it.
 #[test]
 fn certificates_are_made_checked_and_renewed() {

@@ -1,257 +1,161 @@
-//! The file as a whole: which sections there are, and who we are.
+//! The file as a whole: which sections there are, and what they come to.
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use vouch_mobility::VtepAddr;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use vouch_mobility::{Limits, Timers, VtepAddr};
 use vouch_net::MacAddr;
 
-use super::checks::{self, Facts};
-use super::reader::{At, Field, Reader, optional};
-use super::tree::{Node, Value};
-use super::types::{Config, VtepConfig};
-use super::{peers, switch, tuning, underlay, vnis};
+use super::switch::SwitchConfig;
+use super::types::{
+    AccessInterface, Config, PeerConfig, PeeringConfig, PuntRates, Quarantine, UnderlayConfig, VniConfig, VtepConfig,
+};
+use super::written::{HostV4, Name, Socket};
 
-const SECTIONS: [&str; 12] = [
-    "name",
-    "vtep",
-    "switch",
-    "vnis",
-    "underlay",
-    "peers",
-    "peering",
-    "timers",
-    "limits",
-    "punt_rates",
-    "quarantine",
-    "management",
-];
-/// The sections that only a VTEP has.
-const VTEP_SECTIONS: [&str; 7] = ["vnis", "peers", "peering", "timers", "limits", "quarantine", "management"];
-
-/// What a file says, and what remains to be looked at outside of it.
+/// A VTEP, or a switch that only routes the underlay, and the agent that controls it. Times have a unit (us, ms, s, min, h); paths
+/// are relative to the file.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Document {
-    pub(super) config: Config,
-    /// The files that it names, which must be readable when it is used.
-    pub(super) files: Vec<At<PathBuf>>,
+    /// How this agent and its certificate are called, as `vtep1`. Peers know it by this name.
+    #[schemars(with = "Name")]
+    pub(super) name: String,
+    /// The tunnel end point. Left out on a switch that only routes the underlay (a spine).
+    pub(super) vtep: Option<Identity>,
+    /// The switch to control and where it listens.
+    pub(super) switch: SwitchConfig,
+    /// The layer-2 networks that have hosts here.
+    #[serde(default)]
+    pub(super) vnis: Vec<VniConfig>,
+    /// The routed network below the tunnels.
+    #[serde(default)]
+    pub(super) underlay: UnderlayConfig,
+    /// How to talk with the peers: needed where there are any.
+    pub(super) peering: Option<PeeringConfig>,
+    /// The other VTEPs.
+    #[serde(default)]
+    pub(super) peers: Vec<PeerConfig>,
+    /// The waits of the method. They are right as they are for most.
+    #[serde(default)]
+    pub(super) timers: Timers,
+    /// The bounds on what is kept.
+    #[serde(default)]
+    pub(super) limits: AllLimits,
+    /// How many packets per second of each kind one access interface, or one tunnel, may send to the agent.
+    #[serde(default)]
+    pub(super) punt_rates: PuntRates,
+    /// What a port that keeps claiming what is not its own gets.
+    #[serde(default)]
+    pub(super) quarantine: Quarantine,
+    /// The management service, for orders of an orchestrator and an operator, as by `vouch expect-move`. Without it none are taken.
+    pub(super) management: Option<Management>,
 }
 
-/// Reads the whole tree. The result means something only if `reader` has noted no error.
-pub(super) fn read(reader: &mut Reader, root: &Node, base: &Path) -> Document {
-    let mut files = Files { base: base.to_owned(), found: Vec::new() };
-    let mut facts = Facts::default();
-    let config = sections(reader, &Field { node: root, path: String::new() }, &mut files, &mut facts);
-    checks::check(reader, &facts);
-    Document { config, files: files.found }
+/// Who this VTEP is.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct Identity {
+    /// The tunnel address, an IPv4 address as `10.0.0.1`. It is unique in the fabric, and the identity among the peers.
+    #[schemars(with = "HostV4")]
+    pub(super) address: VtepAddr,
+    /// The source address of probes. It is unique in the fabric; without it, it is 02:76 and `address`.
+    pub(super) probe_mac: Option<MacAddr>,
 }
 
-/// The files that a configuration names, relative to where it stands.
-pub(super) struct Files {
-    base: PathBuf,
-    found: Vec<At<PathBuf>>,
+/// The bounds of the method, and the one that the driver keeps.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(super) struct AllLimits {
+    #[serde(flatten)]
+    pub(super) method: Limits,
+    /// How many frames may be held for a verdict at a time; one access interface may have half of them.
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub(super) held_frames: usize,
 }
 
-impl Files {
-    /// The file that a field names.
-    pub(super) fn read(&mut self, reader: &mut Reader, field: &Field<'_>) -> PathBuf {
-        let path = match reader.text(field, "the path of a file, relative to this one") {
-            Some(text) => self.base.join(text),
-            None => return PathBuf::new(),
-        };
-        self.found.push(field.at(path.clone()));
-        path
+impl Default for AllLimits {
+    fn default() -> Self {
+        Self { method: Limits::default(), held_frames: 32_768 }
+    }
+}
+
+/// Where orders are taken.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct Management {
+    /// The path of a Unix socket, as `/run/vouch/vtep1.sock`. Whoever can open it is believed; it is made for its owner only.
+    #[schemars(with = "Socket")]
+    pub(super) socket: PathBuf,
+}
+
+impl Document {
+    /// What the driver goes by. It means something only if nothing is wrong with the file.
+    pub(super) fn resolve(self) -> Config {
+        let Self { name, vtep, switch, mut vnis, mut underlay, peering, mut peers, timers, limits, .. } = self;
+        for vni in &mut vnis {
+            vni.access = vni.attached.iter().flat_map(|attached| attached.interfaces()).collect();
+            vni.access.sort_unstable();
+            for attached in &vni.attached {
+                let rates = attached.rates().or(vni.punt_rates);
+                vni.rates.extend(attached.interfaces().zip(rates.into_iter().cycle()));
+            }
+        }
+        vnis.sort_by_key(|vni| vni.vni);
+        peers.sort_by_key(|peer| peer.address);
+        underlay.ports.sort_by_key(|port| port.port);
+        let vtep = vtep.map(|vtep| VtepConfig {
+            address: vtep.address,
+            probe_mac: vtep.probe_mac(),
+            vnis,
+            peers,
+            peering: peering.unwrap_or_default(),
+            timers,
+            limits: limits.method,
+            held_frames: limits.held_frames,
+            quarantine: self.quarantine,
+            verify: true,
+        });
+        let management = self.management.map(|management| management.socket);
+        Config { name, switch, underlay, punt_rates: self.punt_rates, management, vtep }
     }
 
-    /// The file that a field names and that we make.
-    pub(super) fn ours(&self, reader: &mut Reader, field: &Field<'_>) -> Option<PathBuf> {
-        reader.text(field, "the path of a file, relative to this one").map(|text| self.base.join(text))
+    /// Every access interface, and where it is named.
+    pub(super) fn access(&self) -> impl Iterator<Item = (String, AccessInterface)> {
+        self.vnis.iter().enumerate().flat_map(|(index, vni)| {
+            vni.attached.iter().enumerate().flat_map(move |(at, attached)| {
+                attached.interfaces().map(move |interface| (format!("vnis[{index}].access[{at}]"), interface))
+            })
+        })
     }
+}
 
-    /// The file that a field names which must be there.
-    pub(super) fn required(
-        &mut self,
-        reader: &mut Reader,
-        of: &Field<'_>,
-        fields: super::reader::Fields<'_>,
-        name: &str,
-        what: &str,
-    ) -> PathBuf {
-        match reader.required(of, fields, name, what) {
-            Some(field) => self.read(reader, &field),
-            None => PathBuf::new(),
+/// Puts what is not said of punt rates of a VNI, or of an access interface, into them: as it is of all around.
+pub(super) fn inherit(document: &mut Value) {
+    fn fill(inner: &mut Value, outer: &Map<String, Value>) {
+        let Some(rates) = inner.get_mut("punt_rates").and_then(Value::as_object_mut) else { return };
+        for (kind, rate) in outer {
+            rates.entry(kind).or_insert_with(|| rate.clone());
+        }
+    }
+    let of = |value: &Value| value.get("punt_rates").and_then(Value::as_object).cloned();
+    let all = of(document).unwrap_or_default();
+    for vni in document.get_mut("vnis").and_then(Value::as_array_mut).into_iter().flatten() {
+        fill(vni, &all);
+        let rates = of(vni).unwrap_or_else(|| all.clone());
+        for attached in vni.get_mut("access").and_then(Value::as_array_mut).into_iter().flatten() {
+            fill(attached, &rates);
         }
     }
 }
 
-fn sections(reader: &mut Reader, root: &Field<'_>, files: &mut Files, facts: &mut Facts) -> Config {
-    let placeholder = Field { node: &Node { at: root.node.at, value: Value::Null }, path: String::new() };
-    let fields =
-        reader.map(root, &SECTIONS).or_else(|| reader.map(&placeholder, &SECTIONS)).expect("nothing is an empty map");
-    let section = |name: &str| optional(root, fields, name);
-
-    let name = reader
-        .required(root, fields, "name", "how this agent and its certificate are called, as `vtep1`")
-        .and_then(|field| dns_name(reader, &field));
-    let switch = match reader.required(root, fields, "switch", "the switch to control and where it listens") {
-        Some(field) => switch::read(reader, &field, files),
-        None => switch::placeholder(),
-    };
-    let underlay = underlay::read(reader, section("underlay"), facts);
-    let punt_rates = tuning::punt_rates(reader, section("punt_rates"));
-
-    let Some(vtep) = section("vtep") else {
-        for field in VTEP_SECTIONS.into_iter().filter_map(section) {
-            reader.error(
-                field.node.at,
-                &field.path,
-                "only a VTEP has this",
-                "add `vtep:` with its `address`; without it, this is a switch that only routes the underlay",
-            );
-        }
-        if facts.underlay_ports.is_empty() {
-            let (at, path) = section("underlay").map_or((root.node.at, "underlay".to_owned()), |f| (f.node.at, f.path));
-            reader.error(
-                at,
-                &path,
-                "this switch does nothing",
-                "a transit switch needs `underlay` ports, a VTEP needs `vtep`",
-            );
-        }
-        return Config { name: name.unwrap_or_default(), switch, underlay, punt_rates, management: None, vtep: None };
-    };
-
-    let (address, probe_mac) = identity(reader, &vtep, facts);
-    let vnis = vnis::read(reader, section("vnis"), facts);
-    let peers = peers::read(reader, section("peers"), facts);
-    if let Some(field) = section("underlay").filter(|_| !peers.is_empty()) {
-        underlay::check_mtu(reader, &field, underlay.mtu);
+impl Identity {
+    pub(super) fn probe_mac(&self) -> MacAddr {
+        self.probe_mac.unwrap_or_else(|| default_probe_mac(self.address))
     }
-    if let Some(name) = &name {
-        facts.name = section("name").map(|field| field.at(name.clone()));
-    }
-    let timers = tuning::timers(reader, section("timers"));
-    let limits = tuning::limits(reader, section("limits"));
-    let quarantine = tuning::quarantine(reader, section("quarantine"));
-    let needed = !peers.is_empty();
-    let peering = peers::peering(reader, root, section("peering"), needed, files, facts);
-    let vtep = VtepConfig {
-        address,
-        probe_mac,
-        vnis,
-        peers,
-        peering,
-        timers,
-        limits: limits.method,
-        held_frames: limits.held_frames,
-        quarantine,
-        verify: true,
-    };
-    let management = section("management").and_then(|field| tuning::management(reader, &field, files));
-    Config { name: name.unwrap_or_default(), switch, underlay, punt_rates, management, vtep: Some(vtep) }
-}
-
-/// A name that can stand in a certificate: a DNS name.
-pub(super) fn dns_name(reader: &mut Reader, field: &Field<'_>) -> Option<String> {
-    const WHAT: &str = "a name of letters, digits, `-` and `.`, at most 253, as `vtep1` or `vtep1.example.net`";
-    let text = reader.text(field, WHAT)?;
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    if text.len() > 253 || !text.split('.').all(label) {
-        reader.bad(field, text, WHAT);
-        return None;
-    }
-    Some(text.to_owned())
-}
-
-fn identity(reader: &mut Reader, field: &Field<'_>, facts: &mut Facts) -> (VtepAddr, MacAddr) {
-    let nobody = (VtepAddr(Ipv4Addr::UNSPECIFIED), MacAddr::ZERO);
-    let Some(fields) = reader.map(field, &["address", "probe_mac"]) else { return nobody };
-    let address = reader
-        .required(field, fields, "address", "the tunnel address, an IPv4 address as `10.0.0.1`")
-        .and_then(|field| unicast(reader, &field));
-    facts.me = address.clone();
-    let Some(address) = address.map(|address| VtepAddr(address.value)) else { return nobody };
-    let probe_mac = optional(field, fields, "probe_mac").and_then(|field| underlay::host_mac(reader, &field));
-    let probe_mac = probe_mac.unwrap_or_else(|| default_probe_mac(address));
-    facts.probe_mac = Some(probe_mac);
-    (address, probe_mac)
 }
 
 /// A locally administered address that no other VTEP has: a probe sent through a tunnel must be answered to this switch.
-pub(crate) fn default_probe_mac(address: VtepAddr) -> MacAddr {
-    let [a, b, c, d] = address.0.octets();
+pub(crate) fn default_probe_mac(VtepAddr(address): VtepAddr) -> MacAddr {
+    let [a, b, c, d] = Ipv4Addr::octets(&address);
     MacAddr([0x02, 0x76, a, b, c, d])
-}
-
-/// An IPv4 address that one machine can have.
-pub(super) fn unicast(reader: &mut Reader, field: &Field<'_>) -> Option<At<Ipv4Addr>> {
-    const WHAT: &str = "the IPv4 address of one machine, as `10.0.0.1`";
-    let address: Ipv4Addr = reader.parsed(field, WHAT)?;
-    if address.is_unspecified() || address.is_multicast() || address.is_broadcast() || address.is_loopback() {
-        reader.bad(field, &address.to_string(), WHAT);
-        return None;
-    }
-    Some(field.at(address))
-}
-
-/// A URL to dial, with the scheme that goes with TLS or without.
-pub(super) fn endpoint(reader: &mut Reader, field: &Field<'_>, tls: bool, where_tls_is: &str) -> Option<String> {
-    let scheme = if tls { "https" } else { "http" };
-    let what = format!("`{scheme}://HOST:PORT`");
-    let text = reader.text(field, &what)?;
-    let (other, why) = match tls {
-        true => ("http", format!("it is {what}, because {where_tls_is} is given")),
-        false => ("https", format!("it is {what}, or give {where_tls_is}")),
-    };
-    let rest = text.split_once("://");
-    if rest.is_some_and(|(found, _)| found == other) {
-        reader.error(field.node.at, &field.path, format!("`{other}` does not fit here"), why);
-        return None;
-    }
-    let authority = rest.filter(|(found, _)| *found == scheme).map(|(_, rest)| rest.strip_suffix('/').unwrap_or(rest));
-    if !authority.is_some_and(is_host_and_port) {
-        reader.bad(field, text, &what);
-        return None;
-    }
-    Some(text.to_owned())
-}
-
-/// Whether the text is `name:port`, `1.2.3.4:port` or `[::1]:port`.
-fn is_host_and_port(text: &str) -> bool {
-    let Some((host, port)) = text.rsplit_once(':') else { return false };
-    let host_is_one = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => {
-            !host.is_empty()
-                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
-        }
-    };
-    host_is_one && port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port != 0)
-}
-
-/// Notes every value that stands at two places; `same` names what must differ.
-pub(super) fn duplicates<T: Ord + Clone + std::fmt::Display>(
-    reader: &mut Reader,
-    values: &[At<T>],
-    what: &str,
-    help: &str,
-) {
-    let mut first = BTreeMap::new();
-    for value in values {
-        match first.entry(value.value.clone()) {
-            std::collections::btree_map::Entry::Vacant(entry) => {
-                entry.insert(value);
-            }
-            std::collections::btree_map::Entry::Occupied(entry) => {
-                let earlier = entry.get();
-                let said = format!("{what}{} is already at {} (line {})", value.value, earlier.path, earlier.at.line);
-                reader.error(value.at, &value.path, said, help);
-            }
-        }
-    }
 }

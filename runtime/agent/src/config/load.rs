@@ -6,11 +6,15 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::document;
-use super::problem::{ConfigErrors, Mark, Problem};
+use serde_json::Value;
+
+use super::document::{self, Document};
+use super::problem::{ConfigErrors, Mark, Problem, Problems};
 use super::reader::Reader;
-use super::tree::{self, MAX_BYTES};
+use super::text::{self, MAX_BYTES};
 use super::types::Config;
+use super::written::Surroundings;
+use super::{checks, schema, switch};
 
 /// A configuration without errors.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,9 +29,9 @@ impl Config {
     /// Reads a configuration from `text`. Names of files in it are taken relative to where `file_name` stands, and
     /// are not looked at.
     pub fn parse(file_name: &str, text: &str) -> Result<Checked, ConfigErrors> {
-        let mut reader = Reader::new(file_name);
-        let document = parse(&mut reader, file_name, text);
-        finish(reader, document.map(|document| document.config))
+        let mut problems = Problems::new(file_name);
+        let document = read(&mut problems, file_name, text);
+        finish(problems, document.map(|(document, _)| document))
     }
 
     /// Reads the configurations that run in one process, with all that is wrong in any of them. The files that they name
@@ -103,15 +107,15 @@ fn summary(config: &Config) -> String {
 
 fn load(path: &Path) -> Result<Checked, ConfigErrors> {
     let name = path.display().to_string();
-    let mut reader = Reader::new(&name);
-    let document = text(&mut reader, path).and_then(|text| parse(&mut reader, &name, &text));
-    for file in document.iter().flat_map(|document| &document.files) {
-        if let Err(error) = File::open(&file.value).and_then(|file| file.metadata()).and_then(regular) {
-            let what = format!("cannot read {}: {error}", file.value.display());
-            reader.error(file.at, &file.path, what, "paths are relative to the configuration file");
+    let mut problems = Problems::new(&name);
+    let read = text(&mut problems, path).and_then(|text| read(&mut problems, &name, &text));
+    for (field, at, file) in read.iter().flat_map(|(_, files)| files) {
+        if let Err(error) = File::open(file).and_then(|file| file.metadata()).and_then(regular) {
+            let what = format!("cannot read {}: {error}", file.display());
+            problems.error(*at, field, what, "paths are relative to the configuration file");
         }
     }
-    finish(reader, document.map(|document| document.config))
+    finish(problems, read.map(|(document, _)| document))
 }
 
 fn regular(metadata: std::fs::Metadata) -> std::io::Result<()> {
@@ -119,11 +123,11 @@ fn regular(metadata: std::fs::Metadata) -> std::io::Result<()> {
 }
 
 /// The text of a file, if it is text and not endless.
-fn text(reader: &mut Reader, path: &Path) -> Option<String> {
+fn text(problems: &mut Problems, path: &Path) -> Option<String> {
     let mut bytes = Vec::new();
     let limit = MAX_BYTES as u64 + 1;
     if let Err(error) = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)) {
-        reader.error(Mark::START, "", format!("cannot read the file: {error}"), "give the path of a YAML file");
+        problems.error(Mark::START, "", format!("cannot read the file: {error}"), "give the path of a YAML file");
         return None;
     }
     match String::from_utf8(bytes) {
@@ -134,7 +138,7 @@ fn text(reader: &mut Reader, path: &Path) -> Option<String> {
             let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
             let column = String::from_utf8_lossy(&valid[line_start..]).chars().count() + 1;
             let bad = error.as_bytes()[valid.len()];
-            reader.error(
+            problems.error(
                 Mark { line, column },
                 "",
                 format!("the byte 0x{bad:02x} is not UTF-8"),
@@ -145,25 +149,44 @@ fn text(reader: &mut Reader, path: &Path) -> Option<String> {
     }
 }
 
-fn parse(reader: &mut Reader, file_name: &str, text: &str) -> Option<document::Document> {
-    let base = Path::new(file_name).parent().map(PathBuf::from).unwrap_or_default();
-    match tree::parse(text) {
-        Ok(root) => Some(document::read(reader, &root, &base)),
+/// A file that a configuration names: the field, its place, and the path.
+pub(super) type NamedFile = (String, Mark, PathBuf);
+
+/// What a file says, as far as it can be read, and the files that must be readable when it is used.
+pub(super) fn read(problems: &mut Problems, file_name: &str, text: &str) -> Option<(Document, Vec<NamedFile>)> {
+    let base = Path::new(file_name).parent().unwrap_or(Path::new(""));
+    let root = match text::parse(text) {
+        Ok(root) => root,
         Err(error) => {
-            reader.error(error.at, "", error.what, error.help);
+            problems.error(error.at, "", error.what, error.help);
+            return None;
+        }
+    };
+    let mut reader = Reader { problems, surroundings: Surroundings::of(&root), base, files: Vec::new() };
+    let mut value = reader.value(&root, schema::schema().as_object()?, "");
+    let files = reader.files;
+    if let Some(switch) = value.get_mut("switch").and_then(Value::as_object_mut) {
+        switch::defaults(switch);
+    }
+    document::inherit(&mut value);
+    match serde_json::from_value(value) {
+        Ok(document) if problems.good("") => {
+            checks::check(&root, &document, problems);
+            Some((document, files))
+        }
+        // It is no map.
+        Ok(_) => None,
+        // The schema lets through only what the types take.
+        Err(error) => {
+            problems.error(root.at, "", format!("this cannot be read: {error}"), "correct what else is told");
             None
         }
     }
 }
 
-fn finish(reader: Reader, config: Option<Config>) -> Result<Checked, ConfigErrors> {
-    let Reader { mut errors, mut warnings, .. } = reader;
-    errors.sort_by_key(|problem| problem.at);
-    warnings.sort_by_key(|problem| problem.at);
-    match config {
-        Some(config) if errors.is_empty() => Ok(Checked { config, warnings }),
-        Some(_) | None => Err(ConfigErrors { errors, warnings }),
-    }
+fn finish(problems: Problems, document: Option<Document>) -> Result<Checked, ConfigErrors> {
+    let (config, warnings) = problems.finish(document.map(Document::resolve))?;
+    Ok(Checked { config, warnings })
 }
 
 /// Notes what two agents of one process cannot both have.

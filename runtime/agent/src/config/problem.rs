@@ -1,5 +1,6 @@
 //! What is wrong with a configuration, and where.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// A place in a file: line and column count from 1, columns in characters.
@@ -70,6 +71,51 @@ impl fmt::Display for ConfigErrors {
             write!(f, "{error}")?;
         }
         Ok(())
+    }
+}
+
+/// What has been found in one file so far.
+#[derive(Debug)]
+pub(super) struct Problems {
+    file: String,
+    errors: Vec<Problem>,
+    warnings: Vec<Problem>,
+    /// The fields that have errors.
+    wrong: BTreeSet<String>,
+}
+
+impl Problems {
+    pub(super) fn new(file: &str) -> Self {
+        Self { file: file.to_owned(), errors: Vec::new(), warnings: Vec::new(), wrong: BTreeSet::new() }
+    }
+
+    pub(super) fn error(&mut self, at: Mark, path: &str, what: impl Into<String>, help: impl Into<String>) {
+        self.wrong.insert(path.to_owned());
+        self.errors.push(self.problem(at, path, what.into(), help.into()));
+    }
+
+    pub(super) fn warn(&mut self, at: Mark, path: &str, what: impl Into<String>, help: impl Into<String>) {
+        self.warnings.push(self.problem(at, path, what.into(), help.into()));
+    }
+
+    fn problem(&self, at: Mark, path: &str, what: String, help: String) -> Problem {
+        Problem { file: self.file.clone(), at, path: path.to_owned(), what, help }
+    }
+
+    /// Whether nothing is wrong with the field, nor with what it is in.
+    pub(super) fn good(&self, path: &str) -> bool {
+        let outer = path.match_indices(['.', '[']).map(|(end, _)| &path[..end]);
+        !outer.chain([path]).any(|path| self.wrong.contains(path))
+    }
+
+    /// The value with what is to be looked at besides, or all that is wrong, in the order of the file.
+    pub(super) fn finish<T>(mut self, value: Option<T>) -> Result<(T, Vec<Problem>), ConfigErrors> {
+        self.errors.sort_by_key(|problem| problem.at);
+        self.warnings.sort_by_key(|problem| problem.at);
+        match value {
+            Some(value) if self.errors.is_empty() => Ok((value, self.warnings)),
+            Some(_) | None => Err(ConfigErrors { errors: self.errors, warnings: self.warnings }),
+        }
     }
 }
 

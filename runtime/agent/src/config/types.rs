@@ -1,16 +1,21 @@
-//! What a checked configuration says. Values here have been checked against each other; nothing later re-checks them.
+//! What a configuration says. These types are the only definition of its fields: reading, defaults, the schema and the reference
+//! come from them. Values have been checked against each other; nothing later re-checks them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use vouch_mobility::{
-    Advertise, Contested, During, IpPrefix, Limits, MacPrefix, Timers, Unproven, UnreachableOwner, VtepAddr,
-};
-use vouch_net::{MacAddr, Vni};
+use ipnet::{IpNet, Ipv4Net};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use vouch_mobility::{Advertise, Contested, During, Limits, MacPrefix, Timers, Unproven, UnreachableOwner, VtepAddr};
+use vouch_net::{MacAddr, Span, Vni, written_as};
+use vouch_tables::{Port, VlanId};
 
 use super::switch::SwitchConfig;
+use super::written::{File, HostV4, HostV6, Listen, Name, PeerUrl, Prefix, PrefixV4};
 
 /// One agent: the switch it controls and what the switch is in the fabric.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,61 +60,208 @@ pub struct VtepConfig {
 }
 
 /// One layer-2 network on this switch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VniConfig {
-    /// Its identifier on the wire.
+    /// The VXLAN network identifier.
     pub vni: Vni,
-    /// Where its hosts are attached, by ascending port and VLAN. Empty on a VTEP that only observes.
+    /// Where its hosts are attached. Tenants that share a port need a VLAN each; a VTEP that only observes has none.
+    #[serde(default, rename = "access")]
+    pub(super) attached: Vec<Attachment>,
+    /// The same, one by one, by ascending port and VLAN.
+    #[serde(skip)]
     pub access: Vec<AccessInterface>,
-    /// The addresses of its hosts, as far as that is said. Only what is configured is checked against them.
-    pub subnets: Vec<IpPrefix>,
-    /// In whose name its hosts are asked.
+    /// The addresses of its hosts, as far as that is said. What else is said here is checked against them.
+    #[serde(default)]
+    #[schemars(with = "Vec<Prefix>")]
+    pub subnets: Vec<IpNet>,
+    /// In whose name its hosts are asked. They note its IP and MAC, so the pair must be true, or nobody's: either the gateway's own,
+    /// or addresses that nobody has, with `vtep.probe_mac`. Without it, ARP probes come from 0.0.0.0, which some systems answer wrongly.
+    #[serde(default)]
     pub probe_as: ProbeAs,
-    /// When the observers are told.
+    /// When the other VTEPs hear of a claim.
+    #[serde(default)]
     pub advertise: Advertise,
-    /// Where the host's traffic goes meanwhile.
+    /// Where a host's traffic goes until the verdict.
+    #[serde(default)]
     pub during_verification: During,
-    /// Addresses that no host may have: gateways and the like.
+    /// What becomes of a claim when neither the owner nor the host through the tunnel can be asked.
+    #[serde(default)]
+    pub owner_unreachable: UnreachableOwner,
+    /// What becomes of data frames of a host whose claim is not decided, at the claimed port.
+    #[serde(default)]
+    pub claimant_data: ClaimantData,
+    /// What becomes of a claim when silence proves nothing, as no address is known that the host answers for.
+    #[serde(default)]
+    pub unproven: Unproven,
+    /// Who gets the traffic of a host that answers at two places.
+    #[serde(default)]
+    pub contested: Contested,
+    /// Whether IP addresses are bound to hosts and checked, as `on` or `off`. With `{shared: [...]}` they are, but for addresses
+    /// that any host may use, as of VRRP routers without their MAC or of load balancers.
+    #[serde(default)]
+    pub bindings: Bindings,
+    /// Whether requests for verified addresses are answered here, in place of being flooded.
+    #[serde(default)]
+    pub suppress: bool,
+    /// What each of its access interfaces may send to the agent. What is not said here is as in `punt_rates` of the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) punt_rates: Option<PuntRates>,
+    /// The same, by access interface, where it differs from the rest of the file.
+    #[serde(skip)]
+    pub rates: BTreeMap<AccessInterface, PuntRates>,
+    /// Addresses that no host may have: gateways and the like. Never learned, never moved.
+    #[serde(default)]
     pub reserved_macs: Vec<MacAddr>,
     /// Addresses that move without being asked, as VRRP's do.
+    #[serde(default)]
     pub trusted_moves: Vec<MacPrefix>,
-    /// What to do if neither the owner nor the host through the tunnel can be asked.
-    pub owner_unreachable: UnreachableOwner,
-    /// What becomes of a claim that nothing proves or refutes.
-    pub unproven: Unproven,
-    /// What becomes of a host that answers at two places.
-    pub contested: Contested,
-    /// Whether addresses are bound to hosts and checked.
-    pub bindings: bool,
+}
+
+/// A port for its untagged frames, several as `1-8`, or a VLAN of them as `{port: 2, vlan: 100}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum Attachment {
+    /// Ports for their untagged frames.
+    Untagged(Ports),
+    /// One VLAN of ports.
+    Vlan {
+        /// A switch port, or several as `1-8`.
+        port: Ports,
+        /// The VLAN, 1 to 4094. Without it, the frames are untagged.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<u16>", range(min = 1, max = 4094))]
+        vlan: Option<VlanId>,
+        /// What each of these interfaces may send to the agent. What is not said here is as in `punt_rates` of the VNI.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        punt_rates: Option<PuntRates>,
+    },
+}
+
+impl Attachment {
+    /// What its interfaces may send to the agent, where it differs from the rest of the VNI.
+    pub(super) fn rates(&self) -> Option<PuntRates> {
+        match self {
+            Self::Untagged(_) => None,
+            Self::Vlan { punt_rates, .. } => *punt_rates,
+        }
+    }
+
+    /// Each access interface of it.
+    pub(super) fn interfaces(&self) -> impl Iterator<Item = AccessInterface> {
+        let (ports, vlan) = match self {
+            Self::Untagged(ports) => (ports, None),
+            Self::Vlan { port, vlan, .. } => (port, *vlan),
+        };
+        ports.0.iter().map(move |port| AccessInterface { port: *port, vlan })
+    }
+}
+
+/// Ports by their ids, in the order in which they were written.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Ports(Vec<Port>);
+
+impl Serialize for Ports {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.as_slice() {
+            [port] => port.serialize(serializer),
+            [first, .., last] => serializer.collect_str(&format_args!("{first}-{last}")),
+            [] => serializer.serialize_str(""),
+        }
+    }
+}
+
+written_as!(Ports, { "type": ["integer", "string"], "format": "ports", "minimum": 0, "pattern": "^[0-9]+(-[0-9]+)?$" });
+
+/// A port, as schemas have it.
+struct OnePort;
+
+written_as!(OnePort, { "type": "integer", "format": "port", "minimum": 0, "maximum": u16::MAX });
+
+/// What becomes of data frames of a host whose claim is not decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ClaimantData {
+    /// They are forwarded.
+    #[default]
+    Forward,
+    /// They are dropped.
+    Drop,
+}
+
+/// Whether addresses are bound to hosts and checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Bindings {
+    /// They are, or not.
+    All(OnOff),
+    /// They are, but for some.
+    But {
+        /// The addresses that any host may use.
+        #[serde(default)]
+        #[schemars(with = "Vec<Prefix>")]
+        shared: Vec<IpNet>,
+    },
+}
+
+/// A switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "words")]
+pub enum OnOff {
+    On,
+    Off,
+}
+
+impl Default for Bindings {
+    fn default() -> Self {
+        Self::All(OnOff::On)
+    }
+}
+
+impl Bindings {
+    /// Whether addresses are bound.
+    pub fn on(&self) -> bool {
+        *self != Self::All(OnOff::Off)
+    }
+
     /// The addresses that any host may use.
-    pub shared: Vec<IpPrefix>,
-    /// Whether requests for verified addresses are answered here, in place of being flooded.
-    pub suppress: bool,
-    /// Whether a claimed host's data frames are forwarded from the claimed port before the verdict, or dropped.
-    pub forward_pending: bool,
+    pub fn shared(&self) -> &[IpNet] {
+        match self {
+            Self::All(_) => &[],
+            Self::But { shared } => shared,
+        }
+    }
 }
 
 /// Who the sender of a probe is (rule 1: a probe teaches its target nothing wrong).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum ProbeAs {
+    /// The gateway's own pair: answers go there, and are seen on their way.
+    Gateway {
+        /// The IPv4 address of the gateway.
+        #[schemars(with = "HostV4")]
+        ip: Ipv4Addr,
+        /// The MAC address of the gateway, which goes with its IP: with another MAC each question would take the host's gateway away.
+        mac: MacAddr,
+        /// The IPv6 address of the gateway. Without it, it is the link-local address of `vtep.probe_mac`.
+        #[schemars(with = "Option<HostV6>")]
+        ipv6: Option<Ipv6Addr>,
+    },
     /// ARP comes from 0.0.0.0, neighbour solicitations from the link-local address of the probe MAC. Some hosts do not
     /// answer the first, some take it for a conflict.
     #[default]
+    #[serde(skip)]
     Nobody,
-    /// The gateway, by its own pair of addresses, which is true. Answers go to the gateway, and are caught on their way.
-    Gateway {
-        /// Its IPv4 address.
-        ip: Ipv4Addr,
-        /// Its MAC address.
-        mac: MacAddr,
-        /// Its IPv6 address; `None` falls back to the link-local address of the probe MAC, with that.
-        ipv6: Option<Ipv6Addr>,
-    },
     /// Addresses that nobody has, with our probe MAC.
+    #[serde(untagged)]
     Address {
-        /// For ARP; `None` falls back to 0.0.0.0.
+        /// An IPv4 address of the hosts' subnet that nobody has. Without it, ARP comes from 0.0.0.0.
+        #[serde(rename = "address")]
+        #[schemars(with = "Option<HostV4>")]
         ipv4: Option<Ipv4Addr>,
-        /// For neighbour discovery; `None` falls back to the link-local address of the probe MAC.
+        /// An IPv6 address of the hosts' subnet that nobody has. Without it, it is the link-local address of `vtep.probe_mac`.
+        #[schemars(with = "Option<HostV6>")]
         ipv6: Option<Ipv6Addr>,
     },
 }
@@ -133,53 +285,6 @@ impl ProbeAs {
     }
 }
 
-/// A switch port, as the switch knows it: 9 bits in the pipeline. Which of them there are depends on the switch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Port(u16);
-
-impl Port {
-    /// The largest number that can be a port: 511 drops.
-    pub const MAX: Self = Self(510);
-
-    /// Checks the number.
-    pub const fn new(number: u16) -> Option<Self> {
-        if number <= Self::MAX.0 { Some(Self(number)) } else { None }
-    }
-
-    /// The number.
-    pub const fn get(self) -> u16 {
-        self.0
-    }
-}
-
-impl fmt::Display for Port {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-/// A VLAN id: 1 to 4094.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct VlanId(u16);
-
-impl VlanId {
-    /// Checks the number.
-    pub const fn new(number: u16) -> Option<Self> {
-        if number >= 1 && number <= 4094 { Some(Self(number)) } else { None }
-    }
-
-    /// The number.
-    pub const fn get(self) -> u16 {
-        self.0
-    }
-}
-
-impl fmt::Display for VlanId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
 /// Where hosts are attached: a port, or one VLAN of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccessInterface {
@@ -199,18 +304,31 @@ impl fmt::Display for AccessInterface {
 }
 
 /// The routed network below the tunnels.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct UnderlayConfig {
-    /// The ports that belong to it, by ascending number.
+    /// The ports that belong to it.
     pub ports: Vec<UnderlayPort>,
     /// The routes, no prefix twice.
     pub routes: Vec<Route>,
     /// The time to live of the packets that carry tunnels.
+    #[schemars(range(min = 1))]
     pub ttl: u8,
     /// Their differentiated services code point.
+    #[schemars(range(max = 63))]
     pub dscp: u8,
-    /// The longest IPv4 packet that it carries, in bytes; `None`: what the switch says of its ports, or else [`DEFAULT_MTU`].
+    /// The longest IPv4 packet that its links carry, in bytes. Tunnels take 50 bytes of it, and what does not fit is dropped and
+    /// reported: with 1550 hosts have their usual 1500. Without it, it is what the switch says of its ports (over gNMI), or else 1500,
+    /// which leaves hosts 1450.
+    // The smallest that every IPv4 host takes (RFC 791, section 3.1).
+    #[schemars(range(min = 576))]
     pub mtu: Option<u16>,
+}
+
+impl Default for UnderlayConfig {
+    fn default() -> Self {
+        Self { ports: Vec::new(), routes: Vec::new(), ttl: 64, dscp: 0, mtu: None }
+    }
 }
 
 /// What a link carries where nobody says, and what hosts count on: bytes of an IP packet (IEEE 802.3).
@@ -224,7 +342,7 @@ pub const TUNNEL_BYTES: u16 = ETHERNET_BYTES + 8 + 8 + 20;
 impl UnderlayConfig {
     /// The most specific route to `address`.
     pub fn route_to(&self, address: Ipv4Addr) -> Option<&Route> {
-        self.routes.iter().filter(|route| route.prefix.contains(address)).max_by_key(|route| route.prefix.length)
+        self.routes.iter().filter(|route| route.prefix.contains(&address)).max_by_key(|route| route.prefix.prefix_len())
     }
 
     /// The port of that number.
@@ -234,69 +352,77 @@ impl UnderlayConfig {
 }
 
 /// A port of the underlay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnderlayPort {
-    /// Its number.
+    /// A switch port.
+    #[schemars(with = "OnePort")]
     pub port: Port,
-    /// The address of our end: what arrives for others is not ours, and what leaves is from it.
+    /// The address of our end. What arrives for others is not ours, and what leaves is from it.
     pub mac: MacAddr,
 }
 
 /// Where packets for a prefix go.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Route {
-    /// The destinations.
-    pub prefix: Ipv4Prefix,
-    /// The neighbours that lead there, the preferred one first; never empty.
+    /// The destinations, as `10.0.0.2/32`.
+    #[schemars(with = "PrefixV4")]
+    pub prefix: Ipv4Net,
+    /// The next hop with `port` and `mac`, or a list of them, the preferred first. Never empty.
+    #[serde(rename = "via", with = "via")]
+    #[schemars(with = "via::Via")]
     pub next_hops: Vec<NextHop>,
 }
 
+/// One next hop, or several.
+mod via {
+    use super::*;
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    #[serde(untagged)]
+    pub(super) enum Via {
+        One(NextHop),
+        Several(#[schemars(length(min = 1))] Vec<NextHop>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(hops: &[NextHop], serializer: S) -> Result<S::Ok, S::Error> {
+        match hops {
+            [hop] => hop.serialize(serializer),
+            hops => hops.serialize(serializer),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NextHop>, D::Error> {
+        Ok(match Via::deserialize(deserializer)? {
+            Via::One(hop) => vec![hop],
+            Via::Several(hops) => hops,
+        })
+    }
+}
+
 /// A neighbour in the underlay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NextHop {
-    /// The underlay port it is behind.
+    /// A switch port: the underlay port it is behind.
+    #[schemars(with = "OnePort")]
     pub port: Port,
-    /// Its address there.
+    /// The address of the next hop.
     pub mac: MacAddr,
 }
 
-/// An IPv4 prefix without host bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ipv4Prefix {
-    /// The network address.
-    pub address: Ipv4Addr,
-    /// Its length, at most 32.
-    pub length: u8,
-}
-
-impl Ipv4Prefix {
-    /// The bits that count, as a mask.
-    pub fn mask(self) -> Ipv4Addr {
-        Ipv4Addr::from_bits(u32::MAX.checked_shl(32 - u32::from(self.length)).unwrap_or(0))
-    }
-
-    /// Whether the address is inside.
-    pub fn contains(self, address: Ipv4Addr) -> bool {
-        address & self.mask() == self.address
-    }
-}
-
-impl fmt::Display for Ipv4Prefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.length)
-    }
-}
-
 /// Another VTEP.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PeerConfig {
-    /// Its name; under TLS its certificate must carry it as a DNS name.
+    /// The name in its certificate and in its own configuration.
+    #[schemars(with = "Name")]
     pub name: String,
-    /// Its tunnel address, and its identity.
+    /// Its tunnel address. It is its identity.
+    #[schemars(with = "HostV4")]
     pub address: VtepAddr,
-    /// Where its agent listens: `https://HOST:PORT`, or `http://` with `plaintext: true`.
+    /// Where its agent listens, as `https://192.0.2.2:7000`. With `plaintext: true` it is `http://`.
+    #[schemars(with = "PeerUrl")]
     pub endpoint: String,
-    /// The VNIs it takes part in; `None` is all of ours.
+    /// The VNIs it takes part in. Without it, they are all of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub vnis: Option<Vec<Vni>>,
 }
 
@@ -308,28 +434,57 @@ impl PeerConfig {
 }
 
 /// How agents talk with each other.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct PeeringConfig {
-    /// Where this agent listens for its peers.
+    /// Where this agent listens for its peers, as `0.0.0.0:7000`.
+    #[schemars(with = "Listen")]
     pub listen: SocketAddr,
     /// How peers prove who they are.
+    #[serde(flatten)]
     pub security: PeerSecurity,
     /// The longest silence before something is sent to show that we live.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "Span<10>")]
     pub heartbeat: Duration,
-    /// The longest silence of a peer before its session is given up.
+    /// The longest silence of a peer before its session is given up: at least two heartbeats.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "Span<10>")]
     pub dead_after: Duration,
-    /// The first wait before dialling again, doubled up to `reconnect_max`.
+    /// The first wait before dialling again. It doubles, up to `reconnect_max`.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "Span<10>")]
     pub reconnect: Duration,
     /// The longest wait before dialling again.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "Span<10>")]
     pub reconnect_max: Duration,
-    /// How many messages may wait for one peer; a peer that lets more pile up is disconnected and synchronised anew.
+    /// How many messages may wait for one peer. A peer that lets more pile up is disconnected and synchronised anew.
+    #[schemars(range(min = 64, max = 1_048_576))]
     pub queue: usize,
     /// The largest message taken from a peer, in bytes.
+    #[schemars(range(min = 65_536, max = 67_108_864))]
     pub max_message: usize,
 }
 
+impl Default for PeeringConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            security: PeerSecurity::Plaintext,
+            heartbeat: Duration::from_secs(1),
+            dead_after: Duration::from_secs(3),
+            reconnect: Duration::from_millis(100),
+            reconnect_max: Duration::from_secs(1),
+            queue: 65_536,
+            max_message: 1 << 20,
+        }
+    }
+}
+
 /// How peers prove who they are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "SecurityFields", into = "SecurityFields")]
 pub enum PeerSecurity {
     /// Mutual TLS.
     Tls {
@@ -344,12 +499,53 @@ pub enum PeerSecurity {
     Plaintext,
 }
 
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+struct SecurityFields {
+    /// Mutual TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<PeerTls>,
+    /// In place of `tls`, on a network that nobody else is on: nothing is proven and nothing is secret.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    plaintext: bool,
+}
+
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+struct PeerTls {
+    /// The PEM file of the authority that signs the agents' certificates.
+    #[schemars(with = "File")]
+    ca: PathBuf,
+    /// The PEM file of this agent's certificate; it carries `name` as a DNS name.
+    #[schemars(with = "File")]
+    cert: PathBuf,
+    /// The PEM file of its key.
+    #[schemars(with = "File")]
+    key: PathBuf,
+}
+
+impl From<SecurityFields> for PeerSecurity {
+    fn from(fields: SecurityFields) -> Self {
+        fields.tls.map_or(Self::Plaintext, |PeerTls { ca, cert, key }| Self::Tls { ca, cert, key })
+    }
+}
+
+impl From<PeerSecurity> for SecurityFields {
+    fn from(security: PeerSecurity) -> Self {
+        match security {
+            PeerSecurity::Tls { ca, cert, key } => Self { tls: Some(PeerTls { ca, cert, key }), plaintext: false },
+            PeerSecurity::Plaintext => Self { tls: None, plaintext: true },
+        }
+    }
+}
+
 /// What a port that keeps claiming what is not its own gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Quarantine {
-    /// Whether an attack report also drops the host's address on the reported port.
+    /// Whether an attack report also shuts the reported port for the host's address.
     pub enabled: bool,
     /// For how long.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "Span<100>")]
     pub duration: Duration,
 }
 
@@ -360,20 +556,24 @@ impl Default for Quarantine {
 }
 
 /// A budget: so many a second, and so many at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PuntRate {
     /// Packets per second.
+    #[schemars(range(min = 1, max = 10_000_000))]
     pub rate: u32,
     /// Packets at once.
+    #[schemars(range(min = 1, max = 10_000_000))]
     pub burst: u32,
 }
 
 /// What one access interface may send to the agent, by kind: no kind can starve another, and no tenant of a trunk another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct PuntRates {
     /// Frames of hosts nobody knows.
     pub learn: PuntRate,
     /// Frames of hosts that are recorded elsewhere.
+    #[serde(rename = "move")]
     pub move_: PuntRate,
     /// Announcements of addresses that are not known to be their sender's.
     pub binding: PuntRate,

@@ -177,9 +177,9 @@ pub(crate) fn session_config(
     session.dialler = network.dialler().clone();
     if let Some(tls) = &switch.tls {
         let text = |path: &PathBuf| read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        let identity = match &tls.identity {
-            Some((certificate, key)) => Some((text(certificate)?, text(key)?)),
-            None => None,
+        let identity = match (&tls.cert, &tls.key) {
+            (Some(certificate), Some(key)) => Some((text(certificate)?, text(key)?)),
+            (None, _) | (_, None) => None,
         };
         session.tls = Some(TlsConfig { ca: text(&tls.ca)?, identity, server_name: tls.server_name.clone() });
     }

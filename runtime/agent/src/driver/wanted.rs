@@ -24,10 +24,10 @@ use vouch_net::{MacAddr, Vni};
 use vouch_tables::{
     AccessTagAction, AccessTagKey, Aged, Bd, BdVniAction, BdVniKey, CPU_SESSION, Change, CloneSession,
     DestinationAction, DestinationKey, Dscp, EncapsulateAction, EncapsulateKey, EntryAction, EntryKey, FloodAction,
-    FloodKey, Group, IngressInterfaceAction, IngressInterfaceKey, Ipv4Prefix, LocalVtepAction, LocalVtepKey,
-    LocationId, LocationPortAction, LocationPortKey, MeterRate, Port, PuntMeter, PuntReason, RecordedLocationAction,
+    FloodKey, Group, IngressInterfaceAction, IngressInterfaceKey, LocalVtepAction, LocalVtepKey, LocationId,
+    LocationPortAction, LocationPortKey, MeterRate, Port, PuntMeter, PuntReason, RecordedLocationAction,
     RecordedLocationKey, Replica, SourceAction, SourceKey, Tag, UnderlayPeerAction, UnderlayPeerKey,
-    UnderlayRouteAction, UnderlayRouteKey, VlanId, VniToBdAction, VniToBdKey,
+    UnderlayRouteAction, UnderlayRouteKey, VniToBdAction, VniToBdKey,
 };
 
 use self::bindings::{Bindings, Writes};
@@ -35,8 +35,8 @@ use self::groups::{Groups, Places};
 use super::ledger::Ledger;
 use super::numbering::Numbering;
 use crate::config::{
-    AccessInterface, Ageing, Config, DEFAULT_MTU, ETHERNET_BYTES, NextHop, PuntRate, Route, TUNNEL_BYTES, VniConfig,
-    VtepConfig,
+    AccessInterface, Ageing, ClaimantData, Config, DEFAULT_MTU, ETHERNET_BYTES, NextHop, PuntRate, Route, TUNNEL_BYTES,
+    VniConfig, VtepConfig,
 };
 
 pub(crate) use self::bindings::BindingRoom;
@@ -88,7 +88,7 @@ impl Wanted {
         };
         wanted.controller(config);
         wanted.ways(config, numbering);
-        wanted.budgets(config);
+        wanted.budgets(config, numbering);
         wanted.shared_addresses(config, numbering);
         wanted
     }
@@ -215,18 +215,25 @@ impl Wanted {
     }
 
     /// How many copies of each kind a place may cause.
-    fn budgets(&mut self, config: &Config) {
-        let rates = &config.punt_rates;
-        let access = [
-            (PuntReason::Learn, rates.learn),
-            (PuntReason::Move, rates.move_),
-            (PuntReason::Binding, rates.binding),
-            (PuntReason::Request, rates.request),
-            (PuntReason::ProbeReply, rates.probe_reply),
-            (PuntReason::Alive, rates.alive),
-        ];
-        let tunnel = [(PuntReason::ProbeReply, rates.probe_reply)];
+    fn budgets(&mut self, config: &Config, numbering: &Numbering) {
+        let special = config.vtep.iter().flat_map(|vtep| &vtep.vnis).flat_map(|vni| &vni.rates);
+        let special: BTreeMap<_, _> = special
+            .filter_map(|(interface, rates)| {
+                let access = Location::Local(numbering.access(*interface)?);
+                Some((numbering.location_id(access)?, rates))
+            })
+            .collect();
         for location in self.ports.keys() {
+            let rates = special.get(location).copied().unwrap_or(&config.punt_rates);
+            let access = [
+                (PuntReason::Learn, rates.learn),
+                (PuntReason::Move, rates.move_),
+                (PuntReason::Binding, rates.binding),
+                (PuntReason::Request, rates.request),
+                (PuntReason::ProbeReply, rates.probe_reply),
+                (PuntReason::Alive, rates.alive),
+            ];
+            let tunnel = [(PuntReason::ProbeReply, rates.probe_reply)];
             let budgets = if location.is_tunnel() { &tunnel[..] } else { &access[..] };
             for (reason, rate) in budgets {
                 let meter = EntryKey::PuntMeter(PuntMeter { reason: *reason, location: *location });
@@ -237,12 +244,12 @@ impl Wanted {
 
     /// Single addresses that any host may have. Of longer prefixes no address is ever bound, so that they need no entries.
     fn shared_addresses(&mut self, config: &Config, numbering: &Numbering) {
-        let vnis = config.vtep.iter().flat_map(|vtep| &vtep.vnis).filter(|vni| vni.bindings);
+        let vnis = config.vtep.iter().flat_map(|vtep| &vtep.vnis).filter(|vni| vni.bindings.on());
         for vni in vnis {
             let Some(bd) = numbering.bd(vni.vni) else { continue };
-            for prefix in &vni.shared {
-                if prefix.bits == if prefix.address.is_ipv4() { 32 } else { 128 } {
-                    let writes = self.bindings.share(bd, prefix.address);
+            for prefix in vni.bindings.shared() {
+                if prefix.prefix_len() == prefix.max_prefix_len() {
+                    let writes = self.bindings.share(bd, prefix.addr());
                     self.write(writes);
                 }
             }
@@ -270,14 +277,13 @@ impl Wanted {
     /// Routing between underlay ports, for packets that are not for this switch.
     fn underlay(&mut self, config: &Config) {
         for underlay in &config.underlay.ports {
-            let Some(ingress_port) = Port::new(underlay.port.get()) else { continue };
             self.want(
-                IngressInterfaceKey { ingress_port, vlan_id: Tag::Untagged }
+                IngressInterfaceKey { ingress_port: underlay.port, vlan_id: Tag::Untagged }
                     .with(IngressInterfaceAction::Underlay { router_mac: underlay.mac }),
             );
         }
         for route in &config.underlay.routes {
-            let Some(dst) = Ipv4Prefix::new(route.prefix.address, route.prefix.length) else { continue };
+            let dst = route.prefix;
             let Some((port, src_mac, dst_mac)) = self.next_hop(config, route) else { continue };
             self.want(UnderlayRouteKey { dst }.with(UnderlayRouteAction::Route { port, src_mac, dst_mac }));
         }
@@ -314,7 +320,7 @@ impl Wanted {
     fn bridge_domains(&mut self, vtep: &VtepConfig, numbering: &Numbering) {
         for vni in &vtep.vnis {
             let Some(bd) = numbering.bd(vni.vni) else { continue };
-            self.forward_pending.insert(bd, vni.forward_pending);
+            self.forward_pending.insert(bd, vni.claimant_data == ClaimantData::Forward);
             self.want(VniToBdKey { vni: vni.vni }.with(VniToBdAction::Bridge { bd }));
             self.want(BdVniKey { bd }.with(BdVniAction::Vni { vni: vni.vni }));
             self.want(DestinationKey { bd, mac: vtep.probe_mac }.with(DestinationAction::ProbeReply));
@@ -344,13 +350,13 @@ impl Wanted {
         numbering: &Numbering,
     ) -> Option<(LocationId, Port)> {
         let location = numbering.location_id(Location::Local(numbering.access(interface)?))?;
-        let port = Port::new(interface.port.get())?;
-        let (vlan_id, tag) = match interface.vlan.and_then(|vlan| VlanId::new(vlan.get())) {
+        let port = interface.port;
+        let (vlan_id, tag) = match interface.vlan {
             None => (Tag::Untagged, AccessTagAction::Untagged),
             Some(vlan_id) => (Tag::Vlan(vlan_id), AccessTagAction::Tagged { vlan_id }),
         };
         self.ports.insert(location, port);
-        let VniConfig { bindings, suppress, .. } = *vni;
+        let (bindings, suppress) = (vni.bindings.on(), vni.suppress);
         let access = IngressInterfaceAction::Access { bd, location, bindings, suppress };
         self.want(IngressInterfaceKey { ingress_port: port, vlan_id }.with(access));
         self.want(LocationPortKey { location }.with(LocationPortAction::Port { port }));
@@ -418,7 +424,7 @@ impl Wanted {
         let alive = |hop: &&NextHop| !self.down.contains(&hop.port.get());
         let hop = route.next_hops.iter().find(alive).or(route.next_hops.first())?;
         let own = config.underlay.port(hop.port)?;
-        Some((Port::new(hop.port.get())?, own.mac, hop.mac))
+        Some((hop.port, own.mac, hop.mac))
     }
 
     fn want(&mut self, (key, action): (EntryKey, EntryAction)) {

@@ -1,10 +1,14 @@
 //! What can be chosen, with defaults that are right where nobody has a reason for others.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
-use vouch_net::{MacAddr, Vni};
+use ipnet::IpNet;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use vouch_net::{MacAddr, Span, Vni};
 
 use crate::words::ids::{AccessId, Incarnation, VtepAddr};
 
@@ -61,7 +65,7 @@ pub struct VniConfig {
     /// Whether IP addresses are bound to hosts and checked (B10).
     pub bindings: bool,
     /// IP addresses that any host of the VNI may use: virtual routers, load balancers.
-    pub shared: Vec<IpPrefix>,
+    pub shared: Vec<IpNet>,
     /// Whether requests for verified addresses are answered here, in place of being flooded (B11).
     pub suppress: bool,
     /// Addresses that never move and are never learned, such as the gateway's.
@@ -80,11 +84,11 @@ impl Default for VniConfig {
             access: BTreeSet::new(),
             peers: BTreeSet::new(),
             ask_as_gateway: false,
-            advertise: Advertise::AfterVerdict,
-            during: During::Escalate,
-            unreachable_owner: UnreachableOwner::Accept,
-            unproven: Unproven::Wait,
-            contested: Contested::Both,
+            advertise: Advertise::default(),
+            during: During::default(),
+            unreachable_owner: UnreachableOwner::default(),
+            unproven: Unproven::default(),
+            contested: Contested::default(),
             bindings: true,
             shared: Vec::new(),
             suppress: false,
@@ -97,38 +101,46 @@ impl Default for VniConfig {
 }
 
 /// When a claimant tells the observers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Advertise {
     /// Once the owner has given the host up.
+    #[default]
     AfterVerdict,
     /// Together with the claim; taken back if it is refused.
     AtOnce,
 }
 
 /// Where the host's traffic goes while it is being asked, at the owner and at the claimant. The old place receives it in every case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum During {
     /// To the old place only.
     Hold,
     /// To the old and to the claimed place.
     Both,
-    /// To the old place only while an answer can be expected ([`Timers::escalate`]), then to both. At a claimant: once the owner says that it is.
+    /// To the old place only while an answer can be expected (`timers.escalation`), then to both. At a claimant: once the owner says that it is.
+    #[default]
     Escalate,
 }
 
 /// What becomes of a claim that nobody can decide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum UnreachableOwner {
     /// The claimant becomes the owner.
+    #[default]
     Accept,
     /// The entry keeps pointing at the owner.
     Hold,
 }
 
 /// What becomes of a claim when silence proves nothing: no address of the host is known to be answered for, or the asking was disturbed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Unproven {
-    /// It waits for evidence, and the host is asked again at growing intervals; traffic goes to both places, or in [`During::Hold`] to the old one.
+    /// It waits for evidence, and the host is asked again at growing intervals; traffic goes to both places, or with `hold` to the old one.
+    #[default]
     Wait,
     /// It is granted, as if silence had proved it.
     Move,
@@ -137,39 +149,16 @@ pub enum Unproven {
 }
 
 /// What becomes of a host that answers both where it is recorded and where it is claimed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Contested {
     /// Both places receive until one falls silent. Costs: whoever pretends sees copies for so long.
+    #[default]
     Both,
     /// The place where the host has been for longer keeps it. Costs: after an honest move, somebody at the old place can take it back.
     Settled,
     /// The place that was heard last gets it. Costs: whoever comes second and answers takes it, as in fabrics that do not ask.
     Newcomer,
-}
-
-/// All IP addresses of one family that begin with the same bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct IpPrefix {
-    /// An address that begins so.
-    pub address: IpAddr,
-    /// How many leading bits count: at most 32 or 128.
-    pub bits: u8,
-}
-
-impl IpPrefix {
-    /// Whether `address` begins with these bits.
-    pub fn contains(self, address: IpAddr) -> bool {
-        let rest = |bits: u8, of: u32| of.saturating_sub(u32::from(bits));
-        match (self.address, address) {
-            (IpAddr::V4(mine), IpAddr::V4(other)) => {
-                (mine.to_bits() ^ other.to_bits()).checked_shr(rest(self.bits, 32)).unwrap_or(0) == 0
-            }
-            (IpAddr::V6(mine), IpAddr::V6(other)) => {
-                (mine.to_bits() ^ other.to_bits()).checked_shr(rest(self.bits, 128)).unwrap_or(0) == 0
-            }
-            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-        }
-    }
 }
 
 /// All MAC addresses that begin with the same bits.
@@ -196,44 +185,116 @@ impl MacPrefix {
     }
 }
 
+vouch_net::written_as!(MacPrefix, {
+    "type": "string",
+    "format": "mac-prefix",
+    "pattern": "^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}(/[0-9]+)?$",
+});
+
+impl FromStr for MacPrefix {
+    type Err = String;
+
+    /// An address alone is a prefix of all its bits.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (mac, bits) = text.split_once('/').unwrap_or((text, "48"));
+        let bits = bits.parse().ok().filter(|bits| (1..=48_u8).contains(bits));
+        let prefix = mac.parse().ok().zip(bits).map(|(mac, bits)| Self { mac, bits });
+        prefix.ok_or_else(|| format!("`{text}` is no MAC address or prefix, as 00:00:5e:00:01:00/40"))
+    }
+}
+
+impl fmt::Display for MacPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.mac, self.bits)
+    }
+}
+
+impl Serialize for MacPrefix {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for MacPrefix {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// How long things take.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Timers {
     /// When the host is asked, counted from the start of a verification; ascending.
+    #[serde(with = "spans")]
+    #[schemars(with = "Vec<Span<0>>", length(min = 1, max = 16))]
     pub probes: Vec<Duration>,
-    /// When [`During::Escalate`] begins to copy the traffic.
+    /// When the traffic is copied, where it goes to both places once an answer is overdue: after a time, or `auto`, when this host
+    /// answers in less time otherwise, 5 ms to 50 ms.
+    #[serde(rename = "escalation")]
     pub escalate: Escalation,
     /// When silence becomes a verdict; later than the last probe.
+    #[serde(rename = "verdict", with = "humantime_serde")]
+    #[schemars(with = "Span<1>")]
     pub verdict_after: Duration,
-    /// How long a refused claim is not taken up again, counted from when it was heard; doubles with each refusal…
+    /// How long a refused claim is not taken up again, counted from when it was heard. It doubles with each refusal.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "Span<1>")]
     pub refusal_memory: Duration,
-    /// …up to this.
+    /// The longest of these times.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "Span<1>")]
     pub refusal_memory_max: Duration,
-    /// How many refusals are an attack, those of one episode (two seconds from its first announcement on) taken as one…
+    /// How many refusals are an attack, those of one episode (two seconds from its first announcement on) taken as one.
+    #[schemars(range(min = 1, max = 1_000))]
     pub attack_refusals: u32,
-    /// …within this time.
+    /// Within which time so many refusals are an attack.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "Span<1>")]
     pub attack_window: Duration,
     /// For how long a frame at the old port makes a finished move suspicious.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "Span<0>")]
     pub old_port_watch: Duration,
     /// For how long the old owner passes traffic on.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "Span<0>")]
     pub hairpin: Duration,
     /// When a claim is repeated for the first time; the wait then doubles.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "Span<1>")]
     pub claim_retry: Duration,
     /// When the owner is given up as unreachable.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "Span<1>")]
     pub claim_give_up: Duration,
     /// How soon after a refusal a claim that is damped may have the host asked once more, in case it has fallen silent since.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "Span<1>")]
     pub damped_question: Duration,
-    /// When a claim that is unproven is asked about again; the wait then doubles…
+    /// When a claim that is unproven is asked about again. The wait then doubles.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "Span<10>")]
     pub unproven_retry: Duration,
-    /// …up to this. A contested host is asked as often.
+    /// The longest of these waits. A contested host is asked as often.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "Span<10>")]
     pub unproven_retry_max: Duration,
     /// How often a host is asked for an address, so that it is known to answer.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "Span<100>")]
     pub confirm_every: Duration,
-    /// How long an answer, or an announcement of the host's own, lets another be expected (4a). Longer than `confirm_every`.
+    /// How long an answer, or an announcement of the host's own, lets another be expected. Longer than `confirm_every`.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "Span<100>")]
     pub confirm_max_age: Duration,
-    /// For how long after a move the new place is on probation (B12).
+    /// For how long after a move the new place is on probation: life at the old place makes the host a contested one.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "Span<0>")]
     pub probation: Duration,
     /// How long a host may be idle before it is asked whether it still exists, and a host that is sought after a restart before it is taken for gone.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "Span<1000>")]
     pub host_ageing: Duration,
 }
 
@@ -258,6 +319,43 @@ impl Escalation {
             Self::Auto { max, .. } => max,
             Self::After(time) => time,
         }
+    }
+}
+
+/// `auto`, or one time for all.
+impl Serialize for Escalation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Auto { .. } => serializer.serialize_str("auto"),
+            Self::After(time) => humantime_serde::serialize(time, serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Escalation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "auto" => Ok(Timers::default().escalate),
+            time => humantime::parse_duration(time).map(Self::After).map_err(serde::de::Error::custom),
+        }
+    }
+}
+
+vouch_net::written_as!(Escalation, {
+    "anyOf": [{ "const": "auto" }, Span::<0>::json_schema(&mut SchemaGenerator::default())],
+});
+
+/// Lists of times.
+mod spans {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(times: &[Duration], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(times.iter().map(|time| humantime::format_duration(*time).to_string()))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Duration>, D::Error> {
+        let times = Vec::<humantime_serde::Serde<Duration>>::deserialize(deserializer)?;
+        Ok(times.into_iter().map(humantime_serde::Serde::into_inner).collect())
     }
 }
 
@@ -293,23 +391,32 @@ impl Default for Timers {
 ///
 /// Half of the room for hosts is shared out to the VNIs, whatever the others take; the other half goes to who comes first. A peer may have nine tenths of
 /// all.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Limits {
     /// Hosts on one access interface.
+    #[schemars(range(min = 1, max = 1_048_576))]
     pub hosts_per_port: usize,
     /// Hosts in all.
+    #[schemars(range(min = 1, max = 1_048_576))]
     pub hosts: usize,
     /// Undecided claims from one access interface.
+    #[schemars(range(min = 1, max = 1_048_576))]
     pub claims_per_port: usize,
     /// Remembered refusals of one access interface; beyond it, those that would be forgotten first make room, but none that still damps.
+    #[schemars(range(min = 1, max = 1_048_576))]
     pub refusals_per_port: usize,
     /// IP addresses of one host; beyond it, the one that has gone unconfirmed for longest makes room.
+    #[schemars(range(min = 1, max = 256))]
     pub addresses_per_host: usize,
     /// Bindings of one access interface.
+    #[schemars(range(min = 1, max = 1_048_576))]
     pub bindings_per_port: usize,
     /// Requests that one claim holds until its verdict.
+    #[schemars(range(min = 1, max = 1_024))]
     pub requests_per_claim: usize,
     /// Questions a second that only confirm what is known.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub confirmations_per_second: u32,
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::Ipv4Addr;
 
+use serde::{Deserialize, Serialize};
 use vouch_net::{MacAddr, Vni};
 
 /// A host: one MAC address in one VNI. The same MAC in two VNIs is two hosts.
@@ -28,7 +29,8 @@ impl fmt::Debug for HostKey {
 }
 
 /// A VTEP, known by its tunnel address.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct VtepAddr(pub Ipv4Addr);
 
 impl fmt::Display for VtepAddr {

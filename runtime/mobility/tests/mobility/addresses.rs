@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use vouch_mobility::{
     AccessId, Action, AddressClaim, AddressReply, Advertisement, BindingView, ClaimId, Event, Evidence, FrameId, Heard,
-    HostKey, IpPrefix, MacPrefix, Message, Open, Report, Sequence, Sync, Verdict, VniConfig,
+    HostKey, MacPrefix, Message, Open, Report, Sequence, Sync, Verdict, VniConfig,
 };
 use vouch_net::MacAddr;
 
@@ -214,7 +214,7 @@ fn b10_duplicate_address_detection_of_another_s_address_changes_nothing() {
 
 #[test]
 fn b10_shared_addresses_and_exempt_hosts_are_not_bound() {
-    let everything = IpPrefix { address: IP, bits: 24 };
+    let everything = ipnet::IpNet::new(IP, 24).expect("24 bits are no more than there are");
     let mut bench = two_hosts(|vni| vni.shared = vec![everything]);
     assert_eq!(holder(&bench), None);
     assert!(announces(&mut bench, P2, IP, 2).contains(&Action::Release { frame: FrameId(2) }));

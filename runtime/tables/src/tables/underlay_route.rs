@@ -1,9 +1,10 @@
 //! `underlay_route`: where does a transit packet go?
 
+use ipnet::Ipv4Net;
 use vouch_net::MacAddr;
 
 use crate::codec::table;
-use crate::types::{Ipv4Prefix, Port};
+use crate::types::Port;
 
 table! {
     table "underlay_route";
@@ -11,7 +12,7 @@ table! {
     /// A destination prefix; the longest wins. Without entry, a packet is dropped as `NO_ROUTE`.
     key UnderlayRouteKey {
         /// Outer destination.
-        dst: Ipv4Prefix,
+        dst: Ipv4Net,
     }
 
     /// What is done with the packet.

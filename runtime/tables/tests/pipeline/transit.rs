@@ -2,8 +2,9 @@
 
 use std::net::Ipv4Addr;
 
+use ipnet::Ipv4Net;
 use vouch_net::MacAddr;
-use vouch_tables::{DropReason, Ipv4Prefix, UnderlayRouteAction, UnderlayRouteKey};
+use vouch_tables::{DropReason, UnderlayRouteAction, UnderlayRouteKey};
 
 use crate::bench::*;
 use crate::frames::*;
@@ -15,8 +16,7 @@ const LINK_DST: MacAddr = MacAddr([2, 0x20, 0, 0, 0, 2]);
 fn bench() -> Bench {
     let mut bench = Bench::new();
     let route = |out| UnderlayRouteAction::Route { port: port(out), src_mac: LINK_SRC, dst_mac: LINK_DST };
-    let prefix =
-        |length: u8| Ipv4Prefix::new(Ipv4Addr::from_bits(FAR.to_bits() & !(u32::MAX >> length)), length).unwrap();
+    let prefix = |length: u8| Ipv4Net::new(Ipv4Addr::from_bits(FAR.to_bits() & !(u32::MAX >> length)), length).unwrap();
     bench.insert(UnderlayRouteKey { dst: prefix(16) }.with(route(11)));
     bench.insert(UnderlayRouteKey { dst: prefix(24) }.with(route(12)));
     bench
@@ -58,7 +58,7 @@ fn without_route_it_goes_nowhere() {
 fn a_default_route_takes_everything() {
     let mut bench = bench();
     let route = UnderlayRouteAction::Route { port: port(13), src_mac: LINK_SRC, dst_mac: LINK_DST };
-    bench.insert(UnderlayRouteKey { dst: Ipv4Prefix::ALL }.with(route));
+    bench.insert(UnderlayRouteKey { dst: Ipv4Net::default() }.with(route));
     assert_eq!(bench.send(10, &packet(Ipv4Addr::new(11, 0, 0, 1), 64)).ports(), [13]);
 }
 

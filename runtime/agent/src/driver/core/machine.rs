@@ -3,7 +3,7 @@
 use vouch_mobility::{self as mobility, Incarnation};
 
 use super::super::numbering::Numbering;
-use crate::config::{Config, ProbeAs, VniConfig, VtepConfig, default_probe_mac};
+use crate::config::{ClaimantData, Config, ProbeAs, VniConfig, VtepConfig, default_probe_mac};
 
 /// A switch that is no VTEP gets a machine without VNIs, which ignores all.
 pub(super) fn mobility_config(config: &Config, numbering: &Numbering, incarnation: Incarnation) -> mobility::Config {
@@ -30,8 +30,8 @@ fn vni_config(vtep: &VtepConfig, vni: &VniConfig, numbering: &Numbering) -> mobi
         unreachable_owner: vni.owner_unreachable,
         unproven: vni.unproven,
         contested: vni.contested,
-        bindings: vni.bindings,
-        shared: vni.shared.clone(),
+        bindings: vni.bindings.on(),
+        shared: vni.bindings.shared().to_vec(),
         suppress: vni.suppress,
         // No host may pass for a VTEP: answers to probes would go to it. What a peer really uses is heard from it.
         reserved: vni
@@ -42,7 +42,7 @@ fn vni_config(vtep: &VtepConfig, vni: &VniConfig, numbering: &Numbering) -> mobi
             .chain(vtep.peers.iter().map(|peer| default_probe_mac(peer.address)))
             .collect(),
         trusted_moves: vni.trusted_moves.clone(),
-        forward_pending: vni.forward_pending,
+        forward_pending: vni.claimant_data == ClaimantData::Forward,
         quarantine: vtep.quarantine.enabled.then_some(vtep.quarantine.duration),
     }
 }

@@ -14,7 +14,7 @@ use vouch_tables::{
 use super::super::numbering::Numbering;
 use super::super::wanted::{BindingRoom, Wanted};
 use super::Core;
-use crate::config::{AccessInterface, Config, Port, VlanId};
+use crate::config::{AccessInterface, Config};
 use crate::guards::{DriverGuard, is_out};
 
 impl Core {
@@ -137,9 +137,7 @@ pub(super) fn prior_numbering(actual: &BTreeMap<EntryKey, EntryAction>) -> Numbe
                 EntryKey::IngressInterface(key),
                 EntryAction::IngressInterface(IngressInterfaceAction::Access { location, .. }),
             ) => {
-                if let Some(interface) = interface(key) {
-                    interfaces.push((interface, location.number()));
-                }
+                interfaces.push((interface(key), location.number()));
             }
             (EntryKey::UnderlayPeer(key), EntryAction::UnderlayPeer(UnderlayPeerAction::FromTunnel { location })) => {
                 tunnels.push((VtepAddr(key.src), location.number()))
@@ -150,11 +148,10 @@ pub(super) fn prior_numbering(actual: &BTreeMap<EntryKey, EntryAction>) -> Numbe
     Numbering::read_back(bds, interfaces, tunnels)
 }
 
-fn interface(key: &IngressInterfaceKey) -> Option<AccessInterface> {
-    let port = Port::new(key.ingress_port.get())?;
+fn interface(key: &IngressInterfaceKey) -> AccessInterface {
     let vlan = match key.vlan_id {
         Tag::Untagged => None,
-        Tag::Vlan(vlan) => Some(VlanId::new(vlan.get())?),
+        Tag::Vlan(vlan) => Some(vlan),
     };
-    Some(AccessInterface { port, vlan })
+    AccessInterface { port: key.ingress_port, vlan }
 }

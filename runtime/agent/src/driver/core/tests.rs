@@ -809,3 +809,20 @@ fn reports_reach_whoever_watches_however_often_the_log_is_spared() {
     let told = std::iter::from_fn(|| core.poll_event()).filter(|kind| *kind == AgentEventKind::Report(report.clone()));
     assert_eq!(told.count(), 5);
 }
+
+/// Interfaces 1 and 2 have a budget that the configuration gives to one of them.
+#[test]
+fn an_interface_may_have_punt_rates_of_its_own() {
+    let text = CONFIG.replacen("access: [1, 2]", "access: [1, {port: 2, punt_rates: {learn: {rate: 7, burst: 9}}}]", 1);
+    assert_ne!(text, CONFIG);
+    let (mut core, _) = start(&text, &Switch::new());
+    let mut switch = Switch::new();
+    apply(&mut switch, core.wanted().changes_from(Switch::new()));
+    let budget = |reason, number| match switch[&EntryKey::PuntMeter(PuntMeter { reason, location: access(number) })] {
+        EntryAction::PuntMeter(rate) => rate,
+        ref other => panic!("{other:?}"),
+    };
+    assert_ne!(budget(PuntReason::Learn, 1), budget(PuntReason::Learn, 2));
+    assert_eq!(budget(PuntReason::Move, 1), budget(PuntReason::Move, 2));
+    assert_eq!(budget(PuntReason::Learn, 1), budget(PuntReason::Learn, 3));
+}

@@ -28,7 +28,7 @@ impl Mobility {
     /// Whether addresses like this are bound to hosts at all.
     fn is_bound(&self, host: HostKey, address: IpAddr) -> bool {
         let Some(vni) = self.config.vnis.get(&host.vni) else { return false };
-        let shared = vni.shared.iter().any(|prefix| prefix.contains(address));
+        let shared = vni.shared.iter().any(|prefix| prefix.contains(&address));
         let moves_freely = vni.trusted_moves.iter().any(|prefix| prefix.contains(host.mac));
         vni.bindings && !shared && !moves_freely && self.config.verify
     }
