@@ -1,6 +1,7 @@
 //! The `vouch` command: reads the command line and leaves the work to the libraries.
 
 mod certs;
+mod operate;
 mod run;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -84,6 +85,8 @@ enum Command {
         #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
         within: Duration,
     },
+    #[command(flatten)]
+    Operate(operate::Operate),
     /// Play attacks and moves on a fabric in this process, and measure what becomes of the traffic
     ///
     /// Three VTEPs and a spine, all running the compiled P4 program on embedded switches, agents that control them over
@@ -159,6 +162,7 @@ fn main() -> ExitCode {
                 }
             }
         }),
+        Command::Operate(command) => in_runtime(operate::run(command)),
         Command::Certs { command } => certs::run(command),
         Command::Check { configs } => {
             let (mut report, mut status) = vouch_agent::config::check(&configs);

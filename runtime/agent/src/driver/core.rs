@@ -28,7 +28,9 @@ mod restore;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use vouch_mobility::{self as mobility, Action, Event, HostKey, Incarnation, Instant, Location, Mobility, VtepAddr};
+use vouch_mobility::{
+    self as mobility, AccessId, Action, Clear, Event, HostKey, Incarnation, Instant, Location, Mobility, VtepAddr,
+};
 use vouch_tables::{EntryAction, EntryKey, LocationId, PacketOut, SourceKey};
 
 use self::machine::mobility_config;
@@ -41,7 +43,7 @@ use super::pace::Pace;
 use super::questions::Questions;
 use super::sometimes::Sometimes;
 use super::wanted::{BindingRoom, Wanted};
-use crate::config::{Config, ProbeAs};
+use crate::config::{AccessInterface, Config, ProbeAs};
 use crate::events::{AgentEventKind, Place};
 use crate::guards::{DriverGuard, is_out};
 use crate::peering::{PeerEvent, SessionId};
@@ -312,6 +314,36 @@ impl Core {
             ),
             Location::Remote(vtep) => Place::Vtep(vtep),
         }
+    }
+
+    /// The name of a VTEP: ours, or a peer's.
+    pub(crate) fn configured_name(&self, vtep: VtepAddr) -> Option<&str> {
+        let own = self.config.vtep.as_ref()?;
+        if own.address == vtep {
+            return Some(&self.config.name);
+        }
+        own.peers.iter().find(|peer| peer.address == vtep).map(|peer| peer.name.as_str())
+    }
+
+    /// The machine's number of an access interface.
+    pub(crate) fn access(&self, interface: AccessInterface) -> Option<AccessId> {
+        self.numbering.access(interface)
+    }
+
+    /// The wanted entries of a host.
+    pub(crate) fn entries_of(&self, host: &HostKey) -> Vec<String> {
+        let entry = |key: &EntryKey| self.wanted.wanted(key).map(|action| format!("{key}: {action}"));
+        self.wanted.keys_of(host).iter().filter_map(entry).collect()
+    }
+
+    /// A host is to be asked now.
+    pub(crate) fn ask_now(&mut self, host: HostKey, now: Instant) {
+        self.tell(Event::AskNow { host }, now);
+    }
+
+    /// Something of a host's past is to be forgotten.
+    pub(crate) fn clear(&mut self, host: HostKey, what: Clear, now: Instant) {
+        self.tell(Event::Clear { host, what }, now);
     }
 
     /// What the switch means by a place.

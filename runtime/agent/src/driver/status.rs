@@ -60,25 +60,26 @@ pub struct Unheard {
     pub dropped: u64,
 }
 
-/// What was lost around the driver.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct TaskCounters {
-    /// Rounds of writes in which the switch refused something.
-    pub failed_writes: u64,
-    /// Packet-ins whose header is none of ours.
-    pub malformed_punts: u64,
-    /// Packet-ins that came faster than they could be handled.
-    pub packet_ins_dropped: u64,
-    /// Packet-outs dropped because there was no switch to send them.
-    pub packets_dropped: u64,
-    /// Packet-outs that the switch refused.
-    pub packets_refused: u64,
-    /// Messages dropped because their session was over, or their writes failed.
-    pub messages_dropped: u64,
-    /// Messages not sent because the switch has refused entries of the host that they are about.
-    pub messages_in_doubt: u64,
-    /// Events that whoever watches was too slow for.
-    pub events_dropped: u64,
+vouch_mobility::counters! {
+    /// What was lost around the driver.
+    pub struct TaskCounters {
+        /// Rounds of writes in which the switch refused something.
+        failed_writes,
+        /// Packet-ins whose header is none of ours.
+        malformed_punts,
+        /// Packet-ins that came faster than they could be handled.
+        packet_ins_dropped,
+        /// Packet-outs dropped because there was no switch to send them.
+        packets_dropped,
+        /// Packet-outs that the switch refused.
+        packets_refused,
+        /// Messages dropped because their session was over, or their writes failed.
+        messages_dropped,
+        /// Messages not sent because the switch has refused entries of the host that they are about.
+        messages_in_doubt,
+        /// Events that whoever watches was too slow for.
+        events_dropped,
+    }
 }
 
 impl AgentStatus {
@@ -126,7 +127,8 @@ impl AgentStatus {
     }
 }
 
-fn unheard(core: &Core, crowd: &BTreeMap<u32, u64>) -> Vec<Unheard> {
+/// What was lost of each place.
+pub(super) fn unheard(core: &Core, crowd: &BTreeMap<u32, u64>) -> Vec<Unheard> {
     let mut places: BTreeMap<_, (u64, u64)> = BTreeMap::new();
     for (location, policed) in core.policed_at() {
         places.entry(location).or_default().0 += policed;

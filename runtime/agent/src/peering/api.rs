@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use tokio::time::Instant;
 use vouch_mobility::{Incarnation, Message, VtepAddr};
 use vouch_net::MacAddr;
 
@@ -250,29 +251,57 @@ pub enum PeeringError {
     },
 }
 
-/// How often what happened, since the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PeeringCounters {
-    /// Sessions begun.
+/// How it stands with one peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerStatus {
+    /// Its name.
+    pub name: String,
+    /// Its tunnel address.
+    pub address: VtepAddr,
+    /// Where its agent is.
+    pub endpoint: String,
+    /// There is a session.
+    pub up: bool,
+    /// Since when that is so; `None`: there has never been one.
+    pub since: Option<Instant>,
+    /// Why there is none.
+    pub reason: Option<String>,
+    /// Messages that wait to be sent.
+    pub unsent: usize,
+    /// Sessions so far.
     pub sessions: u64,
-    /// Sessions refused, for whatever reason.
-    pub refused: u64,
-    /// Attempts to reach a peer that nobody answered.
-    pub unreachable: u64,
-    /// Sessions closed because the peer did what no agent of ours does.
-    pub misbehaved: u64,
-    /// Sessions closed because the peer was too slow.
-    pub too_slow: u64,
-    /// Sessions closed because the peer was silent.
-    pub silent: u64,
-    /// Sessions closed because we were not in charge of our switch.
-    pub not_in_charge: u64,
-    /// Sessions closed because our switch had not taken what was to be announced.
-    pub unwritten: u64,
-    /// Messages sent.
+    /// Messages sent,
     pub sent: u64,
-    /// Messages received.
+    /// received,
     pub received: u64,
-    /// Messages dropped because there was no session, or no room.
+    /// and dropped, because there was no session or no room.
     pub dropped: u64,
+}
+
+vouch_mobility::counters! {
+    /// How often what happened, since the start.
+    pub struct PeeringCounters {
+        /// Sessions begun.
+        sessions,
+        /// Sessions refused, for whatever reason.
+        refused,
+        /// Attempts to reach a peer that nobody answered.
+        unreachable,
+        /// Sessions closed because the peer did what no agent of ours does.
+        misbehaved,
+        /// Sessions closed because the peer was too slow.
+        too_slow,
+        /// Sessions closed because the peer was silent.
+        silent,
+        /// Sessions closed because we were not in charge of our switch.
+        not_in_charge,
+        /// Sessions closed because our switch had not taken what was to be announced.
+        unwritten,
+        /// Messages sent.
+        sent,
+        /// Messages received.
+        received,
+        /// Messages dropped because there was no session, or no room.
+        dropped,
+    }
 }

@@ -179,7 +179,7 @@ async fn run(shared: &Arc<Shared>, peer: &Arc<Peer>, hello: &Hello, wire: Wire) 
     let (reason, ours) = if shared.events.send(up).await.is_err() {
         (DownReason::Shutdown, false)
     } else {
-        let write = pin!(write(shared, queue, &outbound));
+        let write = pin!(write(shared, peer, queue, &outbound));
         tokio::select! {
             () = shared.shutdown.cancelled() => (DownReason::Shutdown, false),
             // The sender is dropped only by `remove` below, or after it has sent.
@@ -189,7 +189,7 @@ async fn run(shared: &Arc<Shared>, peer: &Arc<Peer>, hello: &Hello, wire: Wire) 
         }
     };
 
-    peer.remove();
+    peer.remove(&reason);
     goodbye(&outbound, &reason.to_string());
     drop(outbound);
     if ours {
@@ -230,6 +230,7 @@ async fn read(shared: &Shared, peer: &Peer, mut inbound: Streaming<Frame>) -> Do
                 Err(how) => return DownReason::Misbehaved(how),
             };
             shared.counters.received.fetch_add(1, Ordering::Relaxed);
+            peer.received.fetch_add(1, Ordering::Relaxed);
             if shared.events.send(PeerEvent::Message { vtep, message }).await.is_err() {
                 return DownReason::Shutdown;
             }
@@ -248,7 +249,12 @@ fn broken(status: &Status) -> DownReason {
 }
 
 /// Writes what waits in the queue, and a heartbeat when nothing did for a while.
-async fn write(shared: &Shared, mut queue: mpsc::Receiver<Message>, outbound: &mpsc::Sender<Frame>) -> DownReason {
+async fn write(
+    shared: &Shared,
+    peer: &Peer,
+    mut queue: mpsc::Receiver<Message>,
+    outbound: &mpsc::Sender<Frame>,
+) -> DownReason {
     let gone = || DownReason::Closed("the connection is gone".to_owned());
     let mut batch = Vec::with_capacity(BATCH);
     loop {
@@ -276,6 +282,7 @@ async fn write(shared: &Shared, mut queue: mpsc::Receiver<Message>, outbound: &m
                 return gone();
             }
             shared.counters.sent.fetch_add(messages, Ordering::Relaxed);
+            peer.sent.fetch_add(messages, Ordering::Relaxed);
         }
     }
 }

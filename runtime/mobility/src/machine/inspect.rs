@@ -3,9 +3,7 @@
 use std::ops::Bound;
 use std::time::Duration;
 
-use crate::inout::detail::{
-    AddressDetail, ClaimDetail, Clear, ExpectedAt, PortDetail, RefusedDetail, StayDetail,
-};
+use crate::inout::detail::{AddressDetail, ClaimDetail, Clear, ExpectedAt, PortDetail, RefusedDetail, StayDetail};
 use crate::inout::report::WhyUnproven;
 use crate::machine::host::Role;
 use crate::machine::mobility::Mobility;

@@ -2,38 +2,39 @@
 
 use vouch_mobility::{AccessId, Full, HostKey, Instant, Location, Report};
 use vouch_net::Vni;
-use vouch_tables::PuntMeter;
+use vouch_tables::{PuntMeter, PuntReason};
 
 use super::Core;
-use crate::events::AgentEventKind;
+use crate::events::{AgentEventKind, Place};
 
-/// What was refused, or done in somebody's name, and how often.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct DriverCounters {
-    /// Punted frames that make no sense.
-    pub malformed_frames: u64,
-    /// Punted frames from a bridge domain or place that is not configured (any more).
-    pub foreign_frames: u64,
-    /// Frames of claims that could not be held because too many were.
-    pub frames_not_held: u64,
-    /// Frames of claims that were released after the verdict.
-    pub frames_released: u64,
-    /// Frames of claims that were dropped after the verdict.
-    pub frames_dropped: u64,
-    /// Frames that are held now.
-    pub frames_held: u64,
-    /// Requests that were passed on at once because too many were held.
-    pub requests_not_held: u64,
-    /// Requests that were answered in the name of who has the address.
-    pub requests_answered: u64,
-    /// Questions of which it is not certain that an answer would have been heard.
-    pub checks_incomplete: u64,
-    /// Bindings that the switch has no room for now.
-    pub bindings_beyond: u64,
-    /// Messages to peers without a session; the next one's lists make good for them.
-    pub messages_without_session: u64,
-    /// Frames of hosts that use the address that hosts are asked from.
-    pub probe_address_used: u64,
+vouch_mobility::counters! {
+    /// What was refused, or done in somebody's name, and how often.
+    pub struct DriverCounters {
+        /// Punted frames that make no sense.
+        malformed_frames,
+        /// Punted frames from a bridge domain or place that is not configured (any more).
+        foreign_frames,
+        /// Frames of claims that could not be held because too many were.
+        frames_not_held,
+        /// Frames of claims that were released after the verdict.
+        frames_released,
+        /// Frames of claims that were dropped after the verdict.
+        frames_dropped,
+        /// Frames that are held now.
+        frames_held,
+        /// Requests that were passed on at once because too many were held.
+        requests_not_held,
+        /// Requests that were answered in the name of who has the address.
+        requests_answered,
+        /// Questions of which it is not certain that an answer would have been heard.
+        checks_incomplete,
+        /// Bindings that the switch has no room for now.
+        bindings_beyond,
+        /// Messages to peers without a session; the next one's lists make good for them.
+        messages_without_session,
+        /// Frames of hosts that use the address that hosts are asked from.
+        probe_address_used,
+    }
 }
 
 /// Lines that somebody else can cause in any number.
@@ -68,6 +69,18 @@ impl Core {
     pub(crate) fn policed_at(&self) -> impl Iterator<Item = (Location, u64)> {
         let counts = self.checks.policed().filter(|(_, count)| *count > 0);
         counts.filter_map(|(cell, count)| Some((self.numbering.location(cell.location)?, count)))
+    }
+
+    /// The same by reason.
+    pub(crate) fn policed_by_reason(&self) -> impl Iterator<Item = (PuntReason, Place, u64)> {
+        let counts = self.checks.policed().filter(|(_, count)| *count > 0);
+        counts
+            .filter_map(|(cell, count)| Some((cell.reason, self.place(self.numbering.location(cell.location)?), count)))
+    }
+
+    /// Whether a port of the underlay is known to have no link.
+    pub(crate) fn underlay_is_down(&self, port: u16) -> bool {
+        self.wanted.is_down(port)
     }
 
     /// Frames of each place that were longer than the underlay carries.

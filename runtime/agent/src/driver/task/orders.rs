@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tokio::sync::oneshot;
-use vouch_mobility::{HostKey, Location};
+use vouch_mobility::{Clear, HostKey, Location, Phase};
 use vouch_tables::{EntryAction, EntryKey};
 
 use super::super::status::AgentStatus;
@@ -47,6 +47,43 @@ impl Task {
         let _ = reply.send(followed);
     }
 
+    /// Has a host asked now; why not, if it is not.
+    pub(crate) fn probe_now(&mut self, host: HostKey) -> Result<(), String> {
+        let core = self.core.as_ref().ok_or_else(|| OrderError::NotReady.to_string())?;
+        if !matches!(self.switch, Switch::Ready { .. }) || self.paused.is_some() {
+            return Err("the agent does not have its switch now, and can ask nobody".to_owned());
+        }
+        let info = core.machine().host(&host).ok_or_else(|| format!("{host} is not known here"))?;
+        match (info.location, info.phase) {
+            (Some(Location::Remote(vtep)), _) => {
+                let name = core.vtep_name(vtep);
+                Err(format!("{host} is behind {name}: ask the agent there"))
+            }
+            (None, _) | (_, Phase::Sought) => Err(format!("{host} is being looked for at all ports already")),
+            (Some(Location::Local(_)), Phase::Settled) => {
+                self.feed(|core, now| core.ask_now(host, now));
+                Ok(())
+            }
+            (Some(Location::Local(_)), _) => Err(format!("{host} is being asked already, as it is claimed")),
+        }
+    }
+
+    /// Has something of a host's past forgotten. Of how many ports.
+    pub(crate) fn clear(&mut self, host: HostKey, what: Clear) -> Result<u32, OrderError> {
+        let now = self.now();
+        let core = self.core.as_mut().ok_or(OrderError::NotReady)?;
+        if !core.machine().config().vnis.contains_key(&host.vni) {
+            return Err(OrderError::UnknownVni);
+        }
+        let cleared = match what {
+            Clear::Refusals => core.machine().refused(now).filter(|refused| refused.host == host).count(),
+            Clear::Attack => core.machine().refused(now).filter(|it| it.host == host && it.attack).count(),
+            Clear::Quarantine => core.machine().detail(&host, now).map_or(0, |detail| detail.quarantined.len()),
+        };
+        core.clear(host, what, now);
+        Ok(u32::try_from(cleared).unwrap_or(u32::MAX))
+    }
+
     /// Where the operator means, if the host can be there.
     fn place(&self, host: HostKey, place: Place) -> Result<Location, OrderError> {
         let core = self.core.as_ref().ok_or(OrderError::NotReady)?;
@@ -59,7 +96,7 @@ impl Task {
         if there { Ok(location) } else { Err(OrderError::UnknownPlace) }
     }
 
-    fn status(&mut self) -> AgentStatus {
+    pub(super) fn status(&mut self) -> AgentStatus {
         let ready = matches!(self.switch, Switch::Ready { .. })
             && self.paused.is_none()
             && !self.stalled
