@@ -34,11 +34,16 @@ enum Command {
     /// goes on, and an agent that is started again picks the hosts up from the switch.
     ///
     /// The environment variable VOUCH_LOG chooses what is logged, as in VOUCH_LOG=debug or
-    /// VOUCH_LOG=vouch_agent=debug,info. The default is info.
+    /// VOUCH_LOG=vouch_agent=debug,info. The default is info: what becomes of claims, attacks, and peers and ports that come
+    /// and go, a line each, with fields whose names stay the same (agent, event, vni, host, place, other, peer, evidence,
+    /// took_ms).
     Run {
         /// The YAML files, one for each switch
         #[arg(required = true, value_name = "CONFIG")]
         configs: Vec<PathBuf>,
+        /// How the log is written, on standard error
+        #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+        log_format: LogFormat,
     },
     /// Look for mistakes in configurations, and tell all of them at once
     ///
@@ -114,6 +119,16 @@ enum Command {
     },
 }
 
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum LogFormat {
+    /// For people; with colours on a terminal
+    #[default]
+    Text,
+    /// An object a line
+    Json,
+}
+
 /// What the switches of the demo are.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum DemoTarget {
@@ -138,12 +153,12 @@ impl DemoTarget {
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Run { configs } => {
-            log("info");
+        Command::Run { configs, log_format } => {
+            log("info", log_format);
             in_runtime(run::run(&configs))
         }
         Command::Demo { scenarios, json, pcap, no_verify, target } => {
-            log("off");
+            log("off", LogFormat::Text);
             let color = !json && std::io::stdout().is_terminal();
             let options =
                 DemoOptions { scenarios, json, captures: pcap, verify: !no_verify, color, tofino: target.tofino() };
@@ -194,9 +209,13 @@ async fn play(options: DemoOptions) -> ExitCode {
     }
 }
 
-fn log(default: &str) {
+fn log(default: &str, format: LogFormat) {
     let filter = EnvFilter::try_from_env("VOUCH_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
 }
 
 fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {

@@ -38,6 +38,7 @@ use self::reporting::Said;
 use self::restore::prior_numbering;
 use super::checks::{Checks, Hearing};
 use super::held::{HeldFrame, HeldFrames};
+use super::log::Floods;
 use super::numbering::Numbering;
 use super::pace::Pace;
 use super::questions::Questions;
@@ -111,6 +112,7 @@ pub(crate) struct Core {
     events: VecDeque<AgentEventKind>,
     counters: DriverCounters,
     said: Sometimes<Said>,
+    floods: Floods,
     /// Places that sent frames which the underlay does not carry, and how many.
     too_long: BTreeMap<Location, u64>,
 }
@@ -141,6 +143,7 @@ impl Core {
             events: VecDeque::new(),
             counters: DriverCounters::default(),
             said: Sometimes::new(SAY_EVERY),
+            floods: Floods::default(),
             too_long: BTreeMap::new(),
             config,
             numbering,
@@ -162,7 +165,9 @@ impl Core {
     /// A port's link came up or went down.
     pub(crate) fn port(&mut self, port: u16, link: Link, now: Instant) {
         let up = link == Link::Up;
-        self.events.push_back(AgentEventKind::Port { port, up });
+        let event = AgentEventKind::Port { port, up };
+        self.inform(&event, now);
+        self.events.push_back(event);
         self.wanted.set_underlay_port(port, up, &self.config, &self.numbering);
         for port in self.numbering.on_port(port) {
             let event = if up { Event::PortUp { port } } else { Event::PortDown { port } };
@@ -270,6 +275,7 @@ impl Core {
 
     /// Does what is due.
     pub(crate) fn timeout(&mut self, now: Instant) {
+        self.say_unsaid(now);
         self.conclude(now);
         self.machine.handle_timeout(now);
         self.carry_out(now);
@@ -278,7 +284,7 @@ impl Core {
 
     /// When [`Self::timeout`] is to be called next.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.machine.next_deadline().into_iter().chain(self.checks.deadline()).min()
+        self.machine.next_deadline().into_iter().chain(self.checks.deadline()).chain(self.floods.due()).min()
     }
 
     /// The wanted tables.

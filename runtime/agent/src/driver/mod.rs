@@ -11,6 +11,7 @@
 //! | `hearing` | what of its stream is heard first |
 //! | `frames`, `held` | reading punted frames, making ours, keeping those that wait |
 //! | `chronicle`, `words` | what is remembered of what happened, and how it is told |
+//! | `log` | what of it the log says |
 //! | `sometimes` | lines for the log that others can cause in any number |
 
 mod ageing;
@@ -22,6 +23,7 @@ mod frames;
 mod hearing;
 mod held;
 mod ledger;
+mod log;
 mod numbering;
 mod outbox;
 mod pace;

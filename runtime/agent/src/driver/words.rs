@@ -120,11 +120,16 @@ impl Core {
                 let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
                 Line::new("written", format!("the switch took: {}", changes.join("; ")))
             }
-            What::Event(kind) => Line { host: subjects(kind)[0], ..self.line_of(kind) },
+            What::Event(kind) => self.line_of(kind),
         }
     }
 
-    fn line_of(&self, kind: &AgentEventKind) -> Line {
+    /// An event, in words.
+    pub(crate) fn line_of(&self, kind: &AgentEventKind) -> Line {
+        Line { host: subjects(kind)[0], ..self.line_about(kind) }
+    }
+
+    fn line_about(&self, kind: &AgentEventKind) -> Line {
         match kind {
             AgentEventKind::SwitchReady { program_installed, hosts_restored, entries_written } => {
                 let program = if *program_installed { "program installed, " } else { "" };

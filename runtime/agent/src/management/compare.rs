@@ -110,3 +110,51 @@ fn table(key: &EntryKey) -> String {
     let words = key.to_string();
     words.split(' ').next().unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use vouch_tables::{Group, LocationId, Port, Replica};
+
+    use super::*;
+
+    fn entries(groups: &[(u16, u16)]) -> Entries {
+        let entry = |&(group, members): &(u16, u16)| {
+            let member = |number| Replica {
+                location: LocationId::access(number).expect("in range"),
+                port: Port::new(number).expect("in range"),
+            };
+            let members: BTreeSet<Replica> = (1..=members).map(member).collect();
+            let group = Group::new(group).expect("in range");
+            (EntryKey::MulticastGroup(group), EntryAction::MulticastGroup(members))
+        };
+        groups.iter().map(entry).collect()
+    }
+
+    fn look(wanted: &[(u16, u16)], found: &[(u16, u16)]) -> Look {
+        Look { wanted: entries(wanted), found: entries(found), meaningless: Vec::new() }
+    }
+
+    fn keys(comparison: &v1::TableComparison) -> Vec<&str> {
+        comparison.differences.iter().map(|difference| difference.key.as_str()).collect()
+    }
+
+    #[test]
+    fn what_is_lacking_otherwise_or_beyond_is_told() {
+        let told = look(&[(1, 1), (2, 1), (3, 1)], &[(1, 1), (3, 2), (4, 1)]).compare(String::new(), None);
+        assert_eq!(keys(&told), ["multicast_group id=2", "multicast_group id=3", "multicast_group id=4"]);
+        let sides = |at: usize| (!told.differences[at].wanted.is_empty(), !told.differences[at].found.is_empty());
+        assert_eq!([sides(0), sides(1), sides(2)], [(true, false), (true, true), (false, true)]);
+        assert_eq!(told.tables, [v1::Table { name: "multicast_group".to_owned(), wanted: 3, found: 3 }]);
+    }
+
+    #[test]
+    fn what_was_only_about_to_be_written_is_no_difference() {
+        let before = look(&[(1, 1), (2, 1)], &[(1, 1)]);
+        let now = look(&[(1, 1), (2, 1), (3, 1)], &[(1, 1), (2, 1)]);
+        assert!(now.compare(String::new(), Some(&before)).differences.is_empty());
+        let still = look(&[(1, 1), (2, 1)], &[(1, 1)]);
+        assert_eq!(keys(&still.compare(String::new(), Some(&before))), ["multicast_group id=2"]);
+    }
+}

@@ -170,7 +170,8 @@ async fn run(shared: &Arc<Shared>, peer: &Arc<Peer>, hello: &Hello, wire: Wire) 
         peer.end(DownReason::NotInCharge);
     }
     shared.counters.sessions.fetch_add(1, Ordering::Relaxed);
-    tracing::info!(peer = peer.config.name, %vtep, "session up");
+    let agent = &shared.setup.name;
+    tracing::info!(agent, event = "peer-up", peer = peer.config.name, %vtep, "session up");
 
     let Wire { inbound, outbound } = wire;
     let up = PeerEvent::Up { vtep, session: number, incarnation: hello.incarnation, probe_mac: hello.probe_mac };
@@ -197,7 +198,7 @@ async fn run(shared: &Arc<Shared>, peer: &Arc<Peer>, hello: &Hello, wire: Wire) 
         let _ = timeout(FAREWELL, read).await;
     }
     shared.counters.down(&reason);
-    tracing::info!(peer = peer.config.name, %vtep, %reason, "session down");
+    tracing::info!(agent, event = "peer-down", peer = peer.config.name, %vtep, %reason, "session down");
     let down = PeerEvent::Down { vtep, reason };
     tokio::select! {
         biased;

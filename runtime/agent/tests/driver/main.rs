@@ -4,6 +4,7 @@ mod bench;
 mod disturbance;
 mod evidence;
 mod kind;
+mod operate;
 mod orders;
 mod stall;
 

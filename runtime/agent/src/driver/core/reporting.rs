@@ -4,6 +4,7 @@ use vouch_mobility::{AccessId, Full, HostKey, Instant, Location, Report};
 use vouch_net::Vni;
 use vouch_tables::{PuntMeter, PuntReason};
 
+use super::super::log::say;
 use super::Core;
 use crate::events::{AgentEventKind, Place};
 
@@ -89,37 +90,55 @@ impl Core {
     }
 
     pub(super) fn report(&mut self, report: Report, now: Instant) {
-        match &report {
-            Report::Attack { host, port, .. } => self.warn(Said::Attack(*host, *port), &report, now),
-            Report::AddressKept { claimant, port, .. } => {
-                self.warn(Said::AddressKept(*claimant, *port), &report, now);
-            }
-            Report::AddressMoved { to, .. } => self.warn(Said::AddressMoved(*to), &report, now),
-            Report::Contested { host, .. } => self.warn(Said::Contested(*host), &report, now),
-            Report::Unproven { host, .. } => self.warn(Said::Unproven(*host), &report, now),
-            Report::Duplicate { host, .. } => self.warn(Said::Duplicate(*host), &report, now),
-            Report::SequenceExhausted { host } => self.warn(Said::Exhausted(*host), &report, now),
-            Report::Full { what } => self.warn(Said::Full(*what), &report, now),
-            Report::RoomAgain { what } => self.warn(Said::RoomAgain(*what), &report, now),
-            Report::Learned { .. }
-            | Report::ClaimRaised { .. }
-            | Report::VerificationStarted { .. }
-            | Report::Stayed { .. }
+        tracing::debug!(agent = self.config.name, ?report);
+        let event = AgentEventKind::Report(report);
+        let AgentEventKind::Report(report) = &event else { return };
+        match report {
+            Report::Attack { host, port, .. } => self.warn(Said::Attack(*host, *port), &event, now),
+            Report::AddressKept { claimant, port, .. } => self.warn(Said::AddressKept(*claimant, *port), &event, now),
+            Report::AddressMoved { to, .. } => self.warn(Said::AddressMoved(*to), &event, now),
+            Report::Contested { host, .. } => self.warn(Said::Contested(*host), &event, now),
+            Report::Unproven { host, .. } => self.warn(Said::Unproven(*host), &event, now),
+            Report::Duplicate { host, .. } => self.warn(Said::Duplicate(*host), &event, now),
+            Report::SequenceExhausted { host } => self.warn(Said::Exhausted(*host), &event, now),
+            Report::Full { what } => self.warn(Said::Full(*what), &event, now),
+            Report::RoomAgain { what } => self.warn(Said::RoomAgain(*what), &event, now),
+            Report::Stayed { .. }
             | Report::Moved { .. }
             | Report::Removed { .. }
             | Report::Settled { .. }
             | Report::AttackOver { .. }
-            | Report::AddressClaimed { .. }
             | Report::HeardAtOldPort { .. }
-            | Report::OwnerUnreachable { .. } => tracing::debug!(agent = self.config.name, ?report),
+            | Report::OwnerUnreachable { .. } => self.inform(&event, now),
+            Report::Learned { .. }
+            | Report::ClaimRaised { .. }
+            | Report::VerificationStarted { .. }
+            | Report::AddressClaimed { .. } => {}
         }
-        self.events.push_back(AgentEventKind::Report(report));
+        self.events.push_back(event);
     }
 
-    fn warn(&mut self, line: Said, report: &Report, now: Instant) {
-        match self.said.say(line, now) {
-            Some(times) => tracing::warn!(agent = self.config.name, ?report, times),
-            None => tracing::debug!(agent = self.config.name, ?report),
+    /// Something that happened, for the log; if too much does, only how often.
+    pub(super) fn inform(&mut self, event: &AgentEventKind, now: Instant) {
+        self.say_unsaid(now);
+        let line = self.line_of(event);
+        if self.floods.admits(line.kind) {
+            say!(info, self.config.name, line, |place| self.words(place), None::<u64>);
+        }
+    }
+
+    /// What was too much to be said one by one.
+    pub(super) fn say_unsaid(&mut self, now: Instant) {
+        if let Some(summary) = self.floods.summary(now) {
+            tracing::info!(agent = self.config.name, event = "summary", "{summary}");
+        }
+    }
+
+    /// Something that somebody should look at, for the log; not each time.
+    fn warn(&mut self, said: Said, event: &AgentEventKind, now: Instant) {
+        if let Some(times) = self.said.say(said, now) {
+            let line = self.line_of(event);
+            say!(warn, self.config.name, line, |place| self.words(place), times);
         }
     }
 }
