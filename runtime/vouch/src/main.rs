@@ -1,6 +1,7 @@
 //! The `vouch` command: reads the command line and leaves the work to the libraries.
 
 mod certs;
+mod log;
 mod operate;
 mod run;
 
@@ -10,11 +11,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use tracing_subscriber::EnvFilter;
 use vouch_agent::management::Client;
 use vouch_agent::{Config, Place};
 use vouch_lab::demo::{self, DemoOptions};
 use vouch_lab::target::TofinoServer;
+
+use self::log::LogFormat;
 
 /// A VXLAN fabric that asks a host before it believes that it moved.
 #[derive(Debug, Parser)]
@@ -119,16 +121,6 @@ enum Command {
     },
 }
 
-/// How the log is written.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum LogFormat {
-    /// For people; with colours on a terminal
-    #[default]
-    Text,
-    /// An object a line
-    Json,
-}
-
 /// What the switches of the demo are.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum DemoTarget {
@@ -154,11 +146,11 @@ impl DemoTarget {
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run { configs, log_format } => {
-            log("info", log_format);
+            log::begin("info", log_format);
             in_runtime(run::run(&configs))
         }
         Command::Demo { scenarios, json, pcap, no_verify, target } => {
-            log("off", LogFormat::Text);
+            log::begin("off", LogFormat::Text);
             let color = !json && std::io::stdout().is_terminal();
             let options =
                 DemoOptions { scenarios, json, captures: pcap, verify: !no_verify, color, tofino: target.tofino() };
@@ -206,15 +198,6 @@ async fn play(options: DemoOptions) -> ExitCode {
             eprintln!("{error}");
             ExitCode::FAILURE
         }
-    }
-}
-
-fn log(default: &str, format: LogFormat) {
-    let filter = EnvFilter::try_from_env("VOUCH_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
     }
 }
 

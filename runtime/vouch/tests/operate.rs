@@ -29,7 +29,18 @@ async fn vouch(arguments: &[&str]) -> (i32, String, String) {
     let output = tokio::task::spawn_blocking(move || command.output()).await.expect("nobody panics");
     let Output { status, stdout, stderr } = output.expect("the command starts");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it is text");
-    if let Ok(path) = std::env::var("SHOW") { use std::io::Write; let mut f = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap(); writeln!(f, "$ vouch {}\n{}{}", arguments.join(" "), String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr)).unwrap(); }
+    if let Ok(path) = std::env::var("SHOW") {
+        use std::io::Write;
+        let mut f = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+        writeln!(
+            f,
+            "$ vouch {}\n{}{}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&stdout),
+            String::from_utf8_lossy(&stderr)
+        )
+        .unwrap();
+    }
     (status.code().expect("it was not killed"), text(stdout), text(stderr))
 }
 
