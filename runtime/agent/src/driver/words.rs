@@ -320,17 +320,17 @@ impl Core {
             Message::Advertisement(it) => {
                 let has = bindings(&it.bindings);
                 match it.migration {
-                    None => format!("it is with me{has} (sequence {})", it.sequence),
+                    None => format!("it is here{has} (sequence {})", it.sequence),
                     Some(Migration::Asked { damped: false, .. }) => {
                         format!("it was heard here{has}: ask it (sequence {})", it.sequence)
                     }
                     Some(Migration::Asked { damped: true, .. }) => {
                         format!("it was heard here again{has}: has it fallen silent? (sequence {})", it.sequence)
                     }
-                    Some(Migration::AtOnce) => format!("it may be with me{has} (sequence {})", it.sequence),
+                    Some(Migration::AtOnce) => format!("it may be here{has} (sequence {})", it.sequence),
                     Some(Migration::Verified { by }) => {
                         let by = self.vtep_name(by);
-                        format!("it has moved to me{has}, by the word of {by} (sequence {})", it.sequence)
+                        format!("it has moved here{has}, by the word of {by} (sequence {})", it.sequence)
                     }
                 }
             }
@@ -340,17 +340,17 @@ impl Core {
                 Verdict::Open(Open::Overdue) => "no verdict yet: an answer is overdue".to_owned(),
                 Verdict::Open(Open::Unproven) => "no verdict yet: nothing proves that it is gone".to_owned(),
                 Verdict::Open(Open::Contested) => "no verdict yet: it answers here, too".to_owned(),
-                Verdict::Elsewhere(vtep) => format!("it is not with me: ask {}", self.vtep_name(vtep)),
+                Verdict::Elsewhere(vtep) => format!("it is not here: ask {}", self.vtep_name(vtep)),
             },
             Message::Standing(it) if it.answers => "it answers here".to_owned(),
             Message::Standing(_) => "it does not answer here".to_owned(),
             Message::Withdrawal(it) => match it.moved_to {
-                Some(to) => format!("it has moved from me to {} (sequence {})", self.vtep_name(to), it.sequence),
-                None => format!("it is not with me (sequence {})", it.sequence),
+                Some(to) => format!("it has moved from here to {} (sequence {})", self.vtep_name(to), it.sequence),
+                None => format!("it is not here (sequence {})", it.sequence),
             },
             Message::Sync(Sync::Start) => "my list begins".to_owned(),
             Message::Sync(Sync::Host { bindings: of, sequence, .. }) => {
-                format!("it is with me{} (sequence {sequence}), as listed", bindings(of))
+                format!("it is here{} (sequence {sequence}), as listed", bindings(of))
             }
             Message::Sync(Sync::End { hosts }) => format!("my list ends, with {hosts} hosts"),
             Message::Sync(Sync::Yours { sequence, .. }) => format!("it was yours (sequence {sequence}), as listed"),
@@ -411,7 +411,7 @@ fn bindings(bindings: &[Binding]) -> String {
         return String::new();
     }
     let addresses: Vec<IpAddr> = bindings.iter().map(|binding| binding.address).collect();
-    format!(" with {}", list(&addresses))
+    format!(", with {}", list(&addresses))
 }
 
 fn list(addresses: &[IpAddr]) -> String {

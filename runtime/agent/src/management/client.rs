@@ -11,6 +11,9 @@ use super::v1::management_client::ManagementClient;
 use super::{host_to_wire, place_to_wire, v1};
 use crate::events::Place;
 
+/// How many bytes may be on their way to who does not read them: events that wait elsewhere wait in the agent.
+const ON_THEIR_WAY: u32 = 64 << 10;
+
 /// The largest answer: a comparison of tables with thousands of differences.
 const LARGEST: usize = 64 << 20;
 
@@ -43,6 +46,7 @@ impl Client {
         let endpoint = Endpoint::from_shared(format!("unix://{}", absolute.display()));
         let endpoint =
             endpoint.map_err(|error| unreachable(error.to_string()))?.connect_timeout(Duration::from_secs(5));
+        let endpoint = endpoint.initial_stream_window_size(ON_THEIR_WAY);
         let channel = endpoint.connect().await.map_err(|error| unreachable(causes(&error)))?;
         Ok(Self(ManagementClient::new(channel).max_decoding_message_size(LARGEST)))
     }

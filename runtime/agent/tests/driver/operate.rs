@@ -78,12 +78,12 @@ async fn who_watches_too_slowly_misses_events_is_told_how_many_and_holds_up_nobo
         let source = MacAddr([2, 0, 0, 1, high, low]);
         bench.cables[0].send(data(source, NEIGHBOR, 1)).expect("the link is up");
         if number % 256 == 0 {
-            agent.knows(source).await;
+            agent.learned(source).await;
         }
     }
     let last = MacAddr([2, 0, 0, 1, 0xff, 0xff]);
     bench.cables[0].send(data(last, NEIGHBOR, 1)).expect("the link is up");
-    agent.knows(last).await;
+    agent.learned(last).await;
     let hosts = client.hosts(v1::ListHostsRequest::default()).await.expect("it answers").hosts;
     assert!(hosts.len() > 1_024, "more than a page");
     let distinct: std::collections::BTreeSet<_> = hosts.iter().map(|entry| &entry.host.as_ref().unwrap().mac).collect();

@@ -296,7 +296,7 @@ pub(crate) async fn run(command: Operate) -> ExitCode {
             let failed = asked.tell_failures();
             if agents.json {
                 print_json(&asked.answers);
-            } else {
+            } else if !asked.answers.is_empty() {
                 print(&lists::tables(&asked.answers));
             }
             match (failed || unread, differ) {
@@ -319,7 +319,7 @@ where
     let failed = asked.tell_failures();
     if agents.json {
         print_json(&asked.answers);
-    } else {
+    } else if !asked.answers.is_empty() {
         print(&text(&asked.answers));
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }

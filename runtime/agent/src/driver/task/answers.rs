@@ -165,7 +165,8 @@ impl Task {
     pub(crate) fn moves(&self, last: usize) -> v1::MoveList {
         let verdicts = self.chronicle.verdicts();
         let skipped = verdicts.len().saturating_sub(if last == 0 { MOVES } else { last });
-        let wire = |entry: &Entry| self.entry(entry);
+        let wall = WallClock::read();
+        let wire = |entry: &Entry| self.entry(entry, wall);
         let moves = verdicts.skip(skipped).map(|verdict| v1::Move {
             verdict: wire(&verdict.entry),
             because_of: verdict.grounds.as_ref().and_then(|grounds| wire(grounds)),
@@ -198,6 +199,7 @@ impl Task {
         if story.is_none() && detail.is_none() {
             return None;
         }
+        let wall = WallClock::read();
         let events = story.into_iter().flat_map(|story| story.entries());
         let unknown = || v1::HostEntry { host: Some(host_to_wire(host)), ..v1::HostEntry::default() };
         let up = |vtep| self.peers.as_ref().is_some_and(|peers| peers.handle.is_up(vtep));
@@ -205,7 +207,7 @@ impl Task {
             agent: self.name.to_string(),
             host: Some(detail.as_ref().map_or_else(unknown, |detail| host_entry(core, &detail.info))),
             knowledge: detail.as_ref().map(|detail| knowledge(core, detail)),
-            events: events.filter_map(|entry| self.entry(entry)).collect(),
+            events: events.filter_map(|entry| self.entry(entry, wall)).collect(),
             forgotten: story.map_or(0, |story| story.forgotten()),
             forecast: match &detail {
                 Some(detail) => core.forecast(detail, up),
@@ -302,12 +304,13 @@ impl Task {
         hosts.dedup();
         let details = hosts.iter().filter_map(|host| core.machine().detail(host, now));
         let shut = details.flat_map(|detail| shut(core, &detail)).collect();
+        let wall = WallClock::read();
         let reports = self.chronicle.verdicts().filter(|verdict| is_attack(&verdict.entry));
         v1::AttackList {
             agent,
             refused: refused.iter().map(|refused| refused_to_wire(core, refused)).collect(),
             shut,
-            reports: reports.filter_map(|verdict| self.entry(&verdict.entry)).collect(),
+            reports: reports.filter_map(|verdict| self.entry(&verdict.entry, wall)).collect(),
         }
     }
 
@@ -483,20 +486,51 @@ impl Task {
         problems
     }
 
-    fn entry(&self, entry: &Entry) -> Option<v1::Event> {
+    fn entry(&self, entry: &Entry, wall: WallClock) -> Option<v1::Event> {
         let line = self.core.as_ref()?.line(&entry.what);
-        Some(event(&self.name, entry.number, entry.at, entry.times, line))
+        Some(event(&self.name, entry.number, wall.at(entry.at), entry.times, line))
+    }
+}
+
+/// What people's clocks say when the agent's says something. One reading is for one answer, so that its events keep their order.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WallClock {
+    people: SystemTime,
+    agent: Clock,
+}
+
+impl WallClock {
+    /// Reads both, as nearly at the same time as a busy machine lets us.
+    pub(super) fn read() -> Self {
+        let reading = || {
+            let agent = Clock::now();
+            (Self { people: SystemTime::now(), agent }, agent.elapsed())
+        };
+        let mut best = reading();
+        for _ in 0..3 {
+            let next = reading();
+            if next.1 < best.1 {
+                best = next;
+            }
+        }
+        best.0
+    }
+
+    /// When that was.
+    pub(super) fn at(self, at: Clock) -> Option<SystemTime> {
+        match at.checked_duration_since(self.agent) {
+            Some(later) => self.people.checked_add(later),
+            None => self.people.checked_sub(self.agent - at),
+        }
     }
 }
 
 /// A line as watchers get it.
-pub(super) fn event(agent: &str, number: u64, at: Clock, times: u32, line: Line) -> v1::Event {
+pub(super) fn event(agent: &str, number: u64, at: Option<SystemTime>, times: u32, line: Line) -> v1::Event {
     let Line { kind, host, place, other, addresses, peer, evidence, took, text } = line;
-    // The clock that the agent goes by may stand still; people's does not.
-    let at = SystemTime::now().checked_sub(at.elapsed()).map(Into::into);
     v1::Event {
         number,
-        at,
+        at: at.map(Into::into),
         agent: agent.to_owned(),
         kind: kind.to_owned(),
         host: host.map(host_to_wire),

@@ -7,7 +7,7 @@ use super::super::chronicle::What;
 use super::super::core::Output;
 use super::super::policed;
 use super::super::switch::Work;
-use super::answers::event;
+use super::answers::{WallClock, event};
 use super::{AfterRound, Finding, Switch, Task};
 use crate::events::{AgentEvent, AgentEventKind};
 use crate::guards::{DriverGuard, is_out};
@@ -168,7 +168,8 @@ impl Task {
             && let Some(core) = &self.core
         {
             let line = core.line(&What::Event(kind.clone()));
-            self.watchers.tell(event(&self.name, number, now, 1, line));
+            let at = WallClock::read().at(now);
+            self.watchers.tell(event(&self.name, number, at, 1, line));
         }
         let Some(watcher) = &self.watcher else { return };
         let event = AgentEvent { agent: self.name.clone(), at: now.into_std(), kind };
