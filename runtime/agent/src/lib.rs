@@ -2,8 +2,8 @@
 //! between the switch and the state machine of `vouch-mobility`).
 //!
 //! [`Config`] is what the YAML said, checked. [`peering`] keeps one authenticated session with each configured peer and
-//! turns it into events. The rest of the agent sees only those two surfaces: past them nothing is re-checked. [`management`] takes
-//! orders of an orchestrator or an operator; [`metrics`] are its figures. What connections are made of is a [`network`].
+//! turns it into events. The rest of the agent sees only those two surfaces: past them nothing is re-checked. [`management`] answers
+//! an operator's questions, and takes orders of his and of an orchestrator; [`metrics`] are its figures. What connections are made of is a [`network`].
 
 pub mod config;
 mod driver;

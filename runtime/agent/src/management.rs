@@ -1,31 +1,59 @@
-//! What an orchestrator and an operator may tell an agent, over a Unix socket: that a host is about to move (B15), and where a
-//! host belongs that answers at two places (B12).
+//! What an orchestrator and an operator may ask and tell an agent, over a Unix socket.
 //!
 //! Whoever can open the socket is believed. It is made for its owner only.
+//!
+//! Questions are answered by the agent's task between two other things, some hosts at a time; whoever watches and is too slow misses events,
+//! and the agent does not wait for him. The service is in `proto/vouch/management/v1/management.proto`, where each part is explained; [`v1`] is
+//! its generated form, [`Client`] speaks to it, and [`json()`] prints any of its messages.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `management` | the service |
+//! | `management/watchers` | who is told what happens |
+//! | `management/compare` | what the switch has, and what it should have |
+//! | `management/client` | the other side |
+//! | `management/json` | messages as JSON |
 
+mod client;
+mod compare;
+mod json;
+mod watchers;
+
+use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures::Stream;
 use tokio::net::UnixListener;
-use tokio_stream::wrappers::UnixListenerStream;
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::time::{Instant as Clock, timeout_at};
+use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Endpoint, Server};
+use tonic::transport::Server;
 use tonic::{Request, Response, Status};
-use vouch_mobility::{HostKey, VtepAddr};
+use vouch_mobility::{Clear, HostKey, Phase, VtepAddr};
 use vouch_net::{MacAddr, Vni};
 
-use self::proto::management_client::ManagementClient;
-use self::proto::management_server::{Management, ManagementServer};
-use self::proto::{ExpectMoveRequest, ExpectMoveResponse, SettleHostRequest, SettleHostResponse};
+use self::compare::{Look, drops};
+use self::v1::management_server::{Management, ManagementServer};
+use self::watchers::Wanted;
 use crate::config::{AccessInterface, Port, VlanId};
+use crate::driver::{Ask, EVENT_KINDS, Filter, Tally, Task};
 use crate::events::Place;
 use crate::orders::{OrderError, Orders, What};
 
+pub use self::client::{Client, ManagementError};
+pub use self::json::json;
+pub(crate) use self::watchers::Watchers;
+
 /// The generated form of `proto/vouch/management/v1/management.proto`, where each part is explained.
-mod proto {
-    #![allow(missing_docs, unreachable_pub, clippy::all)]
+pub mod v1 {
+    #![allow(missing_docs, unreachable_pub, clippy::all, rustdoc::all)]
 
     tonic::include_proto!("vouch.management.v1");
 }
@@ -33,8 +61,14 @@ mod proto {
 /// How long an announcement may hold at most.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
+/// How long a host is waited for that is asked by order: as long as the slowest of hosts is.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// How many hosts are named in place of one that is not known.
+const NEAR: usize = 3;
+
 /// Serves until `stop`. Takes the place of a socket that nobody listens on any more.
-pub(crate) fn serve(path: &Path, orders: Orders, stop: CancellationToken) -> io::Result<()> {
+pub(crate) fn serve(path: &Path, service: Service, stop: CancellationToken) -> io::Result<()> {
     let stale = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
         && std::os::unix::net::UnixStream::connect(path).is_err();
     if stale {
@@ -44,10 +78,14 @@ pub(crate) fn serve(path: &Path, orders: Orders, stop: CancellationToken) -> io:
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     let path = path.to_owned();
     tokio::spawn(async move {
-        let served = Server::builder()
-            .add_service(ManagementServer::new(Service { orders }))
-            .serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop.cancelled())
-            .await;
+        let serving = Server::builder()
+            .add_service(ManagementServer::new(service))
+            .serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop.cancelled());
+        // Whoever watches for ever must not keep the service from ending.
+        let served = tokio::select! {
+            served = serving => served,
+            () = async { stop.cancelled().await; tokio::time::sleep(FAREWELL).await } => Ok(()),
+        };
         if let Err(error) = served {
             tracing::error!(%error, path = %path.display(), "the management service stopped");
         }
@@ -57,27 +95,356 @@ pub(crate) fn serve(path: &Path, orders: Orders, stop: CancellationToken) -> io:
     Ok(())
 }
 
-struct Service {
+/// How long an answer may take that was begun before the agent stopped.
+const FAREWELL: Duration = Duration::from_millis(200);
+
+/// See the module.
+pub(crate) struct Service {
+    agent: String,
     orders: Orders,
+    ask: mpsc::Sender<Ask>,
+    watchers: Watchers,
+}
+
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+impl Service {
+    pub(crate) fn new(agent: &str, orders: Orders, ask: mpsc::Sender<Ask>, watchers: Watchers) -> Self {
+        Self { agent: agent.to_owned(), orders, ask, watchers }
+    }
+
+    /// Asks the agent's task.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Task) -> T + Send + 'static,
+    ) -> Result<T, Status> {
+        ask(&self.ask, question).await
+    }
+
+    /// The hosts that are written most nearly so.
+    async fn near(&self, mac: &str, ip: &str) -> Result<Vec<v1::HostEntry>, Status> {
+        let meant = if mac.is_empty() { ip } else { mac }.to_lowercase();
+        let (mut near, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.ask(move |task| task.hosts(&Filter::default(), after)).await?;
+            for entry in page.hosts {
+                let macs = entry.host.iter().map(|host| host.mac.as_str()).filter(|_| !mac.is_empty());
+                let ips = entry.addresses.iter().map(|address| address.ip.as_str()).filter(|_| mac.is_empty());
+                let distance = macs.chain(ips).map(|name| strsim::damerau_levenshtein(name, &meant)).min();
+                near.extend(distance.filter(|distance| *distance <= meant.len() / 3).map(|distance| (distance, entry)));
+            }
+            near.sort_by_key(|(distance, _)| *distance);
+            near.truncate(NEAR);
+            after = page.next;
+            if after.is_none() {
+                return Ok(near.into_iter().map(|(_, entry)| entry).collect());
+            }
+        }
+    }
+}
+
+/// Asks the task of an agent.
+async fn ask<T: Send + 'static>(
+    to: &mpsc::Sender<Ask>,
+    question: impl FnOnce(&mut Task) -> T + Send + 'static,
+) -> Result<T, Status> {
+    let (reply, answer) = oneshot::channel();
+    // Whoever asked may have gone.
+    let asked: Ask = Box::new(move |task| _ = reply.send(question(task)));
+    let stopped = || Status::unavailable(OrderError::Stopped.to_string());
+    to.send(asked).await.map_err(|_| stopped())?;
+    answer.await.map_err(|_| stopped())
+}
+
+/// A stream of what comes by pages.
+fn pages<T: Send + 'static, F>(
+    ask_to: mpsc::Sender<Ask>,
+    page: impl Fn(Option<HostKey>) -> F + Send + 'static,
+) -> Answers<T>
+where
+    F: FnOnce(&mut Task) -> (T, Option<HostKey>) + Send + 'static,
+{
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let mut after = None;
+        loop {
+            let (answer, next) = match ask(&ask_to, page(after)).await {
+                Ok((answer, next)) => (Ok(answer), next),
+                Err(status) => (Err(status), None),
+            };
+            if sender.send(answer).await.is_err() || next.is_none() {
+                return;
+            }
+            after = next;
+        }
+    });
+    Box::pin(ReceiverStream::new(receiver))
 }
 
 #[tonic::async_trait]
 impl Management for Service {
-    async fn expect_move(&self, request: Request<ExpectMoveRequest>) -> Result<Response<ExpectMoveResponse>, Status> {
-        let ExpectMoveRequest { host, to, within_ms } = request.into_inner();
+    type ListHostsStream = Answers<v1::HostList>;
+    type ListClaimsStream = Answers<v1::ClaimList>;
+    type ExplainHostStream = Answers<v1::Story>;
+    type WatchStream = Answers<v1::WatchResponse>;
+
+    async fn expect_move(
+        &self,
+        request: Request<v1::ExpectMoveRequest>,
+    ) -> Result<Response<v1::ExpectMoveResponse>, Status> {
+        let v1::ExpectMoveRequest { host, to, within_ms } = request.into_inner();
         let (host, to, within) = (self::host(host)?, place(to)?, Duration::from_millis(within_ms));
         if within.is_zero() || within > LONGEST {
             return Err(Status::invalid_argument("`within_ms` is from 1 to a day"));
         }
         self.orders.give(What::ExpectMove { host, to, within }).await.map_err(status)?;
-        Ok(Response::new(ExpectMoveResponse {}))
+        Ok(Response::new(v1::ExpectMoveResponse {}))
     }
 
-    async fn settle_host(&self, request: Request<SettleHostRequest>) -> Result<Response<SettleHostResponse>, Status> {
-        let SettleHostRequest { host, keep } = request.into_inner();
+    async fn settle_host(
+        &self,
+        request: Request<v1::SettleHostRequest>,
+    ) -> Result<Response<v1::SettleHostResponse>, Status> {
+        let v1::SettleHostRequest { host, keep } = request.into_inner();
         let what = What::Settle { host: self::host(host)?, keep: place(keep)? };
         self.orders.give(what).await.map_err(status)?;
-        Ok(Response::new(SettleHostResponse {}))
+        Ok(Response::new(v1::SettleHostResponse {}))
+    }
+
+    async fn get_status(&self, _: Request<v1::GetStatusRequest>) -> Result<Response<v1::AgentStatus>, Status> {
+        let mut status = self.ask(Task::agent_status).await?;
+        let (mut tally, mut after) = (Tally::default(), None);
+        loop {
+            (tally, after) = self
+                .ask(move |task| {
+                    let mut tally = tally;
+                    let next = task.tally(&mut tally, after);
+                    (tally, next)
+                })
+                .await?;
+            if after.is_none() {
+                break;
+            }
+        }
+        let counts = tally.counts;
+        let mut warn = |what: String, remedy: &str| {
+            let (severity, remedy) = (v1::problem::Severity::Warning.into(), remedy.to_owned());
+            status.problems.push(v1::Problem { severity, what, remedy });
+        };
+        for host in &tally.contested {
+            warn(
+                format!("{host} answers at two places; both receive."),
+                "`vouch why` says where. It ends when one falls silent; `vouch settle` decides.",
+            );
+        }
+        let more = counts.contested - u64::try_from(tally.contested.len()).unwrap_or(u64::MAX).min(counts.contested);
+        if more > 0 {
+            warn(format!("{more} more hosts answer at two places."), "`vouch claims` lists them.");
+        }
+        if counts.unproven > 0 {
+            warn(
+                format!("Of {} hosts that are claimed nothing proves where they are.", counts.unproven),
+                "`vouch claims` lists them with the reason. They are asked again by themselves.",
+            );
+        }
+        status.hosts = Some(counts);
+        status.problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
+        Ok(Response::new(status))
+    }
+
+    async fn list_hosts(
+        &self,
+        request: Request<v1::ListHostsRequest>,
+    ) -> Result<Response<Self::ListHostsStream>, Status> {
+        let filter = Arc::new(filter(request.into_inner())?);
+        let agent = self.agent.clone();
+        Ok(Response::new(pages(self.ask.clone(), move |after| {
+            let (filter, agent) = (filter.clone(), agent.clone());
+            move |task: &mut Task| {
+                let page = task.hosts(&filter, after);
+                (v1::HostList { agent, hosts: page.hosts }, page.next)
+            }
+        })))
+    }
+
+    async fn list_claims(&self, _: Request<v1::ListClaimsRequest>) -> Result<Response<Self::ListClaimsStream>, Status> {
+        let agent = self.agent.clone();
+        Ok(Response::new(pages(self.ask.clone(), move |after| {
+            let agent = agent.clone();
+            move |task: &mut Task| {
+                let page = task.claims(after);
+                (v1::ClaimList { agent, claims: page.hosts }, page.next)
+            }
+        })))
+    }
+
+    async fn list_moves(&self, request: Request<v1::ListMovesRequest>) -> Result<Response<v1::MoveList>, Status> {
+        let last = usize::try_from(request.into_inner().last).unwrap_or(usize::MAX);
+        Ok(Response::new(self.ask(move |task| task.moves(last)).await?))
+    }
+
+    async fn explain_host(
+        &self,
+        request: Request<v1::ExplainHostRequest>,
+    ) -> Result<Response<Self::ExplainHostStream>, Status> {
+        let v1::ExplainHostRequest { mac, vni, ip } = request.into_inner();
+        if mac.is_empty() == ip.is_empty() {
+            return Err(Status::invalid_argument("either `mac` or `ip` says which host"));
+        }
+        let vni = vni.map(self::vni).transpose()?;
+        let meant = (vni, mac_if_given(&mac)?, ip_if_given(&ip)?);
+        let hosts = self.ask(move |task| task.meant(meant.0, meant.1, meant.2)).await?;
+        let mut stories = Vec::new();
+        for host in hosts {
+            // It may have been forgotten since.
+            stories.extend(self.ask(move |task| task.story(host)).await?);
+        }
+        if stories.is_empty() {
+            let near = self.near(&mac, &ip).await?;
+            stories.push(v1::Story { agent: self.agent.clone(), near, ..v1::Story::default() });
+        }
+        Ok(Response::new(Box::pin(futures::stream::iter(stories.into_iter().map(Ok)))))
+    }
+
+    async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let v1::WatchRequest { host, kinds } = request.into_inner();
+        let host = host.map(|host| self::host(Some(host))).transpose()?.map(host_to_wire);
+        if let Some(unknown) = kinds.iter().find(|kind| !EVENT_KINDS.contains(&kind.as_str())) {
+            let known = EVENT_KINDS.join(", ");
+            return Err(Status::invalid_argument(format!("`{unknown}` is no kind of event: there are {known}")));
+        }
+        let follower = self.watchers.follow(Wanted { host, kinds })?;
+        Ok(Response::new(Box::pin(ReceiverStream::new(follower))))
+    }
+
+    async fn list_peers(&self, _: Request<v1::ListPeersRequest>) -> Result<Response<v1::PeerList>, Status> {
+        let peers = self.ask(|task| task.peer_list(Clock::now())).await?;
+        Ok(Response::new(v1::PeerList { agent: self.agent.clone(), peers }))
+    }
+
+    async fn list_ports(&self, _: Request<v1::ListPortsRequest>) -> Result<Response<v1::PortList>, Status> {
+        Ok(Response::new(self.ask(|task| task.ports()).await?))
+    }
+
+    async fn list_attacks(&self, _: Request<v1::ListAttacksRequest>) -> Result<Response<v1::AttackList>, Status> {
+        Ok(Response::new(self.ask(|task| task.attacks()).await?))
+    }
+
+    async fn read_counters(&self, _: Request<v1::ReadCountersRequest>) -> Result<Response<v1::CounterList>, Status> {
+        let (mut counters, access) = self.ask(|task| (task.counters(), task.access_to_switch())).await?;
+        let dropped = match access {
+            Ok((session, program)) => drops(&session, &program).await.map_err(|error| error.to_string()),
+            Err(why) => Err(why),
+        };
+        let mut error = String::new();
+        match dropped {
+            Ok(dropped) => counters.extend(dropped.into_iter().map(|(reason, packets)| v1::Counter {
+                group: "switch".to_owned(),
+                name: format!("dropped.{reason}"),
+                meaning: reason.meaning().to_owned(),
+                value: packets,
+                place: None,
+            })),
+            Err(why) => error = why,
+        }
+        Ok(Response::new(v1::CounterList { agent: self.agent.clone(), counters, error }))
+    }
+
+    async fn compare_tables(
+        &self,
+        _: Request<v1::CompareTablesRequest>,
+    ) -> Result<Response<v1::TableComparison>, Status> {
+        let agent = self.agent.clone();
+        let (session, program) = match self.ask(|task| task.access_to_switch()).await? {
+            Ok(access) => access,
+            Err(error) => return Ok(Response::new(v1::TableComparison { agent, error, ..Default::default() })),
+        };
+        let mut before = None;
+        loop {
+            let look = Look::at(&session, &program, self.wanted().await?).await;
+            let look = match look {
+                Ok(look) => look,
+                Err(error) => {
+                    let error = error.to_string();
+                    return Ok(Response::new(v1::TableComparison { agent, error, ..Default::default() }));
+                }
+            };
+            if look.is_same() || before.is_some() {
+                return Ok(Response::new(look.compare(agent, before.as_ref())));
+            }
+            before = Some(look);
+        }
+    }
+
+    async fn probe_host(
+        &self,
+        request: Request<v1::ProbeHostRequest>,
+    ) -> Result<Response<v1::ProbeHostResponse>, Status> {
+        let host = self::host(request.into_inner().host)?;
+        let mut events = self.watchers.watch()?;
+        let agent = self.agent.clone();
+        if let Err(reason) = self.ask(move |task| task.probe_now(host)).await? {
+            return Ok(Response::new(v1::ProbeHostResponse { agent, reason, ..Default::default() }));
+        }
+        let (deadline, about) = (Clock::now() + ANSWER, Some(host_to_wire(host)));
+        let mut response = v1::ProbeHostResponse { agent, ..Default::default() };
+        let mut asked = None;
+        loop {
+            let event = match timeout_at(deadline, events.recv()).await {
+                Ok(Ok(event)) => event,
+                Ok(Err(broadcast::error::RecvError::Lagged(_))) => continue,
+                Ok(Err(broadcast::error::RecvError::Closed)) => return Err(status(OrderError::Stopped)),
+                Err(_) if asked.is_none() => {
+                    response.reason = "the question has not gone out: too many others wait".to_owned();
+                    return Ok(Response::new(response));
+                }
+                Err(_) => return Ok(Response::new(response)),
+            };
+            if event.host != about {
+                continue;
+            }
+            match (event.kind.as_str(), asked) {
+                ("asked", None) => {
+                    asked = Some(Clock::now());
+                    (response.place, response.targets) = (event.place.clone(), event.addresses.clone());
+                }
+                ("answered" | "seen", Some(since)) => {
+                    (response.answered, response.took) = (true, span(since.elapsed()));
+                    return Ok(Response::new(response));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    async fn clear_host(
+        &self,
+        request: Request<v1::ClearHostRequest>,
+    ) -> Result<Response<v1::ClearHostResponse>, Status> {
+        use v1::clear_host_request::What as Wire;
+        let request = request.into_inner();
+        let what = match request.what() {
+            Wire::Refusals => Clear::Refusals,
+            Wire::Attack => Clear::Attack,
+            Wire::Quarantine => Clear::Quarantine,
+            Wire::Unspecified => return Err(Status::invalid_argument("`what` is missing")),
+        };
+        let host = self::host(request.host)?;
+        let cleared = self.ask(move |task| task.clear(host, what)).await?.map_err(status)?;
+        Ok(Response::new(v1::ClearHostResponse { agent: self.agent.clone(), cleared }))
+    }
+}
+
+impl Service {
+    /// All that the switch is to have.
+    async fn wanted(&self) -> Result<BTreeMap<vouch_tables::EntryKey, vouch_tables::EntryAction>, Status> {
+        let (mut wanted, mut after) = (BTreeMap::new(), None);
+        loop {
+            let some = self.ask(move |task| task.wanted_after(after)).await?;
+            let Some((last, _)) = some.last() else { return Ok(wanted) };
+            after = Some(*last);
+            wanted.extend(some);
+        }
     }
 }
 
@@ -88,17 +455,57 @@ fn status(error: OrderError) -> Status {
     }
 }
 
-fn host(wire: Option<proto::Host>) -> Result<HostKey, Status> {
+fn host(wire: Option<v1::Host>) -> Result<HostKey, Status> {
     let wire = wire.ok_or_else(|| Status::invalid_argument("`host` is missing"))?;
-    let vni = Vni::new(wire.vni).map_err(|error| Status::invalid_argument(error.to_string()))?;
-    let mac = wire.mac.parse::<MacAddr>().ok().filter(|mac| mac.is_host());
-    let mac =
-        mac.ok_or_else(|| Status::invalid_argument("`mac` is the address of one machine, as `02:00:00:00:00:01`"))?;
-    Ok(HostKey { vni, mac })
+    Ok(HostKey { vni: vni(wire.vni)?, mac: mac(&wire.mac)? })
 }
 
-fn place(wire: Option<proto::Place>) -> Result<Place, Status> {
-    use proto::place::Kind;
+fn vni(number: u32) -> Result<Vni, Status> {
+    Vni::new(number).map_err(|error| Status::invalid_argument(error.to_string()))
+}
+
+fn mac(text: &str) -> Result<MacAddr, Status> {
+    let mac = text.parse::<MacAddr>().ok().filter(|mac| mac.is_host());
+    mac.ok_or_else(|| Status::invalid_argument("`mac` is the address of one machine, as `02:00:00:00:00:01`"))
+}
+
+fn mac_if_given(text: &str) -> Result<Option<MacAddr>, Status> {
+    if text.is_empty() { Ok(None) } else { mac(text).map(Some) }
+}
+
+fn ip_if_given(text: &str) -> Result<Option<IpAddr>, Status> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let wrong = |_| Status::invalid_argument("`ip` is an IPv4 or IPv6 address, as `192.168.1.1`");
+    text.parse().map(Some).map_err(wrong)
+}
+
+fn filter(wire: v1::ListHostsRequest) -> Result<Filter, Status> {
+    let phase = match wire.state() {
+        v1::HostState::Unspecified => None,
+        v1::HostState::Settled => Some(Phase::Settled),
+        v1::HostState::Verifying => Some(Phase::Verifying),
+        v1::HostState::Unproven => Some(Phase::Unproven),
+        v1::HostState::Contested => Some(Phase::Contested),
+        v1::HostState::Sought => Some(Phase::Sought),
+        v1::HostState::Claiming => Some(Phase::Claiming),
+        v1::HostState::ProbingThroughTunnel => Some(Phase::ProbingThroughTunnel),
+    };
+    let v1::ListHostsRequest { vni, mac, ip, port, state: _ } = wire;
+    let port = port.map(|port| u16::try_from(port).ok().and_then(Port::new).map(Port::get));
+    let port = port.map(|port| port.ok_or_else(|| Status::invalid_argument("`port` is a port of the switch")));
+    Ok(Filter {
+        vni: vni.map(self::vni).transpose()?,
+        mac: mac_if_given(&mac)?,
+        ip: ip_if_given(&ip)?,
+        port: port.transpose()?,
+        phase,
+    })
+}
+
+fn place(wire: Option<v1::Place>) -> Result<Place, Status> {
+    use v1::place::Kind;
     match wire.and_then(|wire| wire.kind) {
         None => Err(Status::invalid_argument("it is not said where: `access` or `vtep`")),
         Some(Kind::Vtep(address)) => match address.parse() {
@@ -121,90 +528,22 @@ fn place(wire: Option<proto::Place>) -> Result<Place, Status> {
     }
 }
 
-/// An order that was not followed.
-#[derive(Debug, thiserror::Error)]
-pub enum ManagementError {
-    /// Nobody listens there, or it may not be opened.
-    #[error("cannot reach an agent at {path}: {reason}")]
-    Unreachable {
-        /// The socket.
-        path: String,
-        /// Why.
-        reason: String,
-    },
-    /// The agent refused it.
-    #[error("{0}")]
-    Refused(String),
+pub(crate) fn host_to_wire(host: HostKey) -> v1::Host {
+    v1::Host { vni: host.vni.get(), mac: host.mac.to_string() }
 }
 
-/// Speaks to an agent.
-#[derive(Debug)]
-pub struct Client(ManagementClient<tonic::transport::Channel>);
-
-impl Client {
-    /// Opens the socket of an agent.
-    pub async fn connect(path: &Path) -> Result<Self, ManagementError> {
-        let shown = path.display().to_string();
-        let unreachable = |reason: String| ManagementError::Unreachable { path: shown.clone(), reason };
-        let absolute = std::path::absolute(path).map_err(|error| unreachable(error.to_string()))?;
-        let endpoint = Endpoint::from_shared(format!("unix://{}", absolute.display()));
-        let endpoint =
-            endpoint.map_err(|error| unreachable(error.to_string()))?.connect_timeout(Duration::from_secs(5));
-        let channel = endpoint.connect().await.map_err(|error| unreachable(causes(&error)))?;
-        Ok(Self(ManagementClient::new(channel)))
-    }
-
-    /// Says that a host is about to move.
-    pub async fn expect_move(&mut self, host: HostKey, to: Place, within: Duration) -> Result<(), ManagementError> {
-        let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
-        let request = ExpectMoveRequest { host: Some(host_to_wire(host)), to: Some(place_to_wire(to)), within_ms };
-        self.0.expect_move(request).await.map_err(refused)?;
-        Ok(())
-    }
-
-    /// The same, for a host by its numbers.
-    pub async fn expect_move_of(
-        &mut self,
-        vni: u32,
-        mac: &str,
-        to: Place,
-        within: Duration,
-    ) -> Result<(), ManagementError> {
-        let host = host(Some(proto::Host { vni, mac: mac.to_owned() })).map_err(refused)?;
-        self.expect_move(host, to, within).await
-    }
-
-    /// Says where a host belongs.
-    pub async fn settle(&mut self, host: HostKey, keep: Place) -> Result<(), ManagementError> {
-        let request = SettleHostRequest { host: Some(host_to_wire(host)), keep: Some(place_to_wire(keep)) };
-        self.0.settle_host(request).await.map_err(refused)?;
-        Ok(())
-    }
-}
-
-fn refused(status: Status) -> ManagementError {
-    ManagementError::Refused(status.message().to_owned())
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut last = error;
-    while let Some(cause) = last.source() {
-        last = cause;
-    }
-    last.to_string()
-}
-
-fn host_to_wire(host: HostKey) -> proto::Host {
-    proto::Host { vni: host.vni.get(), mac: host.mac.to_string() }
-}
-
-fn place_to_wire(place: Place) -> proto::Place {
-    use proto::place::Kind;
+pub(crate) fn place_to_wire(place: Place) -> v1::Place {
+    use v1::place::Kind;
     let kind = match place {
         Place::Vtep(vtep) => Kind::Vtep(vtep.0.to_string()),
         Place::Interface(AccessInterface { port, vlan }) => {
-            Kind::Access(proto::AccessInterface { port: port.get().into(), vlan: vlan.map(|vlan| vlan.get().into()) })
+            Kind::Access(v1::AccessInterface { port: port.get().into(), vlan: vlan.map(|vlan| vlan.get().into()) })
         }
     };
-    proto::Place { kind: Some(kind) }
+    v1::Place { kind: Some(kind) }
+}
+
+/// A time span; none that is too long for anybody.
+pub(crate) fn span(span: Duration) -> Option<prost_types::Duration> {
+    prost_types::Duration::try_from(span).ok()
 }

@@ -7,7 +7,7 @@
 //!   switch ──▶ Heard, Requested, ProbeAnswered, SeenAtRecordedPort,  ─┐              ┌─▶ Install, Bind ─────────────▶ switch
 //!              Asked, Checked, PortDown, Idle, Restored               ├─▶ Mobility ──┼─▶ Probe, Check, Release,
 //!   peers  ──▶ PeerUp, PeerDown, Message ─────────────────────────────┤              │   Answer, Drop ─────────────▶ switch
-//!   people ──▶ MoveExpected, Settle ──────────────────────────────────┤              ├─▶ Send, poll_sync(peer) ────▶ peers
+//!   people ──▶ MoveExpected, Settle, AskNow, Clear ───────────────────┤              ├─▶ Send, poll_sync(peer) ────▶ peers
 //!   clock  ──▶ handle_timeout(now) at next_deadline() ────────────────┘              └─▶ Report ───────────────────▶ operator
 //! ```
 //!
@@ -107,6 +107,7 @@ mod words;
 pub use guards::{Guard, without};
 pub use inout::action::{Action, Probe};
 pub use inout::counters::Counters;
+pub use inout::detail::{AddressDetail, ClaimDetail, Clear, ExpectedAt, PortDetail, RefusedDetail, StayDetail};
 pub use inout::event::{Event, Evidence, Heard};
 pub use inout::message::{
     AddressClaim, AddressReply, Advertisement, Binding, Expect, Message, Migration, Open, Reply, Standing, Sync,
@@ -114,6 +115,7 @@ pub use inout::message::{
 };
 pub use inout::report::{Because, Full, Report, WhyUnproven};
 pub use inout::view::{BindingView, ClaimView, Destination, HostView};
+pub use machine::inspect::HostDetail;
 pub use machine::mobility::{Census, HostInfo, Mobility, Phase};
 pub use words::config::{
     Advertise, Config, Contested, During, Escalation, Limits, MacPrefix, Timers, Unproven, UnreachableOwner, VniConfig,

@@ -146,6 +146,13 @@ macro_rules! drop_reasons {
                     $( Self::$Reason => $name, )+
                 }
             }
+
+            /// Of what it is that such a frame was dropped.
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $( Self::$Reason => $doc, )+
+                }
+            }
         }
     };
 }

@@ -30,6 +30,19 @@ impl PuntReason {
     /// Every reason, in the order of the program.
     pub const ALL: [Self; 7] =
         [Self::Learn, Self::Move, Self::ProbeReply, Self::Alive, Self::Binding, Self::Request, Self::Sent];
+
+    /// Which frames those are.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Learn => "frames of hosts that nobody knows",
+            Self::Move => "frames of hosts that are recorded elsewhere",
+            Self::ProbeReply => "answers to questions",
+            Self::Alive => "frames of hosts that are being verified, from where they are recorded",
+            Self::Binding => "announcements of addresses that are not known to be their sender's",
+            Self::Request => "questions about addresses, which are answered or held here",
+            Self::Sent => "questions of the agent's own, on their way out",
+        }
+    }
 }
 
 impl fmt::Display for PuntReason {

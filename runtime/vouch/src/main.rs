@@ -1,7 +1,9 @@
 //! The `vouch` command: reads the command line and leaves the work to the libraries.
 
 mod certs;
+mod log;
 mod metrics;
+mod operate;
 mod run;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -11,11 +13,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use tracing_subscriber::EnvFilter;
 use vouch_agent::management::Client;
 use vouch_agent::{Config, Place};
 use vouch_lab::demo::{self, DemoOptions};
 use vouch_lab::target::TofinoServer;
+
+use self::log::LogFormat;
 
 /// A VXLAN fabric that asks a host before it believes that it moved.
 #[derive(Debug, Parser)]
@@ -38,7 +41,9 @@ enum Command {
     /// readiness, reloads and that all agents answer (Type=notify, WatchdogSec).
     ///
     /// The environment variable VOUCH_LOG chooses what is logged, as in VOUCH_LOG=debug or
-    /// VOUCH_LOG=vouch_agent=debug,info. The default is info.
+    /// VOUCH_LOG=vouch_agent=debug,info. The default is info: what becomes of claims, attacks, and peers and ports that come
+    /// and go, a line each, with fields whose names stay the same (agent, event, vni, host, place, other, peer, evidence,
+    /// took_ms).
     Run {
         /// The YAML files, one for each switch
         #[arg(required = true, value_name = "CONFIG")]
@@ -48,6 +53,9 @@ enum Command {
         /// Anybody who reaches the address can read them, so it is best one of the management network.
         #[arg(long, value_name = "ADDRESS")]
         metrics: Option<SocketAddr>,
+        /// How the log is written, on standard error
+        #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+        log_format: LogFormat,
     },
     /// Look for mistakes in configurations, and tell all of them at once
     ///
@@ -102,6 +110,8 @@ enum Command {
         #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
         within: Duration,
     },
+    #[command(flatten)]
+    Operate(operate::Operate),
     /// Play attacks and moves on a fabric in this process, and measure what becomes of the traffic
     ///
     /// Three VTEPs and a spine, all running the compiled P4 program on embedded switches, agents that control them over
@@ -153,12 +163,12 @@ impl DemoTarget {
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Run { configs, metrics } => {
-            log("info");
+        Command::Run { configs, metrics, log_format } => {
+            log::begin("info", log_format);
             in_runtime(run::run(&configs, metrics))
         }
         Command::Demo { scenarios, json, pcap, no_verify, target } => {
-            log("off");
+            log::begin("off", LogFormat::Text);
             let color = !json && std::io::stdout().is_terminal();
             let options =
                 DemoOptions { scenarios, json, captures: pcap, verify: !no_verify, color, tofino: target.tofino() };
@@ -186,6 +196,7 @@ fn main() -> ExitCode {
             let _ = std::io::stdout().write_all(text.as_bytes());
             ExitCode::SUCCESS
         }
+        Command::Operate(command) => in_runtime(operate::run(command)),
         Command::Certs { command } => certs::run(command),
         Command::Check { configs } => {
             let (mut report, mut status) = vouch_agent::config::check(&configs);
@@ -215,12 +226,6 @@ async fn play(options: DemoOptions) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn log(default: &str) {
-    let filter = EnvFilter::try_from_env("VOUCH_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
 }
 
 fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {

@@ -160,3 +160,29 @@ fn figures_are_served_in_a_form_that_prometheus_reads() {
     let families: usize = String::from_utf8_lossy(&read.stdout).trim().parse().expect("a number");
     assert!(families > 70, "{families}");
 }
+
+#[test]
+fn the_log_can_be_json_and_has_no_colours_where_nobody_sees_them() {
+    for format in ["json", "text"] {
+        let mut agent = vouch()
+            .args(["run", "demo/spine.yaml", "--log-format", format])
+            .env("VOUCH_LOG", "info")
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the command starts");
+        let mut log = BufReader::new(agent.stderr.take().expect("piped")).lines();
+        let waiting = log.by_ref().map_while(Result::ok).find(|line| line.contains("waiting for the switch"));
+        // The shell's own: kill(1) is not on every machine.
+        let kill = format!("kill -TERM {}", agent.id());
+        Command::new("sh").args(["-c", &kill]).status().expect("there is a shell");
+        agent.wait().expect("it was started");
+        let waiting = waiting.expect("it says what it waits for");
+        assert!(!waiting.contains('\x1b'), "{waiting}");
+        if format == "json" {
+            let line: serde_json::Value = serde_json::from_str(&waiting).expect("it is JSON");
+            assert_eq!((&line["level"], &line["agent"]), (&"INFO".into(), &"spine".into()));
+        }
+    }
+    let output = vouch().args(["run", "demo/spine.yaml", "--log-format", "xml"]).output().expect("the command starts");
+    assert_eq!(output.status.code(), Some(2));
+}

@@ -28,7 +28,9 @@ mod restore;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use vouch_mobility::{self as mobility, Action, Event, HostKey, Incarnation, Instant, Location, Mobility, VtepAddr};
+use vouch_mobility::{
+    self as mobility, AccessId, Action, Clear, Event, HostKey, Incarnation, Instant, Location, Mobility, VtepAddr,
+};
 use vouch_tables::{EntryAction, EntryKey, LocationId, PacketOut, PuntReason, SourceKey};
 
 use self::machine::mobility_config;
@@ -36,12 +38,13 @@ use self::reporting::Said;
 use self::restore::prior_numbering;
 use super::checks::{Checks, Hearing};
 use super::held::{HeldFrame, HeldFrames};
+use super::log::Floods;
 use super::numbering::Numbering;
 use super::pace::Pace;
 use super::questions::Questions;
 use super::sometimes::Sometimes;
 use super::wanted::{BindingRoom, Wanted};
-use crate::config::{Config, ProbeAs};
+use crate::config::{AccessInterface, Config, ProbeAs};
 use crate::events::{AgentEventKind, Place};
 use crate::guards::{DriverGuard, is_out};
 use crate::peering::{PeerEvent, SessionId};
@@ -109,6 +112,7 @@ pub(crate) struct Core {
     events: VecDeque<AgentEventKind>,
     counters: DriverCounters,
     said: Sometimes<Said>,
+    floods: Floods,
     /// Places that sent frames which the underlay does not carry, and how many.
     too_long: BTreeMap<Location, u64>,
     /// Frames that the switch handed over, by its reason.
@@ -141,6 +145,7 @@ impl Core {
             events: VecDeque::new(),
             counters: DriverCounters::default(),
             said: Sometimes::new(SAY_EVERY),
+            floods: Floods::default(),
             too_long: BTreeMap::new(),
             punts: BTreeMap::new(),
             config,
@@ -163,7 +168,9 @@ impl Core {
     /// A port's link came up or went down.
     pub(crate) fn port(&mut self, port: u16, link: Link, now: Instant) {
         let up = link == Link::Up;
-        self.events.push_back(AgentEventKind::Port { port, up });
+        let event = AgentEventKind::Port { port, up };
+        self.inform(&event, now);
+        self.events.push_back(event);
         self.wanted.set_underlay_port(port, up, &self.config, &self.numbering);
         for port in self.numbering.on_port(port) {
             let event = if up { Event::PortUp { port } } else { Event::PortDown { port } };
@@ -271,6 +278,7 @@ impl Core {
 
     /// Does what is due.
     pub(crate) fn timeout(&mut self, now: Instant) {
+        self.say_unsaid(now);
         self.conclude(now);
         self.machine.handle_timeout(now);
         self.carry_out(now);
@@ -279,7 +287,7 @@ impl Core {
 
     /// When [`Self::timeout`] is to be called next.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.machine.next_deadline().into_iter().chain(self.checks.deadline()).min()
+        self.machine.next_deadline().into_iter().chain(self.checks.deadline()).chain(self.floods.due()).min()
     }
 
     /// The wanted tables.
@@ -315,6 +323,36 @@ impl Core {
             ),
             Location::Remote(vtep) => Place::Vtep(vtep),
         }
+    }
+
+    /// The name of a VTEP: ours, or a peer's.
+    pub(crate) fn configured_name(&self, vtep: VtepAddr) -> Option<&str> {
+        let own = self.config.vtep.as_ref()?;
+        if own.address == vtep {
+            return Some(&self.config.name);
+        }
+        own.peers.iter().find(|peer| peer.address == vtep).map(|peer| peer.name.as_str())
+    }
+
+    /// The machine's number of an access interface.
+    pub(crate) fn access(&self, interface: AccessInterface) -> Option<AccessId> {
+        self.numbering.access(interface)
+    }
+
+    /// The wanted entries of a host.
+    pub(crate) fn entries_of(&self, host: &HostKey) -> Vec<String> {
+        let entry = |key: &EntryKey| self.wanted.wanted(key).map(|action| format!("{key}: {action}"));
+        self.wanted.keys_of(host).iter().filter_map(entry).collect()
+    }
+
+    /// A host is to be asked now.
+    pub(crate) fn ask_now(&mut self, host: HostKey, now: Instant) {
+        self.tell(Event::AskNow { host }, now);
+    }
+
+    /// Something of a host's past is to be forgotten.
+    pub(crate) fn clear(&mut self, host: HostKey, what: Clear, now: Instant) {
+        self.tell(Event::Clear { host, what }, now);
     }
 
     /// What the switch means by a place.

@@ -10,10 +10,13 @@
 //! | `switch`, `ports`, `ageing`, `policed`, `too_long`, `drops` | bringing the switch to a known level, doing work on it, its link state, its idle hosts, what it dropped |
 //! | `hearing` | what of its stream is heard first |
 //! | `frames`, `held` | reading punted frames, making ours, keeping those that wait |
+//! | `chronicle`, `words` | what is remembered of what happened, and how it is told |
+//! | `log` | what of it the log says |
 //! | `sometimes` | lines for the log that others can cause in any number |
 
 mod ageing;
 mod checks;
+mod chronicle;
 mod core;
 mod doubts;
 mod drops;
@@ -21,6 +24,7 @@ mod frames;
 mod hearing;
 mod held;
 mod ledger;
+mod log;
 mod numbering;
 mod outbox;
 mod pace;
@@ -33,6 +37,7 @@ mod switch;
 mod task;
 mod too_long;
 mod wanted;
+mod words;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -44,13 +49,17 @@ use vouch_mobility::{HostKey, Incarnation};
 use vouch_p4runtime::client::Session;
 use vouch_tables::{EntryAction, EntryKey};
 
-use self::switch::{Program, session_config};
-use self::task::{Command, Parts, Tallied, Task};
+use self::switch::session_config;
+use self::task::{Command, Parts, Tallied};
+
+pub(crate) use self::switch::Program;
+pub(crate) use self::task::{Ask, Filter, Tally, Task};
+pub(crate) use self::words::KINDS as EVENT_KINDS;
 use crate::config::Config;
 use crate::events::{AgentEvent, Place};
 use crate::guards::{DriverGuard, is_out};
-use crate::management;
-use crate::metrics::{Metrics, Tally};
+use crate::management::{self, Watchers};
+use crate::metrics::{self, Metrics};
 use crate::network::Network;
 use crate::orders::{OrderError, Orders, What};
 
@@ -95,9 +104,12 @@ impl Agent {
         warn_of_probes_from_nobody(&config);
         let (commands, receiver) = mpsc::channel(16);
         let (orders, ordered) = Orders::channel();
+        let (ask, asked) = mpsc::channel(16);
+        let watchers = Watchers::new();
         let stop = CancellationToken::new();
         if let Some(path) = &config.management {
-            management::serve(path, orders.clone(), stop.clone())
+            let service = management::Service::new(&config.name, orders.clone(), ask, watchers.clone());
+            management::serve(path, service, stop.clone())
                 .map_err(|error| SwitchSetupError::Management { path: path.clone(), error })?;
         }
         let name = config.name.clone();
@@ -111,6 +123,8 @@ impl Agent {
             network,
             commands: receiver,
             orders: ordered,
+            asked,
+            watchers,
             stop: stop.clone(),
         };
         let task = tokio::spawn(Task::new(parts).run());
@@ -199,7 +213,7 @@ impl Figures {
     }
 
     /// How much there is of everything; `None` if the agent has ended.
-    pub async fn tally(&self) -> Option<Tally> {
+    pub async fn tally(&self) -> Option<metrics::Tally> {
         let (reply, answer) = oneshot::channel();
         self.0.send(Command::Tally(reply)).await.ok()?;
         let Tallied { mut tally, drops } = answer.await.ok()?;

@@ -86,6 +86,11 @@ impl Outbox {
         }
     }
 
+    /// How many messages wait for a peer, here or with a round of writes.
+    pub(crate) fn waiting_for(&self, peer: VtepAddr) -> usize {
+        self.waiting.iter().filter(|((of, _), _)| *of == peer).map(|(_, waiting)| waiting).sum()
+    }
+
     /// How many more messages of a session may wait.
     pub(crate) fn room(&self, peer: VtepAddr, session: SessionId) -> usize {
         if self.broken.contains(&(peer, session)) {

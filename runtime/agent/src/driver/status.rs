@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use vouch_mobility::{Binding, HostKey, HostView, Phase, Sequence, counters};
+use vouch_mobility::{Binding, HostKey, HostView, Phase, Sequence};
 
 use super::core::{Core, DriverCounters};
 use super::hearing::place_of;
@@ -60,25 +60,25 @@ pub struct Unheard {
     pub dropped: u64,
 }
 
-counters! {
+vouch_mobility::counters! {
     /// What was lost around the driver.
     pub struct TaskCounters {
         /// Rounds of writes in which the switch refused something.
-        pub failed_writes: u64,
+        failed_writes,
         /// Packet-ins whose header is none of ours.
-        pub malformed_punts: u64,
+        malformed_punts,
         /// Packet-ins that came faster than they could be handled.
-        pub packet_ins_dropped: u64,
+        packet_ins_dropped,
         /// Packet-outs dropped because there was no switch to send them.
-        pub packets_dropped: u64,
+        packets_dropped,
         /// Packet-outs that the switch refused.
-        pub packets_refused: u64,
+        packets_refused,
         /// Messages dropped because their session was over, or their writes failed.
-        pub messages_dropped: u64,
+        messages_dropped,
         /// Messages not sent because the switch has refused entries of the host that they are about.
-        pub messages_in_doubt: u64,
+        messages_in_doubt,
         /// Events that whoever watches was too slow for.
-        pub events_dropped: u64,
+        events_dropped,
     }
 }
 
@@ -127,7 +127,8 @@ impl AgentStatus {
     }
 }
 
-fn unheard(core: &Core, crowd: &BTreeMap<u32, u64>) -> Vec<Unheard> {
+/// What was lost of each place.
+pub(super) fn unheard(core: &Core, crowd: &BTreeMap<u32, u64>) -> Vec<Unheard> {
     let mut places: BTreeMap<_, (u64, u64)> = BTreeMap::new();
     for (location, policed) in core.policed_at() {
         places.entry(location).or_default().0 += policed;

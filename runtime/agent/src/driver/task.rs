@@ -20,8 +20,11 @@
 //! | `task` | what there is, and waiting for anything |
 //! | `task/switching` | the switch comes, goes, and takes or refuses what is written |
 //! | `task/outgoing` | rounds of work, messages, events |
-//! | `task/orders` | what the operator asks and says |
+//! | `task/orders` | what the operator says |
+//! | `task/answers`, `task/forecast` | what the operator asks |
 
+mod answers;
+mod forecast;
 mod orders;
 mod outgoing;
 mod switching;
@@ -43,6 +46,7 @@ use vouch_p4runtime::p4::v1;
 use vouch_tables::{Change, EntryKey};
 
 use super::ageing::{Activity, CounterFeed, Counts};
+use super::chronicle::{Bounds, Chronicle};
 use super::core::Core;
 use super::doubts::Doubts;
 use super::hearing::{Stream, place_of};
@@ -56,11 +60,14 @@ use super::too_long::{TooLong, TooLongFeed};
 use crate::config::Config;
 use crate::events::AgentEvent;
 use crate::guards::{DriverGuard, is_out};
+use crate::management::Watchers;
+use crate::management::v1::switch_status::State;
 use crate::metrics::AgentMetrics;
 use crate::network::Network;
 use crate::orders::Order;
 use crate::peering::{PeerEvent, Peering, PeeringHandle, PeeringSetup};
 
+pub(crate) use self::answers::{Ask, Filter, Tally};
 pub(crate) use self::orders::{Command, Tallied};
 
 /// The first wait before the switch is synchronised again after it refused something, doubled up to [`RETRY_MAX`].
@@ -127,6 +134,13 @@ pub(crate) struct Task {
     network: Network,
     commands: mpsc::Receiver<Command>,
     orders: mpsc::Receiver<Order>,
+    asked: mpsc::Receiver<Ask>,
+    watchers: Watchers,
+    chronicle: Chronicle,
+    /// What the switch's state is called, since when, and why it is not ready.
+    state: (State, Clock),
+    reason: String,
+    began: Clock,
     stop: CancellationToken,
     /// The state machine's time began then, later by all that it stood still.
     epoch: Clock,
@@ -197,6 +211,7 @@ enum Wake {
     FoundOut { mark: u64, counts: Option<Policed> },
     Command(Option<Command>),
     Order(Order),
+    Asked(Ask),
     Timeout,
 }
 
@@ -211,12 +226,28 @@ pub(crate) struct Parts {
     pub(crate) network: Network,
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) orders: mpsc::Receiver<Order>,
+    pub(crate) asked: mpsc::Receiver<Ask>,
+    pub(crate) watchers: Watchers,
     pub(crate) stop: CancellationToken,
 }
 
 impl Task {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, program, session, events, watcher, metrics, network, commands, orders, stop } = parts;
+        let Parts {
+            config,
+            program,
+            session,
+            events,
+            watcher,
+            metrics,
+            network,
+            commands,
+            orders,
+            asked,
+            watchers,
+            stop,
+        } = parts;
+        let now = Clock::now();
         Self {
             name: config.name.as_str().into(),
             ports: PortFeed::new(config.switch.link_status),
@@ -247,8 +278,14 @@ impl Task {
             network,
             commands,
             orders,
+            asked,
+            watchers,
+            chronicle: Chronicle::new(Bounds::default(), now),
+            state: (State::Away, now),
+            reason: "not connected yet".to_owned(),
+            began: now,
             stop,
-            epoch: Clock::now(),
+            epoch: now,
             paused: None,
             said: Sometimes::new(Duration::from_secs(60)),
             dropped: BTreeMap::new(),
@@ -261,6 +298,7 @@ impl Task {
     pub(crate) async fn run(mut self) {
         while self.turn().await.is_continue() {
             self.flush();
+            self.note_state();
         }
         if let Some(peers) = self.peers {
             peers.handle.shutdown().await;
@@ -309,6 +347,7 @@ impl Task {
             }
             Wake::Command(Some(command)) => self.on_command(command),
             Wake::Order(order) => self.on_order(order),
+            Wake::Asked(ask) => ask(self),
             Wake::Timeout => self.on_timeout().await,
         }
         if self.deadline().is_some_and(|deadline| deadline + LATE < Clock::now()) {
@@ -333,6 +372,7 @@ impl Task {
             core,
             commands,
             orders,
+            asked,
             stop,
             session,
             program,
@@ -351,6 +391,7 @@ impl Task {
             command = commands.recv() => Wake::Command(command),
             // None is left when the agent is dropped, which ends the task in any case.
             Some(order) = orders.recv() => Wake::Order(order),
+            Some(ask) = asked.recv() => Wake::Asked(ask),
             () = sleep_to(deadline) => Wake::Timeout,
             () = more_room(handle) => Wake::Room,
             counts = counters_of_hosts.next(session, program) => Wake::Counted(counts),

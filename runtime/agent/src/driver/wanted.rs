@@ -17,6 +17,7 @@ mod groups;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::ops::Bound;
 use std::time::Duration;
 
 use vouch_mobility::{BindingView, ClaimView, Destination, HostKey, HostView, Location};
@@ -100,6 +101,28 @@ impl Wanted {
         if changed {
             self.ways(config, numbering);
         }
+    }
+
+    /// Whether a port of the underlay is passed over, because it has no link.
+    pub(crate) fn is_down(&self, port: u16) -> bool {
+        self.down.contains(&port)
+    }
+
+    /// What an entry is to do.
+    pub(crate) fn wanted(&self, key: &EntryKey) -> Option<&EntryAction> {
+        self.ledger.wanted(key)
+    }
+
+    /// Some of all that is wanted, after `after`.
+    pub(crate) fn some_after(&self, after: Option<EntryKey>, limit: usize) -> Vec<(EntryKey, EntryAction)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let some = self.ledger.all().range((from, Bound::Unbounded)).take(limit);
+        some.map(|(key, action)| (*key, action.clone())).collect()
+    }
+
+    /// The entries that a host has.
+    pub(crate) fn keys_of(&self, host: &HostKey) -> &[EntryKey] {
+        self.hosts.get(host).map_or(&[], |items| &items.entries)
     }
 
     /// The longest IPv4 packet that the underlay carries, in bytes.

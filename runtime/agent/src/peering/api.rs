@@ -5,7 +5,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use vouch_mobility::{Incarnation, Message, VtepAddr, counters};
+use tokio::time::Instant;
+use vouch_mobility::{Incarnation, Message, VtepAddr};
 use vouch_net::MacAddr;
 
 use super::misbehaviour::PeerMisbehaved;
@@ -250,30 +251,57 @@ pub enum PeeringError {
     },
 }
 
-counters! {
+/// How it stands with one peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerStatus {
+    /// Its name.
+    pub name: String,
+    /// Its tunnel address.
+    pub address: VtepAddr,
+    /// Where its agent is.
+    pub endpoint: String,
+    /// There is a session.
+    pub up: bool,
+    /// Since when that is so; `None`: there has never been one.
+    pub since: Option<Instant>,
+    /// Why there is none.
+    pub reason: Option<String>,
+    /// Messages that wait to be sent.
+    pub unsent: usize,
+    /// Sessions so far.
+    pub sessions: u64,
+    /// Messages sent,
+    pub sent: u64,
+    /// received,
+    pub received: u64,
+    /// and dropped, because there was no session or no room.
+    pub dropped: u64,
+}
+
+vouch_mobility::counters! {
     /// How often what happened, since the start.
     pub struct PeeringCounters {
         /// Sessions begun.
-        pub sessions: u64,
+        sessions,
         /// Sessions refused, for whatever reason.
-        pub refused: u64,
+        refused,
         /// Attempts to reach a peer that nobody answered.
-        pub unreachable: u64,
+        unreachable,
         /// Sessions closed because the peer did what no agent of ours does.
-        pub misbehaved: u64,
+        misbehaved,
         /// Sessions closed because the peer was too slow.
-        pub too_slow: u64,
+        too_slow,
         /// Sessions closed because the peer was silent.
-        pub silent: u64,
+        silent,
         /// Sessions closed because we were not in charge of our switch.
-        pub not_in_charge: u64,
+        not_in_charge,
         /// Sessions closed because our switch had not taken what was to be announced.
-        pub unwritten: u64,
+        unwritten,
         /// Messages sent.
-        pub sent: u64,
+        sent,
         /// Messages received.
-        pub received: u64,
+        received,
         /// Messages dropped because there was no session, or no room.
-        pub dropped: u64,
+        dropped,
     }
 }

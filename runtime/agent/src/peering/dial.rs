@@ -53,10 +53,18 @@ pub(super) async fn dial(shared: Arc<Shared>, peer: Arc<Peer>) {
         match attempt {
             Ok(wire) => match session::dialled(&shared, &peer, wire).await {
                 Ended::WasUp => wait = config.reconnect,
-                Ended::Refused(reason) => shared.refuse(&peer.config.endpoint, reason),
+                Ended::Refused(reason) => {
+                    peer.is_away(reason.to_string());
+                    shared.refuse(&peer.config.endpoint, reason);
+                }
             },
-            Err(Failure::Refused(why)) => shared.refuse(&peer.config.endpoint, RefusalReason::Handshake(why)),
+            Err(Failure::Refused(why)) => {
+                let reason = RefusalReason::Handshake(why);
+                peer.is_away(reason.to_string());
+                shared.refuse(&peer.config.endpoint, reason);
+            }
             Err(Failure::Unreachable(why)) => {
+                peer.is_away(format!("not reached: {why}"));
                 let times = shared.counters.unreachable.fetch_add(1, Ordering::Relaxed) + 1;
                 if times.is_power_of_two() {
                     tracing::warn!(peer = peer.config.name, why, next_in = ?wait, "peer not reached, dialling on");

@@ -34,8 +34,8 @@ use tokio_util::sync::DropGuard;
 use vouch_mobility::{Message, VtepAddr};
 
 pub use api::{
-    DownReason, PeerEvent, PeeringCounters, PeeringError, PeeringSetup, Refusal, RefusalReason, SendError, SessionId,
-    VERSION,
+    DownReason, PeerEvent, PeerStatus, PeeringCounters, PeeringError, PeeringSetup, Refusal, RefusalReason, SendError,
+    SessionId, VERSION,
 };
 pub use misbehaviour::PeerMisbehaved;
 
@@ -127,6 +127,16 @@ impl PeeringHandle {
     /// How often what happened.
     pub fn counters(&self) -> PeeringCounters {
         self.shared.counters.read()
+    }
+
+    /// Whether there is a session with a peer.
+    pub fn is_up(&self, peer: VtepAddr) -> bool {
+        self.shared.peers.get(&peer).is_some_and(|peer| peer.status().up)
+    }
+
+    /// How it stands with each peer.
+    pub fn peers(&self) -> Vec<PeerStatus> {
+        self.shared.peers.values().map(|peer| peer.status()).collect()
     }
 
     /// Where it listens, which the configuration leaves open with port 0; `None` without peers.

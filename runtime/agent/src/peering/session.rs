@@ -168,7 +168,7 @@ async fn run(shared: &Arc<Shared>, peer: &Arc<Peer>, hello: &Hello, wire: Wire) 
     let Wire { mut inbound, outbound } = wire;
     if !shared.is_open() {
         // Closed since hello was said, and before there was a session to end: there is none.
-        peer.remove();
+        peer.remove(&DownReason::NotInCharge);
         goodbye(&outbound, &DownReason::NotInCharge.to_string());
         drop(outbound);
         // Whoever dials closes the connection with its stream, and the peer would not hear why.
@@ -177,7 +177,8 @@ async fn run(shared: &Arc<Shared>, peer: &Arc<Peer>, hello: &Hello, wire: Wire) 
         return;
     }
     shared.counters.sessions.fetch_add(1, Ordering::Relaxed);
-    tracing::info!(peer = peer.config.name, %vtep, "session up");
+    let agent = &shared.setup.name;
+    tracing::info!(agent, event = "peer-up", peer = peer.config.name, %vtep, "session up");
 
     let up = PeerEvent::Up { vtep, session: number, incarnation: hello.incarnation, probe_mac: hello.probe_mac };
     // Reading and writing do not wait for each other: two sides that wait for each other's reading would never end.
@@ -185,7 +186,7 @@ async fn run(shared: &Arc<Shared>, peer: &Arc<Peer>, hello: &Hello, wire: Wire) 
     let (reason, ours) = if shared.events.send(up).await.is_err() {
         (DownReason::Shutdown, false)
     } else {
-        let write = pin!(write(shared, queue, &outbound));
+        let write = pin!(write(shared, peer, queue, &outbound));
         tokio::select! {
             () = shared.shutdown.cancelled() => (DownReason::Shutdown, false),
             // The sender is dropped only by `remove` below, or after it has sent.
@@ -195,7 +196,7 @@ async fn run(shared: &Arc<Shared>, peer: &Arc<Peer>, hello: &Hello, wire: Wire) 
         }
     };
 
-    peer.remove();
+    peer.remove(&reason);
     goodbye(&outbound, &reason.to_string());
     drop(outbound);
     if ours {
@@ -203,7 +204,7 @@ async fn run(shared: &Arc<Shared>, peer: &Arc<Peer>, hello: &Hello, wire: Wire) 
         let _ = timeout(FAREWELL, read).await;
     }
     shared.counters.down(&reason);
-    tracing::info!(peer = peer.config.name, %vtep, %reason, "session down");
+    tracing::info!(agent, event = "peer-down", peer = peer.config.name, %vtep, %reason, "session down");
     let down = PeerEvent::Down { vtep, reason };
     tokio::select! {
         biased;
@@ -236,6 +237,7 @@ async fn read(shared: &Shared, peer: &Peer, mut inbound: Streaming<Frame>) -> Do
                 Err(how) => return DownReason::Misbehaved(how),
             };
             shared.counters.received.fetch_add(1, Ordering::Relaxed);
+            peer.received.fetch_add(1, Ordering::Relaxed);
             if shared.events.send(PeerEvent::Message { vtep, message }).await.is_err() {
                 return DownReason::Shutdown;
             }
@@ -254,7 +256,12 @@ fn broken(status: &Status) -> DownReason {
 }
 
 /// Writes what waits in the queue, and a heartbeat when nothing did for a while.
-async fn write(shared: &Shared, mut queue: mpsc::Receiver<Message>, outbound: &mpsc::Sender<Frame>) -> DownReason {
+async fn write(
+    shared: &Shared,
+    peer: &Peer,
+    mut queue: mpsc::Receiver<Message>,
+    outbound: &mpsc::Sender<Frame>,
+) -> DownReason {
     let gone = || DownReason::Closed("the connection is gone".to_owned());
     let mut batch = Vec::with_capacity(BATCH);
     loop {
@@ -282,6 +289,7 @@ async fn write(shared: &Shared, mut queue: mpsc::Receiver<Message>, outbound: &m
                 return gone();
             }
             shared.counters.sent.fetch_add(messages, Ordering::Relaxed);
+            peer.sent.fetch_add(messages, Ordering::Relaxed);
         }
     }
 }

@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vouch_mobility::{Message, VtepAddr};
 
 use super::api::{
-    DownReason, PeerEvent, PeeringCounters, PeeringError, PeeringSetup, Refusal, RefusalReason, SendError, SessionId,
-    VERSION,
+    DownReason, PeerEvent, PeerStatus, PeeringCounters, PeeringError, PeeringSetup, Refusal, RefusalReason, SendError,
+    SessionId, VERSION,
 };
 use super::identity::Keys;
 use super::proto;
@@ -108,11 +109,10 @@ impl Shared {
 
     /// Hands a message to the peer's session.
     pub(super) fn send(&self, to: VtepAddr, session: SessionId, message: Message) -> Result<(), SendError> {
-        let result = match self.peers.get(&to) {
-            Some(peer) => peer.send(session, message),
-            None => Err(SendError::Unknown),
-        };
+        let peer = self.peers.get(&to);
+        let result = peer.map_or(Err(SendError::Unknown), |peer| peer.send(session, message));
         if result.is_err() {
+            peer.inspect(|peer| _ = peer.dropped.fetch_add(1, Ordering::Relaxed));
             self.counters.dropped.fetch_add(1, Ordering::Relaxed);
         }
         result
@@ -125,6 +125,9 @@ pub(super) struct Peer {
     slot: Mutex<Slot>,
     /// Held by the session that is up, so that the next one begins after it has ended.
     pub(super) turn: tokio::sync::Mutex<()>,
+    pub(super) sent: AtomicU64,
+    pub(super) received: AtomicU64,
+    dropped: AtomicU64,
 }
 
 /// The session that is up, and how many were begun.
@@ -132,6 +135,9 @@ pub(super) struct Peer {
 struct Slot {
     begun: u64,
     session: Option<Session>,
+    /// Since when there is a session, or none, and why there is none.
+    changed: Option<Instant>,
+    reason: Option<String>,
 }
 
 struct Session {
@@ -143,7 +149,14 @@ struct Session {
 
 impl Peer {
     fn new(config: PeerConfig) -> Self {
-        Self { config, slot: Mutex::default(), turn: tokio::sync::Mutex::default() }
+        Self {
+            config,
+            slot: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+            sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+        }
     }
 
     fn slot(&self) -> MutexGuard<'_, Slot> {
@@ -170,13 +183,42 @@ impl Peer {
         let newest = SessionId(slot.begun) == number;
         if newest {
             slot.session = Some(Session { number, outbox, end });
+            (slot.changed, slot.reason) = (Some(Instant::now()), None);
         }
         newest
     }
 
     /// The session is over. Called by the one that is up.
-    pub(super) fn remove(&self) {
-        self.slot().session = None;
+    pub(super) fn remove(&self, reason: &DownReason) {
+        let mut slot = self.slot();
+        slot.session = None;
+        (slot.changed, slot.reason) = (Some(Instant::now()), Some(reason.to_string()));
+    }
+
+    /// There is no session, and this is why.
+    pub(super) fn is_away(&self, reason: String) {
+        let mut slot = self.slot();
+        if slot.session.is_none() {
+            slot.reason = Some(reason);
+        }
+    }
+
+    pub(super) fn status(&self) -> PeerStatus {
+        let slot = self.slot();
+        let waiting = |up: &Session| up.outbox.max_capacity() - up.outbox.capacity();
+        PeerStatus {
+            name: self.config.name.clone(),
+            address: self.config.address,
+            endpoint: self.config.endpoint.clone(),
+            up: slot.session.is_some(),
+            since: slot.changed,
+            reason: slot.reason.clone(),
+            unsent: slot.session.as_ref().map_or(0, waiting),
+            sessions: slot.begun,
+            sent: self.sent.load(Ordering::Relaxed),
+            received: self.received.load(Ordering::Relaxed),
+            dropped: self.dropped.load(Ordering::Relaxed),
+        }
     }
 
     /// Ends the session that is up.

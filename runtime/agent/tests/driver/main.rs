@@ -5,6 +5,7 @@ mod disturbance;
 mod evidence;
 mod kind;
 mod metrics;
+mod operate;
 mod orders;
 mod stall;
 

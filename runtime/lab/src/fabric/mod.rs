@@ -9,6 +9,7 @@ mod settle;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -159,6 +160,7 @@ impl Fabric {
             let checked =
                 Config::parse(&file.display().to_string(), &text).map_err(|error| refused(error.to_string()))?;
             let mut config = checked.config;
+            config.management = Some(socket(self._directory.path(), &switch.name));
             if let Some(vtep) = &mut config.vtep {
                 vtep.verify = options.verify;
             }
@@ -224,6 +226,11 @@ impl Fabric {
     pub fn key(&self, name: &str) -> Result<HostKey, LabError> {
         let guest = self.guest(name)?;
         Ok(HostKey { vni: guest.vni, mac: guest.host.mac })
+    }
+
+    /// Where the agent of a switch takes questions and orders.
+    pub fn socket(&self, switch: &str) -> PathBuf {
+        socket(self._directory.path(), switch)
     }
 
     /// Where a host sits now.
@@ -367,6 +374,10 @@ impl Fabric {
         self.agents.shutdown().await;
         self.plant.shutdown().await;
     }
+}
+
+fn socket(directory: &Path, switch: &str) -> PathBuf {
+    directory.join(format!("{switch}.sock"))
 }
 
 /// An address on the loopback interface for each name. They are free now, and nothing can hold them until the agents do.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use vouch_net::MacAddr;
 
+use crate::inout::detail::Clear;
 use crate::inout::message::Message;
 use crate::words::ids::{AccessId, FrameId, HostKey, Location, QuestionId, VtepAddr};
 use crate::words::time::Instant;
@@ -138,6 +139,19 @@ pub enum Event {
         host: HostKey,
         /// Where.
         keep: Location,
+    },
+    /// An operator wants to know whether a host of this VTEP answers. It is asked as it is from time to time in any case; nothing but what is
+    /// known of its answering comes of it.
+    AskNow {
+        /// Which host.
+        host: HostKey,
+    },
+    /// An operator has the past of a host forgotten.
+    Clear {
+        /// Which host.
+        host: HostKey,
+        /// What of it.
+        what: Clear,
     },
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use vouch_net::MacAddr;
 
 use crate::guards::{Guard, is_out};
+use crate::inout::detail::AddressDetail;
 use crate::inout::message::Binding;
 use crate::words::config::Timers;
 use crate::words::ids::Location;
@@ -140,6 +141,15 @@ impl Addresses {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Binding> {
         self.list.iter().map(|known| Binding { address: known.address, confirmed: known.confirmed.is_some() })
+    }
+
+    /// For people.
+    pub(crate) fn details(&self, now: Instant) -> Vec<AddressDetail> {
+        let detail = |known: &Known| AddressDetail {
+            address: known.address,
+            confirmed: known.confirmed.map(|(at, when)| (at, now - when)),
+        };
+        self.list.iter().map(detail).collect()
     }
 
     pub(crate) fn bindings(&self) -> Vec<Binding> {

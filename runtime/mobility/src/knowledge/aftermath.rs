@@ -14,6 +14,7 @@
 use std::time::Duration;
 
 use crate::guards::{Guard, is_out};
+use crate::inout::detail::StayDetail;
 use crate::words::config::Timers;
 use crate::words::ids::{AccessId, Location, VtepAddr};
 use crate::words::time::Instant;
@@ -196,6 +197,12 @@ impl Stay {
     /// Whether it came here from `place`.
     pub(crate) fn came_from(&self, place: Location) -> bool {
         self.before.is_some_and(|(before, _)| before == place)
+    }
+
+    /// For people.
+    pub(crate) fn detail(&self, now: Instant) -> StayDetail {
+        let probation = (now < self.trusted_at).then(|| self.trusted_at - now);
+        StayDetail { tenure: self.tenure(now), before: self.before, probation }
     }
 
     /// For how long it has been here, before it was away for a while included.

@@ -16,6 +16,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::guards::{Guard, is_out};
+use crate::inout::detail::RefusedDetail;
 use crate::words::config::{Limits, Timers};
 use crate::words::ids::{AccessId, HostKey};
 use crate::words::time::{Instant, Wait};
@@ -209,6 +210,43 @@ impl Damping {
         memory.is_some_and(|memory| memory.reported)
     }
 
+    /// Forgets all that was refused of a host.
+    pub(crate) fn forget_host(&mut self, host: HostKey) {
+        for port in self.ports_of(host) {
+            self.forget(host, port);
+        }
+    }
+
+    /// Forgets that what was refused of a host was an attack; it stays damped.
+    pub(crate) fn forget_attack(&mut self, host: HostKey) {
+        for memory in self.ports.values_mut().filter_map(|port| port.claims.get_mut(&host)) {
+            (memory.reported, memory.refusals) = (false, 0);
+        }
+    }
+
+    /// All that is remembered, for people.
+    pub(crate) fn all(&self, now: Instant) -> impl Iterator<Item = RefusedDetail> {
+        let of_port = move |(port, memory): (&AccessId, &PortMemory)| {
+            let port = *port;
+            let details: Vec<RefusedDetail> =
+                memory.claims.iter().map(|(host, memory)| memory.detail(*host, port, now)).collect();
+            details
+        };
+        self.ports.iter().flat_map(of_port)
+    }
+
+    /// What is remembered of one host, for people.
+    pub(crate) fn of_host(&self, host: HostKey, now: Instant) -> impl Iterator<Item = RefusedDetail> {
+        let of_port = move |(port, memory): (&AccessId, &PortMemory)| {
+            memory.claims.get(&host).map(|memory| memory.detail(host, *port, now))
+        };
+        self.ports.iter().filter_map(of_port)
+    }
+
+    fn ports_of(&self, host: HostKey) -> Vec<AccessId> {
+        self.ports.iter().filter(|(_, memory)| memory.claims.contains_key(&host)).map(|(port, _)| *port).collect()
+    }
+
     /// Whoever is behind the port after it was down has no past.
     pub(crate) fn forget_port(&mut self, port: AccessId) {
         if let Some(memory) = self.ports.remove(&port) {
@@ -265,6 +303,11 @@ pub(crate) struct Claim {
 }
 
 impl Memory {
+    fn detail(&self, host: HostKey, port: AccessId, now: Instant) -> RefusedDetail {
+        let (damped_for, refusals, attack) = (self.damped_until - now, self.refusals, self.reported);
+        RefusedDetail { host, port, damped_for, refusals, attack }
+    }
+
     /// It was announced, or taken up by itself, and named these addresses.
     fn hears(&mut self, heard: Instant, addresses: Vec<IpAddr>) {
         let announced = self.taken_up != Some(heard) || is_out(Guard::TakenUpIsNotNew);

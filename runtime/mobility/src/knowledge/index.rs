@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use vouch_net::MacAddr;
 
 use crate::guards::{Guard, is_out};
+use crate::inout::detail::PortDetail;
 use crate::knowledge::entry::LinkDown;
 use crate::words::config::{Config, Limits};
 use crate::words::ids::{AccessId, HostKey, VtepAddr};
@@ -47,6 +48,16 @@ impl Ports {
     pub(crate) fn down(&self, port: AccessId) -> Option<LinkDown> {
         let link = self.0.get(&port).and_then(|port| port.link);
         (link == Some(false)).then_some(LinkDown::of(port))
+    }
+
+    /// For people.
+    pub(crate) fn detail(&self, port: AccessId) -> PortDetail {
+        self.0.get(&port).map_or_else(PortDetail::default, |port| PortDetail {
+            link: port.link,
+            hosts: port.hosts.len(),
+            claims: port.claims.len(),
+            addresses: port.bindings,
+        })
     }
 
     /// Everybody to tell when the port goes down.

@@ -126,6 +126,7 @@ fn if_absent(absent: Absent, known: &mut Known, world: &World<'_>, out: &mut Out
         | Fact::RestoredAddress { .. }
         | Fact::Expected { .. }
         | Fact::Settled { .. }
+        | Fact::AskNow
         | Fact::Due => Role::Absent(absent),
     }
 }
@@ -173,6 +174,10 @@ fn if_owner(mut owner: Owner, known: &mut Known, world: &World<'_>, out: &mut Ou
             owner.advance(known, world, out)
         }
         Fact::Settled { keep } => owner.settle(keep, known, world, out),
+        Fact::AskNow => {
+            owner.ask_now(known, world, out);
+            return Role::Owner(owner);
+        }
         Fact::AddressClaimed { address, by } => {
             owner.address_claimed(address, by, known, world, out);
             return Role::Owner(owner);
@@ -229,6 +234,7 @@ fn if_sought(mut sought: Sought, known: &mut Known, world: &World<'_>, out: &mut
         | Fact::OwnerDown
         | Fact::Restored { .. }
         | Fact::RestoredAddress { .. }
+        | Fact::AskNow
         | Fact::Settled { .. } => return Role::Sought(sought),
     };
     after_sought(became, known, world, out)
@@ -286,6 +292,7 @@ fn if_observer(remote: Remote, known: &mut Known, world: &World<'_>, out: &mut O
         | Fact::OwnerUp
         | Fact::OwnerDown
         | Fact::Restored { .. }
+        | Fact::AskNow
         | Fact::Settled { .. } => Role::Observer(remote),
     }
 }
@@ -325,6 +332,7 @@ fn if_claimant(mut claimant: Claimant, known: &mut Known, world: &World<'_>, out
         | Fact::Ours { .. }
         | Fact::Restored { .. }
         | Fact::RestoredAddress { .. }
+        | Fact::AskNow
         | Fact::Settled { .. } => return Role::Claimant(claimant),
     };
     after_claimant(became, known, world, out)

@@ -51,15 +51,15 @@ const LOOK_FOR_ROOM: Duration = Duration::from_secs(10);
 /// what others know up to date with the host: the switch (by [`Action::Install`] and [`Action::Bind`], if something changed), the indices and the timers.
 #[derive(Debug, Clone)]
 pub struct Mobility {
-    config: Arc<Config>,
-    hosts: BTreeMap<HostKey, Box<Slot>>,
+    pub(super) config: Arc<Config>,
+    pub(super) hosts: BTreeMap<HostKey, Box<Slot>>,
     /// Whose each address is.
     bindings: BTreeMap<(Vni, IpAddr), MacAddr>,
     /// Who else is known to have an address that is bound to another host; it may be out of date.
     unbound: BTreeSet<(Vni, IpAddr, MacAddr)>,
-    ports: Ports,
+    pub(super) ports: Ports,
     peers: Peers,
-    damping: Damping,
+    pub(super) damping: Damping,
     disputes: Disputes,
     shares: Shares,
     refusals: Refusals,
@@ -69,7 +69,7 @@ pub struct Mobility {
     /// Who is to be asked only to confirm what is known: so many a second, longest due first.
     confirmations: BTreeSet<(Instant, HostKey)>,
     /// When there may be another question that only confirms.
-    may_confirm: Instant,
+    pub(super) may_confirm: Instant,
     young_until: Option<Instant>,
     ids: Ids,
     actions: VecDeque<Action>,
@@ -146,6 +146,8 @@ impl Mobility {
             }
             Event::MoveExpected { host, to, until } => self.move_expected(host, to, until, now),
             Event::Settle { host, keep } => self.tell(host, Fact::Settled { keep }, now),
+            Event::AskNow { host } => self.ask_now(host, now),
+            Event::Clear { host, what } => self.clear(host, what, now),
         }
     }
 
@@ -414,7 +416,7 @@ impl Mobility {
     // ---- one host
 
     /// Only for hosts that somebody has.
-    fn tell_known(&mut self, host: HostKey, fact: Fact, now: Instant) {
+    pub(super) fn tell_known(&mut self, host: HostKey, fact: Fact, now: Instant) {
         if self.hosts.contains_key(&host) {
             self.tell(host, fact, now);
         }
@@ -514,7 +516,7 @@ impl Mobility {
     }
 
     /// Brings everybody up to date with the host: first the switch.
-    fn put_back(&mut self, host: HostKey, mut slot: Box<Slot>, now: Instant) {
+    pub(super) fn put_back(&mut self, host: HostKey, mut slot: Box<Slot>, now: Instant) {
         let gone = matches!(slot.role, Role::Absent(_));
         let vni = self.config.vnis.get(&host.vni);
         let view = vni.and_then(|vni| level::view(&slot.role, &slot.known, vni, now));

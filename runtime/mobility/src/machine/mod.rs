@@ -2,6 +2,7 @@
 
 pub(crate) mod disputes;
 pub(crate) mod host;
+pub(crate) mod inspect;
 pub(crate) mod level;
 pub(crate) mod mobility;
 pub(crate) mod slot;

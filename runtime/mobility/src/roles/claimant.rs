@@ -22,6 +22,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::guards::{Guard, is_out};
+use crate::inout::detail::ClaimDetail;
 use crate::inout::event::Evidence;
 use crate::inout::message::{Advertisement, Message, Migration, Open, Reply, Standing, Verdict, Withdrawal};
 use crate::inout::report::{Because, Report};
@@ -228,6 +229,16 @@ impl Claimant {
 
     pub(crate) fn port(&self) -> AccessId {
         self.claim.port
+    }
+
+    /// For people.
+    pub(crate) fn detail(&self, now: Instant) -> ClaimDetail {
+        ClaimDetail {
+            place: Location::Local(self.claim.port),
+            open_for: now - self.claim.heard,
+            answers: self.claim.place.answers.known(),
+            damped: self.claim.damped,
+        }
     }
 
     pub(crate) fn is_probing_through_tunnel(&self) -> bool {

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::guards::{Guard, is_out};
+use crate::inout::detail::ClaimDetail;
 use crate::inout::message::{Advertisement, Message, Open, Verdict};
 use crate::knowledge::addresses::{Addresses, MAX_PATIENCE};
 use crate::knowledge::question::{End, Question, Step};
@@ -66,6 +67,15 @@ impl Answers {
     pub(crate) fn said(answers: bool) -> Self {
         if answers { Self::Yes } else { Self::No }
     }
+
+    /// Whether it does, if that is known.
+    pub(crate) fn known(self) -> Option<bool> {
+        match self {
+            Self::Unknown => None,
+            Self::Yes => Some(true),
+            Self::No => Some(false),
+        }
+    }
 }
 
 impl Claimant {
@@ -98,6 +108,16 @@ impl Claimant {
             Who::Rival { .. } => self.since + rival_patience(timers),
         };
         (self.answers == Answers::Unknown).then_some(at)
+    }
+
+    /// For people.
+    pub(crate) fn detail(&self, now: Instant) -> ClaimDetail {
+        ClaimDetail {
+            place: self.location(),
+            open_for: now - self.since,
+            answers: self.answers.known(),
+            damped: self.damped,
+        }
     }
 
     fn question(&mut self) -> Option<&mut Question> {

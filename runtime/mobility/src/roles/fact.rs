@@ -85,6 +85,8 @@ pub(crate) enum Fact {
     Settled {
         keep: Location,
     },
+    /// An operator wants to know whether it answers.
+    AskNow,
     /// Somebody else says that it has an address of this host's.
     AddressClaimed {
         address: IpAddr,

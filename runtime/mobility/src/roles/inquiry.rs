@@ -14,6 +14,7 @@
 use std::time::Duration;
 
 use crate::guards::{Guard, is_out};
+use crate::inout::detail::ClaimDetail;
 use crate::inout::message::{self, Advertisement, Open};
 use crate::inout::report::{Report, WhyUnproven};
 use crate::knowledge::aftermath::Stay;
@@ -593,6 +594,16 @@ impl Inquiry {
     /// Whether the host is claimed for `place`.
     pub(crate) fn claims(&self, place: Location) -> bool {
         self.claimants.iter().any(|claimant| claimant.location() == place)
+    }
+
+    /// Who claims it, and why silence has proved nothing, for people.
+    pub(crate) fn detail(&self, now: Instant) -> (Vec<ClaimDetail>, Option<WhyUnproven>) {
+        let why = match &self.recorded {
+            Recorded::Disturbed(why) => Some(*why),
+            Recorded::NoAnswer(NoAnswer::Unanswered(_)) if self.is_unproven() => Some(WhyUnproven::NoConfirmedAddress),
+            Recorded::Pending | Recorded::Answered | Recorded::NoAnswer(_) => None,
+        };
+        (self.claimants.iter().map(|claimant| claimant.detail(now)).collect(), why)
     }
 
     pub(crate) fn is_unproven(&self) -> bool {

@@ -103,6 +103,11 @@ impl Known {
         self.announced.filter(|&(_, until)| now < until).map(|(to, _)| to)
     }
 
+    /// The same, and for how much longer that is believed.
+    pub(crate) fn announced_until(&self, now: Instant) -> Option<(Announced, Duration)> {
+        self.announced.filter(|&(_, until)| now < until).map(|(to, until)| (to, until - now))
+    }
+
     /// Whether it is said to be going to this VTEP, but not to `port`.
     pub(crate) fn is_expected_at_another_port(&self, port: AccessId, now: Instant) -> bool {
         match self.announced(now) {

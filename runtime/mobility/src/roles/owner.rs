@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::guards::{Guard, is_out};
+use crate::inout::detail::StayDetail;
 use crate::inout::event::Evidence;
 use crate::inout::message::{Binding, Message, Migration, Open, Reply, Verdict};
 use crate::inout::report::{Because, Full, Report};
@@ -298,6 +299,11 @@ impl Owner {
 
     pub(crate) fn sequence(&self) -> Sequence {
         self.local.sequence()
+    }
+
+    /// How it came here, for people.
+    pub(crate) fn stay_detail(&self, now: Instant) -> StayDetail {
+        self.stay.detail(now)
     }
 
     pub(crate) fn inquiry(&self) -> Option<&Inquiry> {

@@ -6,6 +6,7 @@ mod beyond;
 mod claims;
 mod during;
 mod evidence;
+mod operator;
 mod properties;
 mod regressions;
 mod retried;

@@ -44,6 +44,8 @@ enum Noise {
     LostTouch,
     Expect(HostKey, Location, Duration),
     Settle(HostKey, Location),
+    AskNow(HostKey),
+    Clear(HostKey, Clear),
     Time(Duration),
 }
 
@@ -188,6 +190,9 @@ fn noise() -> impl Strategy<Value = Noise> {
         1 => (a_host(), place(), 0_u64..10)
             .prop_map(|(host, to, seconds)| Noise::Expect(host, to, Duration::from_secs(seconds))),
         1 => (a_host(), place()).prop_map(|(host, keep)| Noise::Settle(host, keep)),
+        1 => a_host().prop_map(Noise::AskNow),
+        1 => (a_host(), prop::sample::select(vec![Clear::Refusals, Clear::Attack, Clear::Quarantine]))
+            .prop_map(|(host, what)| Noise::Clear(host, what)),
         4 => (0_u64..400).prop_map(|millis| Noise::Time(Duration::from_millis(millis))),
         1 => (0_u64..20).prop_map(|seconds| Noise::Time(Duration::from_secs(seconds))),
     ]
@@ -234,6 +239,8 @@ proptest! {
                 Noise::LostTouch => core.lost_touch(now),
                 Noise::Expect(host, to, within) => core.expect_move(host, to, within, now),
                 Noise::Settle(host, keep) => core.settle(host, keep, now),
+                Noise::AskNow(host) => core.ask_now(host, now),
+                Noise::Clear(host, what) => core.clear(host, what, now),
                 Noise::Time(passed) => {
                     let until = now + passed;
                     while let Some(due) = core.deadline().filter(|due| *due <= until) {
@@ -269,7 +276,14 @@ proptest! {
                 core.found_out(mark, (mark % 5 != 0).then(Vec::new), now);
             }
             while core.poll_at_once().is_some() {}
-            while core.poll_event().is_some() {}
+            // Whatever happened can be told.
+            while let Some(event) = core.poll_event() {
+                prop_assert!(!core.line_of(&event).text.is_empty());
+            }
+            for info in core.machine().hosts() {
+                let detail = core.machine().detail(&info.host, now);
+                prop_assert_eq!(detail.map(|detail| detail.info), Some(info));
+            }
         }
         // Every claim ends or waits for evidence; it does not hold frames for ever.
         let until = now + Duration::from_secs(600);

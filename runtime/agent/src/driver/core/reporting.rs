@@ -1,40 +1,41 @@
 //! What the operator hears: reports of the machine, and what the driver counted.
 
-use vouch_mobility::{AccessId, Full, HostKey, Instant, Location, Report, counters};
+use vouch_mobility::{AccessId, Full, HostKey, Instant, Location, Report};
 use vouch_net::Vni;
-use vouch_tables::PuntMeter;
+use vouch_tables::{PuntMeter, PuntReason};
 
+use super::super::log::say;
 use super::Core;
-use crate::events::AgentEventKind;
-use crate::metrics::Tally;
+use crate::events::{AgentEventKind, Place};
+use crate::metrics;
 
-counters! {
+vouch_mobility::counters! {
     /// What was refused, or done in somebody's name, and how often.
     pub struct DriverCounters {
         /// Punted frames that make no sense.
-        pub malformed_frames: u64,
+        malformed_frames,
         /// Punted frames from a bridge domain or place that is not configured (any more).
-        pub foreign_frames: u64,
+        foreign_frames,
         /// Frames of claims that could not be held because too many were.
-        pub frames_not_held: u64,
+        frames_not_held,
         /// Frames of claims that were released after the verdict.
-        pub frames_released: u64,
+        frames_released,
         /// Frames of claims that were dropped after the verdict.
-        pub frames_dropped: u64,
+        frames_dropped,
         /// Frames that are held now.
-        pub frames_held: u64,
+        frames_held,
         /// Requests that were passed on at once because too many were held.
-        pub requests_not_held: u64,
+        requests_not_held,
         /// Requests that were answered in the name of who has the address.
-        pub requests_answered: u64,
+        requests_answered,
         /// Questions of which it is not certain that an answer would have been heard.
-        pub checks_incomplete: u64,
+        checks_incomplete,
         /// Bindings that the switch has no room for now.
-        pub bindings_beyond: u64,
+        bindings_beyond,
         /// Messages to peers without a session; the next one's lists make good for them.
-        pub messages_without_session: u64,
+        messages_without_session,
         /// Frames of hosts that use the address that hosts are asked from.
-        pub probe_address_used: u64,
+        probe_address_used,
     }
 }
 
@@ -67,7 +68,7 @@ impl Core {
     }
 
     /// How much there is of what is here.
-    pub(crate) fn tally(&self, tally: &mut Tally) {
+    pub(crate) fn tally(&self, tally: &mut metrics::Tally) {
         let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         tally.census = self.machine.census();
         tally.entries = number(self.wanted.len());
@@ -89,43 +90,73 @@ impl Core {
         counts.filter_map(|(cell, count)| Some((self.numbering.location(cell.location)?, count)))
     }
 
+    /// The same by reason.
+    pub(crate) fn policed_by_reason(&self) -> impl Iterator<Item = (PuntReason, Place, u64)> {
+        let counts = self.checks.policed().filter(|(_, count)| *count > 0);
+        counts
+            .filter_map(|(cell, count)| Some((cell.reason, self.place(self.numbering.location(cell.location)?), count)))
+    }
+
+    /// Whether a port of the underlay is known to have no link.
+    pub(crate) fn underlay_is_down(&self, port: u16) -> bool {
+        self.wanted.is_down(port)
+    }
+
     /// Frames of each place that were longer than the underlay carries.
     pub(crate) fn too_long_at(&self) -> impl Iterator<Item = (Location, u64)> {
         self.too_long.iter().map(|(location, frames)| (*location, *frames))
     }
 
     pub(super) fn report(&mut self, report: Report, now: Instant) {
-        match &report {
-            Report::Attack { host, port, .. } => self.warn(Said::Attack(*host, *port), &report, now),
-            Report::AddressKept { claimant, port, .. } => {
-                self.warn(Said::AddressKept(*claimant, *port), &report, now);
-            }
-            Report::AddressMoved { to, .. } => self.warn(Said::AddressMoved(*to), &report, now),
-            Report::Contested { host, .. } => self.warn(Said::Contested(*host), &report, now),
-            Report::Unproven { host, .. } => self.warn(Said::Unproven(*host), &report, now),
-            Report::Duplicate { host, .. } => self.warn(Said::Duplicate(*host), &report, now),
-            Report::SequenceExhausted { host } => self.warn(Said::Exhausted(*host), &report, now),
-            Report::Full { what } => self.warn(Said::Full(*what), &report, now),
-            Report::RoomAgain { what } => self.warn(Said::RoomAgain(*what), &report, now),
-            Report::Learned { .. }
-            | Report::ClaimRaised { .. }
-            | Report::VerificationStarted { .. }
-            | Report::Stayed { .. }
+        tracing::debug!(agent = self.config.name, ?report);
+        let event = AgentEventKind::Report(report);
+        let AgentEventKind::Report(report) = &event else { return };
+        match report {
+            Report::Attack { host, port, .. } => self.warn(Said::Attack(*host, *port), &event, now),
+            Report::AddressKept { claimant, port, .. } => self.warn(Said::AddressKept(*claimant, *port), &event, now),
+            Report::AddressMoved { to, .. } => self.warn(Said::AddressMoved(*to), &event, now),
+            Report::Contested { host, .. } => self.warn(Said::Contested(*host), &event, now),
+            Report::Unproven { host, .. } => self.warn(Said::Unproven(*host), &event, now),
+            Report::Duplicate { host, .. } => self.warn(Said::Duplicate(*host), &event, now),
+            Report::SequenceExhausted { host } => self.warn(Said::Exhausted(*host), &event, now),
+            Report::Full { what } => self.warn(Said::Full(*what), &event, now),
+            Report::RoomAgain { what } => self.warn(Said::RoomAgain(*what), &event, now),
+            Report::Stayed { .. }
             | Report::Moved { .. }
             | Report::Removed { .. }
             | Report::Settled { .. }
             | Report::AttackOver { .. }
-            | Report::AddressClaimed { .. }
             | Report::HeardAtOldPort { .. }
-            | Report::OwnerUnreachable { .. } => tracing::debug!(agent = self.config.name, ?report),
+            | Report::OwnerUnreachable { .. } => self.inform(&event, now),
+            Report::Learned { .. }
+            | Report::ClaimRaised { .. }
+            | Report::VerificationStarted { .. }
+            | Report::AddressClaimed { .. } => {}
         }
-        self.events.push_back(AgentEventKind::Report(report));
+        self.events.push_back(event);
     }
 
-    fn warn(&mut self, line: Said, report: &Report, now: Instant) {
-        match self.said.say(line, now) {
-            Some(times) => tracing::warn!(agent = self.config.name, ?report, times),
-            None => tracing::debug!(agent = self.config.name, ?report),
+    /// Something that happened, for the log; if too much does, only how often.
+    pub(super) fn inform(&mut self, event: &AgentEventKind, now: Instant) {
+        self.say_unsaid(now);
+        let line = self.line_of(event);
+        if self.floods.admits(line.kind) {
+            say!(info, self.config.name, line, |place| self.words(place), None::<u64>);
+        }
+    }
+
+    /// What was too much to be said one by one.
+    pub(super) fn say_unsaid(&mut self, now: Instant) {
+        if let Some(summary) = self.floods.summary(now) {
+            tracing::info!(agent = self.config.name, event = "summary", "{summary}");
+        }
+    }
+
+    /// Something that somebody should look at, for the log; not each time.
+    fn warn(&mut self, said: Said, event: &AgentEventKind, now: Instant) {
+        if let Some(times) = self.said.say(said, now) {
+            let line = self.line_of(event);
+            say!(warn, self.config.name, line, |place| self.words(place), times);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tokio::sync::oneshot;
-use vouch_mobility::{HostKey, Location};
+use vouch_mobility::{Clear, HostKey, Location, Phase};
 use vouch_p4runtime::client::Session;
 use vouch_tables::{EntryAction, EntryKey};
 
@@ -11,7 +11,7 @@ use super::super::status::{AgentStatus, TaskCounters};
 use super::super::switch::Program;
 use super::{Switch, Task};
 use crate::events::Place;
-use crate::metrics::Tally;
+use crate::metrics;
 use crate::orders::{Order, OrderError, What};
 
 /// What the operator may ask.
@@ -28,7 +28,7 @@ pub(crate) enum Command {
 
 /// How much there is, and where to ask what the switch has dropped, if it can be asked.
 pub(crate) struct Tallied {
-    pub(crate) tally: Tally,
+    pub(crate) tally: metrics::Tally,
     pub(crate) drops: Option<(Session, Program)>,
 }
 
@@ -40,7 +40,7 @@ impl Task {
                 let _ = reply.send(self.status());
             }
             Command::Tally(reply) => {
-                let _ = reply.send(self.tally());
+                let _ = reply.send(self.figures());
             }
             Command::Renew(reply) => {
                 let renewed = self.peers.as_ref().map_or(Ok(()), |peers| peers.handle.renew());
@@ -67,6 +67,43 @@ impl Task {
         let _ = reply.send(followed);
     }
 
+    /// Has a host asked now; why not, if it is not.
+    pub(crate) fn probe_now(&mut self, host: HostKey) -> Result<(), String> {
+        let core = self.core.as_ref().ok_or_else(|| OrderError::NotReady.to_string())?;
+        if !matches!(self.switch, Switch::Ready { .. }) || self.paused.is_some() {
+            return Err("the agent does not have its switch now, and can ask nobody".to_owned());
+        }
+        let info = core.machine().host(&host).ok_or_else(|| format!("{host} is not known here"))?;
+        match (info.location, info.phase) {
+            (Some(Location::Remote(vtep)), _) => {
+                let name = core.vtep_name(vtep);
+                Err(format!("{host} is behind {name}: ask the agent there"))
+            }
+            (None, _) | (_, Phase::Sought) => Err(format!("{host} is being looked for at all ports already")),
+            (Some(Location::Local(_)), Phase::Settled) => {
+                self.feed(|core, now| core.ask_now(host, now));
+                Ok(())
+            }
+            (Some(Location::Local(_)), _) => Err(format!("{host} is being asked already, as it is claimed")),
+        }
+    }
+
+    /// Has something of a host's past forgotten. Of how many ports.
+    pub(crate) fn clear(&mut self, host: HostKey, what: Clear) -> Result<u32, OrderError> {
+        let now = self.now();
+        let core = self.core.as_mut().ok_or(OrderError::NotReady)?;
+        if !core.machine().config().vnis.contains_key(&host.vni) {
+            return Err(OrderError::UnknownVni);
+        }
+        let cleared = match what {
+            Clear::Refusals => core.machine().refused(now).filter(|refused| refused.host == host).count(),
+            Clear::Attack => core.machine().refused(now).filter(|it| it.host == host && it.attack).count(),
+            Clear::Quarantine => core.machine().detail(&host, now).map_or(0, |detail| detail.quarantined.len()),
+        };
+        core.clear(host, what, now);
+        Ok(u32::try_from(cleared).unwrap_or(u32::MAX))
+    }
+
     /// Where the operator means, if the host can be there.
     fn place(&self, host: HostKey, place: Place) -> Result<Location, OrderError> {
         let core = self.core.as_ref().ok_or(OrderError::NotReady)?;
@@ -79,9 +116,9 @@ impl Task {
         if there { Ok(location) } else { Err(OrderError::UnknownPlace) }
     }
 
-    fn status(&mut self) -> AgentStatus {
+    pub(super) fn status(&mut self) -> AgentStatus {
         let (ready, crowd) = (self.is_ready(), self.crowd.all_dropped());
-        let counters = self.counters(&crowd);
+        let counters = self.task_counters(&crowd);
         let peering = self.peers.as_ref().map(|peers| peers.handle.counters());
         AgentStatus::new(ready, self.core.as_mut(), counters, &crowd, peering)
     }
@@ -94,21 +131,21 @@ impl Task {
             && self.core.is_some()
     }
 
-    fn counters(&self, crowd: &BTreeMap<u32, u64>) -> TaskCounters {
+    fn task_counters(&self, crowd: &BTreeMap<u32, u64>) -> TaskCounters {
         let mut counters = self.counters;
         counters.packet_ins_dropped = self.session.dropped_packets() + crowd.values().sum::<u64>();
         counters.packets_dropped += self.outbox.frames_dropped();
         counters
     }
 
-    fn tally(&mut self) -> Tallied {
+    fn figures(&mut self) -> Tallied {
         let ready = self.is_ready();
-        let mut tally = Tally {
+        let mut tally = metrics::Tally {
             agent: self.config.name.clone(),
             ready,
-            task: self.counters(&self.crowd.all_dropped()),
+            task: self.task_counters(&self.crowd.all_dropped()),
             peering: self.peers.as_ref().map(|peers| peers.handle.counters()).unwrap_or_default(),
-            ..Tally::default()
+            ..metrics::Tally::default()
         };
         let peers = self.config.vtep.iter().flat_map(|vtep| &vtep.peers);
         tally.peers = peers.map(|peer| (peer.address, false)).collect();

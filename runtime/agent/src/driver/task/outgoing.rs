@@ -3,9 +3,11 @@
 use tokio::time::Instant as Clock;
 use vouch_tables::PacketOut;
 
+use super::super::chronicle::What;
 use super::super::core::Output;
 use super::super::policed;
 use super::super::switch::Work;
+use super::answers::{WallClock, event};
 use super::{AfterRound, Finding, Switch, Task};
 use crate::events::{AgentEvent, AgentEventKind};
 use crate::guards::{DriverGuard, is_out};
@@ -160,11 +162,20 @@ impl Task {
     }
 
     pub(super) fn tell(&mut self, kind: AgentEventKind) {
+        let now = Clock::now();
         if let AgentEventKind::Report(report) = &kind {
-            self.metrics.report(report, Clock::now());
+            self.metrics.report(report, now);
+        }
+        let number = self.chronicle.event(&kind, now);
+        if self.watchers.any()
+            && let Some(core) = &self.core
+        {
+            let line = core.line(&What::Event(kind.clone()));
+            let at = WallClock::read().at(now);
+            self.watchers.tell(event(&self.name, number, at, 1, line));
         }
         let Some(watcher) = &self.watcher else { return };
-        let event = AgentEvent { agent: self.name.clone(), at: Clock::now().into_std(), kind };
+        let event = AgentEvent { agent: self.name.clone(), at: now.into_std(), kind };
         if watcher.try_send(event).is_err() {
             self.counters.events_dropped += 1;
         }

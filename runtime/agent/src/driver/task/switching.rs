@@ -76,6 +76,7 @@ impl Task {
 
     pub(super) fn on_sync_failure(&mut self, error: &RpcError) {
         if !error.is_connection() {
+            self.reason = error.to_string();
             tracing::error!(agent = %self.name, %error, "the switch cannot be used; trying again in {} ms", self.retry.as_millis());
         }
         self.retry_later();
@@ -123,6 +124,7 @@ impl Task {
         match round.then {
             AfterRound::Written(_) if doubt => {}
             AfterRound::Written(changes) => {
+                self.note_written(&changes);
                 // Words are for whoever watches; most agents run unwatched, and a round may have thousands of changes.
                 if self.watcher.is_some() {
                     let changes = changes.iter().map(ToString::to_string).collect();
@@ -175,6 +177,7 @@ impl Task {
         if hosts.is_empty() && !other {
             return Some(hosts);
         }
+        self.reason = error.to_string();
         if self.read_back.is_none() {
             tracing::warn!(agent = %self.name, %error, "the switch will be read back in {} ms", self.retry.as_millis());
             self.read_back = Some(self.next_retry());
@@ -194,6 +197,7 @@ impl Task {
     }
 
     pub(super) fn lost(&mut self, reason: String) {
+        self.reason.clone_from(&reason);
         if !matches!(self.switch, Switch::Away { retry: None }) {
             tracing::warn!(agent = %self.name, reason, "the switch is not ours any more");
             self.tell(AgentEventKind::SwitchLost { reason });

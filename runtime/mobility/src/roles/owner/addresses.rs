@@ -80,6 +80,24 @@ impl Owner {
         self.confirming = Some(Confirming { question, alone_for, expected, left: None, late: false, until, due });
     }
 
+    /// Asks for all its addresses at once, at an operator's word; not while it is being asked anyway.
+    pub(crate) fn ask_now(&mut self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) {
+        if self.confirming.is_some() || self.inquiry.is_some() {
+            return;
+        }
+        let targets = known.addresses.targets(&[], known.key.mac);
+        let expected = known.addresses.expected_at(self.place(), world.now, world.timers()).is_some();
+        for target in &targets {
+            known.addresses.asked_for(Some(*target), world.now);
+        }
+        let question = out.new_question();
+        let alone_for = targets.first().copied().filter(|_| targets.len() == 1 && world.now >= self.echoes_until);
+        out.probe(question, 0, known.key, self.place(), true, targets);
+        let due = world.now + world.timers().verdict_after;
+        let until = world.now + MAX_PATIENCE;
+        self.confirming = Some(Confirming { question, alone_for, expected, left: None, late: false, until, due });
+    }
+
     /// When the host is to be asked only to confirm what is known of it.
     pub(crate) fn confirm_due(&self, known: &Known, timers: &Timers) -> Option<Instant> {
         if self.confirming.is_some() || self.inquiry.is_some() {
