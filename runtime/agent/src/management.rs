@@ -1,6 +1,7 @@
-//! What an orchestrator and an operator may ask and tell an agent, over a Unix socket.
+//! What an orchestrator and an operator may ask and tell an agent, over a Unix socket or by mutual TLS.
 //!
-//! Whoever can open the socket is believed. It is made for its owner only.
+//! Whoever can open the socket is believed. It is made for its owner only. Over the network, whoever has a certificate of the configured
+//! authority may ask, and orders are taken of those whose names are configured.
 //!
 //! Questions are answered by the agent's task between two other things, some hosts at a time; whoever watches and is too slow misses events,
 //! and the agent does not wait for him. The service is in `proto/vouch/management/v1/management.proto`, where each part is explained; [`v1`] is
@@ -29,12 +30,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::Stream;
-use tokio::net::UnixListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant as Clock, timeout_at};
-use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream, UnixListenerStream};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Server;
+use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic::{Request, Response, Status};
 use vouch_mobility::{Clear, HostKey, Phase, VtepAddr};
 use vouch_net::{MacAddr, Vni};
@@ -42,12 +44,12 @@ use vouch_net::{MacAddr, Vni};
 use self::compare::{Look, drops};
 use self::v1::management_server::{Management, ManagementServer};
 use self::watchers::Wanted;
-use crate::config::{AccessInterface, Port, VlanId};
+use crate::config::{AccessInterface, Port, RemoteManagement, VlanId};
 use crate::driver::{Ask, EVENT_KINDS, Filter, Tally, Task};
 use crate::events::Place;
 use crate::orders::{OrderError, Orders, What};
 
-pub use self::client::{Client, ManagementError};
+pub use self::client::{Client, ManagementError, OperatorFiles};
 pub use self::json::json;
 pub(crate) use self::watchers::Watchers;
 
@@ -68,7 +70,7 @@ const ANSWER: Duration = Duration::from_secs(2);
 const NEAR: usize = 3;
 
 /// Serves until `stop`. Takes the place of a socket that nobody listens on any more.
-pub(crate) fn serve(path: &Path, service: Service, stop: CancellationToken) -> io::Result<()> {
+pub(crate) fn serve(path: &Path, service: Service, stop: CancellationToken) -> io::Result<JoinHandle<()>> {
     let stale = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
         && std::os::unix::net::UnixStream::connect(path).is_err();
     if stale {
@@ -77,40 +79,91 @@ pub(crate) fn serve(path: &Path, service: Service, stop: CancellationToken) -> i
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     let path = path.to_owned();
-    tokio::spawn(async move {
+    Ok(tokio::spawn(async move {
         let serving = Server::builder()
             .add_service(ManagementServer::new(service))
             .serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop.cancelled());
-        // Whoever watches for ever must not keep the service from ending.
-        let served = tokio::select! {
-            served = serving => served,
-            () = async { stop.cancelled().await; tokio::time::sleep(FAREWELL).await } => Ok(()),
-        };
-        if let Err(error) = served {
-            tracing::error!(%error, path = %path.display(), "the management service stopped");
-        }
+        until_stopped(serving, &stop).await;
         // Somebody may have removed it already.
         let _ = std::fs::remove_file(&path);
-    });
-    Ok(())
+    }))
+}
+
+/// The same over the network.
+pub(crate) fn serve_remotely(
+    remote: &RemoteManagement,
+    service: Service,
+    stop: CancellationToken,
+) -> io::Result<JoinHandle<()>> {
+    let file = |path: &Path| {
+        std::fs::read(path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+    };
+    let tls = ServerTlsConfig::new()
+        .identity(Identity::from_pem(file(&remote.cert)?, file(&remote.key)?))
+        .client_ca_root(Certificate::from_pem(file(&remote.ca)?));
+    let mut server = Server::builder().tls_config(tls).map_err(io::Error::other)?;
+    let listener = std::net::TcpListener::bind(remote.listen)?;
+    listener.set_nonblocking(true)?;
+    let incoming = TcpListenerStream::new(TcpListener::from_std(listener)?);
+    let service = Service { operators: Some(remote.operators.clone().into()), ..service };
+    Ok(tokio::spawn(async move {
+        let serving =
+            server.add_service(ManagementServer::new(service)).serve_with_incoming_shutdown(incoming, stop.cancelled());
+        until_stopped(serving, &stop).await;
+    }))
+}
+
+/// Whoever watches for ever must not keep a service from ending.
+async fn until_stopped(serving: impl Future<Output = Result<(), tonic::transport::Error>>, stop: &CancellationToken) {
+    let served = tokio::select! {
+        served = serving => served,
+        () = async { stop.cancelled().await; tokio::time::sleep(FAREWELL).await } => Ok(()),
+    };
+    if let Err(error) = served {
+        tracing::error!(%error, "the management service stopped");
+    }
 }
 
 /// How long an answer may take that was begun before the agent stopped.
 const FAREWELL: Duration = Duration::from_millis(200);
 
 /// See the module.
+#[derive(Clone)]
 pub(crate) struct Service {
     agent: String,
     orders: Orders,
     ask: mpsc::Sender<Ask>,
     watchers: Watchers,
+    /// Who may give orders, by the names in certificates; `None`: whoever can reach it.
+    operators: Option<Arc<[String]>>,
 }
 
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl Service {
     pub(crate) fn new(agent: &str, orders: Orders, ask: mpsc::Sender<Ask>, watchers: Watchers) -> Self {
-        Self { agent: agent.to_owned(), orders, ask, watchers }
+        Self { agent: agent.to_owned(), orders, ask, watchers, operators: None }
+    }
+
+    /// Whether whoever asks for this may give orders.
+    fn may_order<T>(&self, request: &Request<T>) -> Result<(), Status> {
+        let Some(operators) = &self.operators else { return Ok(()) };
+        let certificates = request.peer_certs();
+        let names = certificates.iter().flat_map(|it| it.iter()).next().map(|it| vouch_certs::names(it));
+        let names = names.unwrap_or_default();
+        if names.iter().any(|name| operators.iter().any(|operator| operator.eq_ignore_ascii_case(name))) {
+            return Ok(());
+        }
+        tracing::warn!(
+            agent = self.agent,
+            ?names,
+            "an order was refused: `management.remote.operators` has none of these names"
+        );
+        Err(Status::permission_denied(format!(
+            "{} may ask and not order: `management.remote.operators` of {} has no such name",
+            names.join(", "),
+            self.agent
+        )))
     }
 
     /// Asks the agent's task.
@@ -192,6 +245,7 @@ impl Management for Service {
         &self,
         request: Request<v1::ExpectMoveRequest>,
     ) -> Result<Response<v1::ExpectMoveResponse>, Status> {
+        self.may_order(&request)?;
         let v1::ExpectMoveRequest { host, to, within_ms } = request.into_inner();
         let (host, to, within) = (self::host(host)?, place(to)?, Duration::from_millis(within_ms));
         if within.is_zero() || within > LONGEST {
@@ -205,6 +259,7 @@ impl Management for Service {
         &self,
         request: Request<v1::SettleHostRequest>,
     ) -> Result<Response<v1::SettleHostResponse>, Status> {
+        self.may_order(&request)?;
         let v1::SettleHostRequest { host, keep } = request.into_inner();
         let what = What::Settle { host: self::host(host)?, keep: place(keep)? };
         self.orders.give(what).await.map_err(status)?;
@@ -380,6 +435,7 @@ impl Management for Service {
         &self,
         request: Request<v1::ProbeHostRequest>,
     ) -> Result<Response<v1::ProbeHostResponse>, Status> {
+        self.may_order(&request)?;
         let host = self::host(request.into_inner().host)?;
         let mut events = self.watchers.watch()?;
         let agent = self.agent.clone();
@@ -422,6 +478,7 @@ impl Management for Service {
         request: Request<v1::ClearHostRequest>,
     ) -> Result<Response<v1::ClearHostResponse>, Status> {
         use v1::clear_host_request::What as Wire;
+        self.may_order(&request)?;
         let request = request.into_inner();
         let what = match request.what() {
             Wire::Refusals => Clear::Refusals,

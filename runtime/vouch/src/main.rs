@@ -1,6 +1,7 @@
 //! The `vouch` command: reads the command line and leaves the work to the libraries.
 
 mod certs;
+mod init;
 mod log;
 mod metrics;
 mod operate;
@@ -78,6 +79,11 @@ enum Command {
         #[arg(long)]
         reference: bool,
     },
+    /// Write a first configuration, from what only you know
+    ///
+    /// It goes to standard output; what is wrong with what was said goes to standard error, and the exit status is 1. Everything
+    /// else has its default, which `vouch schema --reference` shows.
+    Init(init::Init),
     /// Make, renew and show the certificates by which agents know each other
     ///
     /// Agents speak to each other over mutual TLS: each shows a certificate that the fabric's authority has signed, for the
@@ -198,6 +204,7 @@ fn main() -> ExitCode {
         }
         Command::Operate(command) => in_runtime(operate::run(command)),
         Command::Certs { command } => certs::run(command),
+        Command::Init(said) => init::run(&said),
         Command::Check { configs } => {
             let (mut report, mut status) = vouch_agent::config::check(&configs);
             if let Ok(checked) = Config::load(&configs) {

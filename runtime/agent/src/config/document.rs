@@ -11,7 +11,8 @@ use vouch_net::MacAddr;
 
 use super::switch::SwitchConfig;
 use super::types::{
-    AccessInterface, Config, PeerConfig, PeeringConfig, PuntRates, Quarantine, UnderlayConfig, VniConfig, VtepConfig,
+    AccessInterface, Config, PeerConfig, PeeringConfig, PuntRates, Quarantine, RemoteManagement, UnderlayConfig,
+    VniConfig, VtepConfig,
 };
 use super::written::{HostV4, Name, Socket};
 
@@ -49,7 +50,7 @@ pub(super) struct Document {
     /// What a port that keeps claiming what is not its own gets.
     #[serde(default)]
     pub(super) quarantine: Quarantine,
-    /// The management service, for orders of an orchestrator and an operator, as by `vouch expect-move`. Without it none are taken.
+    /// Where the agent is asked and told, as by `vouch status` and `vouch expect-move`. Without it, nobody can.
     pub(super) management: Option<Management>,
 }
 
@@ -80,12 +81,14 @@ impl Default for AllLimits {
     }
 }
 
-/// Where orders are taken.
+/// Where the agent is asked and told.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Management {
     /// The path of a Unix socket, as `/run/vouch/vtep1.sock`. Whoever can open it is believed; it is made for its owner only.
-    #[schemars(with = "Socket")]
-    pub(super) socket: PathBuf,
+    #[schemars(with = "Option<Socket>")]
+    pub(super) socket: Option<PathBuf>,
+    /// The same over the network, by mutual TLS. Without it, only the socket is there.
+    pub(super) remote: Option<RemoteManagement>,
 }
 
 impl Document {
@@ -115,8 +118,9 @@ impl Document {
             quarantine: self.quarantine,
             verify: true,
         });
-        let management = self.management.map(|management| management.socket);
-        Config { name, switch, underlay, punt_rates: self.punt_rates, management, vtep }
+        let (management, remote_management) =
+            self.management.map_or((None, None), |management| (management.socket, management.remote));
+        Config { name, switch, underlay, punt_rates: self.punt_rates, management, remote_management, vtep }
     }
 
     /// Every access interface, and where it is named.

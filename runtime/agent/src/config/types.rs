@@ -30,6 +30,8 @@ pub struct Config {
     pub punt_rates: PuntRates,
     /// The Unix socket of the management service; `None`: there is no such service.
     pub management: Option<PathBuf>,
+    /// The same over the network; `None`: it is not there.
+    pub remote_management: Option<RemoteManagement>,
     /// Present on a VTEP; absent on a switch that only routes the underlay (a spine).
     pub vtep: Option<VtepConfig>,
 }
@@ -507,6 +509,27 @@ struct SecurityFields {
     /// In place of `tls`, on a network that nobody else is on: nothing is proven and nothing is secret.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     plaintext: bool,
+}
+
+/// The management service over the network, by mutual TLS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RemoteManagement {
+    /// Where it listens, as `192.0.2.10:7443`.
+    #[schemars(with = "Listen")]
+    pub listen: SocketAddr,
+    /// The PEM file of the authority that signs the certificates of who may ask.
+    #[schemars(with = "File")]
+    pub ca: PathBuf,
+    /// The PEM file of this agent's certificate.
+    #[schemars(with = "File")]
+    pub cert: PathBuf,
+    /// The PEM file of its key.
+    #[schemars(with = "File")]
+    pub key: PathBuf,
+    /// The names in the certificates of who may also give orders, as `operator`. All others may only ask.
+    #[serde(default)]
+    #[schemars(with = "Vec<Name>")]
+    pub operators: Vec<String>,
 }
 
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]

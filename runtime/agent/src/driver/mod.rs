@@ -89,6 +89,8 @@ pub struct Agent {
     orders: Orders,
     stop: CancellationToken,
     _stop_on_drop: DropGuard,
+    /// What listens for operators.
+    services: Vec<JoinHandle<()>>,
     task: JoinHandle<()>,
 }
 
@@ -107,10 +109,17 @@ impl Agent {
         let (ask, asked) = mpsc::channel(16);
         let watchers = Watchers::new();
         let stop = CancellationToken::new();
+        let service = management::Service::new(&config.name, orders.clone(), ask, watchers.clone());
+        let mut services = Vec::new();
         if let Some(path) = &config.management {
-            let service = management::Service::new(&config.name, orders.clone(), ask, watchers.clone());
-            management::serve(path, service, stop.clone())
-                .map_err(|error| SwitchSetupError::Management { path: path.clone(), error })?;
+            let served = management::serve(path, service.clone(), stop.clone());
+            let at = path.display().to_string();
+            services.push(served.map_err(|error| SwitchSetupError::Management { at, error })?);
+        }
+        if let Some(remote) = &config.remote_management {
+            let served = management::serve_remotely(remote, service, stop.clone());
+            let at = remote.listen.to_string();
+            services.push(served.map_err(|error| SwitchSetupError::Management { at, error })?);
         }
         let name = config.name.clone();
         let parts = Parts {
@@ -128,7 +137,7 @@ impl Agent {
             stop: stop.clone(),
         };
         let task = tokio::spawn(Task::new(parts).run());
-        Ok(Self { name, commands, orders, _stop_on_drop: stop.clone().drop_guard(), stop, task })
+        Ok(Self { name, commands, orders, services, _stop_on_drop: stop.clone().drop_guard(), stop, task })
     }
 
     /// Whether an agent can be started with this configuration, as far as its files say.
@@ -197,6 +206,10 @@ impl Agent {
     /// Stops it and waits until it has stopped. The switch keeps its tables, and traffic goes on.
     pub async fn shutdown(self) -> Result<(), JoinError> {
         self.stop.cancel();
+        for service in self.services {
+            // It has logged what went wrong with it; its address is free when it has ended.
+            let _ = service.await;
+        }
         self.task.await
     }
 }

@@ -83,11 +83,11 @@ pub enum SwitchSetupError {
         /// What it lacks.
         error: vouch_tables::BindError,
     },
-    /// The management service cannot listen on its socket.
-    #[error("cannot listen for management on {}: {error}", path.display())]
+    /// The management service cannot listen on its socket, or at its address.
+    #[error("cannot serve management at {at}: {error}")]
     Management {
-        /// The socket.
-        path: PathBuf,
+        /// The socket, or the address.
+        at: String,
         /// Why.
         error: std::io::Error,
     },

@@ -1,9 +1,9 @@
 //! The other side of the socket: who asks and orders.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Status, Streaming};
 use vouch_mobility::HostKey;
 
@@ -33,6 +33,17 @@ pub enum ManagementError {
     Refused(String),
 }
 
+/// Who asks over the network: PEM files.
+#[derive(Debug, Clone)]
+pub struct OperatorFiles {
+    /// The authority that has signed the agents' certificates.
+    pub ca: PathBuf,
+    /// The certificate of who asks,
+    pub cert: PathBuf,
+    /// and its key.
+    pub key: PathBuf,
+}
+
 /// Speaks to an agent.
 #[derive(Debug)]
 pub struct Client(ManagementClient<Channel>);
@@ -47,6 +58,22 @@ impl Client {
         let endpoint =
             endpoint.map_err(|error| unreachable(error.to_string()))?.connect_timeout(Duration::from_secs(5));
         let endpoint = endpoint.initial_stream_window_size(ON_THEIR_WAY);
+        let channel = endpoint.connect().await.map_err(|error| unreachable(causes(&error)))?;
+        Ok(Self(ManagementClient::new(channel).max_decoding_message_size(LARGEST)))
+    }
+
+    /// Reaches an agent over the network, as `https://192.0.2.20:7443`. `who` are the files of who asks.
+    pub async fn connect_remotely(url: &str, who: &OperatorFiles) -> Result<Self, ManagementError> {
+        let unreachable = |reason: String| ManagementError::Unreachable { path: url.to_owned(), reason };
+        let file = |path: &Path| {
+            std::fs::read(path).map_err(|error| unreachable(format!("cannot read {}: {error}", path.display())))
+        };
+        let tls = ClientTlsConfig::new()
+            .ca_certificate(Certificate::from_pem(file(&who.ca)?))
+            .identity(Identity::from_pem(file(&who.cert)?, file(&who.key)?));
+        let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|error| unreachable(error.to_string()))?;
+        let endpoint = endpoint.connect_timeout(Duration::from_secs(5)).initial_stream_window_size(ON_THEIR_WAY);
+        let endpoint = endpoint.tls_config(tls).map_err(|error| unreachable(causes(&error)))?;
         let channel = endpoint.connect().await.map_err(|error| unreachable(causes(&error)))?;
         Ok(Self(ManagementClient::new(channel).max_decoding_message_size(LARGEST)))
     }

@@ -1,6 +1,8 @@
 //! What an operator asks, over the socket: before there is a switch, beside one, and faster than he reads.
 
-use vouch_agent::management::{Client, v1};
+use vouch_agent::config::RemoteManagement;
+use vouch_agent::management::{Client, OperatorFiles, v1};
+use vouch_certs::Authority;
 use vouch_net::MacAddr;
 
 use crate::bench::*;
@@ -112,4 +114,54 @@ async fn who_watches_too_slowly_misses_events_is_told_how_many_and_holds_up_nobo
     assert!(memory.missed_by_watchers >= missed, "{memory:?}");
     agent.stop().await;
     bench.server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_the_network_who_is_known_may_ask_operators_may_order_and_strangers_may_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let day = std::time::Duration::from_secs(86_400);
+    let authority = |name: &str| {
+        let folder = folder.path().join(name);
+        std::fs::create_dir(&folder).expect("the folder is writable");
+        let authority = Authority::create(name, day).expect("an authority");
+        authority.save(&folder).expect("the folder is writable");
+        move |who: &str| {
+            let loopback = [std::net::Ipv4Addr::LOCALHOST.into()];
+            let identity = authority.issue(who, &loopback, day).expect("a certificate");
+            vouch_certs::store(&folder, who, &identity, false).expect("the folder is writable")
+        }
+    };
+    let (ours, theirs) = (authority("ours"), authority("theirs"));
+    let who = |files: vouch_certs::Files| OperatorFiles { ca: files.ca, cert: files.cert, key: files.key };
+    let vouch_certs::Files { ca, cert, key, .. } = ours("vtep1");
+    let mut config = config(Kind::Bmv2, free_address());
+    let listen = free_address();
+    let operators = vec!["operator".to_owned()];
+    config.remote_management = Some(RemoteManagement { listen, ca: ca.clone(), cert, key, operators });
+    let agent = start(config);
+
+    let url = format!("https://{listen}");
+    let order = async |client: &mut Client| {
+        let what = v1::clear_host_request::What::Refusals.into();
+        client.clear(v1::ClearHostRequest { host: Some(here(5001, HOST)), what }).await
+    };
+    let mut operator = Client::connect_remotely(&url, &who(ours("operator"))).await.expect("it is known");
+    assert_eq!(operator.status().await.expect("it answers").agent, "vtep1");
+    order(&mut operator).await.expect("it may order");
+    let mut reader = Client::connect_remotely(&url, &who(ours("reader"))).await.expect("it is known");
+    assert_eq!(reader.status().await.expect("it answers").agent, "vtep1");
+    let refused = order(&mut reader).await.expect_err("it may only ask").to_string();
+    assert!(refused.contains("reader") && refused.contains("may ask and not order"), "{refused}");
+    let settled = reader.settle_of(here(5001, HOST), "2".parse().expect("a place")).await;
+    assert!(settled.is_err() && reader.probe(here(5001, HOST)).await.is_err());
+    // Who trusts our agent, and is not trusted by it.
+    let stranger = OperatorFiles { ca, ..who(theirs("operator")) };
+    let asked = match Client::connect_remotely(&url, &stranger).await {
+        Ok(mut client) => client.status().await.map(drop),
+        Err(error) => Err(error),
+    };
+    assert!(asked.is_err(), "its certificate is somebody else's");
+    agent.stop().await;
+    // Its address is free again.
+    std::net::TcpListener::bind(listen).expect("nobody listens there");
 }

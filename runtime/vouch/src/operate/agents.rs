@@ -1,9 +1,10 @@
 //! Which agents there are, and asking all of them side by side.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use vouch_agent::management::{Client, ManagementError};
+use vouch_agent::management::{Client, ManagementError, OperatorFiles};
 
 /// Where sockets are looked for if nobody says where they are.
 const SOCKETS: &str = "/run/vouch";
@@ -13,9 +14,16 @@ pub(crate) struct Agents {
     /// The Unix socket of an agent (`management.socket`); may be repeated [default: every one in /run/vouch]
     #[arg(long = "socket", value_name = "PATH")]
     sockets: Vec<PathBuf>,
-    /// A file with the sockets of agents, one a line; what follows `#` is a comment
+    /// The address of an agent's management service (`management.remote`), as https://192.0.2.20:7443; may be repeated
+    #[arg(long = "url", value_name = "URL", requires = "identity")]
+    urls: Vec<String>,
+    /// A file with the sockets and URLs of agents, one a line; what follows `#` is a comment
     #[arg(long, value_name = "FILE")]
     agents: Option<PathBuf>,
+    /// Who asks over the network, as tls/operator: the files are tls/operator.pem, tls/operator.key and tls/ca.pem, as `vouch
+    /// certs issue` makes them
+    #[arg(long, value_name = "PATH")]
+    identity: Option<PathBuf>,
     /// Print JSON, one answer a line, as vouch/management/v1/management.proto defines them
     #[arg(long)]
     pub(crate) json: bool,
@@ -23,7 +31,7 @@ pub(crate) struct Agents {
 
 /// An agent that can be asked.
 pub(crate) struct Connected {
-    /// Its socket.
+    /// Its socket or address.
     pub(crate) name: String,
     pub(crate) client: Client,
 }
@@ -38,18 +46,26 @@ impl Agents {
     /// Opens all sockets.
     pub(crate) async fn connect(&self) -> Asked<Connected> {
         let mut asked = Asked { answers: Vec::new(), failures: Vec::new() };
-        let sockets = match self.sockets() {
-            Ok(sockets) => sockets,
+        let addresses = match self.addresses() {
+            Ok(addresses) => addresses,
             Err(why) => {
                 asked.failures.push(why);
                 return asked;
             }
         };
-        for socket in sockets {
-            let name = socket.display().to_string();
-            match Client::connect(&socket).await {
-                Ok(client) => asked.answers.push(Connected { name, client }),
-                Err(error) => asked.failures.push(error.to_string()),
+        for address in addresses {
+            let connected = match &address {
+                Address::Socket(path) => Client::connect(path).await.map_err(|error| error.to_string()),
+                Address::Url(url) => match &self.identity {
+                    Some(identity) => {
+                        Client::connect_remotely(url, &files(identity)).await.map_err(|error| error.to_string())
+                    }
+                    None => Err(format!("{url}: say who asks, with --identity, as --identity tls/operator")),
+                },
+            };
+            match connected {
+                Ok(client) => asked.answers.push(Connected { name: address.to_string(), client }),
+                Err(error) => asked.failures.push(error),
             }
         }
         asked
@@ -72,26 +88,51 @@ impl Agents {
         Asked { answers: asked, failures }
     }
 
-    fn sockets(&self) -> Result<Vec<PathBuf>, String> {
-        let mut sockets = self.sockets.clone();
+    fn addresses(&self) -> Result<Vec<Address>, String> {
+        let mut addresses: Vec<Address> = self.sockets.iter().cloned().map(Address::Socket).collect();
+        addresses.extend(self.urls.iter().cloned().map(Address::Url));
         if let Some(file) = &self.agents {
             let text =
                 std::fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
             let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
             // As everywhere, paths in a file are relative to it.
             let folder = file.parent().unwrap_or(Path::new(""));
-            sockets.extend(lines.filter(|line| !line.is_empty()).map(|line| folder.join(line)));
+            addresses.extend(lines.filter(|line| !line.is_empty()).map(|line| match line.starts_with("https://") {
+                true => Address::Url(line.to_owned()),
+                false => Address::Socket(folder.join(line)),
+            }));
         }
-        if sockets.is_empty() && self.agents.is_none() {
-            sockets = found_in(Path::new(SOCKETS));
+        if addresses.is_empty() && self.agents.is_none() {
+            addresses = found_in(Path::new(SOCKETS)).into_iter().map(Address::Socket).collect();
         }
-        if sockets.is_empty() {
+        if addresses.is_empty() {
             return Err(format!(
-                "there is no agent to ask: give the `management.socket` of its configuration with --socket, or a file that lists some with --agents (none is in {SOCKETS})"
+                "there is no agent to ask: give the `management.socket` of its configuration with --socket, its `management.remote` with --url, or a file that lists some with --agents (none is in {SOCKETS})"
             ));
         }
-        Ok(sockets)
+        Ok(addresses)
     }
+}
+
+/// Where an agent is asked.
+enum Address {
+    Socket(PathBuf),
+    Url(String),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(path) => path.display().fmt(f),
+            Self::Url(url) => f.write_str(url),
+        }
+    }
+}
+
+/// The files of who asks, as `vouch certs` names them.
+fn files(identity: &Path) -> OperatorFiles {
+    let with = |extension: &str| PathBuf::from(format!("{}.{extension}", identity.display()));
+    OperatorFiles { ca: identity.with_file_name("ca.pem"), cert: with("pem"), key: with("key") }
 }
 
 fn found_in(folder: &Path) -> Vec<PathBuf> {

@@ -1,0 +1,193 @@
+//! `vouch init`: a first configuration from what only the operator knows.
+//!
+//! What comes out is read as `vouch run` would read it before it is shown: what was said wrongly on the command line is told as a mistake
+//! of the configuration, in the words of `vouch check`.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use vouch_agent::Config;
+
+/// What only the operator knows.
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The agent's name, which its certificate carries
+    #[arg(long)]
+    name: String,
+    /// The VTEP's tunnel address; without one, the switch only routes the underlay
+    #[arg(long, value_name = "IPV4")]
+    address: Option<Ipv4Addr>,
+    /// Where the switch's P4Runtime server listens
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9559")]
+    switch: String,
+    /// The P4Runtime device id
+    #[arg(long, value_name = "ID", default_value_t = 1)]
+    device_id: u64,
+    /// A VNI and its access interfaces, as 5001=1-8 or 5001=1,2.100 (VLAN 100 of port 2); may be repeated
+    #[arg(long = "vni", value_name = "VNI=PORTS")]
+    vnis: Vec<Pair>,
+    /// An address of the hosts' subnet that nobody has, from which hosts of a VNI are asked, as 5001=192.168.1.253
+    #[arg(long = "probe", value_name = "VNI=ADDRESS")]
+    probes: Vec<Pair>,
+    /// A port to the underlay and its MAC address, as 9=02:00:00:00:01:09; may be repeated
+    #[arg(long = "uplink", value_name = "PORT=MAC")]
+    uplinks: Vec<Pair>,
+    /// Where packets of the underlay go: a prefix, and the port and MAC address of the next hop, as
+    /// 10.0.0.0/24=9,02:00:00:00:fe:01; may be repeated
+    #[arg(long = "route", value_name = "PREFIX=PORT,MAC")]
+    routes: Vec<Pair>,
+    /// How long packets of the underlay may be, in bytes; hosts' 1500 need 1550
+    #[arg(long, value_name = "BYTES", default_value_t = 1550)]
+    mtu: u16,
+    /// A peer: its name, and its tunnel address and endpoint, as vtep2=10.0.0.2,https://192.0.2.2:7000; may be repeated
+    #[arg(long = "peer", value_name = "NAME=ADDRESS,URL")]
+    peers: Vec<Pair>,
+    /// Where this agent listens for its peers
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:7000")]
+    listen: String,
+    /// The folder with what `vouch certs` has made, as the configuration is to name it
+    #[arg(long, value_name = "FOLDER", default_value = "tls")]
+    tls: PathBuf,
+}
+
+/// Two parts of an argument around `=`.
+#[derive(Clone, Debug)]
+struct Pair(String, String);
+
+impl std::str::FromStr for Pair {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok(Self(name.to_owned(), value.to_owned())),
+            Some(_) | None => Err("it has two parts, as `NAME=VALUE`".to_owned()),
+        }
+    }
+}
+
+/// Prints the configuration, or what is wrong with what was said.
+pub(crate) fn run(said: &Init) -> ExitCode {
+    let text = yaml(said);
+    if let Err(errors) = Config::parse("what was said", &text) {
+        eprintln!("{errors}");
+        return ExitCode::FAILURE;
+    }
+    // Whoever closed our output has seen enough.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+fn yaml(said: &Init) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail, so the results say nothing.
+    let _ = writeln!(text, "# yaml-language-server: $schema=vouch.schema.json");
+    let _ = writeln!(text, "# `vouch schema --reference` explains every field, and has those that are left out here.");
+    let _ = writeln!(text, "name: {}", quoted(&said.name));
+    if let Some(address) = said.address {
+        let _ = writeln!(text, "vtep:\n  address: {address}");
+    }
+    let _ = writeln!(text, "switch:\n  target: {}\n  device_id: {}", quoted(&said.switch), said.device_id);
+    if !said.vnis.is_empty() {
+        text.push_str("vnis:\n");
+    }
+    for Pair(vni, access) in &said.vnis {
+        let interfaces: Vec<String> = access.split(',').map(interface).collect();
+        let _ = writeln!(text, "  - vni: {vni}\n    access: [{}]", interfaces.join(", "));
+        if let Some(Pair(_, address)) = said.probes.iter().find(|probe| probe.0 == *vni) {
+            let _ = writeln!(text, "    probe_as: {{address: {}}}", quoted(address));
+        }
+    }
+    let _ = writeln!(text, "underlay:\n  mtu: {}\n  ports:", said.mtu);
+    for Pair(port, mac) in &said.uplinks {
+        let _ = writeln!(text, "    - {{port: {port}, mac: {}}}", quoted(mac));
+    }
+    text.push_str("  routes:\n");
+    for Pair(prefix, hop) in &said.routes {
+        let (port, mac) = hop.split_once(',').unwrap_or((hop, ""));
+        let _ = writeln!(text, "    - prefix: {prefix}\n      via: {{port: {port}, mac: {}}}", quoted(mac));
+    }
+    if said.address.is_some() {
+        let file = |extension: &str| quoted(&said.tls.join(format!("{}.{extension}", said.name)).display().to_string());
+        let _ = writeln!(text, "peering:\n  listen: {}\n  tls:", quoted(&said.listen));
+        let _ = writeln!(text, "    ca: {}", quoted(&said.tls.join("ca.pem").display().to_string()));
+        let _ = writeln!(text, "    cert: {}\n    key: {}", file("pem"), file("key"));
+    }
+    if !said.peers.is_empty() {
+        text.push_str("peers:\n");
+    }
+    for Pair(name, peer) in &said.peers {
+        let (address, endpoint) = peer.split_once(',').unwrap_or((peer, ""));
+        let (name, endpoint) = (quoted(name), quoted(endpoint));
+        let _ = writeln!(text, "  - {{name: {name}, address: {address}, endpoint: {endpoint}}}");
+    }
+    text
+}
+
+/// A port, a range of ports, or a VLAN of a port.
+fn interface(text: &str) -> String {
+    match text.split_once('.') {
+        Some((port, vlan)) => format!("{{port: {port}, vlan: {vlan}}}"),
+        None => text.to_owned(),
+    }
+}
+
+/// Text as YAML reads it back, whatever is in it.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        init: Init,
+    }
+
+    fn said(arguments: &[&str]) -> Init {
+        Line::try_parse_from([&["init"], arguments].concat()).expect("they are arguments").init
+    }
+
+    const VTEP: &[&str] = &[
+        "--name",
+        "vtep1",
+        "--address",
+        "10.0.0.1",
+        "--vni",
+        "5001=1-4,5.100",
+        "--probe",
+        "5001=192.168.1.253",
+        "--uplink",
+        "9=02:00:00:00:01:09",
+        "--route",
+        "10.0.0.0/24=9,02:00:00:00:fe:01",
+        "--peer",
+        "vtep2=10.0.0.2,https://192.0.2.2:7000",
+    ];
+
+    #[test]
+    fn a_vtep_and_a_transit_switch_are_what_an_agent_takes() {
+        let config = Config::parse("init", &yaml(&said(VTEP))).expect("it is right").config;
+        let vtep = config.vtep.expect("it is a VTEP");
+        assert_eq!((vtep.vnis.len(), vtep.peers.len()), (1, 1));
+        let spine =
+            ["--name", "spine", "--uplink", "1=02:00:00:00:fe:01", "--route", "10.0.0.1/32=1,02:00:00:00:01:09"];
+        assert!(Config::parse("init", &yaml(&said(&spine))).expect("it is right").config.vtep.is_none());
+    }
+
+    #[test]
+    fn what_was_said_wrongly_is_told_in_the_words_of_the_configuration() {
+        let wrong = [&["--vni", "16777216=1", "--peer", "vtep2: x=nowhere"], VTEP].concat();
+        let errors = Config::parse("init", &yaml(&said(&wrong))).expect_err("it is wrong").to_string();
+        assert!(errors.contains("16777216") && errors.contains("nowhere"), "{errors}");
+        assert!(Line::try_parse_from(["init", "--name", "x", "--vni", "5001"]).is_err());
+    }
+}
