@@ -17,10 +17,14 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
     pub(super) fn control(&mut self, start: Option<u32>, phv: &mut Phv) {
         let code = self.code;
         let mut at = start.filter(|_| !phv.meta.exit && !phv.meta.dead).unwrap_or(NONE);
+        // Kept here from one node to the next, since most take no other step.
+        let mut steps = self.steps;
         while let Some(node) = code.nodes.get(at as usize) {
-            if !self.step(phv) {
-                return;
-            }
+            let Some(left) = steps.checked_sub(1) else {
+                self.steps = 0;
+                return self.too_long(phv);
+            };
+            steps = left;
             at = match node {
                 Node::Test { test, not, yes, no } => {
                     let result = test.holds(phv) != *not;
@@ -34,22 +38,29 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
                     at = if result { *yes } else { *no };
                     continue;
                 }
-                Node::Table(table) => self.apply(*table, phv),
+                Node::Table(table) => {
+                    self.steps = steps;
+                    self.apply(*table, phv)
+                }
                 Node::Fixed { table, call, next } => {
+                    self.steps = steps;
                     self.trace_table(*table, None, Some((call.action, &call.params)), phv);
                     self.action(call.action, &call.params, phv);
                     *next
                 }
                 Node::Call { action, next } => {
+                    self.steps = steps;
                     self.trace(|| TraceEvent::Called { action: ActionId(*action) });
                     self.action(*action, &[], phv);
                     *next
                 }
             };
+            steps = self.steps;
             if phv.meta.exit || phv.meta.dead {
                 return;
             }
         }
+        self.steps = steps;
     }
 
     /// Applies a table; gives the node that follows.

@@ -603,7 +603,7 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
 
     /// Loses a packet that has no steps left.
     #[cold]
-    fn too_long(&mut self, phv: &mut Phv) {
+    pub(crate) fn too_long(&mut self, phv: &mut Phv) {
         if !phv.meta.dead {
             phv.meta.dead = true;
             self.output.drops.step_limit += 1;
