@@ -317,16 +317,12 @@ impl Task {
     /// What was counted here.
     pub(crate) fn counters(&mut self) -> Vec<v1::Counter> {
         let status = self.status();
-        let groups: [(&str, Vec<(&str, &str, u64)>); 4] = [
-            ("machine", status.mobility.each().collect()),
-            ("agent", status.driver.each().collect()),
-            ("agent", status.task.each().collect()),
-            ("peering", status.peering.map(|peering| peering.each().collect()).unwrap_or_default()),
-        ];
         let mut counters = Vec::new();
-        for (group, all) in groups {
-            counters.extend(all.into_iter().map(|(name, meaning, value)| counter(group, name, meaning, value)));
-        }
+        let mut add = |group, (name, meaning, value)| counters.push(counter(group, name, meaning, value));
+        status.mobility.each().for_each(|each| add("machine", each));
+        status.driver.each().for_each(|each| add("agent", each));
+        status.task.each().for_each(|each| add("agent", each));
+        status.peering.iter().flat_map(|peering| peering.each()).for_each(|each| add("peering", each));
         for (reason, place, value) in self.core.iter().flat_map(|core| core.policed_by_reason()) {
             let meaning =
                 format!("Over the place's budget (`punt_rates`), and not handed to the agent: {}", reason.meaning());
