@@ -28,6 +28,9 @@ const PAGE: usize = 1_024;
 /// How many verdicts are told at the most.
 const MOVES: usize = 4_096;
 
+/// How many refused claims are listed at the most.
+const LISTED: usize = 1_024;
+
 /// Which hosts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Filter {
@@ -297,7 +300,10 @@ impl Task {
         let agent = self.name.to_string();
         let Some(core) = &self.core else { return v1::AttackList { agent, ..v1::AttackList::default() } };
         let now = self.now();
-        let refused: Vec<RefusedDetail> = core.machine().refused(now).collect();
+        // Somebody may claim as many as there is room to remember: attacks first, and not more than can be read.
+        let of = |attack: bool| core.machine().refused(now).filter(move |refused| refused.attack == attack);
+        let refused: Vec<RefusedDetail> = of(true).chain(of(false)).take(LISTED).collect();
+        let more = core.machine().refused(now).count() - refused.len();
         // Only ports that were refused are ever shut.
         let mut hosts: Vec<HostKey> = refused.iter().map(|refused| refused.host).collect();
         hosts.sort_unstable();
@@ -311,6 +317,7 @@ impl Task {
             refused: refused.iter().map(|refused| refused_to_wire(core, refused)).collect(),
             shut,
             reports: reports.filter_map(|verdict| self.entry(&verdict.entry, wall)).collect(),
+            more: number(more),
         }
     }
 
@@ -363,7 +370,7 @@ impl Task {
         // Changes of one host come in several places of a round.
         let mut places = std::collections::HashMap::new();
         for change in changes {
-            let Some(host) = core.host_of(change.key()) else { continue };
+            let Some(host) = core.host_of_change(change) else { continue };
             let at = *places.entry(host).or_insert_with(|| {
                 by_host.push((host, Vec::new()));
                 by_host.len() - 1
