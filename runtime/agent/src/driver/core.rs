@@ -286,7 +286,7 @@ impl Core {
 
     /// When [`Self::timeout`] is to be called next.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.machine.next_deadline().into_iter().chain(self.checks.deadline()).chain(self.floods.due()).min()
+        self.machine.next_deadline().into_iter().chain(self.checks.deadline()).min()
     }
 
     /// The wanted tables.
