@@ -31,7 +31,9 @@ use std::time::Duration;
 use vouch_mobility::{
     self as mobility, AccessId, Action, Clear, Event, HostKey, Incarnation, Instant, Location, Mobility, VtepAddr,
 };
-use vouch_tables::{EntryAction, EntryKey, LocationId, PacketOut, PuntReason, SourceKey};
+use vouch_tables::{
+    BindingIpv4Action, BindingIpv6Action, Change, EntryAction, EntryKey, LocationId, PacketOut, PuntReason, SourceKey,
+};
 
 use self::machine::mobility_config;
 use self::reporting::Said;
@@ -287,7 +289,7 @@ impl Core {
 
     /// When [`Self::timeout`] is to be called next.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.machine.next_deadline().into_iter().chain(self.checks.deadline()).chain(self.floods.due()).min()
+        self.machine.next_deadline().into_iter().chain(self.checks.deadline()).min()
     }
 
     /// The wanted tables.
@@ -363,6 +365,24 @@ impl Core {
     /// The operator's name for a place as the switch calls it.
     pub(crate) fn name_of(&self, place: LocationId) -> Option<Place> {
         self.location_of(place).map(|location| self.place(location))
+    }
+
+    /// The host that a change is about; of a binding, whose it is from then on.
+    pub(crate) fn host_of_change(&self, change: &Change) -> Option<HostKey> {
+        let (key, action) = match change {
+            Change::Insert(key, action) | Change::Modify(key, action) => (key, action),
+            Change::Delete(key) => return self.host_of(key),
+        };
+        let (bd, mac) = match (key, action) {
+            (EntryKey::BindingIpv4(key), EntryAction::BindingIpv4(BindingIpv4Action::Bound { mac, .. })) => {
+                (key.bd, *mac)
+            }
+            (EntryKey::BindingIpv6(key), EntryAction::BindingIpv6(BindingIpv6Action::Bound { mac, .. })) => {
+                (key.bd, *mac)
+            }
+            _ => return self.host_of(key),
+        };
+        self.numbering.vni(bd).map(|vni| HostKey { vni, mac })
     }
 
     /// The host that an entry is about.

@@ -42,7 +42,8 @@ impl Floods {
         admitted
     }
 
-    /// What was not said in the second that is over, if anything was not.
+    /// What was not said in the second that is over, if anything was not. It is looked for whenever something else happens: the log wakes
+    /// nobody.
     pub(crate) fn summary(&mut self, now: Instant) -> Option<String> {
         if now.since(self.since) < SECOND {
             return None;
@@ -52,11 +53,6 @@ impl Floods {
         let all: u64 = unsaid.values().sum();
         let kinds: Vec<String> = unsaid.iter().map(|(kind, times)| format!("{times} {kind}")).collect();
         (all > 0).then(|| format!("{all} more events: {}", kinds.join(", ")))
-    }
-
-    /// When something is to be said of what was not.
-    pub(crate) fn due(&self) -> Option<Instant> {
-        (!self.unsaid.is_empty()).then(|| self.since + SECOND)
     }
 }
 
@@ -94,9 +90,9 @@ mod tests {
         assert_eq!(floods.summary(at(1_000)), None);
         let said = (0..500).filter(|number| floods.admits(if number % 2 == 0 { "moved" } else { "stayed" })).count();
         assert_eq!(said, LINES as usize);
-        assert_eq!((floods.summary(at(1_999)), floods.due()), (None, Some(at(2_000))));
+        assert_eq!(floods.summary(at(1_999)), None);
         assert_eq!(floods.summary(at(2_000)).as_deref(), Some("480 more events: 240 moved, 240 stayed"));
-        assert_eq!((floods.summary(at(3_000)), floods.due()), (None, None));
+        assert_eq!(floods.summary(at(3_000)), None);
         assert!(floods.admits("moved"));
     }
 }

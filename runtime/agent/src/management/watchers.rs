@@ -31,8 +31,7 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     fn takes(&self, event: &v1::Event) -> bool {
-        (self.host.is_none() || self.host == event.host)
-            && (self.kinds.is_empty() || self.kinds.iter().any(|kind| *kind == event.kind))
+        (self.host.is_none() || self.host == event.host) && (self.kinds.is_empty() || self.kinds.contains(&event.kind))
     }
 }
 

@@ -120,7 +120,11 @@ pub(crate) fn attacks(lists: &[v1::AttackList]) -> String {
             ]);
         }
     }
-    table(&["AGENT", "PORT", "HOST", "WHAT", ""], rows)
+    let mut text = table(&["AGENT", "PORT", "HOST", "WHAT", ""], rows);
+    for list in lists.iter().filter(|list| list.more > 0) {
+        let _ = writeln!(text, "{}: {} more claims were refused", list.agent, list.more);
+    }
+    text
 }
 
 /// What was counted.

@@ -80,7 +80,7 @@ fn one(agent: &v1::AgentStatus) -> String {
                 ),
             );
         }
-        let hosts = agent.hosts.clone().unwrap_or_default();
+        let hosts = agent.hosts.unwrap_or_default();
         let claims = [
             (hosts.verifying, "verifying"),
             (hosts.claiming + hosts.probing_through_tunnel, "claiming"),
@@ -92,7 +92,7 @@ fn one(agent: &v1::AgentStatus) -> String {
             claims.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")).collect();
         let claims = if claims.is_empty() { "none in question".to_owned() } else { claims.join(", ") };
         row("hosts", format!("{}: {} here, {} elsewhere; {claims}", hosts.total, hosts.here, hosts.elsewhere));
-        let hour = agent.last_hour.clone().unwrap_or_default();
+        let hour = agent.last_hour.unwrap_or_default();
         row(
             "last hour",
             format!(

@@ -13,6 +13,7 @@ use vouch_net::{MacAddr, Vni};
 use vouch_tables::{Bd, Change, PacketIn, Port as SwitchPort, PuntReason};
 
 use super::*;
+use crate::driver::words::KINDS;
 use crate::peering::DownReason;
 
 const CONFIG: &str = include_str!("../../../../../configs/demo/vtep1.yaml");
@@ -278,7 +279,8 @@ proptest! {
             while core.poll_at_once().is_some() {}
             // Whatever happened can be told.
             while let Some(event) = core.poll_event() {
-                prop_assert!(!core.line_of(&event).text.is_empty());
+                let line = core.line_of(&event);
+                prop_assert!(KINDS.contains(&line.kind) && !line.text.is_empty(), "{:?}", line);
             }
             for info in core.machine().hosts() {
                 let detail = core.machine().detail(&info.host, now);

@@ -28,6 +28,9 @@ const PAGE: usize = 1_024;
 /// How many verdicts are told at the most.
 const MOVES: usize = 4_096;
 
+/// How many refused claims are listed at the most.
+const LISTED: usize = 1_024;
+
 /// Which hosts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Filter {
@@ -297,7 +300,10 @@ impl Task {
         let agent = self.name.to_string();
         let Some(core) = &self.core else { return v1::AttackList { agent, ..v1::AttackList::default() } };
         let now = self.now();
-        let refused: Vec<RefusedDetail> = core.machine().refused(now).collect();
+        // Somebody may claim as many as there is room to remember: attacks first, and not more than can be read.
+        let of = |attack: bool| core.machine().refused(now).filter(move |refused| refused.attack == attack);
+        let refused: Vec<RefusedDetail> = of(true).chain(of(false)).take(LISTED).collect();
+        let more = core.machine().refused(now).count() - refused.len();
         // Only ports that were refused are ever shut.
         let mut hosts: Vec<HostKey> = refused.iter().map(|refused| refused.host).collect();
         hosts.sort_unstable();
@@ -311,22 +317,19 @@ impl Task {
             refused: refused.iter().map(|refused| refused_to_wire(core, refused)).collect(),
             shut,
             reports: reports.filter_map(|verdict| self.entry(&verdict.entry, wall)).collect(),
+            more: number(more),
         }
     }
 
     /// What was counted here.
     pub(crate) fn counters(&mut self) -> Vec<v1::Counter> {
         let status = self.status();
-        let groups: [(&str, Vec<(&str, &str, u64)>); 4] = [
-            ("machine", status.mobility.each().collect()),
-            ("agent", status.driver.each().collect()),
-            ("agent", status.task.each().collect()),
-            ("peering", status.peering.map(|peering| peering.each().collect()).unwrap_or_default()),
-        ];
         let mut counters = Vec::new();
-        for (group, all) in groups {
-            counters.extend(all.into_iter().map(|(name, meaning, value)| counter(group, name, meaning, value)));
-        }
+        let mut add = |group, (name, meaning, value)| counters.push(counter(group, name, meaning, value));
+        status.mobility.each().for_each(|each| add("machine", each));
+        status.driver.each().for_each(|each| add("agent", each));
+        status.task.each().for_each(|each| add("agent", each));
+        status.peering.iter().flat_map(|peering| peering.each()).for_each(|each| add("peering", each));
         for (reason, place, value) in self.core.iter().flat_map(|core| core.policed_by_reason()) {
             let meaning =
                 format!("Over the place's budget (`punt_rates`), and not handed to the agent: {}", reason.meaning());
@@ -367,7 +370,7 @@ impl Task {
         // Changes of one host come in several places of a round.
         let mut places = std::collections::HashMap::new();
         for change in changes {
-            let Some(host) = core.host_of(change.key()) else { continue };
+            let Some(host) = core.host_of_change(change) else { continue };
             let at = *places.entry(host).or_insert_with(|| {
                 by_host.push((host, Vec::new()));
                 by_host.len() - 1
