@@ -52,7 +52,7 @@ impl Contender {
     async fn start(self, site: &Site, plan: Plan) -> Result<Fabric, Failure> {
         match self {
             Self::Vouch(during) => Ok(Fabric::Vouch(Box::new(World::start(site, Plan { during, ..plan }).await?))),
-            Self::Frr(duplicates) => Ok(Fabric::Frr(Evpn::start(plan, duplicates).await?)),
+            Self::Frr(duplicates) => Ok(Fabric::Frr(Box::new(Evpn::start(plan, duplicates).await?))),
         }
     }
 }
@@ -73,7 +73,7 @@ pub enum Fabric {
     /// Ours.
     Vouch(Box<World>),
     /// FRR's.
-    Frr(Evpn),
+    Frr(Box<Evpn>),
 }
 
 impl Deref for Fabric {

@@ -1,14 +1,14 @@
 //! Figures of the agents in a process, for Prometheus: what was decided, upon what, and how long that took, and how much there is
 //! of everything.
 //!
-//! What happens is counted where it happens, by an [`AgentMetrics`] that each agent's task has (`AgentOptions::metrics`). How much there is
+//! What happens is counted where it happens, by what each agent's task has of it (`AgentOptions::metrics`). How much there is
 //! is asked of the agents ([`Figures`](crate::Figures)) when somebody wants to know: [`Metrics::encode`] puts both together, in the
 //! OpenMetrics text format. No label has a value for each host, and those that have one for each peer are as many as are configured.
 //!
 //! | labels | values |
 //! |---|---|
 //! | `agent` | the configured name |
-//! | `outcome`, `because` | how a claim ended, and upon what: [`Report`](vouch_mobility::Report), [`Because`](vouch_mobility::Because), [`WhyUnproven`](vouch_mobility::WhyUnproven) in small letters |
+//! | `outcome`, `because` | how a claim ended, and upon what: [`Report`], [`Because`](vouch_mobility::Because), [`WhyUnproven`](vouch_mobility::WhyUnproven) in small letters |
 //! | `place`, `phase` | `here` or `elsewhere`; [`Phase`](vouch_mobility::Phase) in small letters |
 //! | `reason`, `pipeline` | the names in `p4src/parts/metadata.p4` |
 //! | `peer` | the tunnel address |

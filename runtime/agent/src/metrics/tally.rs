@@ -138,7 +138,7 @@ impl Tallies {
     where
         V: AsRef<str>,
     {
-        self.family(encoder, (name, meaning, MetricType::Gauge), values, |value| ConstGauge::new(value))
+        self.family(encoder, (name, meaning, MetricType::Gauge), values, ConstGauge::new)
     }
 
     fn counter<const N: usize, V>(
