@@ -66,7 +66,7 @@
 //! | B6 | Refused claims are damped per host and port, repeated ones reported, and the port can be shut for the host. |
 //! | B7 | After a move a frame at the old port opens a new check. |
 //! | B8 | After a move the old VTEP passes traffic on; a claimant passes on what comes early; nothing loops. |
-//! | B9 | If the owner cannot be reached, the claimant asks through the tunnel, and then the configuration decides. |
+//! | B9 | If the owner cannot be reached, the claimant asks through the tunnel, and then the configuration decides. The owner is asked for its word when it is back. |
 //! | B10 | An address passes from one host to another only on proof that the first has given it up. |
 //! | B11 | Requests are answered from verified bindings only. |
 //! | B12 | A place that the host has only just come to does not outweigh the place where it was for long: both receive until one falls silent. |
