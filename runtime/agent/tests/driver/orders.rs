@@ -68,7 +68,7 @@ async fn a_socket_that_a_dead_agent_left_is_taken_over_and_one_that_is_in_use_is
     };
     let first = Agent::start(config(), AgentOptions::default()).expect("nobody listens there");
     let error = Agent::start(config(), AgentOptions::default()).expect_err("somebody listens there").to_string();
-    assert!(error.starts_with("cannot listen for management on "), "{error}");
+    assert!(error.starts_with("cannot serve management at "), "{error}");
     // An agent that has not had its switch knows no places yet.
     let host = HostKey { vni: Vni::new(5001).expect("24 bits"), mac: HOST };
     assert_eq!(first.expect_move(host, place("1"), WITHIN).await, Err(OrderError::NotReady));
