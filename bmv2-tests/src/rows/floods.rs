@@ -121,8 +121,8 @@ const FLOODED: u8 = 7;
 const MOVER: &str = "blue1";
 /// The most memory that an agent, and a switch, may have had in the end, in bytes. Whatever a stranger can fill has an end: 16,384
 /// hosts and as many bindings of a port, its claims, its punts that wait, its packets in the switch's queues.
-const AGENT_PEAK: u64 = 400 << 20;
-const SWITCH_PEAK: u64 = 400 << 20;
+const AGENT_PEAK: u64 = 512 << 20;
+const SWITCH_PEAK: u64 = 512 << 20;
 
 /// What is flooded: a frame by its number and its port's. What goes to nobody in particular is sent to the flooding port itself, from
 /// where it goes nowhere: to everybody it would be copied by all switches, and what that costs is another question.
