@@ -51,10 +51,6 @@ use vouch_tables::{EntryAction, EntryKey};
 
 use self::switch::session_config;
 use self::task::{Command, Parts, Tallied};
-
-pub(crate) use self::switch::Program;
-pub(crate) use self::task::{Ask, Filter, Tally, Task};
-pub(crate) use self::words::KINDS as EVENT_KINDS;
 use crate::config::Config;
 use crate::events::{AgentEvent, Place};
 use crate::guards::{DriverGuard, is_out};
@@ -64,8 +60,12 @@ use crate::network::Network;
 use crate::orders::{OrderError, Orders, What};
 
 pub use self::core::DriverCounters;
+pub(crate) use self::drops::read as read_drops;
 pub use self::status::{AgentStatus, HostStatus, TaskCounters, Unheard};
+pub(crate) use self::switch::Program;
 pub use self::switch::SwitchSetupError;
+pub(crate) use self::task::{Ask, Filter, Tally, Task};
+pub(crate) use self::words::KINDS as EVENT_KINDS;
 
 /// How long reading what the switch has dropped may take.
 const DROPS: Duration = Duration::from_secs(1);
@@ -232,7 +232,7 @@ impl Figures {
         let Tallied { mut tally, drops } = answer.await.ok()?;
         if let Some((session, program)) = drops {
             // Whoever asks can do without, where the switch does not answer.
-            let read = tokio::time::timeout(DROPS, drops::read(&session, &program)).await;
+            let read = tokio::time::timeout(DROPS, read_drops(&session, &program)).await;
             tally.drops = read.ok().and_then(Result::ok).unwrap_or_default();
         }
         Some(tally)

@@ -35,7 +35,7 @@ pub(crate) struct Program {
 
 impl Program {
     /// Read counters, and how many packets each has counted.
-    pub(crate) async fn counts(&self, session: &Session, wanted: Vec<Entity>) -> Result<Vec<(Counted, u64)>, RpcError> {
+    pub(super) async fn counts(&self, session: &Session, wanted: Vec<Entity>) -> Result<Vec<(Counted, u64)>, RpcError> {
         let found = session.read(wanted).await?.all().await?;
         let counts = found.iter().filter_map(|entity| match self.tables.decode_count(entity) {
             Ok(counted) => counted.map(|(counted, count)| (counted, count.packets)),

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use vouch_p4runtime::client::{RpcError, Session};
-use vouch_tables::{Counted, DropReason, EntryAction, EntryKey, Pipeline, PuntMeter};
+use vouch_tables::{DropReason, EntryAction, EntryKey, PuntMeter};
 
 use super::v1;
-use crate::driver::Program;
+use crate::driver::{Program, read_drops};
 
 /// How many differences are told.
 const DIFFERENCES: usize = 4_096;
@@ -84,16 +84,9 @@ impl Look {
 
 /// How many frames the switch has dropped for each reason.
 pub(super) async fn drops(session: &Session, program: &Program) -> Result<Vec<(DropReason, u64)>, RpcError> {
-    let pipelines = [Pipeline::Ingress, Pipeline::Egress];
-    let reads = pipelines
-        .iter()
-        .flat_map(|pipeline| DropReason::ALL.iter().map(|reason| program.tables.read_drop(*pipeline, *reason)));
-    let counted = program.counts(session, reads.collect()).await?;
     let mut drops: BTreeMap<DropReason, u64> = DropReason::ALL.iter().map(|reason| (*reason, 0)).collect();
-    for (counted, packets) in counted {
-        if let Counted::Drop(_, reason) = counted {
-            *drops.entry(reason).or_default() += packets;
-        }
+    for (_, reason, frames) in read_drops(session, program).await? {
+        *drops.entry(reason).or_default() += frames;
     }
     Ok(drops.into_iter().collect())
 }
