@@ -44,7 +44,7 @@ pub(super) async fn killed(stage: &Stage) -> Result<Outcome, Failure> {
     // The one with the higher election id, whichever came first.
     let (mut primary, mut backup) = (Part::Standby, Part::Agent);
     said(&mut world, primary, IN_CHARGE, 0).await?;
-    let mut successions = Vec::new();
+    let (mut successions, mut undecided) = (Vec::new(), 0);
     for round in 0..stage.extent.successions as usize {
         let mover = STAY + round % (names.len() - STAY);
         let to = place(mover, [2, 1][round / (names.len() - STAY) % 2]);
@@ -58,16 +58,20 @@ pub(super) async fn killed(stage: &Stage) -> Result<Outcome, Failure> {
         world.node(VTEP)?.kill(primary);
         said(&mut world, backup, IN_CHARGE, before).await?;
         successions.push(start.elapsed());
-        let before = count(&mut world, primary, WAITS)?;
+        let before = [count(&mut world, primary, WAITS)?, count(&mut world, primary, IN_CHARGE)?];
         world.node(VTEP)?.start(primary)?;
         // What was said while nobody listened was not heard.
         for name in &names[..STAY] {
             world.forge(MALLORY, Announcement::GratuitousReply, name)?;
         }
         world.announce(names[mover], Announcement::GratuitousRequest)?;
-        outcome.entries(world.until_right(names, SETTLED).await?);
-        said(&mut world, primary, WAITS, before).await?;
-        (primary, backup) = (backup, primary);
+        // A host that moves while nobody is in charge may have to be asked for longer: both places have its traffic then.
+        undecided += world.until_right(names, SETTLED).await?.len();
+        outcome.entries(world.taken(names[mover]).await?);
+        // BMv2 leaves the switch to whoever has the highest election id, and that may be the one that was killed.
+        if waits(&mut world, primary, before).await? {
+            (primary, backup) = (backup, primary);
+        }
     }
     cast::none_taken(&mut world, &names[..STAY], &mut outcome).await?;
     outcome.add(cast::end(&streams, &[]).await);
@@ -76,7 +80,7 @@ pub(super) async fn killed(stage: &Stage) -> Result<Outcome, Failure> {
     let [shortest, middle, longest] =
         [0, successions.len() / 2, successions.len().saturating_sub(1)].map(|at| milliseconds(successions[at]));
     outcome.note(format!(
-        "{} successions, in charge {shortest:.0}, {middle:.0}, {longest:.0} ms after the kill (shortest, median, longest)",
+        "{} successions, in charge {shortest:.0}, {middle:.0}, {longest:.0} ms after the kill (shortest, median, longest); {undecided} entries in both places at once, or unknown, 5 s after",
         successions.len()
     ));
     outcome.expect(
@@ -95,6 +99,23 @@ fn place(host: usize, vtep: u8) -> Access {
 fn count(world: &mut World, part: Part, words: &str) -> Result<usize, Failure> {
     let log = std::fs::read(world.node(VTEP)?.log(part)).unwrap_or_default();
     Ok(String::from_utf8_lossy(&log).matches(words).count())
+}
+
+/// Wait until an agent that was started waits, or is in charge; whether it waits. `before`: how often it had said either.
+async fn waits(world: &mut World, part: Part, [waits, in_charge]: [usize; 2]) -> Result<bool, Failure> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if count(world, part, IN_CHARGE)? > in_charge {
+            return Ok(false);
+        }
+        if count(world, part, WAITS)? > waits {
+            return Ok(true);
+        }
+        if Instant::now() >= deadline {
+            return Err(format!("the {part:?} of {VTEP} neither waits nor is in charge").into());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// Wait until an agent has said this more often than `before`.

@@ -48,7 +48,7 @@ pub(super) async fn reboot(stage: &Stage) -> Result<Outcome, Failure> {
     restart(&mut world, "vtep1", &[Part::Switch, Part::Agent])?;
     world.until_ready("vtep1").await?;
     let forgeries = [Announcement::Rarp, Announcement::GratuitousReply];
-    let outcome = claimed(&mut world, &streams, MALLORY, &forgeries, Some(gone)).await?;
+    let outcome = claimed(&mut world, &streams, MALLORY, &forgeries, Some((gone, Instant::now()))).await?;
     stage.keep("5c", &world)?;
     Ok(outcome)
 }
@@ -91,7 +91,8 @@ async fn link_and_switch(stage: &Stage, case: &str, early: bool) -> Result<Outco
         }
     }
     world.until_ready("vtep1").await?;
-    let outcome = claimed(&mut world, &streams, MALLORY, &[Announcement::GratuitousReply], Some(gone)).await?;
+    let outcome =
+        claimed(&mut world, &streams, MALLORY, &[Announcement::GratuitousReply], Some((gone, Instant::now()))).await?;
     stage.keep(case, &world)?;
     Ok(outcome)
 }
@@ -103,13 +104,13 @@ fn restart(world: &mut World, node: &str, parts: &[Part]) -> Result<(), Failure>
 }
 
 /// Claim each host in one of these ways in turn; nothing may come of it. Where the hosts were `gone`, what was sent before they
-/// were back is not judged.
+/// were back is not judged, nor before their switch was ready: one that is being given its tables has some, and not others.
 async fn claimed(
     world: &mut World,
     streams: &[Stream],
     attacker: &str,
     forgeries: &[Announcement],
-    gone: Option<Instant>,
+    gone: Option<(Instant, Instant)>,
 ) -> Result<Outcome, Failure> {
     let mut outcome = Outcome::default();
     let names: Vec<String> = streams.iter().map(|stream| stream.ledger.to.clone()).collect();
@@ -126,7 +127,7 @@ async fn claimed(
     streams.iter().for_each(Stream::hush);
     for stream in streams {
         stream.stop().await;
-        let back = gone.and_then(|gone| Some((gone, stream.ledger.returned(gone)?)));
+        let back = gone.and_then(|(gone, ready)| Some((gone, stream.ledger.returned(gone)?.max(ready))));
         outcome.add(stream.ledger.figures(back.as_slice()));
         if let Some((gone, back)) = back {
             let after = back.saturating_duration_since(gone);
