@@ -4,11 +4,12 @@ use std::time::Instant;
 
 use vouch_lab::Announcement;
 
-use super::{CLIENTS, Contender, Fabric, MALLORY, Outcome, RATE, at, names, plan};
+use super::{CLIENTS, Contender, Fabric, Outcome, RATE, names, plan};
 use crate::linux::Failure;
 use crate::linux::host::Stream;
 use crate::linux::traffic::{Excused, Figures};
 use crate::linux::world::Site;
+use crate::rows::cast::{MALLORY, at};
 
 /// What a host does by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

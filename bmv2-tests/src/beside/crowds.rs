@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use vouch_lab::{Announcement, HostSpec};
-use vouch_net::MacAddr;
 
-use super::{Contender, Fabric, Outcome, at, names, plan};
+use super::{Contender, Fabric, Outcome, names, plan};
 use crate::linux::Failure;
 use crate::linux::node::Part;
-use crate::linux::plan::{self as places, Access};
+use crate::linux::plan::{Access, member};
 use crate::linux::world::Site;
+use crate::rows::cast::at;
 
 /// The crowd's name at the patch panel.
 const SERVER: &str = "server";
@@ -20,19 +20,12 @@ const LOOK: Duration = Duration::from_millis(20);
 const AT_ONCE: usize = 100;
 const APART: u64 = 50;
 
-/// One of a crowd, who only answers ARP.
-#[derive(Clone, Debug)]
-pub(super) struct Member {
-    pub(super) spec: HostSpec,
-}
-
 /// Bring a fabric up that knows so many hosts behind a port of the first VTEP.
-async fn known(site: &Site, on: Contender, count: u32) -> Result<(Fabric, Vec<Member>), Failure> {
+async fn known(site: &Site, on: Contender, count: u32) -> Result<(Fabric, Vec<HostSpec>), Failure> {
     let plan = plan(names(1)).free(from()).free(to());
     let mut fabric = on.start(site, plan).await?;
-    let members: Vec<Member> = (0..count).map(member).collect();
-    let specs: Vec<HostSpec> = members.iter().map(|member| member.spec.clone()).collect();
-    fabric.crowd(SERVER, &specs, from());
+    let members: Vec<HostSpec> = (0..count).map(member).collect();
+    fabric.crowd(SERVER, &members, from());
     let start = Instant::now();
     while fabric.behind(&members, &from()).await? > 0 {
         if start.elapsed() >= PATIENCE {
@@ -60,7 +53,7 @@ pub(super) async fn all_at_once(site: &Site, on: Contender, goes: usize, count: 
         let start = Instant::now();
         announce(&fabric, &members);
         // Reading whole tables takes the time of who is measured: at first only a few are looked at.
-        let few: Vec<Member> = members.iter().rev().step_by(members.len().div_ceil(32)).cloned().collect();
+        let few: Vec<HostSpec> = members.iter().rev().step_by(members.len().div_ceil(32)).cloned().collect();
         let took = loop {
             if fabric.behind(&few, &to()).await? == 0 {
                 let took = start.elapsed();
@@ -88,9 +81,9 @@ pub(super) async fn memory(site: &Site, on: Contender, count: u32) -> Result<Vec
     })])
 }
 
-fn announce(fabric: &Fabric, members: &[Member]) {
+fn announce(fabric: &Fabric, members: &[HostSpec]) {
     for member in members {
-        fabric.send(SERVER, &Announcement::GratuitousRequest.frame(&member.spec));
+        fabric.send(SERVER, &Announcement::GratuitousRequest.frame(member));
     }
 }
 
@@ -100,10 +93,4 @@ fn from() -> Access {
 
 fn to() -> Access {
     Access::red(2, 3)
-}
-
-fn member(number: u32) -> Member {
-    let [_, _, a, b] = number.to_be_bytes();
-    let (mac, ipv4) = (MacAddr([2, 0xcc, 0, 0, a, b]), [10, 100, a, b].into());
-    Member { spec: HostSpec { name: format!("member{number}"), mac, ipv4, ..places::spec("", 0) } }
 }

@@ -12,7 +12,9 @@ pub mod table;
 use std::future::Future;
 use std::ops::Deref;
 use std::pin::Pin;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use vouch_lab::HostSpec;
 
 use crate::linux::Failure;
 use crate::linux::evpn::{Duplicates, Evpn};
@@ -20,9 +22,8 @@ use crate::linux::floor::Floor;
 use crate::linux::plan::{Access, Plan};
 use crate::linux::traffic::Figures;
 use crate::linux::world::{Site, World};
+use crate::rows::cast::{self, MALLORY};
 
-/// The attacker.
-const MALLORY: &str = "mallory";
 /// Who sends to the hosts: behind the owner's VTEP, the attacker's, and a third one.
 const CLIENTS: [&str; 3] = ["near", "beside", "far"];
 /// Packets per second of a stream.
@@ -89,18 +90,17 @@ impl Deref for Fabric {
 
 impl Fabric {
     /// How many of these hosts some VTEP has not behind `access`.
-    async fn behind(&mut self, hosts: &[crowds::Member], access: &Access) -> Result<usize, Failure> {
+    async fn behind(&mut self, hosts: &[HostSpec], access: &Access) -> Result<usize, Failure> {
         match self {
             Self::Vouch(world) => {
-                let wanted: Vec<_> =
-                    hosts.iter().map(|it| (it.spec.name.clone(), it.spec.mac, access.clone())).collect();
+                let wanted: Vec<_> = hosts.iter().map(|it| (it.name.clone(), it.mac, access.clone())).collect();
                 let mut wrong: Vec<String> = world.wrong_of(&wanted).await?.into_iter().map(|(name, _)| name).collect();
                 wrong.sort_unstable();
                 wrong.dedup();
                 Ok(wrong.len())
             }
             Self::Frr(evpn) => {
-                let macs: Vec<_> = hosts.iter().map(|it| it.spec.mac.to_string()).collect();
+                let macs: Vec<_> = hosts.iter().map(|it| it.mac.to_string()).collect();
                 evpn.behind(&macs, access)
             }
         }
@@ -188,8 +188,7 @@ steps! {
 
 /// The names of so many hosts.
 fn names(hosts: usize) -> &'static [&'static str] {
-    const NAMES: [&str; 10] = ["red1", "red2", "red3", "red4", "red5", "red6", "red7", "red8", "red9", "red10"];
-    &NAMES[..hosts.clamp(1, NAMES.len())]
+    cast::hosts(hosts.max(1))
 }
 
 /// Hosts at ports of their own behind the first VTEP, the attacker, and the clients.
@@ -202,8 +201,4 @@ fn plan(names: &[&str]) -> Plan {
         plan = plan.host(name, number, Access::red(1, u16::from(number) + 10));
     }
     plan
-}
-
-async fn at(start: Instant, milliseconds: u64) {
-    tokio::time::sleep_until((start + Duration::from_millis(milliseconds)).into()).await;
 }

@@ -12,7 +12,7 @@ use std::net::Ipv4Addr;
 use std::ops::Deref;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use p4_switch::process::bound;
@@ -23,6 +23,7 @@ use super::Failure;
 use super::cable;
 use super::floor::Floor;
 use super::netns::Namespace;
+use super::node::{Running, Usage};
 use super::plan::{self, Access, NODES, Plan, RED, SPINE};
 
 /// Where Debian's package has the daemons.
@@ -57,7 +58,7 @@ pub enum Duplicates {
 /// A running fabric. The fields are dropped in this order: processes before what they stand on.
 #[derive(Debug)]
 pub struct Evpn {
-    daemons: Vec<Daemon>,
+    daemons: Vec<Running>,
     nodes: BTreeMap<&'static str, Namespace>,
     floor: Floor,
 }
@@ -68,16 +69,6 @@ impl Deref for Evpn {
 
     fn deref(&self) -> &Floor {
         &self.floor
-    }
-}
-
-#[derive(Debug)]
-struct Daemon(Child);
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
@@ -161,7 +152,7 @@ impl Evpn {
         Ok(())
     }
 
-    fn daemon(&self, vtep: &str, name: &str, folder: &Path, more: &[&str]) -> Result<Daemon, Failure> {
+    fn daemon(&self, vtep: &str, name: &str, folder: &Path, more: &[&str]) -> Result<Running, Failure> {
         let file = |suffix: &str| -> PathBuf { folder.join(format!("{name}.{suffix}")) };
         let mut command = bound(Path::new(FOLDER).join(name));
         command.args(["-P", "0", "--log", "stdout", "-z"]).arg(folder.join("zserv.sock"));
@@ -178,7 +169,7 @@ impl Evpn {
             }
             std::thread::sleep(LOOK);
         }
-        Ok(Daemon(child))
+        Ok(Running(child))
     }
 
     async fn settle(&self) -> Result<(), Failure> {
@@ -262,13 +253,8 @@ impl Evpn {
     /// # Errors
     /// They do not run.
     pub fn memory(&self) -> io::Result<u64> {
-        let peak = |daemon: &Daemon| -> io::Result<u64> {
-            let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.0.id()))?;
-            let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix("kB"));
-            Ok(kilobytes.and_then(|number| number.trim().parse::<u64>().ok()).unwrap_or_default() * 1_024)
-        };
         // The first VTEP's are the first two.
-        self.daemons.iter().take(2).map(peak).sum()
+        self.daemons.iter().take(2).map(|Running(daemon)| Ok(Usage::of(daemon.id())?.peak)).sum()
     }
 
     fn node(&self, name: &str) -> Result<&Namespace, Failure> {

@@ -66,7 +66,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    fn of(process: u32) -> io::Result<Self> {
+    pub(super) fn of(process: u32) -> io::Result<Self> {
         let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
         // The second field is the program's name in brackets, and may hold anything; the 14th and 15th are times in hundredths.
         let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
@@ -80,7 +80,7 @@ impl Usage {
 
 /// A process, which ends with this value.
 #[derive(Debug)]
-struct Running(Child);
+pub(super) struct Running(pub(super) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {

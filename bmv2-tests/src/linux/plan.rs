@@ -147,6 +147,13 @@ pub fn spec(name: &str, number: u8) -> HostSpec {
     }
 }
 
+/// One of a crowd.
+pub fn member(number: u32) -> HostSpec {
+    let [_, _, a, b] = number.to_be_bytes();
+    let (mac, ipv4) = (MacAddr([2, 0xcc, 0, 0, a, b]), [10, 100, a, b].into());
+    HostSpec { name: format!("member{number}"), mac, ipv4, ..spec("", 0) }
+}
+
 /// The VNI of this number.
 pub(super) fn vni(number: u32) -> Option<Vni> {
     Vni::new(number).ok()

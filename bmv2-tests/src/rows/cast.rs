@@ -10,7 +10,7 @@ use crate::linux::traffic::{Excused, Figures};
 use crate::linux::world::World;
 
 /// The attacker.
-pub(super) const MALLORY: &str = "mallory";
+pub(crate) const MALLORY: &str = "mallory";
 /// Who sends to everybody.
 pub(super) const PEER: &str = "peer";
 /// Packets per second of a stream.
@@ -19,7 +19,7 @@ pub(super) const RATE: u32 = 200;
 const NAMES: [&str; 10] = ["red1", "red2", "red3", "red4", "red5", "red6", "red7", "red8", "red9", "red10"];
 
 /// So many hosts' names.
-pub(super) fn hosts(count: usize) -> &'static [&'static str] {
+pub(crate) fn hosts(count: usize) -> &'static [&'static str] {
     &NAMES[..count.min(NAMES.len())]
 }
 
@@ -70,7 +70,7 @@ pub(super) async fn end(streams: &[Stream], excused: &[Excused]) -> Figures {
 }
 
 /// A moment of a scene.
-pub(super) async fn at(start: Instant, milliseconds: u64) {
+pub(crate) async fn at(start: Instant, milliseconds: u64) {
     tokio::time::sleep_until((start + Duration::from_millis(milliseconds)).into()).await;
 }
 

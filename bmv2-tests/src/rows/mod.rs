@@ -6,7 +6,7 @@
 
 mod absence;
 mod addresses;
-mod cast;
+pub(crate) mod cast;
 mod chaos;
 mod floods;
 mod migrations;

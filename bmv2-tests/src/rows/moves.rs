@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use vouch_lab::{Announcement, HostSpec};
-use vouch_net::MacAddr;
 
 use super::cast::{self, MALLORY, PEER, RATE};
 use super::{Outcome, Stage, milliseconds};
@@ -134,7 +133,7 @@ async fn crowd_of(stage: &Stage, count: u32, outcome: &mut Outcome) -> Result<()
     let (from, to) = (Access::red(1, 3), Access::red(2, 3));
     let plan = Plan::default().host(PEER, 130, Access::red(3, 2)).host(MALLORY, 166, Access::red(2, 2));
     let mut world = stage.world(plan.host("red1", 1, Access::red(1, 2)).free(from.clone()).free(to.clone())).await?;
-    let members: Vec<HostSpec> = (0..count).map(member).collect();
+    let members: Vec<HostSpec> = (0..count).map(plan::member).collect();
     // Of those who announce themselves before they move, and after.
     let pace = stage.program().pace().map(|pace| (pace.announcements, pace.pause));
     let wanted = |access: &Access| -> Vec<_> {
@@ -217,10 +216,4 @@ async fn announce(world: &World, members: &[&HostSpec], at_once: usize, pause: D
         }
         tokio::time::sleep(pause).await;
     }
-}
-
-fn member(number: u32) -> HostSpec {
-    let [_, _, a, b] = number.to_be_bytes();
-    let (mac, ipv4) = (MacAddr([2, 0xcc, 0, 0, a, b]), [10, 100, a, b].into());
-    HostSpec { name: format!("member{number}"), mac, ipv4, ..plan::spec("", 0) }
 }

@@ -12,7 +12,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use vouch_agent::Figures;
-use vouch_agent::metrics::{Metrics, Tally};
+use vouch_agent::metrics::Metrics;
 
 /// What the text is.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -23,14 +23,9 @@ struct Shown {
 }
 
 impl Shown {
-    /// How many agents there are, and the tallies of those that have not ended.
-    async fn tallies(&self) -> (usize, Vec<Tally>) {
-        let agents = self.agents.borrow().clone();
-        let mut tallies = Vec::new();
-        for agent in &agents {
-            tallies.extend(agent.tally().await);
-        }
-        (agents.len(), tallies)
+    /// Those that there are now.
+    fn agents(&self) -> Vec<Figures> {
+        self.agents.borrow().clone()
     }
 }
 
@@ -53,15 +48,25 @@ pub(crate) async fn serve(
 }
 
 async fn figures(State(shown): State<Arc<Shown>>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, OPEN_METRICS)], shown.metrics.encode(shown.tallies().await.1))
+    let mut tallies = Vec::new();
+    for agent in shown.agents() {
+        // One that has ended has none.
+        tallies.extend(agent.tally().await);
+    }
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], shown.metrics.encode(tallies))
 }
 
 async fn ready(State(shown): State<Arc<Shown>>) -> impl IntoResponse {
-    let (agents, tallies) = shown.tallies().await;
-    let waiting: Vec<_> = tallies.iter().filter(|tally| !tally.ready).map(|tally| tally.agent.as_str()).collect();
-    if tallies.len() < agents {
-        (StatusCode::SERVICE_UNAVAILABLE, "an agent has ended\n".to_owned())
-    } else if waiting.is_empty() {
+    let agents = shown.agents();
+    let mut waiting = Vec::new();
+    for agent in &agents {
+        match agent.ready().await {
+            Some(true) => {}
+            Some(false) => waiting.push(agent.name()),
+            None => return (StatusCode::SERVICE_UNAVAILABLE, "an agent has ended\n".to_owned()),
+        }
+    }
+    if waiting.is_empty() {
         (StatusCode::OK, "ready\n".to_owned())
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, format!("not in charge of its switch: {}\n", waiting.join(", ")))

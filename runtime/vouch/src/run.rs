@@ -227,7 +227,7 @@ async fn watchdog(agents: watch::Receiver<Vec<Figures>>) {
         let agents = agents.borrow().clone();
         for agent in agents {
             // One that has ended is none of the watchdog's business; one that hangs never answers, and systemd hears nothing more.
-            agent.answers().await;
+            let _ = agent.ready().await;
         }
         notify(&[NotifyState::Watchdog]);
     }

@@ -40,6 +40,7 @@ mod wanted;
 mod words;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{mpsc, oneshot};
@@ -163,7 +164,7 @@ impl Agent {
 
     /// Who can be asked for its figures for as long as it runs.
     pub fn figures(&self) -> Figures {
-        Figures(self.commands.clone())
+        Figures { name: self.name.as_str().into(), commands: self.commands.clone() }
     }
 
     /// What its switch is to have by now; `None` before it is known which hosts that one has.
@@ -216,19 +217,28 @@ impl Agent {
 
 /// The figures of an agent. Clones are the same.
 #[derive(Debug, Clone)]
-pub struct Figures(mpsc::Sender<Command>);
+pub struct Figures {
+    name: Arc<str>,
+    commands: mpsc::Sender<Command>,
+}
 
 impl Figures {
-    /// Waits until the agent answers; `false` if it has ended. One that hangs never does.
-    pub async fn answers(&self) -> bool {
+    /// The name of its agent.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the agent controls its switch and has no doubt about its tables; `None` if it has ended. One that hangs never answers.
+    pub async fn ready(&self) -> Option<bool> {
         let (reply, answer) = oneshot::channel();
-        self.0.send(Command::Tally(reply)).await.is_ok() && answer.await.is_ok()
+        self.commands.send(Command::Ready(reply)).await.ok()?;
+        answer.await.ok()
     }
 
     /// How much there is of everything; `None` if the agent has ended.
     pub async fn tally(&self) -> Option<metrics::Tally> {
         let (reply, answer) = oneshot::channel();
-        self.0.send(Command::Tally(reply)).await.ok()?;
+        self.commands.send(Command::Tally(reply)).await.ok()?;
         let Tallied { mut tally, drops } = answer.await.ok()?;
         if let Some((session, program)) = drops {
             // Whoever asks can do without, where the switch does not answer.

@@ -18,6 +18,8 @@ use crate::orders::{Order, OrderError, What};
 pub(crate) enum Command {
     /// How are things?
     Status(oneshot::Sender<AgentStatus>),
+    /// Is the switch ours, and its tables as wanted?
+    Ready(oneshot::Sender<bool>),
     /// How much is there of everything?
     Tally(oneshot::Sender<Tallied>),
     /// Read the certificates again.
@@ -38,6 +40,9 @@ impl Task {
             Command::Status(reply) => {
                 // Whoever asked may have gone.
                 let _ = reply.send(self.status());
+            }
+            Command::Ready(reply) => {
+                let _ = reply.send(self.is_ready());
             }
             Command::Tally(reply) => {
                 let _ = reply.send(self.figures());
