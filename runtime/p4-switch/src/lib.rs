@@ -31,6 +31,8 @@ pub mod streamed;
 pub mod thrift;
 mod trace;
 mod translations;
+#[cfg(target_os = "linux")]
+mod turns;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -147,7 +147,13 @@ fn builder(arguments: &Arguments, notifications: &Notifications) -> Result<Build
         .priority_queues(arguments.priority_queues)
         .zero_invalid(arguments.ret_zero_on_invalid_hdr_read)
         .bmv2_compat(arguments.bmv2_compat)
-        .forwarding_threads(arguments.forwarding_threads());
+        .forwarding_threads(arguments.forwarding_threads())
+        .on_forwarding_thread(|| {
+            #[cfg(target_os = "linux")]
+            if let Err(error) = crate::turns::take_short_turns() {
+                tracing::debug!(%error, "frames wait while others have their turns");
+            }
+        });
     builder = match arguments.cpu_port {
         Some(port) => builder.cpu_port(port),
         None => builder.without_cpu_port(),

@@ -48,12 +48,12 @@ pub(crate) struct Threads {
 }
 
 impl Threads {
-    /// Start so many, which end when `stop` says so.
-    pub(crate) fn start(count: usize, stop: &watch::Sender<bool>) -> io::Result<Threads> {
+    /// Start so many, which do `first` at first, and end when `stop` says so.
+    pub(crate) fn start(count: usize, first: fn(), stop: &watch::Sender<bool>) -> io::Result<Threads> {
         let running = watch::Sender::new(());
         // More than ports would have nothing to do.
         let numbers = 0..count.min(MAX_PORT as usize + 1);
-        let handles = numbers.map(|number| start(number, stop.subscribe(), running.subscribe()));
+        let handles = numbers.map(|number| start(number, first, stop.subscribe(), running.subscribe()));
         Ok(Threads { handles: handles.collect::<io::Result<_>>()?, running })
     }
 
@@ -73,10 +73,16 @@ impl Threads {
     }
 }
 
-fn start(number: usize, mut stop: watch::Receiver<bool>, running: watch::Receiver<()>) -> io::Result<Handle> {
+fn start(
+    number: usize,
+    first: fn(),
+    mut stop: watch::Receiver<bool>,
+    running: watch::Receiver<()>,
+) -> io::Result<Handle> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
     std::thread::Builder::new().name(format!("forward-{number}")).spawn(move || {
+        first();
         // An error would mean that the switch is gone.
         let _ = runtime.block_on(stop.wait_for(|stop| *stop));
         // Its tasks go with it.

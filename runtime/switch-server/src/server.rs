@@ -83,6 +83,7 @@ pub struct Builder {
     priority_queues: u32,
     zero_invalid: bool,
     forwarding_threads: usize,
+    on_forwarding_thread: fn(),
     ports: Vec<(u32, Arc<dyn Port>)>,
     tls: Option<ServerTlsConfig>,
     dialect: Dialect,
@@ -136,6 +137,12 @@ impl Builder {
     /// have a clock that stands still. What a [`Port`] does to wait, it does in the runtime of its thread.
     pub fn forwarding_threads(mut self, count: usize) -> Self {
         self.forwarding_threads = count;
+        self
+    }
+
+    /// What each of these threads does first: to say how it is to be scheduled, for example.
+    pub fn on_forwarding_thread(mut self, first: fn()) -> Self {
+        self.on_forwarding_thread = first;
         self
     }
 
@@ -245,6 +252,7 @@ impl SwitchServer {
             priority_queues: 1,
             zero_invalid: false,
             forwarding_threads: 0,
+            on_forwarding_thread: || {},
             ports: Vec::new(),
             tls: None,
             dialect: Dialect::default(),
@@ -285,6 +293,7 @@ impl SwitchServer {
             priority_queues,
             zero_invalid,
             forwarding_threads,
+            on_forwarding_thread,
             mut ports,
             tls,
             dialect,
@@ -311,7 +320,7 @@ impl SwitchServer {
         };
         let spoken = (dialect, translations);
         let listeners = (tracer, notices);
-        let threads = Threads::start(forwarding_threads, &stop).map_err(ServeError::Threads)?;
+        let threads = Threads::start(forwarding_threads, on_forwarding_thread, &stop).map_err(ServeError::Threads)?;
         let device = Arc::new(Device::new(device_id, config, spoken, listeners, stop.clone(), threads));
         for (number, port) in ports {
             // No two have one number, as `build` has checked.

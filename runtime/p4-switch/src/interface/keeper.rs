@@ -6,7 +6,7 @@
 //! rings to where there is more room ([`Backlog`](super::backlog)), and replaces rings that the kernel does not fill any more. Where
 //! the switch keeps up it has nothing to do but look; it is one for all ports, since where many switches run in one place, each
 //! time that one wakes up for nothing counts.
-#![allow(unsafe_code)] // The standard library neither waits for several descriptors nor sets priorities: one system call each.
+#![allow(unsafe_code)] // The standard library does not wait for several descriptors.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -14,13 +14,12 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::Shared;
+use crate::turns;
 
 /// How often rings are looked at while frames come in: several times in the time in which half of one is filled.
 const LOOK: Duration = Duration::from_millis(3);
 /// How often it is looked whether the kernel still fills them, which cannot be told from quiet, and whether there are more ports.
 const UNSTICK: Duration = Duration::from_millis(100);
-/// Before whatever else runs at its usual priority.
-const NICE: libc::c_int = -10;
 
 /// The ports of this process, and whether there is a keeper.
 static KEPT: Mutex<(Vec<Weak<Shared>>, bool)> = Mutex::new((Vec::new(), false));
@@ -37,9 +36,7 @@ pub(super) fn keep(port: &Arc<Shared>) -> io::Result<()> {
 }
 
 fn run() {
-    // SAFETY: `setpriority` takes no pointers. Without the privilege it changes nothing.
-    if unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) } < 0 {
-        let error = io::Error::last_os_error();
+    if let Err(error) = turns::go_first().and(turns::take_short_turns()) {
         tracing::debug!(%error, "the keeper of the rings goes before nobody");
     }
     let mut unstuck = Instant::now();
@@ -57,7 +54,7 @@ fn run() {
         for port in &ports {
             let (mut incoming, socket) = (port.incoming(), &*port.socket);
             if busy {
-                incoming.make_room(socket);
+                incoming.make_room(socket, usize::MAX);
             }
             if look {
                 incoming.unstick(socket, &port.interface);

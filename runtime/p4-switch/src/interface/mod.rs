@@ -29,7 +29,7 @@ mod socket;
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -50,6 +50,11 @@ const ETHERNET_HEADER: usize = 14;
 /// to `MAX_TRIES` times.
 const RETRY: Duration = Duration::from_millis(1);
 const MAX_TRIES: u32 = 10;
+/// How many frames are moved out of a full ring by whoever forwards, between others: more than can come in meanwhile, and so few that the
+/// keeper seldom has to wait for somebody who is kept from the processor just then.
+const SOME: usize = 256;
+/// How often it is said at most that frames were lost.
+const SAY: Duration = Duration::from_secs(60);
 /// How many frames stay here at most while the interface takes none. Whoever sends waits or drops from the first of them on, but
 /// others may be sending at the same time.
 const KEPT: usize = 128;
@@ -88,6 +93,8 @@ struct Incoming {
     backlog: Backlog,
     /// What the ring had handed over, and what had been missed, when this was last looked at.
     looked_at: (u64, u64),
+    /// When it was last said that frames were missed, and how many by then.
+    said: Option<(Instant, u64)>,
     /// Room for a frame that did not fit its slot.
     long: Box<[u8]>,
     counters: PortCounters,
@@ -154,7 +161,7 @@ impl InterfacePort {
         let ring = Some(Ring::of(&socket, mtu(&socket, interface).map_err(other)?).map_err(other)?);
         let long = vec![0; QUEUED].into();
         let (backlog, counters) = (Backlog::default(), PortCounters::default());
-        let incoming = Incoming { ring, backlog, looked_at: (0, 0), long, counters };
+        let incoming = Incoming { ring, backlog, looked_at: (0, 0), said: None, long, counters };
         // Watched before the first look, so that no change falls between the two.
         let watch = LinkWatch::open().map_err(other)?;
         socket.attach(index).map_err(other)?;
@@ -253,13 +260,19 @@ impl Incoming {
             0 => self.empty_ring(socket, Some(batch), max),
             waited => waited,
         };
-        self.make_room(socket);
+        self.make_room(socket, SOME);
         taken
     }
 
-    /// Have what is in the ring wait elsewhere as long as it is half full.
-    fn make_room(&mut self, socket: &PacketSocket) {
-        while self.ring.as_ref().is_some_and(Ring::is_half_full) && self.empty_ring(socket, None, BATCH) > 0 {}
+    /// Have what is in the ring wait elsewhere as long as it is half full, but no more than so many frames.
+    fn make_room(&mut self, socket: &PacketSocket, max: usize) {
+        let mut moved = 0;
+        while moved < max && self.ring.as_ref().is_some_and(Ring::is_half_full) {
+            match self.empty_ring(socket, None, BATCH) {
+                0 => return,
+                some => moved += some,
+            }
+        }
     }
 
     /// Move the first frames of the ring into `batch`, or to those that wait, as far as there is room.
@@ -295,10 +308,23 @@ impl Incoming {
         self.counters.missed += socket.drops_since_asked();
     }
 
+    /// Say that frames are missed, at once and then not more often than [`SAY`].
+    fn say_missed(&mut self, interface: &str) {
+        let missed = self.counters.missed;
+        let (last, before) = self.said.unzip();
+        let more = missed - before.unwrap_or(0);
+        if more == 0 || last.is_some_and(|last: Instant| last.elapsed() < SAY) {
+            return;
+        }
+        self.said = Some((Instant::now(), missed));
+        tracing::warn!(port = interface, more, "frames came faster than they could be taken, and are lost");
+    }
+
     /// Replace a ring that the kernel does not fill any more. Where frames are dropped because the ring is full, some have
     /// been taken before it is empty again.
     fn unstick(&mut self, socket: &PacketSocket, interface: &str) {
         self.count_missed(socket);
+        self.say_missed(interface);
         let now = (self.ring.as_ref().map_or(0, Ring::handed_over), self.counters.missed);
         let (handed_over, missed) = std::mem::replace(&mut self.looked_at, now);
         let is_stuck = self.ring.as_ref().is_none_or(|ring| ring.is_empty() && now.0 == handed_over && now.1 > missed);
