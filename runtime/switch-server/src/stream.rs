@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use prost::Message as _;
 use tonic::{Status, Streaming};
 use vouch_p4runtime::p4::v1::stream_error::Details;
@@ -28,17 +29,23 @@ pub(crate) async fn run(device: Arc<Device>, messages: Messages, incoming: Strea
         forwarder: Forwarder::new(device.clone()),
         device: device.clone(),
         messages: messages.clone(),
+        frames: Frames::new(),
     };
     let status = session.serve(incoming).await;
     device.close_stream(stream);
     messages.finish(status);
 }
 
+/// How many frames go through the pipeline together at most.
+const BATCH: usize = 32;
+
 struct Session {
     stream: StreamId,
     device: Arc<Device>,
     messages: Messages,
     forwarder: Forwarder,
+    /// Of packet-outs, not sent yet.
+    frames: Frames,
 }
 
 impl Session {
@@ -48,10 +55,28 @@ impl Session {
         let stopped = device.stopped();
         tokio::pin!(stopped);
         loop {
-            let request = tokio::select! {
-                () = &mut stopped => return Some(Status::unavailable("the switch is shutting down")),
-                request = incoming.message() => request,
+            // Frames that have come together go through the pipeline together.
+            let more = match self.frames.len() {
+                0 => None,
+                1..BATCH => incoming.message().now_or_never(),
+                _full => {
+                    self.forward();
+                    continue;
+                }
             };
+            let request = match more {
+                Some(request) => request,
+                None => {
+                    self.forward();
+                    tokio::select! {
+                        () = &mut stopped => return Some(Status::unavailable("the switch is shutting down")),
+                        request = incoming.message() => request,
+                    }
+                }
+            };
+            if !matches!(&request, Ok(Some(StreamMessageRequest { update: Some(Incoming::Packet(_)) }))) {
+                self.forward();
+            }
             match request {
                 Ok(Some(request)) => {
                     if let Err(fault) = self.handle(request) {
@@ -91,16 +116,25 @@ impl Session {
     fn packet_out(&mut self, packet: &PacketOut) -> Outcome {
         self.check_primary()?;
         let pipeline = self.device.running()?;
-        let cpu_port = self.device.cpu_port.ok_or_else(|| {
-            Fault::failed_precondition(
+        if self.device.cpu_port.is_none() {
+            return Err(Fault::failed_precondition(
                 "this switch was started without a CPU port, so packets cannot be sent through it",
-            )
-        })?;
+            ));
+        }
         let fill = self.device.dialect.fills_metadata();
         let frame = encode_packet_out(pipeline.schema.packet_out.as_ref(), packet, fill)?;
         Counters::add(&self.device.counters.packet_outs, 1);
-        self.forwarder.forward(cpu_port, &Frames::from_iter([frame.as_slice()]));
+        self.frames.push(&frame);
         Ok(())
+    }
+
+    /// Put what was gathered through the pipeline.
+    fn forward(&mut self) {
+        // There is one, or nothing was gathered.
+        if let Some(cpu_port) = self.device.cpu_port.filter(|_| !self.frames.is_empty()) {
+            self.forwarder.forward(cpu_port, &self.frames);
+            self.frames.clear();
+        }
     }
 
     fn acknowledge(&mut self, ack: &DigestListAck) -> Outcome {
