@@ -170,6 +170,11 @@ impl Peers {
         self.0.get(&vtep).map(|peer| peer.claims.iter().copied().collect()).unwrap_or_default()
     }
 
+    /// How many these are.
+    pub(crate) fn claims_at(&self, vtep: VtepAddr) -> usize {
+        self.0.get(&vtep).map_or(0, |peer| peer.claims.len())
+    }
+
     pub(crate) fn list_begins(&mut self, vtep: VtepAddr) {
         if let Some(peer) = self.0.get_mut(&vtep) {
             peer.round += 1;

@@ -47,6 +47,10 @@ use crate::words::time::{Instant, Wait};
 /// begins another.
 const MAX_HOPS: u8 = 8;
 
+/// What each of the other claims that an owner has from here may take it until it replies to one more: it asks thousands of hosts in turn. A session
+/// loses nothing, so to remind it earlier only gives it more to do.
+const FOR_EACH_OTHER: Duration = Duration::from_micros(250);
+
 #[derive(Debug, Clone, Hash)]
 pub(crate) struct Claimant {
     remote: Remote,
@@ -104,11 +108,17 @@ enum Stage {
 
 impl Stage {
     /// The owner is being asked from now on.
-    fn owner(world: &World<'_>) -> Self {
+    fn owner(owner: VtepAddr, world: &World<'_>) -> Self {
         let (timers, mut wait) = (world.timers(), Wait::default());
-        let retry_at = world.now + wait.longer(timers.claim_retry, Duration::MAX);
+        let retry_at = world.now + wait.longer(timers.claim_retry, Duration::MAX) + its_turn(owner, world);
         Self::Owner { retry_at, wait, give_up_at: world.now + timers.claim_give_up }
     }
+}
+
+/// How long an owner may take until a claim has its turn.
+fn its_turn(owner: VtepAddr, world: &World<'_>) -> Duration {
+    let others = world.peers.claims_at(owner).saturating_sub(1);
+    FOR_EACH_OTHER * u32::try_from(others).unwrap_or(u32::MAX)
 }
 
 /// What asking at the claimed port has come to.
@@ -261,7 +271,7 @@ impl Claimant {
     fn ask_owner(&mut self, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
         self.nobody_asks(world);
         if world.peers.is_up(self.remote.vtep()) {
-            self.claim.stage = Stage::owner(world);
+            self.claim.stage = Stage::owner(self.remote.vtep(), world);
             self.send_claim(known, out);
         } else {
             self.ask_through_tunnel(known, world, out);
@@ -333,7 +343,8 @@ impl Claimant {
                 if world.now >= *give_up_at {
                     self.ask_through_tunnel(known, world, out);
                 } else if world.now >= *retry_at {
-                    *retry_at = world.now + wait.longer(world.timers().claim_retry, world.timers().claim_give_up);
+                    let wait = wait.longer(world.timers().claim_retry, world.timers().claim_give_up);
+                    *retry_at = world.now + wait + its_turn(self.remote.vtep(), world);
                     out.counters.retries += 1;
                     self.send_claim(known, out);
                 }
@@ -697,7 +708,7 @@ impl Claimant {
     /// The owner had no verdict yet, and does not say any more that it goes on asking.
     fn nobody_knows(&mut self, world: &World<'_>) {
         self.nobody_asks(world);
-        self.claim.stage = Stage::owner(world);
+        self.claim.stage = Stage::owner(self.remote.vtep(), world);
     }
 
     /// The verdict (M6), that there is none yet, or a hint where to get it.

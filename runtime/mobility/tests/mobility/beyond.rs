@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use vouch_mobility::{
-    Action, AddressClaim, AddressReply, Advertise, Because, ClaimId, ClaimView, Config, Destination, Event, Evidence,
-    Expect, FrameId, Full, Heard, HostKey, Incarnation, Instant, Limits, Location, MacPrefix, Message, Migration, Open,
-    Phase, QuestionId, Report, Sequence, Standing, Sync, UnreachableOwner, Verdict, VniConfig,
+    Action, AddressClaim, AddressReply, Advertise, Advertisement, Because, ClaimId, ClaimView, Config, Destination,
+    Event, Evidence, Expect, FrameId, Full, Heard, HostKey, Incarnation, Instant, Limits, Location, MacPrefix, Message,
+    Migration, Open, Phase, QuestionId, Report, Sequence, Standing, Sync, UnreachableOwner, Verdict, VniConfig,
 };
 use vouch_net::MacAddr;
 
@@ -215,6 +215,22 @@ fn b9_an_owner_that_does_not_reply_is_asked_again_and_by_passed_only_without_a_s
     assert_eq!(probes(&actions, THERE), 1, "now it cannot be reached");
     bench.wait(300);
     assert_eq!(bench.location(), Some(HERE));
+}
+
+#[test]
+fn b9_an_owner_that_has_many_hosts_to_ask_is_reminded_of_each_only_when_it_may_have_had_its_turn() {
+    let mut bench = Bench::new();
+    for number in 0..400_u16 {
+        let [high, low] = number.to_be_bytes();
+        let host = HostKey { mac: MacAddr([2, 0, 0, 1, high, low]), ..host() };
+        let Message::Advertisement(there) = advertisement(0, None) else { unreachable!("it is one") };
+        bench.says(B, Message::Advertisement(Advertisement { host, bindings: Vec::new(), ..there }));
+        let (evidence, addresses) = (Evidence::Arp, Vec::new());
+        bench.feed(Event::Heard(Heard { host, port: P1, evidence, addresses, target: None, frame: None }));
+    }
+    let (first, others) = (claims(&bench.wait(250)).len(), claims(&bench.wait(100)).len());
+    assert_eq!((first, others), (2, 398), "and then one each quarter of a millisecond");
+    assert_eq!(claims(&bench.wait(499)).len(), 0, "twice the wait, and as long for the others");
 }
 
 #[test]
