@@ -4,7 +4,7 @@
 //! is routine is told once, with how often it happened: a question that only confirms what is known and its answer, minute for minute. Verdicts are kept
 //! by themselves, so that routine does not make them forgotten. Nothing here decides anything.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,8 +47,10 @@ pub(crate) struct Chronicle {
     began: Clock,
     next: u64,
     stories: HashMap<HostKey, Story>,
-    /// Whose each event is, oldest first; one that two hosts have is there twice.
-    order: BTreeSet<(u64, HostKey)>,
+    /// Whose each event is, oldest first; one that two hosts have is there twice. Some have made room in their story since.
+    order: VecDeque<(u64, HostKey)>,
+    /// How many have not.
+    kept: usize,
     forgotten: u64,
     verdicts: VecDeque<Verdict>,
     verdicts_forgotten: u64,
@@ -119,7 +121,8 @@ impl Chronicle {
             began: now,
             next: 1,
             stories: HashMap::new(),
-            order: BTreeSet::new(),
+            order: VecDeque::new(),
+            kept: 0,
             forgotten: 0,
             verdicts: VecDeque::new(),
             verdicts_forgotten: 0,
@@ -182,7 +185,7 @@ impl Chronicle {
 
     /// Events that are kept.
     pub(crate) fn len(&self) -> usize {
-        self.order.len()
+        self.kept
     }
 
     /// Events that had to make room.
@@ -214,33 +217,44 @@ impl Chronicle {
             let mut times = 1;
             for _ in 0..routine {
                 if let Some(before) = story.entries.pop_back() {
-                    self.order.remove(&(before.number, host));
+                    self.kept -= 1;
                     times = times.max(before.times.saturating_add(1));
                 }
             }
             entry = Arc::new(Entry { times, ..Entry::clone(&entry) });
         }
-        if story.entries.len() >= self.bounds.per_host.max(1)
-            && let Some(oldest) = story.entries.pop_front()
-        {
-            self.order.remove(&(oldest.number, host));
+        if story.entries.len() >= self.bounds.per_host.max(1) && story.entries.pop_front().is_some() {
+            self.kept -= 1;
             story.forgotten += 1;
             self.forgotten += 1;
         }
-        self.order.insert((entry.number, host));
+        self.order.push_back((entry.number, host));
         story.entries.push_back(entry);
-        while self.order.len() > self.bounds.in_all.max(1)
-            && let Some((_, host)) = self.order.pop_first()
+        self.kept += 1;
+        self.make_room();
+    }
+
+    fn make_room(&mut self) {
+        while self.kept > self.bounds.in_all.max(1)
+            && let Some((number, host)) = self.order.pop_front()
         {
-            self.forgotten += 1;
-            // The oldest of all is the oldest of its host.
-            if let Some(story) = self.stories.get_mut(&host) {
-                story.entries.pop_front();
+            // The oldest of all is the oldest of its host, if it is still there.
+            let Some(story) = self.stories.get_mut(&host) else { continue };
+            if story.entries.pop_front_if(|oldest| oldest.number == number).is_some() {
+                self.kept -= 1;
                 story.forgotten += 1;
+                self.forgotten += 1;
                 if story.entries.is_empty() {
                     self.stories.remove(&host);
                 }
             }
+        }
+        if self.order.len() > 2 * self.bounds.in_all.max(1) {
+            let stories = &self.stories;
+            self.order.retain(|(number, host)| {
+                let story = stories.get(host).map(|story| &story.entries);
+                story.is_some_and(|story| story.binary_search_by_key(number, |entry| entry.number).is_ok())
+            });
         }
     }
 
@@ -482,6 +496,13 @@ mod tests {
         let story = chronicle.story(&host(1)).expect("it was heard");
         assert_eq!((story.entries.len(), story.forgotten(), chronicle.forgotten()), (4, 3, 3));
         assert_eq!(story.entries().map(|entry| entry.number).collect::<Vec<_>>(), [4, 5, 6, 7]);
+        // What has made room takes up none.
+        for _ in 0..100 {
+            chronicle.event(&heard(1), now);
+            assert!(chronicle.len() == 4 && chronicle.order.len() <= 2 * BOUNDS.in_all);
+        }
+        chronicle.event(&heard(2), now);
+        assert_eq!((kept(&chronicle, 1), kept(&chronicle, 2)), (4, 1));
     }
 
     #[test]
