@@ -25,6 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
     // Ordered maps, so that equal messages encode to equal bytes.
     let mut generator = tonic_prost_build::configure().build_client(true).build_server(true).btree_map(".");
+    generator = generator.codec_path("crate::codec::WholeMessages");
     for field in SHARED_BYTES {
         generator = generator.bytes(field);
     }

@@ -10,6 +10,7 @@
 //! This crate knows the protocol and no particular P4 program.
 
 pub mod client;
+mod codec;
 pub mod describe;
 mod entity;
 pub mod p4info;

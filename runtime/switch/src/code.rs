@@ -9,6 +9,7 @@ use crate::expr::{Expr, HeaderRef, NodeId, UnionRef};
 use crate::hash::Algorithm;
 use crate::ids::CalculationId;
 use crate::layout::Layout;
+use crate::state::lookup::Packed;
 use crate::template::Template;
 use core::ops::Range;
 
@@ -105,6 +106,8 @@ pub(crate) enum Place {
         array: u32,
         index: NodeId,
     },
+    /// Whether a header is valid: older compilers copy that as they copy fields.
+    Valid(u32),
 }
 
 /// One primitive of an action; jumps count primitives from the start of their action.
@@ -332,7 +335,7 @@ pub(crate) struct ConstCall {
 
 #[derive(Clone, Debug)]
 pub(crate) struct ConstEntry {
-    pub(crate) key: crate::types::EntryKey,
+    pub(crate) packed: Packed,
     pub(crate) call: ConstCall,
 }
 

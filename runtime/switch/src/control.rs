@@ -50,7 +50,9 @@ impl Switch {
     /// See [`ControlError`]; `EntryNotFound` where there is none.
     pub fn entry(&self, table: TableId, key: &EntryKey) -> Result<EntryView, ControlError> {
         self.check_table(table)?;
-        self.look(|tables| tables.entry(self.program(), table, key).map(|entry| table::view(entry)))
+        self.look(|tables| {
+            tables.entry(self.program(), table, key).map(|entry| table::view(self.program(), table, entry))
+        })
     }
 
     /// All entries of a table, as of one moment, in no particular order but constant ones first.
@@ -59,7 +61,9 @@ impl Switch {
     /// `UnknownObject`.
     pub fn entries(&self, table: TableId) -> Result<Vec<EntryView>, ControlError> {
         self.check_table(table)?;
-        Ok(self.look(|tables| tables.tables[table.index()].iter().map(table::view).collect()))
+        Ok(self.look(|tables| {
+            tables.tables[table.index()].iter().map(|entry| table::view(self.program(), table, entry)).collect()
+        }))
     }
 
     /// Number of entries.
@@ -96,7 +100,7 @@ impl Switch {
     /// `UnknownObject`.
     pub fn default_entry(&self, table: TableId) -> Result<DefaultView, ControlError> {
         self.check_table(table)?;
-        Ok(self.look(|tables| tables.default_entry(table)))
+        Ok(self.look(|tables| tables.default_entry(self.program(), table)))
     }
 
     /// Sets the direct counter of an entry, for example to zero; without a key, of the default entry.
@@ -146,7 +150,7 @@ impl Switch {
     /// Entries that have not been hit for their idle timeout. Each is reported once per timeout: again only after another
     /// whole timeout without a hit. Nothing is removed.
     pub fn sweep(&self, now: Micros) -> Vec<IdleEntry> {
-        self.look(|tables| tables.sweep(now))
+        self.look(|tables| tables.sweep(self.program(), now))
     }
 }
 
@@ -185,7 +189,8 @@ impl Switch {
     /// `UnknownObject`, `MemberNotFound`.
     pub fn member(&self, profile: ProfileId, id: MemberId) -> Result<ActionCall, ControlError> {
         check("action profile", profile.index(), self.program().profiles.len())?;
-        self.look(|tables| tables.profiles[profile.index()].written_member(id)).ok_or(ControlError::MemberNotFound(id))
+        self.look(|tables| tables.profiles[profile.index()].written_member(self.program(), id))
+            .ok_or(ControlError::MemberNotFound(id))
     }
 
     /// All members, by ascending id.
@@ -194,7 +199,7 @@ impl Switch {
     /// `UnknownObject`.
     pub fn members(&self, profile: ProfileId) -> Result<Vec<(MemberId, ActionCall)>, ControlError> {
         check("action profile", profile.index(), self.program().profiles.len())?;
-        Ok(self.look(|tables| tables.profiles[profile.index()].members()))
+        Ok(self.look(|tables| tables.profiles[profile.index()].members(self.program())))
     }
 
     /// Adds a group.

@@ -3,7 +3,7 @@
 //! Fields of up to 64 bits share words as far as they fit, wide ones get words of their own, most significant first. A
 //! longest-prefix field comes last, so that the whole key is one string of bits of which a prefix counts.
 
-use crate::bits::{limbs, mask64};
+use crate::bits::{Limbs, limbs, mask64};
 use crate::code::{KeySource, NONE, TableKey};
 use crate::packet::Phv;
 use crate::state::lookup::{Interval, Style};
@@ -104,10 +104,24 @@ impl Layout {
         }
     }
 
+    /// A field's number in a packed key.
+    pub(crate) fn get(&self, field: usize, key: &[u64]) -> Limbs {
+        let Place { word, shift, bits } = self.places[field];
+        key[word as usize..][..limbs(bits)].iter().rev().map(|word| word >> shift & mask64(bits)).collect()
+    }
+
     /// A range of a field.
     pub(crate) fn range(&self, field: usize, low: &[u64], high: &[u64]) -> Interval {
         let Place { word, shift, bits } = self.places[field];
         Interval { word, shift, mask: mask64(bits), ends: low.iter().rev().chain(high.iter().rev()).copied().collect() }
+    }
+
+    /// The ends of a field's range, if it is one of these.
+    pub(crate) fn ends(&self, field: usize, ranges: &[Interval]) -> Option<(Limbs, Limbs)> {
+        let Place { word, shift, .. } = self.places[field];
+        let range = ranges.iter().find(|range| (range.word, range.shift) == (word, shift))?;
+        let (low, high) = range.ends.split_at(range.ends.len() / 2);
+        Some((low.iter().rev().copied().collect(), high.iter().rev().copied().collect()))
     }
 
     /// How many bits of the packed key come before this field's own.
@@ -144,6 +158,33 @@ fn places(bits: &[u32], last: Option<usize>) -> Vec<Place> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bits::truncate;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_put_is_got(fields in proptest::collection::vec((1u32..200, any::<[u64; 4]>()), 1..8)) {
+            let bits: Vec<u32> = fields.iter().map(|(bits, _)| *bits).collect();
+            let places = places(&bits, None);
+            let words = places.iter().map(|place| place.word as usize + limbs(place.bits)).max().unwrap_or(0);
+            let layout = Layout { style: Style::Masked, words, places, pieces: Vec::new() };
+            let numbers = fields.iter().map(|(bits, number)| {
+                let mut number = Limbs::from_slice(&number[..limbs(*bits)]);
+                truncate(&mut number, *bits);
+                number
+            });
+            let numbers: Vec<Limbs> = numbers.collect();
+            let mut key = vec![0; words];
+            for (field, number) in numbers.iter().enumerate() {
+                layout.put(field, number, &mut key);
+            }
+            for (field, number) in numbers.iter().enumerate() {
+                prop_assert_eq!(&layout.get(field, &key), number);
+                let ranges = [layout.range(field, number, number)];
+                prop_assert_eq!(layout.ends(field, &ranges), Some((number.clone(), number.clone())));
+            }
+        }
+    }
 
     fn packed(bits: &[u32], last: Option<usize>) -> Vec<(u32, u32)> {
         places(bits, last).iter().map(|place| (place.word, place.shift)).collect()

@@ -156,7 +156,12 @@ impl Session {
 
     /// Checked here as the transport would break the connection over it.
     pub(super) fn check_size(&self, rpc: &'static str, message: &impl prost::Message) -> Result<(), RpcError> {
-        let (bytes, limit) = (message.encoded_len(), self.shared.config.max_message);
+        self.check_length(rpc, message.encoded_len())
+    }
+
+    /// The same for a message that is encoded.
+    pub(super) fn check_length(&self, rpc: &'static str, bytes: usize) -> Result<(), RpcError> {
+        let limit = self.shared.config.max_message;
         if bytes > limit { Err(RpcError::TooLarge { rpc, bytes, limit }) } else { Ok(()) }
     }
 

@@ -4,12 +4,15 @@ use std::fmt;
 
 use prost::Message;
 use tokio::time::timeout;
-use tonic::{Code, Status};
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
 
 use super::{RpcError, Session};
 use crate::{
+    codec::Encoded,
     google::rpc,
-    p4::v1::{Entity, Error as WireError, Update, WriteRequest, update::Type, write_request::Atomicity},
+    p4::v1::{Entity, Error as WireError, Update, WriteRequest, WriteResponse, update::Type, write_request::Atomicity},
 };
 
 /// An update that inserts.
@@ -139,7 +142,7 @@ impl Session {
     async fn write_batch(&self, mut updates: Vec<Update>, from: usize, atomicity: Atomicity) -> Result<(), BatchError> {
         const RPC: &str = "Write";
         let after = self.shared.config.timeouts.request;
-        let mut link = self.link(RPC).map_err(BatchError::Rpc)?;
+        let link = self.link(RPC).map_err(BatchError::Rpc)?;
         updates.iter_mut().for_each(|update| self.shared.config.server.adapt(update));
         #[allow(deprecated)]
         let request = WriteRequest {
@@ -150,16 +153,16 @@ impl Session {
             atomicity: atomicity.into(),
             role: self.role(),
         };
-        self.check_size(RPC, &request).map_err(BatchError::Rpc)?;
-        // For naming the failed ones; the updates themselves go with the request.
-        let sent = request.updates.clone();
-        let status = match timeout(after, link.client.write(request)).await {
-            Ok(Ok(_)) => return Ok(()),
+        // The request is kept, for naming the updates that fail.
+        let encoded = request.encode_to_vec();
+        self.check_length(RPC, encoded.len()).map_err(BatchError::Rpc)?;
+        let status = match timeout(after, send(link.channel, encoded)).await {
+            Ok(Ok(())) => return Ok(()),
             Ok(Err(status)) => status,
             Err(_) => return Err(BatchError::Rpc(RpcError::TimedOut { rpc: RPC, after })),
         };
-        match outcomes(&status, sent.len()) {
-            Some(outcomes) => Err(BatchError::Updates(self.name_failures(&outcomes, &sent, from))),
+        match outcomes(&status, request.updates.len()) {
+            Some(outcomes) => Err(BatchError::Updates(self.name_failures(&outcomes, &request.updates, from))),
             None => Err(BatchError::Rpc(RpcError::status(RPC, &status))),
         }
     }
@@ -176,6 +179,15 @@ impl Session {
         });
         named.collect()
     }
+}
+
+/// What the generated client does with a request that is not encoded yet.
+async fn send(channel: Channel, request: Vec<u8>) -> Result<(), Status> {
+    let mut client = tonic::client::Grpc::new(channel);
+    client.ready().await.map_err(|error| Status::unknown(format!("the connection is not ready: {error}")))?;
+    let path = PathAndQuery::from_static("/p4.v1.P4Runtime/Write");
+    client.unary(Request::new(request), path, Encoded::<WriteResponse>::default()).await?;
+    Ok(())
 }
 
 enum BatchError {

@@ -63,13 +63,13 @@ pub(crate) fn decode_for_table(
     purpose: Use,
 ) -> Outcome<ActionCall> {
     let (found, engine) = find(schema, table, action.action_id)?;
-    let name = describe(schema, action.action_id);
+    let name = || describe(schema, action.action_id);
     match purpose {
         Use::Entry if !found.in_entries => {
-            return Err(Fault::permission_denied(format!("action {name} is only for the table's default")));
+            return Err(Fault::permission_denied(format!("action {} is only for the table's default", name())));
         }
         Use::Default if !found.as_default => {
-            return Err(Fault::permission_denied(format!("action {name} is only for the table's entries")));
+            return Err(Fault::permission_denied(format!("action {} is only for the table's entries", name())));
         }
         Use::Entry | Use::Default => {}
     }

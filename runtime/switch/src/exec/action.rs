@@ -203,6 +203,11 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
                 let index = self.env(phv, params).node(index);
                 self.arrays.registers[array as usize].write(index, |limb| value.limb(limb));
             }
+            Place::Valid(header) => match (phv.valid[header as usize], value.limb(0) & 1 == 1) {
+                (false, true) => self.put_in(header, phv),
+                (true, false) => self.take_out(header, phv),
+                (true, true) | (false, false) => {}
+            },
         }
     }
 
@@ -257,17 +262,27 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
         let Some(header) = self.header(header, params, phv) else { return };
         if !phv.valid[header as usize] {
             self.clear(header, phv);
-            self.validate(header, phv);
-            phv.meta.length = phv.meta.length.wrapping_add(self.header_bytes(header, phv));
+            self.put_in(header, phv);
         }
     }
 
     fn remove_header(&mut self, header: HeaderRef, params: &[u64], phv: &mut Phv) {
         let Some(header) = self.header(header, params, phv) else { return };
         if phv.valid[header as usize] {
-            phv.meta.length = phv.meta.length.wrapping_sub(self.header_bytes(header, phv));
-            self.invalidate(header, phv);
+            self.take_out(header, phv);
         }
+    }
+
+    /// Makes an invalid header valid, with what its fields hold.
+    fn put_in(&mut self, header: u32, phv: &mut Phv) {
+        self.validate(header, phv);
+        phv.meta.length = phv.meta.length.wrapping_add(self.header_bytes(header, phv));
+    }
+
+    /// Makes a valid header invalid.
+    fn take_out(&mut self, header: u32, phv: &mut Phv) {
+        phv.meta.length = phv.meta.length.wrapping_sub(self.header_bytes(header, phv));
+        self.invalidate(header, phv);
     }
 
     /// Bytes that a header takes in the packet.

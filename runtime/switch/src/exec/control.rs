@@ -179,7 +179,7 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
         self.trace(|| TraceEvent::Table {
             table: TableId(index),
             key: code.tables[index as usize].key.iter().flat_map(|part| part.limbs(phv)).collect(),
-            hit: hit.map(|entry| entry.key.clone()),
+            hit: hit.map(|entry| entry.key(program, index as usize)),
             call: call.map(|(action, params)| entry::written(program, action, params)),
         });
     }

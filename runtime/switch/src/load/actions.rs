@@ -6,7 +6,7 @@ use super::{Loader, define, lookup};
 use crate::bits::{limbs, mask64};
 use crate::code::{Action, Op, Place};
 use crate::expr::word::{Word, WordId};
-use crate::expr::{Demand, Expr, HeaderRef, UnionRef};
+use crate::expr::{Binary, Demand, Expr, HeaderRef, UnionRef};
 use crate::info::{ActionInfo, ParamInfo};
 
 const PRIMITIVES: &[&str] = &[
@@ -41,6 +41,15 @@ const PRIMITIVES: &[&str] = &[
     "recirculate",
     "truncate",
     "no_op",
+    "add_to_field",
+    "subtract_from_field",
+    "add",
+    "subtract",
+    "bit_and",
+    "bit_or",
+    "bit_xor",
+    "shift_left",
+    "shift_right",
 ];
 const MAX_PARAM_BITS: u64 = 1 << 16;
 
@@ -78,6 +87,25 @@ impl Loader {
             "assign" | "modify_field" => {
                 let [to, value] = args.tuple()?;
                 self.assign(&to, &value, params)?
+            }
+            // Compilers of P4_14 wrote no expressions.
+            "add_to_field" | "subtract_from_field" => {
+                let [to, by] = args.tuple()?;
+                let operator = if name == "add_to_field" { Binary::Add } else { Binary::Sub };
+                self.compute(&to, operator, [&to, &by], params)?
+            }
+            "add" | "subtract" | "bit_and" | "bit_or" | "bit_xor" | "shift_left" | "shift_right" => {
+                let [to, left, right] = args.tuple()?;
+                let operator = match name {
+                    "add" => Binary::Add,
+                    "subtract" => Binary::Sub,
+                    "bit_and" => Binary::And,
+                    "bit_or" => Binary::Or,
+                    "bit_xor" => Binary::Xor,
+                    "shift_left" => Binary::ShiftLeft,
+                    _ => Binary::ShiftRight,
+                };
+                self.compute(&to, operator, [&left, &right], params)?
             }
             "assign_VL" => {
                 let [to, from] = args.tuple()?;
@@ -261,15 +289,29 @@ impl Loader {
     fn assign(&mut self, to: &At<'_>, value: &At<'_>, params: Params<'_>) -> Load<Op> {
         let (place, demand) = self.place(to, params)?;
         let value = self.number(value, params, demand)?;
+        Ok(self.assignment(place, value))
+    }
+
+    /// An assignment of what an operation gives.
+    fn compute(&mut self, to: &At<'_>, operator: Binary, of: [&At<'_>; 2], params: Params<'_>) -> Load<Op> {
+        let (place, demand) = self.place(to, params)?;
+        let [left, right] = [self.number_node(of[0], params)?, self.number_node(of[1], params)?];
+        let exprs = &mut self.program.code.exprs;
+        let node = exprs.binary(operator, left, right);
+        let value = exprs.finish(node, demand);
+        Ok(self.assignment(place, value))
+    }
+
+    fn assignment(&self, place: Place, value: Expr) -> Op {
         if let Place::Field(field) = place
             && field.is_word()
         {
             let (slot, mask) = (field.slot, mask64(field.bits));
             if let Some(word) = value.word() {
-                return Ok(self.set_word(slot, word, mask));
+                return self.set_word(slot, word, mask);
             }
         }
-        Ok(Op::Assign { place, value })
+        Op::Assign { place, value }
     }
 
     /// Sets a limb; what the mask cuts off is not computed.

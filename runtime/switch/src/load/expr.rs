@@ -114,7 +114,7 @@ impl Loader {
         self.program.code.exprs.condition(expr.root)
     }
 
-    fn number_node(&mut self, at: &At<'_>, params: Params<'_>) -> Load<NodeId> {
+    pub(super) fn number_node(&mut self, at: &At<'_>, params: Params<'_>) -> Load<NodeId> {
         match self.typed(at, params)? {
             Typed::Number(node) => Ok(node),
             other => at.invalid(format!("expected a number, found {}", other.name())),
@@ -160,6 +160,7 @@ impl Loader {
                 self.registers_written = true;
                 (Place::Register { array, index }, Demand::Exact)
             }
+            Node::Valid(HeaderRef::Static(header)) => (Place::Valid(header), Demand::Low),
             _ => return at.invalid("expected something that a number can be assigned to"),
         })
     }

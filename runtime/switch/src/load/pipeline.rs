@@ -10,6 +10,7 @@ use crate::hash::Algorithm;
 use crate::ids::{ActionId, ProfileId};
 use crate::info::{KeyFieldInfo, ProfileInfo, TableInfo};
 use crate::layout::Layout;
+use crate::state::entry;
 use crate::state::lookup::Style;
 use crate::types::{EntryKey, Match, MatchKind};
 
@@ -152,10 +153,7 @@ impl Loader {
         };
         let last = fields.iter().position(|field| style == Style::Prefix && field.kind == MatchKind::Lpm);
         let layout = Layout::new(&key, style, last);
-        let mut actions = Vec::new();
-        for action in at.get("action_ids")?.items()? {
-            actions.push(self.action_id(&action)?);
-        }
+        let actions = self.table_actions(at)?;
         let (profile, kind) = self.implementation(at)?;
         let next = self.next_tables(at, &actions, names)?;
         let meter = self.direct_meter(at)?;
@@ -199,6 +197,21 @@ impl Loader {
         self.program.tables.push(info);
         self.code().tables.push(table);
         Ok(self.program.tables.len() as u32 - 1)
+    }
+
+    /// The actions of a table, by id, or as older compilers have them by name.
+    fn table_actions(&self, at: &At<'_>) -> Load<Vec<u32>> {
+        if let Some(ids) = at.opt("action_ids")? {
+            return ids.items()?.iter().map(|id| self.action_id(id)).collect();
+        }
+        let named = |at: &At<'_>| {
+            let name = at.str()?;
+            match self.program.actions.iter().position(|action| action.name == name) {
+                Some(index) => Ok(index as u32),
+                None => at.invalid(format!("no action is called `{name}`")),
+            }
+        };
+        at.get("actions")?.items()?.iter().map(named).collect()
     }
 
     fn table_key(&self, at: &At<'_>) -> Load<(TableKey, KeyFieldInfo)> {
@@ -323,14 +336,14 @@ impl Loader {
             }
             let rank = largest.saturating_sub(priority(item)?).saturating_add(1).clamp(1, i64::from(i32::MAX)) as i32;
             let key = EntryKey { matches, priority: if info.needs_priority { rank } else { 0 } };
-            let key = match crate::state::entry::pack(info, table, &key) {
-                Ok((key, _)) => key,
+            let packed = match entry::pack(info, table, &key) {
+                Ok(packed) => packed,
                 Err(error) => return item.invalid(error.to_string()),
             };
-            if !seen.insert(key.clone()) {
+            if !seen.insert(entry::unpack(info, table, &packed)) {
                 return item.invalid("the same match key a second time");
             }
-            entries.push(ConstEntry { key, call: self.const_call(&item.get("action_entry")?, actions)? });
+            entries.push(ConstEntry { packed, call: self.const_call(&item.get("action_entry")?, actions)? });
         }
         Ok(entries)
     }

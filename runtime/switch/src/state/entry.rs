@@ -1,4 +1,4 @@
-//! Checks what a control call wrote and turns it into what packets use, and back.
+//! Checks what a control call wrote and turns it into what packets use, and back. Only that is kept.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -13,7 +13,9 @@ use crate::info::TableInfo;
 use crate::program::Program;
 use crate::state::arrays::{Counter, Meter};
 use crate::state::lookup::{Packed, Style};
-use crate::types::{ActionCall, EntryAction, EntryKey, Match, MatchKind, MeterColors, MeterConfig, Selection};
+use crate::types::{
+    ActionCall, EntryAction, EntryKey, Match, MatchKind, MeterColors, MeterConfig, OneShot, OneShotMember, Selection,
+};
 
 /// An entry of a table. A change makes a new one with the same cells.
 #[derive(Debug)]
@@ -23,11 +25,16 @@ pub(crate) struct Entry {
     pub(crate) packed: Packed,
     /// When it was added, counted in entries of the table.
     pub(crate) age: u64,
-    pub(crate) key: EntryKey,
-    pub(crate) written: EntryAction,
     pub(crate) is_const: bool,
     /// Microseconds; 0 is never.
     pub(crate) idle_timeout: u64,
+}
+
+impl Entry {
+    /// Its key, as it is read back.
+    pub(crate) fn key(&self, program: &Program, table: usize) -> EntryKey {
+        unpack(&program.tables[table], &program.code.tables[table], &self.packed)
+    }
 }
 
 /// What packets write of an entry.
@@ -66,11 +73,38 @@ pub(crate) enum Effect {
     OneShot(Vec<Share>, Selection),
 }
 
+impl Effect {
+    /// The form in which it is read back.
+    pub(crate) fn written(&self, program: &Program) -> EntryAction {
+        let written = |call: &Call| call.written(program);
+        match self {
+            Self::Call(call) => EntryAction::Call(written(call)),
+            Self::Member(id) => EntryAction::Member(*id),
+            Self::Group(id) => EntryAction::Group(*id),
+            Self::OneShot(shares, selection) => {
+                let member = |share: &Share| OneShotMember {
+                    call: written(&share.call),
+                    weight: share.weight,
+                    watch_port: share.watch_port,
+                };
+                EntryAction::OneShot(OneShot { members: shares.iter().map(member).collect(), selection: *selection })
+            }
+        }
+    }
+}
+
 /// An action with its parameters as limbs.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) action: u32,
     pub(crate) params: Box<[u64]>,
+}
+
+impl Call {
+    /// The form in which it is read back.
+    pub(crate) fn written(&self, program: &Program) -> ActionCall {
+        written(program, self.action, &self.params)
+    }
 }
 
 /// One choice of a one-shot set.
@@ -81,8 +115,8 @@ pub(crate) struct Share {
     pub(crate) watch_port: Option<Port>,
 }
 
-/// Checks a key; gives its full-width form and its packed form.
-pub(crate) fn pack(info: &TableInfo, code: &Table, key: &EntryKey) -> Result<(EntryKey, Packed), ControlError> {
+/// Checks a key; gives its packed form.
+pub(crate) fn pack(info: &TableInfo, code: &Table, key: &EntryKey) -> Result<Packed, ControlError> {
     if key.matches.len() != info.key.len() {
         return Err(ControlError::MatchCount { want: info.key.len(), got: key.matches.len() });
     }
@@ -96,20 +130,14 @@ pub(crate) fn pack(info: &TableInfo, code: &Table, key: &EntryKey) -> Result<(En
         rank: i64::from(key.priority),
         ..Packed::default()
     };
-    let mut matches = Vec::with_capacity(key.matches.len());
     for (field, (given, (known, part))) in key.matches.iter().zip(info.key.iter().zip(&code.key)).enumerate() {
         let bits = known.bits;
         let number = |bytes: &[u8]| bits::number(bytes, bits).ok_or(ControlError::MatchWidth { field, bits });
         let all_ones = || bits::prefix_mask(bits, bits);
         let zero = || bits::zero(bits);
-        let bytes = |number: &[u64]| bits::to_bytes(number, bits);
-        let (mut value, mask, canonical) = match (known.kind, given) {
-            (MatchKind::Exact, Match::Exact(value)) => {
-                let value = number(value)?;
-                let canonical = Match::Exact(bytes(&value));
-                (value, all_ones(), canonical)
-            }
-            (MatchKind::Valid, Match::Valid(valid)) => (smallvec![u64::from(*valid)], all_ones(), given.clone()),
+        let (mut value, mask) = match (known.kind, given) {
+            (MatchKind::Exact, Match::Exact(value)) => (number(value)?, all_ones()),
+            (MatchKind::Valid, Match::Valid(valid)) => (smallvec![u64::from(*valid)], all_ones()),
             (MatchKind::Lpm, Match::Lpm { value, prefix_len }) => {
                 if *prefix_len > bits {
                     return Err(ControlError::PrefixLength { field, bits, got: *prefix_len });
@@ -119,31 +147,22 @@ pub(crate) fn pack(info: &TableInfo, code: &Table, key: &EntryKey) -> Result<(En
                 if layout.style == Style::Prefix {
                     packed.prefix = *prefix_len;
                 }
-                let canonical = Match::Lpm { value: bytes(&value), prefix_len: *prefix_len };
-                (value, mask, canonical)
+                (value, mask)
             }
-            (MatchKind::Lpm, Match::Any) => (zero(), zero(), Match::Lpm { value: bytes(&zero()), prefix_len: 0 }),
             (MatchKind::Ternary, Match::Ternary { value, mask }) => {
                 let (value, mask) = (number(value)?, number(mask)?);
                 within(&value, &mask, field)?;
-                let canonical = Match::Ternary { value: bytes(&value), mask: bytes(&mask) };
-                (value, mask, canonical)
-            }
-            (MatchKind::Ternary, Match::Any) => {
-                (zero(), zero(), Match::Ternary { value: bytes(&zero()), mask: bytes(&zero()) })
+                (value, mask)
             }
             (MatchKind::Range, Match::Range { low, high }) => {
                 let (low, high) = (number(low)?, number(high)?);
                 if high.iter().rev().lt(low.iter().rev()) {
                     return Err(ControlError::EmptyRange { field });
                 }
-                let canonical = Match::Range { low: bytes(&low), high: bytes(&high) };
                 packed.ranges.push(layout.range(field, &low, &high));
-                (zero(), zero(), canonical)
+                (zero(), zero())
             }
-            (MatchKind::Range, Match::Any) => {
-                (zero(), zero(), Match::Range { low: bytes(&zero()), high: bytes(&all_ones()) })
-            }
+            (MatchKind::Lpm | MatchKind::Ternary | MatchKind::Range, Match::Any) => (zero(), zero()),
             (want, got) => {
                 return Err(ControlError::MatchKind { field, want: want.name(), got: kind_name(got) });
             }
@@ -159,9 +178,33 @@ pub(crate) fn pack(info: &TableInfo, code: &Table, key: &EntryKey) -> Result<(En
             packed.prefix += layout.before(field);
             packed.rank = i64::from(packed.prefix);
         }
-        matches.push(canonical);
     }
-    Ok((EntryKey { matches, priority: key.priority }, packed))
+    Ok(packed)
+}
+
+/// The key that was packed, in full width. As in BMv2, bits that the program masks away read 0.
+pub(crate) fn unpack(info: &TableInfo, code: &Table, packed: &Packed) -> EntryKey {
+    let matches = info.key.iter().enumerate().map(|(field, known)| {
+        let bytes = |number: &[u64]| bits::to_bytes(number, known.bits);
+        let (value, mask) = (code.layout.get(field, &packed.value), code.layout.get(field, &packed.mask));
+        match known.kind {
+            MatchKind::Exact => Match::Exact(bytes(&value)),
+            MatchKind::Valid => Match::Valid(value[0] != 0),
+            MatchKind::Lpm => {
+                Match::Lpm { value: bytes(&value), prefix_len: mask.iter().map(|limb| limb.count_ones()).sum() }
+            }
+            MatchKind::Ternary => Match::Ternary { value: bytes(&value), mask: bytes(&mask) },
+            MatchKind::Range => {
+                let ends = code.layout.ends(field, &packed.ranges);
+                let (low, high) =
+                    ends.unwrap_or_else(|| (bits::zero(known.bits), bits::prefix_mask(known.bits, known.bits)));
+                Match::Range { low: bytes(&low), high: bytes(&high) }
+            }
+        }
+    });
+    // In a table with priorities, the rank is one.
+    let priority = if info.needs_priority { i32::try_from(packed.rank).unwrap_or(i32::MAX) } else { 0 };
+    EntryKey { matches: matches.collect(), priority }
 }
 
 fn within(value: &[u64], mask: &[u64], field: usize) -> Result<(), ControlError> {
@@ -182,12 +225,12 @@ fn kind_name(given: &Match) -> &'static str {
     }
 }
 
-/// Checks an action of one of `allowed`; gives its full-width form and its limbs.
+/// Checks an action of one of `allowed`; gives its limbs.
 pub(crate) fn call(
     program: &Program,
     allowed: impl FnOnce(ActionId) -> bool,
     call: &ActionCall,
-) -> Result<(ActionCall, Call), ControlError> {
+) -> Result<Call, ControlError> {
     let action = call.action;
     if action.index() >= program.actions.len() || !allowed(action) {
         return Err(ControlError::ActionNotInTable { action });
@@ -197,16 +240,13 @@ pub(crate) fn call(
         return Err(ControlError::ParamCount { want: info.params.len(), got: call.params.len() });
     }
     let mut params = Vec::with_capacity(program.code.actions[action.index()].param_limbs as usize);
-    let mut full = Vec::with_capacity(call.params.len());
     for (param, (bytes, known)) in call.params.iter().zip(&info.params).enumerate() {
-        let number = bits::number(bytes, known.bits).ok_or(ControlError::ParamWidth { param, bits: known.bits })?;
-        full.push(bits::to_bytes(&number, known.bits));
-        params.extend(number);
+        params.extend(bits::number(bytes, known.bits).ok_or(ControlError::ParamWidth { param, bits: known.bits })?);
     }
-    Ok((ActionCall { action, params: full }, Call { action: action.0, params: params.into() }))
+    Ok(Call { action: action.0, params: params.into() })
 }
 
-/// The form in which a constant call of the program is read back.
+/// The form in which an action with its parameters is read back, in full width.
 pub(crate) fn written(program: &Program, action: u32, params: &[u64]) -> ActionCall {
     let code = &program.code.actions[action as usize];
     let param = |(limb, bits): &(u32, u32)| bits::to_bytes(&params[*limb as usize..][..bits::limbs(*bits)], *bits);

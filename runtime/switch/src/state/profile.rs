@@ -16,7 +16,6 @@ pub(crate) struct Profile {
 
 #[derive(Clone, Debug)]
 struct Member {
-    written: ActionCall,
     call: Call,
     users: u64,
 }
@@ -42,8 +41,8 @@ impl Profile {
         if self.members.len() as u64 >= size {
             return Err(ControlError::ProfileFull { size });
         }
-        let (written, call) = check(program, profile, call)?;
-        self.members.insert(id, Member { written, call, users: 0 });
+        let call = check(program, profile, call)?;
+        self.members.insert(id, Member { call, users: 0 });
         Ok(())
     }
 
@@ -55,7 +54,7 @@ impl Profile {
         call: &ActionCall,
     ) -> Result<(), ControlError> {
         let member = self.members.get_mut(id).ok_or(ControlError::MemberNotFound(id))?;
-        (member.written, member.call) = check(program, profile, call)?;
+        member.call = check(program, profile, call)?;
         Ok(())
     }
 
@@ -68,12 +67,12 @@ impl Profile {
         Ok(())
     }
 
-    pub(crate) fn written_member(&self, id: MemberId) -> Option<ActionCall> {
-        self.members.get(id).map(|member| member.written.clone())
+    pub(crate) fn written_member(&self, program: &Program, id: MemberId) -> Option<ActionCall> {
+        self.members.get(id).map(|member| member.call.written(program))
     }
 
-    pub(crate) fn members(&self) -> Vec<(MemberId, ActionCall)> {
-        self.members.sorted().map(|(id, member)| (id, member.written.clone())).collect()
+    pub(crate) fn members(&self, program: &Program) -> Vec<(MemberId, ActionCall)> {
+        self.members.sorted().map(|(id, member)| (id, member.call.written(program))).collect()
     }
 
     pub(crate) fn insert_group(
@@ -206,7 +205,7 @@ fn sorted(group: &ActionGroup) -> ActionGroup {
     group
 }
 
-fn check(program: &Program, profile: ProfileId, call: &ActionCall) -> Result<(ActionCall, Call), ControlError> {
+fn check(program: &Program, profile: ProfileId, call: &ActionCall) -> Result<Call, ControlError> {
     let mut users = program.tables.iter().filter(|table| table.profile == Some(profile));
     entry::call(program, |action| users.any(|table| table.actions.contains(&action)), call)
 }

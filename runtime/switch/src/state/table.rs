@@ -10,7 +10,7 @@ use crate::program::Program;
 use crate::state::Tables;
 use crate::state::entry::{self, Call, Cells, Effect, Entry, Share};
 use crate::state::lookup::{self, Lookup};
-use crate::types::{DefaultView, EntryAction, EntryKey, EntryView, IdleEntry, OneShot, OneShotMember, TableEntry};
+use crate::types::{DefaultView, EntryAction, EntryKey, EntryView, IdleEntry, OneShot, TableEntry};
 
 /// One table's state. Copies share what they have in common.
 #[derive(Clone, Debug)]
@@ -30,7 +30,6 @@ pub(crate) struct TableState {
 /// What a miss does.
 #[derive(Clone, Debug)]
 pub(crate) struct Default {
-    written: EntryAction,
     pub(crate) effect: Effect,
     is_initial: bool,
 }
@@ -38,16 +37,16 @@ pub(crate) struct Default {
 impl TableState {
     pub(crate) fn new(program: &Program, table: usize) -> Self {
         let (info, code) = (&program.tables[table], &program.code.tables[table]);
-        let default = code.default.as_ref().map(|call| initial(program, call));
+        let default = code.default.as_ref().map(initial);
         let index = lookup::index(code.layout.style, code.layout.words);
         let mut state =
             Self { index, default, missed: Cells::new(info, Micros(0)).into(), added: 0, removed: 0, timed: 0 };
         for constant in &code.entries {
-            let Ok((key, packed)) = entry::pack(info, code, &constant.key) else { continue };
-            let Default { written, effect, .. } = initial(program, &constant.call);
+            let Default { effect, .. } = initial(&constant.call);
+            let packed = constant.packed.clone();
             let age = state.added;
             let cells = Arc::new(Cells::new(info, Micros(0)));
-            state.add(Entry { effect, cells, packed, age, key, written, is_const: true, idle_timeout: 0 });
+            state.add(Entry { effect, cells, packed, age, is_const: true, idle_timeout: 0 });
         }
         state
     }
@@ -91,12 +90,8 @@ impl TableState {
     }
 }
 
-fn initial(program: &Program, call: &ConstCall) -> Default {
-    Default {
-        written: EntryAction::Call(entry::written(program, call.action, &call.params)),
-        effect: Effect::Call(Call { action: call.action, params: call.params.clone().into() }),
-        is_initial: true,
-    }
+fn initial(call: &ConstCall) -> Default {
+    Default { effect: Effect::Call(Call { action: call.action, params: call.params.clone().into() }), is_initial: true }
 }
 
 /// Control calls on tables. The caller has checked that the table exists.
@@ -112,7 +107,7 @@ impl Tables {
         if info.const_entries {
             return Err(ControlError::ConstEntries);
         }
-        let (key, packed) = entry::pack(info, code, &entry.key)?;
+        let packed = entry::pack(info, code, &entry.key)?;
         let state = &self.tables[table.index()];
         if state.index.find(&packed).is_some() {
             return Err(ControlError::EntryExists);
@@ -120,9 +115,9 @@ impl Tables {
         if state.count() >= info.size {
             return Err(ControlError::TableFull { size: info.size });
         }
-        let (written, effect) = self.check_action(program, table, &entry.action)?;
+        let effect = self.check_action(program, table, &entry.action)?;
         check_extras(program, table, entry)?;
-        self.hold(program, table, &written, true)?;
+        self.hold(program, table, &effect, true)?;
         let cells = Cells::new(info, now);
         if let Some(meter) = &cells.meter {
             meter.configure(entry.meter);
@@ -134,8 +129,6 @@ impl Tables {
             cells: Arc::new(cells),
             packed,
             age,
-            key,
-            written,
             is_const: false,
             idle_timeout: entry.idle_timeout.0,
         });
@@ -150,10 +143,10 @@ impl Tables {
         now: Micros,
     ) -> Result<(), ControlError> {
         let old = self.writable(program, table, &entry.key)?;
-        let (written, effect) = self.check_action(program, table, &entry.action)?;
+        let effect = self.check_action(program, table, &entry.action)?;
         check_extras(program, table, entry)?;
-        self.hold(program, table, &written, true)?;
-        self.hold(program, table, &old.written, false)?;
+        self.hold(program, table, &effect, true)?;
+        self.hold(program, table, &old.effect, false)?;
         let cells = old.cells.clone();
         if let Some(meter) = &cells.meter
             && meter.config() != entry.meter
@@ -162,9 +155,8 @@ impl Tables {
         }
         cells.last_hit.store(now.0, Relaxed);
         cells.reported.store(0, Relaxed);
-        let (packed, key) = (old.packed.clone(), old.key.clone());
-        let idle_timeout = entry.idle_timeout.0;
-        let new = Entry { effect, cells, packed, age: old.age, key, written, is_const: false, idle_timeout };
+        let (packed, age, idle_timeout) = (old.packed.clone(), old.age, entry.idle_timeout.0);
+        let new = Entry { effect, cells, packed, age, is_const: false, idle_timeout };
         self.table_mut(table).replace(&old, new);
         Ok(())
     }
@@ -177,12 +169,12 @@ impl Tables {
     ) -> Result<(), ControlError> {
         let entry = self.writable(program, table, key)?;
         self.table_mut(table).remove(&entry);
-        self.hold(program, table, &entry.written, false)
+        self.hold(program, table, &entry.effect, false)
     }
 
     pub(crate) fn entry(&self, program: &Program, table: TableId, key: &EntryKey) -> Result<&Arc<Entry>, ControlError> {
         let (info, code) = (&program.tables[table.index()], &program.code.tables[table.index()]);
-        let (_, packed) = entry::pack(info, code, key)?;
+        let packed = entry::pack(info, code, key)?;
         self.tables[table.index()].index.find(&packed).ok_or(ControlError::EntryNotFound)
     }
 
@@ -210,24 +202,24 @@ impl Tables {
             return Err(ControlError::ConstDefault);
         }
         let new = match action {
-            None => program.code.tables[table.index()].default.as_ref().map(|call| initial(program, call)),
+            None => program.code.tables[table.index()].default.as_ref().map(initial),
             Some(action) => {
-                let (written, effect) = self.check_action(program, table, action)?;
-                self.hold(program, table, &written, true)?;
-                Some(Default { written, effect, is_initial: false })
+                let effect = self.check_action(program, table, action)?;
+                self.hold(program, table, &effect, true)?;
+                Some(Default { effect, is_initial: false })
             }
         };
         let old = core::mem::replace(&mut self.table_mut(table).default, new);
         match old {
-            Some(old) => self.hold(program, table, &old.written, false),
+            Some(old) => self.hold(program, table, &old.effect, false),
             None => Ok(()),
         }
     }
 
-    pub(crate) fn default_entry(&self, table: TableId) -> DefaultView {
+    pub(crate) fn default_entry(&self, program: &Program, table: TableId) -> DefaultView {
         let TableState { default, missed, .. } = &*self.tables[table.index()];
         DefaultView {
-            action: default.as_ref().map(|default| default.written.clone()),
+            action: default.as_ref().map(|default| default.effect.written(program)),
             is_initial: default.as_ref().is_none_or(|default| default.is_initial),
             meter: missed.meter_config(),
             colors: missed.meter_colors(),
@@ -235,7 +227,7 @@ impl Tables {
         }
     }
 
-    pub(crate) fn sweep(&self, now: Micros) -> Vec<IdleEntry> {
+    pub(crate) fn sweep(&self, program: &Program, now: Micros) -> Vec<IdleEntry> {
         let mut idle = Vec::new();
         for (table, state) in self.tables.iter().enumerate().filter(|(_, state)| state.timed > 0) {
             for entry in state.iter().filter(|entry| entry.idle_timeout > 0) {
@@ -243,7 +235,8 @@ impl Tables {
                 let since = entry.cells.last_hit.load(Relaxed).max(reported);
                 if now.0.saturating_sub(since) >= entry.idle_timeout {
                     entry.cells.reported.store(now.0, Relaxed);
-                    idle.push(IdleEntry { table: TableId(table as u32), entry: view(entry) });
+                    let table = TableId(table as u32);
+                    idle.push(IdleEntry { table, entry: view(program, table, entry) });
                 }
             }
         }
@@ -262,36 +255,26 @@ impl Tables {
         Arc::make_mut(&mut self.tables[table.index()])
     }
 
-    fn check_action(
-        &self,
-        program: &Program,
-        table: TableId,
-        action: &EntryAction,
-    ) -> Result<(EntryAction, Effect), ControlError> {
+    fn check_action(&self, program: &Program, table: TableId, action: &EntryAction) -> Result<Effect, ControlError> {
         let info = &program.tables[table.index()];
         let check = |call| entry::call(program, |action| info.actions.contains(&action), call);
         match (action, info.profile) {
-            (EntryAction::Call(call), None) => {
-                let (written, call) = check(call)?;
-                Ok((EntryAction::Call(written), Effect::Call(call)))
-            }
-            (EntryAction::Member(id), Some(_)) => Ok((action.clone(), Effect::Member(*id))),
-            (EntryAction::Group(id), Some(_)) => Ok((action.clone(), Effect::Group(*id))),
+            (EntryAction::Call(call), None) => check(call).map(Effect::Call),
+            (EntryAction::Member(id), Some(_)) => Ok(Effect::Member(*id)),
+            (EntryAction::Group(id), Some(_)) => Ok(Effect::Group(*id)),
             (EntryAction::OneShot(OneShot { members, selection }), Some(profile)) => {
                 if !program.profiles[profile.index()].selector {
                     return Err(ControlError::NoSelector);
                 }
-                let (mut full, mut shares) = (Vec::new(), Vec::new());
+                let mut shares = Vec::new();
                 for (position, member) in members.iter().enumerate() {
                     if member.weight < 1 {
                         return Err(ControlError::Weight { member: position as u32 });
                     }
-                    let (written, call) = check(&member.call)?;
+                    let call = check(&member.call)?;
                     shares.push(Share { call, weight: member.weight, watch_port: member.watch_port });
-                    full.push(OneShotMember { call: written, ..member.clone() });
                 }
-                let written = OneShot { members: full, selection: *selection };
-                Ok((EntryAction::OneShot(written), Effect::OneShot(shares, *selection)))
+                Ok(Effect::OneShot(shares, *selection))
             }
             (EntryAction::Call(_), Some(_))
             | (EntryAction::Member(_) | EntryAction::Group(_) | EntryAction::OneShot(_), None) => {
@@ -301,13 +284,13 @@ impl Tables {
     }
 
     /// Counts the use of a member or group in or out.
-    fn hold(&mut self, program: &Program, table: TableId, action: &EntryAction, on: bool) -> Result<(), ControlError> {
+    fn hold(&mut self, program: &Program, table: TableId, effect: &Effect, on: bool) -> Result<(), ControlError> {
         let Some(profile) = program.tables[table.index()].profile else { return Ok(()) };
         let profile = self.profile_mut(profile);
-        match action {
-            EntryAction::Member(id) => profile.use_member(*id, on),
-            EntryAction::Group(id) => profile.use_group(*id, on),
-            EntryAction::Call(_) | EntryAction::OneShot(_) => Ok(()),
+        match effect {
+            Effect::Member(id) => profile.use_member(*id, on),
+            Effect::Group(id) => profile.use_group(*id, on),
+            Effect::Call(_) | Effect::OneShot(..) => Ok(()),
         }
     }
 }
@@ -324,11 +307,11 @@ fn check_extras(program: &Program, table: TableId, entry: &TableEntry) -> Result
 }
 
 /// An entry as it is read back.
-pub(crate) fn view(entry: &Entry) -> EntryView {
+pub(crate) fn view(program: &Program, table: TableId, entry: &Entry) -> EntryView {
     EntryView {
         entry: TableEntry {
-            key: entry.key.clone(),
-            action: entry.written.clone(),
+            key: entry.key(program, table.index()),
+            action: entry.effect.written(program),
             idle_timeout: Micros(entry.idle_timeout),
             meter: entry.cells.meter_config(),
         },

@@ -170,8 +170,6 @@ mod tests {
             cells: Arc::default(),
             packed,
             age,
-            key: crate::types::EntryKey { matches: Vec::new(), priority: 0 },
-            written: crate::types::EntryAction::Member(0),
             is_const: false,
             idle_timeout: 0,
         })
