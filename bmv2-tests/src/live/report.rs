@@ -1,0 +1,80 @@
+//! What became of migrations, for people.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{Attack, Migration, Mode, Scene};
+use crate::beside::table::spread;
+
+/// How long the fabric may hold up a machine that answers, in `escalate`: the goal is 15 ms. Packets are 5 ms apart, and the
+/// machine that measures may be busy.
+const BRIEF: Duration = Duration::from_millis(45);
+
+/// The columns' names.
+pub const HEADER: &str = "\
+    | switches | during a verification | who claims it | migrations | QEMU's downtime | stopped until it goes on | ours | lost since it went on | \
+    seen by the attacker | taken |\n|---|---|---|---|---|---|---|---|---|---|";
+
+/// A played scene.
+#[derive(Debug)]
+pub struct Line<'a> {
+    /// What the switches were.
+    pub target: &'static str,
+    /// What was played.
+    pub scene: Scene,
+    /// What became of it.
+    pub migrations: &'a [Migration],
+}
+
+impl Line<'_> {
+    /// What must not be, and is.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        for (round, it) in (1..).zip(self.migrations) {
+            problems.extend(it.taken.iter().map(|what| format!("migration {round}: taken: {what}")));
+            problems.extend(it.wrong.iter().map(|what| format!("migration {round}: {what}")));
+        }
+        // Of the middle one: a machine with better things to do stalls some.
+        let Scene { mode, attack, .. } = self.scene;
+        let ours = middle(self.migrations.iter().map(|it| it.ours)).unwrap_or_default();
+        if mode == Mode::Escalate && attack != Attack::Paused && ours > BRIEF {
+            problems.push(format!("a migration is held up for {:.0} ms", milliseconds(ours)));
+        }
+        let missed = middle(self.migrations.iter().map(|it| it.missed)).unwrap_or_default();
+        if matches!(mode, Mode::Both | Mode::Announced) && attack != Attack::Paused && missed > 0 {
+            problems.push(format!("{missed} packets do not reach the machine"));
+        }
+        problems
+    }
+}
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Scene { mode, attack, .. } = self.scene;
+        let of = |figure: &dyn Fn(&Migration) -> f64| spread(self.migrations.iter().map(figure), 0);
+        let taken = self.migrations.iter().filter(|it| !it.taken.is_empty()).count();
+        write!(
+            f,
+            "| {} | {} | {} | {} | {} ms | {} ms | {} ms | {} | {} | {taken} |",
+            self.target,
+            mode.name(),
+            attack.name(),
+            self.migrations.len(),
+            of(&|it| it.downtime as f64),
+            of(&|it| milliseconds(it.away)),
+            of(&|it| milliseconds(it.ours)),
+            of(&|it| it.missed as f64),
+            of(&|it| it.strayed as f64),
+        )
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+fn middle<T: Ord + Copy>(values: impl Iterator<Item = T>) -> Option<T> {
+    let mut values: Vec<T> = values.collect();
+    values.sort_unstable();
+    values.get(values.len() / 2).copied()
+}
