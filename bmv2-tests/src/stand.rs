@@ -171,7 +171,9 @@ fn enter(host: &str, of: Option<u32>, command: &[String]) -> Result<std::convert
         [] => return Err(format!("no fabric with a host {host} stands; `fabric {UP}` brings one up").into()),
         several => {
             let owners: Vec<_> = several.iter().map(|(owner, _)| owner.to_string()).collect();
-            return Err(format!("several fabrics have {host}: say which with --of, one of {}", owners.join(", ")).into());
+            return Err(
+                format!("several fabrics have {host}: say which with --of, one of {}", owners.join(", ")).into()
+            );
         }
     };
     let shell = [std::env::var("SHELL").unwrap_or_else(|_| "sh".to_owned())];

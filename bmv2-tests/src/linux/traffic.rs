@@ -215,7 +215,8 @@ impl Traffic {
         let mut ledgers = self.ledgers.lock().unwrap_or_else(PoisonError::into_inner);
         let id = u32::try_from(ledgers.len()).unwrap_or(u32::MAX);
         let (from, to) = (from.to_owned(), to.to_owned());
-        let ledger = Arc::new(Ledger { id, from, to, echoed, doors, account: Mutex::default(), sent: AtomicU64::new(0) });
+        let ledger =
+            Arc::new(Ledger { id, from, to, echoed, doors, account: Mutex::default(), sent: AtomicU64::new(0) });
         ledgers.push(Arc::clone(&ledger));
         ledger
     }

@@ -4,8 +4,9 @@
 //! answers. QEMU says when it has stopped the machine here and when it has it go on there (`STOP`, `RESUME`), and what is sent in
 //! between is its own to answer for. What is sent from then on, and does not come out of the cable of the new hypervisor, is ours.
 //!
-//! The machine goes to and fro, and has been where it is for some seconds each time. An attacker behind the second VTEP may claim to
-//! be it: while it stays, until it is stopped; or from when it is stopped, and then the attacker answers for it as well.
+//! The machine goes to and fro, and has been where it is for some seconds each time. An attacker may claim to be it: while it stays, until
+//! it is stopped; or from when it is stopped, and then the attacker answers for it as well. A fabric where it was taken is done with, and
+//! the next migration is on a new one.
 
 mod announce;
 pub mod report;
@@ -83,15 +84,17 @@ impl Mode {
 pub enum Attack {
     /// Nobody does.
     Never,
-    /// While it is where it was.
+    /// While it is where it was; from another port of the switch that it goes to.
     Stays,
-    /// While it is paused and after it has gone on; and answers for it.
+    /// While it is paused and after it has gone on, and answers for it; from a switch where it never was.
     Paused,
+    /// The same from another port of the switch that it goes to.
+    Beside,
 }
 
 impl Attack {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Never, Self::Stays, Self::Paused];
+    pub const ALL: [Self; 4] = [Self::Never, Self::Stays, Self::Paused, Self::Beside];
 
     /// For people.
     pub fn name(self) -> &'static str {
@@ -99,6 +102,21 @@ impl Attack {
             Self::Never => "nobody",
             Self::Stays => "while it stays",
             Self::Paused => "while it is paused",
+            Self::Beside => "while it is paused, at the same switch",
+        }
+    }
+
+    /// Whether the machine is to have been stopped for a while.
+    pub fn takes_a_pause(self) -> bool {
+        matches!(self, Self::Paused | Self::Beside)
+    }
+
+    /// Where the attacker is, if the machine goes to this switch.
+    fn from(self, destination: &str) -> Access {
+        match (self, destination) {
+            (Self::Never | Self::Paused, _) => Access::red(3, 4),
+            (Self::Stays | Self::Beside, "vtep1") => Access::red(1, 2),
+            (Self::Stays | Self::Beside, _) => Access::red(2, 2),
         }
     }
 }
@@ -156,13 +174,21 @@ struct Stage {
 pub async fn play(site: &Site, image: &Image, scene: Scene) -> Result<Vec<Migration>, Failure> {
     let mut stage = Stage::set(site, image, scene.mode).await?;
     let mut migrations = Vec::new();
-    for round in 0..scene.rounds {
-        let migrated = stage.migrate(site, image, scene, (round % 2) as usize).await;
+    let mut at = 0;
+    for _ in 0..scene.rounds {
+        let migrated = stage.migrate(site, image, scene, at).await;
         if let Some(folder) = &site.keep {
             let (target, mode) = (site.program().name(), scene.mode.name());
             stage.world.keep(&folder.join(format!("{target}-{mode}-{:?}", scene.attack)))?;
         }
-        migrations.push(migrated?);
+        let migrated = migrated?;
+        if migrated.taken.is_empty() {
+            at = 1 - at;
+        } else {
+            drop(stage);
+            (stage, at) = (Stage::set(site, image, scene.mode).await?, 0);
+        }
+        migrations.push(migrated);
     }
     Ok(migrations)
 }
@@ -171,14 +197,15 @@ impl Stage {
     async fn set(site: &Site, image: &Image, mode: Mode) -> Result<Self, Failure> {
         let seats = [Access::red(1, 3), Access::red(2, 3)];
         let mut plan = seats.iter().cloned().fold(cast::plan(0), plan::Plan::free);
+        for attack in Attack::ALL {
+            plan = seats.iter().fold(plan, |plan, seat| plan.free(attack.from(&seat.at.switch)));
+        }
         plan.during = mode.during();
         let world = World::start(site, plan).await?;
         let guest = Guest { spec: plan::spec(MACHINE, 60), peer: world.spec(PEER)?.clone() };
         let [first, second] = seats;
-        let mut hypervisors = [
-            Hypervisor::start(&world, HYPERVISORS[0], first)?,
-            Hypervisor::start(&world, HYPERVISORS[1], second)?,
-        ];
+        let mut hypervisors =
+            [Hypervisor::start(&world, HYPERVISORS[0], first)?, Hypervisor::start(&world, HYPERVISORS[1], second)?];
         hypervisors[0].boot(image, &guest).await?;
         let rate = if site.program() == SwitchProgram::Bmv2 { RATE_ON_BMV2 } else { RATE };
         let mut stage = Self { world, hypervisors, guest, rate };
@@ -220,6 +247,7 @@ impl Stage {
         let Self { world, hypervisors: [first, second], guest, rate } = self;
         let (from, to) = if from == 0 { (first, second) } else { (second, first) };
         let rate = *rate;
+        world.plug(MALLORY, Some(attack.from(&to.access.at.switch)));
         to.expect(image, guest).await?;
         let begun = Instant::now();
         let stream = world.echoes(PEER, &guest.spec, &HYPERVISORS, rate)?;
@@ -237,7 +265,7 @@ impl Stage {
         from.send(to, pause).await?;
         let stopped = from.monitor()?.until("STOP").await?;
         drop(flood.take());
-        if attack == Attack::Paused {
+        if attack.takes_a_pause() {
             world.answer_for(MALLORY, &guest.spec, true);
             flood = Some(claim(world, guest, CLAIMS_IN_A_HURRY)?);
         }
@@ -256,7 +284,7 @@ impl Stage {
         let wanted = [(spec.name.clone(), spec.mac, access)];
         let wrong = match attack {
             Attack::Never | Attack::Stays => world.until_right_of(&wanted, PATIENCE).await?,
-            Attack::Paused => Vec::new(),
+            Attack::Paused | Attack::Beside => Vec::new(),
         };
         drop(flood);
         world.answer_for(MALLORY, spec, false);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Attack, Migration, Mode, Scene};
+use super::{Migration, Mode, Scene};
 use crate::beside::table::spread;
 
 /// How long the fabric may hold up a machine that answers, in `escalate`: the goal is 15 ms. Packets are 5 ms apart, and the
@@ -27,8 +27,8 @@ pub struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// What must not be, and is.
-    pub fn problems(&self) -> Vec<String> {
+    /// What must not be, and is. Times are judged only if they say something, on a machine that does nothing else.
+    pub fn problems(&self, timed: bool) -> Vec<String> {
         let mut problems = Vec::new();
         for (round, it) in (1..).zip(self.migrations) {
             problems.extend(it.taken.iter().map(|what| format!("migration {round}: taken: {what}")));
@@ -36,12 +36,15 @@ impl Line<'_> {
         }
         // Of the middle one: a machine with better things to do stalls some.
         let Scene { mode, attack, .. } = self.scene;
+        if !timed || attack.takes_a_pause() {
+            return problems;
+        }
         let ours = middle(self.migrations.iter().map(|it| it.ours)).unwrap_or_default();
-        if mode == Mode::Escalate && attack != Attack::Paused && ours > BRIEF {
+        if mode == Mode::Escalate && ours > BRIEF {
             problems.push(format!("a migration is held up for {:.0} ms", milliseconds(ours)));
         }
         let missed = middle(self.migrations.iter().map(|it| it.missed)).unwrap_or_default();
-        if matches!(mode, Mode::Both | Mode::Announced) && attack != Attack::Paused && missed > 0 {
+        if matches!(mode, Mode::Both | Mode::Announced) && missed > 0 {
             problems.push(format!("{missed} packets do not reach the machine"));
         }
         problems

@@ -28,7 +28,8 @@ impl Drop for Standing {
 impl Standing {
     fn up() -> Result<Self, Failed> {
         let command = &mut fabric();
-        let mut child = command.args(["up", "--target", "p4-switch"]).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let mut child =
+            command.args(["up", "--target", "p4-switch"]).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let output = child.stdout.take().ok_or("no output")?;
         let standing = Self(child);
         // It ends with the process, if that does not come up.
@@ -57,7 +58,8 @@ impl Standing {
         for entry in std::fs::read_dir("/proc")?.flatten() {
             let Some(process) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
             let status = std::fs::read_to_string(entry.path().join("status")).unwrap_or_default();
-            let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).and_then(|it| it.trim().parse().ok());
+            let parent =
+                status.lines().find_map(|line| line.strip_prefix("PPid:")).and_then(|it| it.trim().parse().ok());
             if parent == Some(self.0.id()) {
                 found.push(process);
             }

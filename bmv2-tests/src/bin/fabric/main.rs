@@ -31,8 +31,8 @@ mod linux {
     use vouch_bmv2_tests::linux::image::{self, Image};
     use vouch_bmv2_tests::linux::netns::{clean_up, folder_prefix};
     use vouch_bmv2_tests::linux::world::Site;
-    use vouch_bmv2_tests::live::{self, Scene};
     use vouch_bmv2_tests::linux::{Failure, missing};
+    use vouch_bmv2_tests::live::{self, Scene};
     use vouch_bmv2_tests::rows::report::{HEADER, Line};
     use vouch_bmv2_tests::rows::{CASES, Case, Extent, Stage};
     use vouch_bmv2_tests::{SwitchProgram, process, stand};
@@ -98,6 +98,9 @@ mod linux {
             /// For how long QEMU is held up once it has stopped the machine, in milliseconds [default: 100 if it is attacked then]
             #[arg(long, value_name = "MS")]
             pause: Option<u64>,
+            /// Judge no times: they say something only of a machine that does nothing else
+            #[arg(long)]
+            untimed: bool,
             /// The agents' program [default: this one, which has the agent in it]
             #[arg(long, value_name = "VOUCH")]
             vouch: Option<PathBuf>,
@@ -198,8 +201,10 @@ mod linux {
         Never,
         /// Until the machine is stopped
         Stays,
-        /// From then on, and answers for it
+        /// From then on, and answers for it, behind a switch where the machine never was
         Paused,
+        /// The same, behind the switch that the machine goes to
+        Beside,
     }
 
     impl Attack {
@@ -208,6 +213,7 @@ mod linux {
                 Self::Never => live::Attack::Never,
                 Self::Stays => live::Attack::Stays,
                 Self::Paused => live::Attack::Paused,
+                Self::Beside => live::Attack::Beside,
             }
         }
     }
@@ -234,6 +240,7 @@ mod linux {
     fn migrate(
         targets: &[SwitchProgram],
         scenes: &[Scene],
+        timed: bool,
         vouch: Option<PathBuf>,
         keep: Option<PathBuf>,
     ) -> Result<bool, Failure> {
@@ -260,7 +267,7 @@ mod linux {
                 let migrations = in_runtime(live::play(&site, &image, *scene))??;
                 let line = live::report::Line { target: target.name(), scene: *scene, migrations: &migrations };
                 println!("{line}");
-                for problem in line.problems() {
+                for problem in line.problems(timed) {
                     held = false;
                     eprintln!("NOT OK: {problem}");
                 }
@@ -325,18 +332,22 @@ mod linux {
                 let steps: Vec<Step> = STEPS.iter().filter(wanted).copied().collect();
                 ended(compare(&steps, hosts))
             }
-            Command::Migrate { target, mode, attack, rounds, pause, vouch, keep } => {
-                let modes = if mode.is_empty() { live::Mode::ALL.to_vec() } else { mode.into_iter().map(Mode::mode).collect() };
-                let attacks =
-                    if attack.is_empty() { live::Attack::ALL.to_vec() } else { attack.into_iter().map(Attack::attack).collect() };
-                let scene = |mode, attack| {
-                    let unsaid = (attack == live::Attack::Paused).then_some(100);
+            Command::Migrate { target, mode, attack, rounds, pause, untimed, vouch, keep } => {
+                let modes =
+                    if mode.is_empty() { live::Mode::ALL.to_vec() } else { mode.into_iter().map(Mode::mode).collect() };
+                let attacks = if attack.is_empty() {
+                    live::Attack::ALL.to_vec()
+                } else {
+                    attack.into_iter().map(Attack::attack).collect()
+                };
+                let scene = |mode, attack: live::Attack| {
+                    let unsaid = attack.takes_a_pause().then_some(100);
                     Scene { mode, attack, rounds, pause: pause.or(unsaid).map(Duration::from_millis) }
                 };
                 let scenes: Vec<_> =
                     modes.iter().flat_map(|mode| attacks.iter().map(|attack| scene(*mode, *attack))).collect();
                 let targets = target.map_or(SwitchProgram::ALL.to_vec(), |target| vec![target.program()]);
-                ended(migrate(&targets, &scenes, vouch, keep))
+                ended(migrate(&targets, &scenes, !untimed, vouch, keep))
             }
             Command::Up { target, during, vouch } => ended(up(target.program(), &during, vouch)),
             Command::Down => ended(stand::down().map(|gone| {
@@ -417,5 +428,4 @@ mod linux {
         println!("{held} of {} as expected", lines.len());
         Ok(held == lines.len())
     }
-
 }
