@@ -76,6 +76,9 @@ impl Hypervisor {
             "tuntap add vm0 mode tap".to_owned(),
             "link set eth0 master br0".to_owned(),
             "link set vm0 mtu 1450 master br0 up".to_owned(),
+            // A bridge that learns believes whoever sends from the machine's address; libvirt's, with `macTableManager`, does not.
+            "link set eth0 type bridge_slave learning off".to_owned(),
+            "link set vm0 type bridge_slave learning off".to_owned(),
             "link set br0 up".to_owned(),
         ])?;
         Ok(Self { name, access, machine: None, namespace, folder: floor.folder.path().to_owned() })

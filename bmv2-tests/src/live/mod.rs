@@ -145,10 +145,8 @@ pub struct Migration {
     pub ours: Duration,
     /// Packets sent since it went on that did not reach the hypervisor.
     pub missed: u64,
-    /// Packets sent since it went on that were not answered.
-    pub lost: u64,
-    /// The longest time from sending a packet until it or a later one was answered.
-    pub interruption: Duration,
+    /// From when it went on until the first packet was answered that had been sent since.
+    pub answers: Duration,
     /// Copies that others saw.
     pub strayed: u64,
     /// VTEPs that send what is for the machine elsewhere, and not also to it, in the end.
@@ -249,7 +247,6 @@ impl Stage {
         let rate = *rate;
         world.plug(MALLORY, Some(attack.from(&to.access.at.switch)));
         to.expect(image, guest).await?;
-        let begun = Instant::now();
         let stream = world.echoes(PEER, &guest.spec, &HYPERVISORS, rate)?;
         stream.sends(u64::from(SETTLED * rate)).await;
         let mut flood = None;
@@ -295,15 +292,13 @@ impl Stage {
         let ended = Instant::now();
         let through = stream.ledger.first_through(to.name, resumed).unwrap_or(ended);
         let waited = stream.ledger.missed(to.name, (resumed, through)) > 0;
-        let after = stream.ledger.figures(&[(begun, resumed)]);
         Ok(Migration {
             downtime: status.get("downtime").and_then(Value::as_u64).unwrap_or_default(),
             away: resumed.saturating_duration_since(stopped),
             ours: if waited { through.saturating_duration_since(resumed) } else { Duration::ZERO },
             missed: stream.ledger.missed(to.name, (resumed, ended)),
-            lost: after.lost,
-            interruption: stream.ledger.figures(&[]).interruption,
-            strayed: after.strayed,
+            answers: stream.ledger.first_arrival(resumed).unwrap_or(ended).saturating_duration_since(resumed),
+            strayed: stream.ledger.figures(&[]).strayed,
             taken,
             wrong,
         })

@@ -12,8 +12,8 @@ const BRIEF: Duration = Duration::from_millis(45);
 
 /// The columns' names.
 pub const HEADER: &str = "\
-    | switches | during a verification | who claims it | migrations | QEMU's downtime | stopped until it goes on | ours | lost since it went on | \
-    seen by the attacker | taken |\n|---|---|---|---|---|---|---|---|---|---|";
+    | switches | during a verification | who claims it | migrations | QEMU's downtime | stopped until it goes on | ours | it answers after | \
+    lost since it went on | seen by the attacker | taken |\n|---|---|---|---|---|---|---|---|---|---|---|";
 
 /// A played scene.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl fmt::Display for Line<'_> {
         let taken = self.migrations.iter().filter(|it| !it.taken.is_empty()).count();
         write!(
             f,
-            "| {} | {} | {} | {} | {} ms | {} ms | {} ms | {} | {} | {taken} |",
+            "| {} | {} | {} | {} | {} ms | {} ms | {} ms | {} ms | {} | {} | {taken} |",
             self.target,
             mode.name(),
             attack.name(),
@@ -66,6 +66,7 @@ impl fmt::Display for Line<'_> {
             of(&|it| it.downtime as f64),
             of(&|it| milliseconds(it.away)),
             of(&|it| milliseconds(it.ours)),
+            of(&|it| milliseconds(it.answers)),
             of(&|it| it.missed as f64),
             of(&|it| it.strayed as f64),
         )

@@ -249,7 +249,7 @@ mod linux {
         }
         println!("{}", live::report::HEADER);
         if let Some(reason) = image::missing() {
-            println!("| not run: {reason} | | | | | | | | | |");
+            println!("| not run: {reason} | | | | | | | | | | |");
             return Ok(true);
         }
         clean_up(&std::env::temp_dir())?;
@@ -259,7 +259,7 @@ mod linux {
         let mut held = true;
         for target in targets {
             if let Some(reason) = target.missing() {
-                println!("| {} | not run: {reason} (package p4lang-bmv2) | | | | | | | | |", target.name());
+                println!("| {} | not run: {reason} (package p4lang-bmv2) | | | | | | | | | |", target.name());
                 continue;
             }
             site = site.on(*target);
