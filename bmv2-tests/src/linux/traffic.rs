@@ -265,6 +265,29 @@ mod tests {
     }
 
     #[test]
+    fn an_echo_is_an_arrival_and_where_the_receiver_may_be_is_nobody_a_stranger() {
+        let traffic = Traffic::default();
+        let ledger = traffic.open_echo("peer", "vm", &["hyper1", "hyper2"]);
+        let start = Instant::now();
+        let (first, second) = (ledger.next(), ledger.next());
+        let end = Instant::now() + Duration::from_secs(1);
+        let frame = |payload: &[u8]| [&[0; BEHIND_HEADERS[0]], payload].concat();
+        // Both went there, the first one to somebody else as well, and the second one came back.
+        traffic.seen("hyper1", &frame(&first));
+        traffic.seen("mallory", &frame(&first));
+        traffic.seen("hyper2", &frame(&second));
+        traffic.seen("peer", &frame(&second));
+        traffic.delivered("vm", &first);
+        traffic.delivered("peer", &second);
+        let figures = ledger.figures(&[]);
+        assert_eq!((figures.sent, figures.lost, figures.strayed), (2, 1, 1));
+        assert_eq!(["hyper1", "hyper2", "mallory"].map(|door| ledger.missed(door, (start, end))), [1, 1, 2]);
+        let sent = ledger.first_through("hyper2", start);
+        assert!(sent.is_some() && sent > ledger.first_through("hyper1", start));
+        assert_eq!(ledger.first_through("mallory", start), None);
+    }
+
+    #[test]
     fn an_interruption_ends_with_the_next_packet_that_arrives() {
         assert_eq!(interruption(&packets(&[Some(0), None, None, Some(4)])), Duration::from_millis(3));
         assert_eq!(interruption(&packets(&[Some(0), Some(9), Some(9)])), Duration::from_millis(8));

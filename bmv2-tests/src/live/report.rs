@@ -82,3 +82,29 @@ fn middle<T: Ord + Copy>(values: impl Iterator<Item = T>) -> Option<T> {
     values.sort_unstable();
     values.get(values.len() / 2).copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::Attack;
+
+    fn problems(mode: Mode, attack: Attack, timed: bool, migration: Migration) -> Vec<String> {
+        let scene = Scene { mode, attack, rounds: 1, pause: None };
+        Line { target: "p4-switch", scene, migrations: &[migration] }.problems(timed)
+    }
+
+    #[test]
+    fn what_is_taken_or_late_is_a_problem() {
+        let late = Migration { ours: Duration::from_millis(60), missed: 12, ..Migration::default() };
+        let taken = Migration { taken: vec!["vtep1 has vm1 at port 2".to_owned()], ..late.clone() };
+        let told = |mode, attack, timed| problems(mode, attack, timed, late.clone()).join("; ");
+        assert_eq!(told(Mode::Escalate, Attack::Never, true), "a migration is held up for 60 ms");
+        assert_eq!(told(Mode::Both, Attack::Stays, true), "12 packets do not reach the machine");
+        assert_eq!(told(Mode::Announced, Attack::Never, true), "12 packets do not reach the machine");
+        assert_eq!(told(Mode::Hold, Attack::Never, true), "");
+        assert_eq!(told(Mode::Escalate, Attack::Paused, true), "");
+        assert_eq!(told(Mode::Escalate, Attack::Never, false), "");
+        let wrong = problems(Mode::Hold, Attack::Beside, false, taken);
+        assert_eq!(wrong, ["migration 1: taken: vtep1 has vm1 at port 2"]);
+    }
+}
