@@ -20,12 +20,16 @@ pub mod harness;
 #[cfg(target_os = "linux")]
 pub mod linux;
 #[cfg(target_os = "linux")]
+pub mod live;
+#[cfg(target_os = "linux")]
 pub mod namespace;
 #[cfg(target_os = "linux")]
 pub mod process;
 pub mod rig;
 #[cfg(target_os = "linux")]
 pub mod rows;
+#[cfg(target_os = "linux")]
+pub mod stand;
 #[cfg(target_os = "linux")]
 mod target;
 

@@ -61,7 +61,7 @@ impl fmt::Display for Line {
 }
 
 /// The median, and the least and the most where they differ from it.
-fn spread(values: impl Iterator<Item = f64>, digits: usize) -> String {
+pub(crate) fn spread(values: impl Iterator<Item = f64>, digits: usize) -> String {
     let mut values: Vec<f64> = values.collect();
     values.sort_unstable_by(f64::total_cmp);
     let shown = |value: Option<&f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}"));

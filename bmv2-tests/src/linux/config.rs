@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
+use std::path::Path;
 
 use vouch_certs::Files;
 
@@ -20,8 +21,15 @@ pub(super) fn management(node: &str) -> Ipv4Addr {
     Ipv4Addr::new(10, 99, 0, plan::number(node))
 }
 
-/// The configuration of one node's agent, with its election id.
-pub(super) fn yaml(plan: &Plan, program: SwitchProgram, node: &str, election_id: u32, identity: &Files) -> String {
+/// The configuration of one node's agent, with its election id, and the socket at which a VTEP's is asked.
+pub(super) fn yaml(
+    plan: &Plan,
+    program: SwitchProgram,
+    node: &str,
+    election_id: u32,
+    identity: &Files,
+    socket: Option<&Path>,
+) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail, so the results say nothing.
     let _ = writeln!(text, "name: {node}");
@@ -36,6 +44,9 @@ pub(super) fn yaml(plan: &Plan, program: SwitchProgram, node: &str, election_id:
         vnis(&mut text, plan, node);
         peering(&mut text, node, identity);
         let _ = writeln!(text, "quarantine:\n  enabled: {}", plan.quarantine);
+        if let Some(socket) = socket {
+            let _ = writeln!(text, "management:\n  socket: {:?}", socket.display().to_string());
+        }
         text.push_str(&plan.further);
     }
     text
@@ -120,7 +131,7 @@ mod tests {
             let plan = Plan { probe, ..plan.clone() };
             for (node, program) in NODES.into_iter().flat_map(|node| SwitchProgram::ALL.map(|program| (node, program)))
             {
-                let text = yaml(&plan, program, node, 1, &identity);
+                let text = yaml(&plan, program, node, 1, &identity, Some(Path::new("/run/a \"b\".sock")));
                 let parsed = Config::parse("generated.yaml", &text);
                 assert!(parsed.is_ok(), "{}\n{text}", parsed.map(drop).unwrap_err());
             }

@@ -102,9 +102,13 @@ impl Floor {
     /// # Errors
     /// There is no such host.
     pub fn impersonate(&self, who: &str, victim: &str, yes: bool) -> Result<(), Failure> {
-        let spec = self.spec(victim)?;
-        self.panel.answer(who, spec.ipv4, yes.then_some(spec.mac));
+        self.answer_for(who, self.spec(victim)?, yes);
         Ok(())
+    }
+
+    /// The same for a victim that is none of the hosts.
+    pub fn answer_for(&self, who: &str, victim: &HostSpec, yes: bool) {
+        self.panel.answer(who, victim.ipv4, yes.then_some(victim.mac));
     }
 
     /// Plug somebody in elsewhere, or out.
@@ -159,6 +163,15 @@ impl Floor {
     /// There is no such host.
     pub fn stream_to(&self, from: &str, to: &str, address: IpAddr, rate: u32) -> Result<Stream, Failure> {
         Ok(self.host(from)?.stream(self.traffic.open(from, to), address, rate))
+    }
+
+    /// Begin to send from one host to `to`, whose kernel answers, and who may be behind any of these cables: ICMP echo requests.
+    ///
+    /// # Errors
+    /// There is no such host, or it cannot have the socket.
+    pub fn echoes(&self, from: &str, to: &HostSpec, doors: &[&str], rate: u32) -> Result<Stream, Failure> {
+        let ledger = self.traffic.open_echo(from, &to.name, doors);
+        Ok(self.host(from)?.echoes(ledger, to.ipv4, rate, &self.traffic)?)
     }
 
     /// Have two hosts reach each other.

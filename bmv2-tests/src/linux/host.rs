@@ -14,12 +14,15 @@ use vouch_lab::HostSpec;
 use super::netns::Namespace;
 use super::panel::Panel;
 use super::plan::Resident;
+use super::sys;
 use super::traffic::{Figures, Ledger, Traffic};
 
 /// Where all hosts receive.
 const PORT: u16 = 4242;
 /// The longest datagram of ours.
 const DATAGRAM: usize = 2048;
+/// The header of an ICMP echo request (RFC 792). The kernel fills in the checksum and whose it is.
+const ECHO_REQUEST: [u8; 8] = [8, 0, 0, 0, 0, 0, 0, 0];
 /// How long packets may be on their way when a stream has ended.
 const DRAIN: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(5);
@@ -52,7 +55,7 @@ impl LinuxHost {
         let socket = namespace.inside(|| std::net::UdpSocket::bind((any, PORT)))??;
         socket.set_nonblocking(true)?;
         let socket = Arc::new(UdpSocket::from_std(socket)?);
-        let receiver = tokio::spawn(receive(Arc::clone(&socket), spec.name.clone(), Arc::clone(traffic)));
+        let receiver = tokio::spawn(receive(Arc::clone(&socket), spec.name.clone(), Arc::clone(traffic), 0));
         Ok(Self { spec, namespace, socket, ipv6: resident.ipv6, receiver })
     }
 
@@ -101,7 +104,34 @@ impl LinuxHost {
                 let _ = socket.send_to(&packets.next(), SocketAddr::from((to, PORT))).await;
             }
         });
-        Stream { ledger, stop, sender }
+        Stream { ledger, stop, sender, receiver: None }
+    }
+
+    /// Begin to send ICMP echo requests to an address.
+    pub(super) fn echoes(
+        &self,
+        ledger: Arc<Ledger>,
+        to: Ipv4Addr,
+        rate: u32,
+        traffic: &Arc<Traffic>,
+    ) -> io::Result<Stream> {
+        // Who may have such a socket: everybody.
+        self.namespace.set("ipv4/ping_group_range", "0 2147483647")?;
+        let socket = Arc::new(UdpSocket::from_std(self.namespace.inside(sys::echo_socket)??)?);
+        let stop = Arc::new(AtomicBool::new(false));
+        let (sends, packets, stopped) = (Arc::clone(&socket), Arc::clone(&ledger), Arc::clone(&stop));
+        let sender = tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(Duration::from_secs(1) / rate.max(1));
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+            while !stopped.load(Ordering::Relaxed) {
+                ticks.tick().await;
+                let request = [&ECHO_REQUEST[..], &packets.next()].concat();
+                let _ = sends.send_to(&request, SocketAddr::from((to, 0))).await;
+            }
+        });
+        let (name, traffic) = (self.spec.name.clone(), Arc::clone(traffic));
+        let receiver = tokio::spawn(receive(socket, name, traffic, ECHO_REQUEST.len()));
+        Ok(Stream { ledger, stop, sender, receiver: Some(receiver) })
     }
 }
 
@@ -111,12 +141,13 @@ impl Drop for LinuxHost {
     }
 }
 
-async fn receive(socket: Arc<UdpSocket>, name: String, traffic: Arc<Traffic>) {
+/// What a socket receives, behind so many bytes of headers.
+async fn receive(socket: Arc<UdpSocket>, name: String, traffic: Arc<Traffic>, headers: usize) {
     let mut buffer = [0; DATAGRAM];
     loop {
         // An error is one of an earlier datagram, as that a neighbour does not answer; the socket goes on.
         if let Ok((length, _)) = socket.recv_from(&mut buffer).await {
-            traffic.delivered(&name, &buffer[..length]);
+            traffic.delivered(&name, buffer[..length].get(headers..).unwrap_or_default());
         }
     }
 }
@@ -128,6 +159,8 @@ pub struct Stream {
     pub ledger: Arc<Ledger>,
     stop: Arc<AtomicBool>,
     sender: JoinHandle<()>,
+    /// What takes its echoes, where there are any.
+    receiver: Option<JoinHandle<()>>,
 }
 
 impl Stream {
@@ -163,5 +196,8 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         self.sender.abort();
+        if let Some(receiver) = &self.receiver {
+            receiver.abort();
+        }
     }
 }

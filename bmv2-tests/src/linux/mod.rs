@@ -4,6 +4,7 @@
 //! From the ground up: `sys` and [`netns`] make namespaces that no killed run leaves behind, `tap` and `panel` are the hosts' cables, [`cable`] the others,
 //! [`plan`] says who is where, `config` writes the agents' YAML, [`node`] runs a switch and its agent, [`host`] a host,
 //! [`traffic`] accounts for packets, [`floor`] is all that hosts can do, and [`world`] is all of it.
+//! [`hypervisor`] is QEMU behind a switch port, with what [`image`] makes, controlled through [`qmp`].
 //! [`evpn`] is the same of what others use, for comparison. [`rows`](crate::rows) plays on it.
 //!
 //! An attacker is a host like the others, whose cable also carries what it forges.
@@ -15,10 +16,13 @@ pub mod evpn;
 pub mod flood;
 pub mod floor;
 pub mod host;
+pub mod hypervisor;
+pub mod image;
 pub mod netns;
 pub mod node;
 mod panel;
 pub mod plan;
+pub mod qmp;
 mod sys;
 mod tap;
 pub mod traffic;

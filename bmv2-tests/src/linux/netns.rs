@@ -3,6 +3,7 @@
 //! `ip netns exec vf-PID-NAME` looks into one while it stands. A process that is killed leaves the names; whoever comes next takes
 //! away those whose owner is gone, and nothing else.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -45,10 +46,13 @@ impl Namespace {
     ///
     /// # Errors
     /// What could not be done.
-    pub fn settle() -> io::Result<Self> {
+    pub fn settle() -> io::Result<(Self, Outside)> {
+        let outside = Outside(File::open("/proc/self/ns/net")?);
+        // Until this process is in it, nobody can see whose it is.
+        let _alone = alone()?;
         let home = Self::create(HOME)?;
         sys::enter(&home.file)?;
-        Ok(home)
+        Ok((home, outside))
     }
 
     /// Its name.
@@ -85,8 +89,7 @@ impl Namespace {
     /// # Errors
     /// It could not be entered.
     pub fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> io::Result<T> {
-        let entered = || sys::enter(&self.file).map(|()| work());
-        thread::scope(|scope| scope.spawn(entered).join()).map_err(|_| io::Error::other("a thread panicked"))?
+        inside(&self.file, work)
     }
 
     /// Run commands of `ip` in it, one per line.
@@ -111,6 +114,25 @@ impl Namespace {
     }
 }
 
+/// The namespace that this process was in at first, in which the rest of the world is.
+#[derive(Debug)]
+pub struct Outside(File);
+
+impl Outside {
+    /// Do something on a thread that is in it.
+    ///
+    /// # Errors
+    /// It could not be entered.
+    pub fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> io::Result<T> {
+        inside(&self.0, work)
+    }
+}
+
+fn inside<T: Send>(namespace: &File, work: impl FnOnce() -> T + Send) -> io::Result<T> {
+    let entered = || sys::enter(namespace).map(|()| work());
+    thread::scope(|scope| scope.spawn(entered).join()).map_err(|_| io::Error::other("a thread panicked"))?
+}
+
 impl Drop for Namespace {
     fn drop(&mut self) {
         // Whatever fails here is seen, and done, by the next run.
@@ -123,6 +145,7 @@ impl Drop for Namespace {
 /// # Errors
 /// What could not be read.
 pub fn clean_up(folders: &Path) -> io::Result<Vec<String>> {
+    let _alone = alone()?;
     let mut gone = Vec::new();
     for (name, path) in ours(Path::new(FOLDER))? {
         end_processes(&path)?;
@@ -136,6 +159,43 @@ pub fn clean_up(folders: &Path) -> io::Result<Vec<String>> {
     Ok(gone)
 }
 
+/// While it is held, no other process makes its namespace or cleans up: a lock on the folder above the namespaces' names.
+fn alone() -> io::Result<File> {
+    let folder = File::open("/run")?;
+    folder.lock()?;
+    Ok(folder)
+}
+
+/// The namespaces of this name, of processes that live, with these.
+///
+/// # Errors
+/// What could not be read.
+pub fn standing(what: &str) -> io::Result<Vec<(u32, String)>> {
+    let mut found = Vec::new();
+    for (owner, name, _) in named(Path::new(FOLDER))? {
+        if is_alive(owner) && name == format!("{PREFIX}{owner}-{what}") {
+            found.push((owner, name));
+        }
+    }
+    Ok(found)
+}
+
+/// The processes that have such namespaces, and live.
+///
+/// # Errors
+/// What could not be read.
+pub fn owners() -> io::Result<BTreeSet<u32>> {
+    Ok(named(Path::new(FOLDER))?.into_iter().map(|(owner, _, _)| owner).filter(|owner| is_alive(*owner)).collect())
+}
+
+/// Tell a process to end (SIGTERM).
+///
+/// # Errors
+/// The kernel's.
+pub fn tell_to_end(owner: u32) -> io::Result<()> {
+    sys::signal(owner, Signal::End)
+}
+
 /// The name of a folder of this process, for [`clean_up`] to recognise.
 pub fn folder_prefix() -> String {
     format!("{PREFIX}{}-", id())
@@ -143,6 +203,12 @@ pub fn folder_prefix() -> String {
 
 /// What carries our prefix and has no owner any more.
 fn ours(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    let dead = named(folder)?.into_iter().filter(|(owner, _, _)| !is_alive(*owner));
+    Ok(dead.map(|(_, name, path)| (name, path)).collect())
+}
+
+/// What carries our prefix, and whose it is.
+fn named(folder: &Path) -> io::Result<Vec<(u32, String, PathBuf)>> {
     let mut found = Vec::new();
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
@@ -153,8 +219,8 @@ fn ours(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
         let name = entry.file_name().to_string_lossy().into_owned();
         let owner =
             name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-')).and_then(|(pid, _)| pid.parse().ok());
-        if owner.is_some_and(|owner| !is_alive(owner)) {
-            found.push((name, entry.path()));
+        if let Some(owner) = owner {
+            found.push((owner, name, entry.path()));
         }
     }
     Ok(found)

@@ -121,6 +121,11 @@ impl Node {
         self.folder.join(format!("{}-{}.yaml", self.name, part.name()))
     }
 
+    /// Where its first agent is asked and told.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join(format!("{}.sock", self.name))
+    }
+
     /// Start the switch or the agent; its log is continued.
     ///
     /// # Errors

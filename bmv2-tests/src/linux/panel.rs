@@ -97,8 +97,17 @@ impl Panel {
 
     /// A host more, with a card in its namespace, plugged in nowhere.
     pub(super) fn add_host(&self, name: &str, mac: MacAddr, namespace: &Namespace) -> io::Result<()> {
-        let tap = self.open(namespace, "eth0", &format!("address {mac} mtu 1450"))?;
-        let end = End { card: Some(Arc::clone(&tap)), macs: [mac].into(), ..End::default() };
+        self.add_card(name, &format!("address {mac}"), [mac].into(), namespace)
+    }
+
+    /// Somebody more who takes whatever comes, with a card in its namespace, plugged in nowhere.
+    pub(super) fn add_trunk(&self, name: &str, namespace: &Namespace) -> io::Result<()> {
+        self.add_card(name, "", BTreeSet::new(), namespace)
+    }
+
+    fn add_card(&self, name: &str, settings: &str, macs: BTreeSet<MacAddr>, namespace: &Namespace) -> io::Result<()> {
+        let tap = self.open(namespace, "eth0", &format!("{settings} mtu 1450"))?;
+        let end = End { card: Some(Arc::clone(&tap)), macs, ..End::default() };
         self.shared.wiring().ends.insert(name.to_owned(), end);
         let (shared, name) = (Arc::clone(&self.shared), name.to_owned());
         self.handle.spawn(async move {

@@ -4,7 +4,8 @@
 use std::fs::File;
 use std::io;
 use std::mem::zeroed;
-use std::os::fd::AsRawFd;
+use std::net::UdpSocket;
+use std::os::fd::{AsRawFd, FromRawFd as _, OwnedFd};
 
 use tokio::io::unix::AsyncFd;
 
@@ -38,6 +39,16 @@ pub(super) fn set_carrier(tap: &File, up: bool) -> io::Result<()> {
     checked(unsafe { libc::ioctl(tap.as_raw_fd(), TUNSETCARRIER as _, &raw const carrier) })
 }
 
+/// A socket that sends ICMP echo requests and takes the replies to them, as a datagram socket that does not block (icmp(7)).
+pub(super) fn echo_socket() -> io::Result<UdpSocket> {
+    let kind = libc::SOCK_DGRAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: `socket` takes no pointers.
+    let socket = unsafe { libc::socket(libc::AF_INET, kind, libc::IPPROTO_ICMP) };
+    checked(socket)?;
+    // SAFETY: the descriptor has just been made, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(socket) }.into())
+}
+
 /// Have tokio tell when a file can be read. Must be called inside a runtime.
 pub(super) fn watch(file: File) -> io::Result<AsyncFd<File>> {
     // SAFETY: the descriptor stays open, and the same, for as long as `AsyncFd` owns the file.
@@ -47,6 +58,8 @@ pub(super) fn watch(file: File) -> io::Result<AsyncFd<File>> {
 /// A signal to one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Signal {
+    /// It is asked to end.
+    End,
     /// It ends.
     Kill,
     /// It stops until it is told to go on.
@@ -58,6 +71,7 @@ pub(super) enum Signal {
 /// Send a signal.
 pub(super) fn signal(process: u32, signal: Signal) -> io::Result<()> {
     let number = match signal {
+        Signal::End => libc::SIGTERM,
         Signal::Kill => libc::SIGKILL,
         Signal::Stop => libc::SIGSTOP,
         Signal::Continue => libc::SIGCONT,

@@ -1,6 +1,6 @@
 //! What hosts send each other, packet by packet: when it was sent, when it arrived, and who else saw it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,6 +25,10 @@ pub struct Ledger {
     pub from: String,
     /// Who is to receive.
     pub to: String,
+    /// Whether a packet has arrived when its echo is back.
+    echoed: bool,
+    /// The cables behind which the receiver may be, if not behind its own.
+    doors: Vec<String>,
     account: Mutex<Account>,
     sent: AtomicU64,
 }
@@ -33,12 +37,20 @@ pub struct Ledger {
 struct Account {
     packets: Vec<Packet>,
     strangers: BTreeMap<String, u64>,
+    passed: Vec<Passage>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Packet {
     sent: Instant,
     arrived: Option<Instant>,
+}
+
+/// A packet came out of a cable behind which its receiver may be.
+#[derive(Clone, Copy, Debug)]
+struct Passage {
+    packet: usize,
+    door: usize,
 }
 
 /// What became of packets.
@@ -102,6 +114,14 @@ impl Ledger {
         account.packets.iter().rev().take_while(|it| it.sent >= since).filter_map(|it| it.arrived).min()
     }
 
+    /// When the first packet was sent, since `since`, that came out of this cable.
+    pub fn first_through(&self, door: &str, since: Instant) -> Option<Instant> {
+        let account = self.account();
+        let here = |it: &&Passage| self.doors.get(it.door).is_some_and(|name| name == door);
+        let sent = account.passed.iter().filter(here).filter_map(|it| account.packets.get(it.packet)).map(|it| it.sent);
+        sent.filter(|sent| *sent >= since).min()
+    }
+
     /// Whether all of them have, and there are some.
     pub fn is_whole(&self) -> bool {
         let account = self.account();
@@ -134,6 +154,15 @@ impl Ledger {
             }
         }
         None
+    }
+
+    /// How many packets that were sent in this time did not come out of this cable.
+    pub fn missed(&self, door: &str, (from, to): (Instant, Instant)) -> u64 {
+        let account = self.account();
+        let here = |it: &&Passage| self.doors.get(it.door).is_some_and(|name| name == door);
+        let passed: BTreeSet<usize> = account.passed.iter().filter(here).map(|it| it.packet).collect();
+        let sent = account.packets.iter().enumerate().filter(|(_, it)| it.sent >= from && it.sent < to);
+        sent.filter(|(number, _)| !passed.contains(number)).count() as u64
     }
 
     /// What of this stream others than its receiver saw, by their names.
@@ -174,10 +203,20 @@ pub(super) struct Traffic {
 impl Traffic {
     /// A stream more.
     pub(super) fn open(&self, from: &str, to: &str) -> Arc<Ledger> {
+        self.begin(from, to, false, Vec::new())
+    }
+
+    /// The same of a stream that is echoed by somebody who may be behind any of these cables.
+    pub(super) fn open_echo(&self, from: &str, to: &str, doors: &[&str]) -> Arc<Ledger> {
+        self.begin(from, to, true, doors.iter().map(|&door| door.to_owned()).collect())
+    }
+
+    fn begin(&self, from: &str, to: &str, echoed: bool, doors: Vec<String>) -> Arc<Ledger> {
         let mut ledgers = self.ledgers.lock().unwrap_or_else(PoisonError::into_inner);
         let id = u32::try_from(ledgers.len()).unwrap_or(u32::MAX);
         let (from, to) = (from.to_owned(), to.to_owned());
-        let ledger = Arc::new(Ledger { id, from, to, account: Mutex::default(), sent: AtomicU64::new(0) });
+        let ledger =
+            Arc::new(Ledger { id, from, to, echoed, doors, account: Mutex::default(), sent: AtomicU64::new(0) });
         ledgers.push(Arc::clone(&ledger));
         ledger
     }
@@ -185,7 +224,7 @@ impl Traffic {
     /// A host's kernel delivered a datagram.
     pub(super) fn delivered(&self, host: &str, payload: &[u8]) {
         if let Some((ledger, sequence)) = self.packet(payload)
-            && ledger.to == host
+            && *(if ledger.echoed { &ledger.from } else { &ledger.to }) == host
         {
             ledger.arrived(sequence);
         }
@@ -195,9 +234,11 @@ impl Traffic {
     pub(super) fn seen(&self, name: &str, frame: &[u8]) {
         for behind in BEHIND_HEADERS {
             let Some(payload) = frame.get(behind..) else { continue };
-            if let Some((ledger, _)) = self.packet(payload)
-                && ledger.to != name
-            {
+            let Some((ledger, sequence)) = self.packet(payload) else { continue };
+            if let Some(door) = ledger.doors.iter().position(|it| it == name) {
+                let packet = usize::try_from(sequence).unwrap_or(usize::MAX);
+                ledger.account().passed.push(Passage { packet, door });
+            } else if ledger.to != name && !(ledger.echoed && ledger.from == name) {
                 *ledger.account().strangers.entry(name.to_owned()).or_default() += 1;
             }
         }
@@ -221,6 +262,29 @@ mod tests {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
         (0..).zip(arrivals).map(|(sent, arrived)| Packet { sent: at(sent), arrived: arrived.map(at) }).collect()
+    }
+
+    #[test]
+    fn an_echo_is_an_arrival_and_where_the_receiver_may_be_is_nobody_a_stranger() {
+        let traffic = Traffic::default();
+        let ledger = traffic.open_echo("peer", "vm", &["hyper1", "hyper2"]);
+        let start = Instant::now();
+        let (first, second) = (ledger.next(), ledger.next());
+        let end = Instant::now() + Duration::from_secs(1);
+        let frame = |payload: &[u8]| [&[0; BEHIND_HEADERS[0]], payload].concat();
+        // Both went there, the first one to somebody else as well, and the second one came back.
+        traffic.seen("hyper1", &frame(&first));
+        traffic.seen("mallory", &frame(&first));
+        traffic.seen("hyper2", &frame(&second));
+        traffic.seen("peer", &frame(&second));
+        traffic.delivered("vm", &first);
+        traffic.delivered("peer", &second);
+        let figures = ledger.figures(&[]);
+        assert_eq!((figures.sent, figures.lost, figures.strayed), (2, 1, 1));
+        assert_eq!(["hyper1", "hyper2", "mallory"].map(|door| ledger.missed(door, (start, end))), [1, 1, 2]);
+        let sent = ledger.first_through("hyper2", start);
+        assert!(sent.is_some() && sent > ledger.first_through("hyper1", start));
+        assert_eq!(ledger.first_through("mallory", start), None);
     }
 
     #[test]

@@ -14,8 +14,8 @@ use vouch_net::{MacAddr, Vni};
 
 use super::cable::{self, Carries};
 use super::floor::Floor;
-use super::netns::Namespace;
-use super::node::{Node, Part};
+use super::netns::{Namespace, Outside};
+use super::node::{BE_AGENT, Node, Part};
 use super::plan::{self, Access, NODES, Plan, SPINE, UPLINK};
 use super::{Failure, config};
 use crate::process::SwitchProgram;
@@ -39,6 +39,7 @@ const MANAGEMENT: &str = "mgmt";
 #[derive(Debug)]
 pub struct Site {
     home: Namespace,
+    outside: Outside,
     program: SwitchProgram,
     vouch: Option<PathBuf>,
     /// Where the logs are left, if they are to be left.
@@ -52,20 +53,36 @@ impl Site {
     /// # Errors
     /// What could not be made.
     pub fn prepare(vouch: Option<PathBuf>, keep: Option<PathBuf>) -> Result<Self, Failure> {
-        let home = Namespace::settle()?;
+        let (home, outside) = Namespace::settle()?;
         let address = config::management("nobody");
         home.ip(&[
             format!("link add {BRIDGE} type bridge"),
             format!("address add {address}/24 dev {BRIDGE}"),
             format!("link set {BRIDGE} up"),
         ])?;
-        Ok(Self { home, program: SwitchProgram::P4Switch, vouch, keep, worlds: AtomicU32::new(0) })
+        Ok(Self { home, outside, program: SwitchProgram::P4Switch, vouch, keep, worlds: AtomicU32::new(0) })
     }
 
     /// The same with switches of another program.
     #[must_use]
     pub fn on(self, program: SwitchProgram) -> Self {
         Self { program, ..self }
+    }
+
+    /// Where this process was at first, from where the rest of the world can be reached.
+    pub fn outside(&self) -> &Outside {
+        &self.outside
+    }
+
+    /// What starts the agents' program, in the words of a shell.
+    ///
+    /// # Errors
+    /// It is this one, and nobody knows where that is.
+    pub fn vouch_command(&self) -> Result<String, Failure> {
+        Ok(match &self.vouch {
+            Some(vouch) => std::path::absolute(vouch)?.display().to_string(),
+            None => format!("env {BE_AGENT}=1 {}", std::env::current_exe()?.display()),
+        })
     }
 
     /// The program of its switches.
@@ -110,7 +127,10 @@ impl World {
                 &[Part::Agent]
             };
             for (election_id, part) in (1..).zip(agents) {
-                let text = config::yaml(&world.floor.plan, site.program, node.name, election_id, &files);
+                let text = {
+                    let socket = (*part == Part::Agent).then(|| node.socket());
+                    config::yaml(&world.floor.plan, site.program, node.name, election_id, &files, socket.as_deref())
+                };
                 std::fs::write(node.configuration(*part), text)?;
             }
             node.start(Part::Switch)?;
@@ -225,12 +245,12 @@ impl World {
     /// # Errors
     /// A switch cannot be read.
     pub async fn wrong(&mut self, names: &[&str]) -> Result<Vec<(String, String)>, Failure> {
-        let mut wanted = Vec::new();
-        for name in names {
-            let access = self.floor.plugged(name)?;
-            wanted.push(((*name).to_owned(), self.spec(name)?.mac, access));
-        }
+        let wanted = self.where_they_are(names)?;
         self.wrong_of(&wanted).await
+    }
+
+    fn where_they_are(&self, names: &[&str]) -> Result<Vec<(String, MacAddr, Access)>, Failure> {
+        names.iter().map(|name| Ok(((*name).to_owned(), self.spec(name)?.mac, self.floor.plugged(name)?))).collect()
     }
 
     /// The same for hosts by MAC address.
@@ -263,9 +283,22 @@ impl World {
     /// # Errors
     /// A switch could not be read until the end.
     pub async fn until_right(&mut self, names: &[&str], patience: Duration) -> Result<Vec<String>, Failure> {
+        let wanted = self.where_they_are(names)?;
+        self.until_right_of(&wanted, patience).await
+    }
+
+    /// Wait until every VTEP has somebody, by MAC address, where it is, at most `patience`; what is wrong then.
+    ///
+    /// # Errors
+    /// A switch could not be read until the end.
+    pub async fn until_right_of(
+        &mut self,
+        wanted: &[(String, MacAddr, Access)],
+        patience: Duration,
+    ) -> Result<Vec<String>, Failure> {
         let deadline = Instant::now() + patience;
         loop {
-            let wrong = self.wrong(names).await;
+            let wrong = self.wrong_of(wanted).await;
             let right = wrong.as_ref().is_ok_and(Vec::is_empty);
             if right || Instant::now() >= deadline {
                 return Ok(wrong?.into_iter().map(|(_, what)| what).collect());
@@ -279,13 +312,21 @@ impl World {
     /// # Errors
     /// A switch cannot be read.
     pub async fn taken(&mut self, name: &str) -> Result<Vec<String>, Failure> {
-        let access = self.floor.plugged(name)?;
-        let host = (plan::vni(access.vni).ok_or("not a VNI")?, self.spec(name)?.mac);
+        let (access, mac) = (self.floor.plugged(name)?, self.spec(name)?.mac);
+        self.taken_of(name, mac, &access).await
+    }
+
+    /// The same of somebody by MAC address.
+    ///
+    /// # Errors
+    /// A switch cannot be read.
+    pub async fn taken_of(&mut self, name: &str, mac: MacAddr, access: &Access) -> Result<Vec<String>, Failure> {
+        let host = (plan::vni(access.vni).ok_or("not a VNI")?, mac);
         let mut tables = BTreeMap::new();
         for (vtep, reader) in self.readers.iter_mut().filter(|(name, _)| **name != SPINE) {
             tables.insert(*vtep, table(reader, &[host]).await?);
         }
-        let taken = tables.keys().filter(|vtep| !leads(&tables, vtep, host, &access, NODES.len()));
+        let taken = tables.keys().filter(|vtep| !leads(&tables, vtep, host, access, NODES.len()));
         let entry = |vtep: &&str| tables.get(*vtep).and_then(|table| table.get(&host)).map(ToString::to_string);
         Ok(taken.map(|vtep| format!("{vtep} has {name} at {}", entry(vtep).unwrap_or_default())).collect())
     }

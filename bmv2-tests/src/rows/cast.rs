@@ -12,7 +12,7 @@ use crate::linux::world::World;
 /// The attacker.
 pub(crate) const MALLORY: &str = "mallory";
 /// Who sends to everybody.
-pub(super) const PEER: &str = "peer";
+pub(crate) const PEER: &str = "peer";
 /// Packets per second of a stream.
 pub(super) const RATE: u32 = 200;
 /// The hosts' names.
@@ -24,7 +24,7 @@ pub(crate) fn hosts(count: usize) -> &'static [&'static str] {
 }
 
 /// Hosts at ports 2, 3, ... of the first VTEP, the attacker and the peer each at port 2 of theirs.
-pub(super) fn plan(count: u8) -> Plan {
+pub(crate) fn plan(count: u8) -> Plan {
     let plan = Plan::default().host(PEER, 130, Access::red(3, 2)).host(MALLORY, 166, Access::red(2, 2));
     (1..)
         .zip(hosts(count.into()))

@@ -44,7 +44,10 @@ pub(crate) fn main() -> ExitCode {
         Trial::test(format!("row_{}", case.name), body).with_ignored_flag(missing.is_some())
     });
     let left = Trial::test("what_a_killed_run_leaves_is_taken_away", left).with_ignored_flag(missing.is_some());
-    libtest_mimic::run(&arguments, trials.chain([left]).collect()).exit_code()
+    let standing =
+        Trial::test("a_fabric_stands_until_it_is_ended_and_leaves_nothing", crate::standing::stands_and_goes);
+    let standing = standing.with_ignored_flag(missing.is_some());
+    libtest_mimic::run(&arguments, trials.chain([left, standing]).collect()).exit_code()
 }
 
 /// What carries our prefix and has no owner any more, and nothing else.

@@ -3,6 +3,8 @@
 
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "linux")]
+mod standing;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {

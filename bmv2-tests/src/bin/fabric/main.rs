@@ -1,0 +1,431 @@
+//! Plays what was seen to go wrong on Linux hosts.
+
+use std::process::ExitCode;
+
+#[cfg(target_os = "linux")]
+fn main() -> ExitCode {
+    linux::main()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() -> ExitCode {
+    eprintln!("fabric: network namespaces are Linux's");
+    ExitCode::from(2)
+}
+
+/// That of `p4-switch`, which this program is as well.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::path::PathBuf;
+    use std::process::ExitCode;
+    use std::time::Duration;
+
+    use clap::{Parser, Subcommand, ValueEnum};
+    use tokio::signal::unix::{SignalKind, signal};
+    use vouch_bmv2_tests::beside::{STEPS, Step, table};
+    use vouch_bmv2_tests::linux::agent::become_agent;
+    use vouch_bmv2_tests::linux::evpn;
+    use vouch_bmv2_tests::linux::image::{self, Image};
+    use vouch_bmv2_tests::linux::netns::{clean_up, folder_prefix};
+    use vouch_bmv2_tests::linux::world::Site;
+    use vouch_bmv2_tests::linux::{Failure, missing};
+    use vouch_bmv2_tests::live::{self, Scene};
+    use vouch_bmv2_tests::rows::report::{HEADER, Line};
+    use vouch_bmv2_tests::rows::{CASES, Case, Extent, Stage};
+    use vouch_bmv2_tests::{SwitchProgram, process, stand};
+
+    /// Play attacks, moves and failures on a fabric with Linux hosts
+    ///
+    /// Three VTEPs and a spine as switch processes, an agent process for each, and hosts with the kernel's IP stack, all in network
+    /// namespaces. Takes root. Namespaces that a killed run has left are taken away by the next.
+    #[derive(Debug, Parser)]
+    #[command(name = "fabric")]
+    struct Arguments {
+        #[command(subcommand)]
+        command: Command,
+    }
+
+    #[derive(Debug, Subcommand)]
+    enum Command {
+        /// What there is to play
+        List,
+        /// Play rows, and say what became of packets and tables
+        ///
+        /// The exit status is 0 only if every expectation held.
+        Run {
+            /// What the switches are [default: all that are there]
+            #[arg(long, value_enum)]
+            target: Option<Target>,
+            /// How often each row is played
+            #[arg(long, default_value_t = 1)]
+            repeat: u32,
+            /// How many rounds of chaos
+            #[arg(long)]
+            rounds: Option<u32>,
+            /// Play only what is played in every test run, and less of it
+            #[arg(long)]
+            quick: bool,
+            /// The agents' program [default: this one, which has the agent in it]
+            #[arg(long, value_name = "VOUCH")]
+            vouch: Option<PathBuf>,
+            /// Leave logs and configurations below this folder
+            #[arg(long, value_name = "FOLDER")]
+            keep: Option<PathBuf>,
+            /// Rows, such as 4, or cases of one, such as 4a [default: all]
+            #[arg(value_name = "ROW")]
+            rows: Vec<String>,
+        },
+        /// Migrate a virtual machine between two hypervisors to and fro, and say what its client had of it
+        ///
+        /// QEMU emulates the machine in software. Takes Debian's qemu-system-x86, and downloads a kernel and busybox.
+        /// The exit status is 0 only if every expectation held.
+        Migrate {
+            /// What the switches are [default: all that are there]
+            #[arg(long, value_enum)]
+            target: Option<Target>,
+            /// Where the machine's traffic goes while a migration is verified; may be repeated [default: each]
+            #[arg(long, value_enum)]
+            mode: Vec<Mode>,
+            /// When an attacker claims to be the machine; may be repeated [default: each]
+            #[arg(long, value_enum)]
+            attack: Vec<Attack>,
+            /// How many migrations of each kind
+            #[arg(long, default_value_t = 5)]
+            rounds: u32,
+            /// For how long QEMU is held up once it has stopped the machine, in milliseconds [default: 100 if it is attacked then]
+            #[arg(long, value_name = "MS")]
+            pause: Option<u64>,
+            /// Judge no times: they say something only of a machine that does nothing else
+            #[arg(long)]
+            untimed: bool,
+            /// The agents' program [default: this one, which has the agent in it]
+            #[arg(long, value_name = "VOUCH")]
+            vouch: Option<PathBuf>,
+            /// Leave logs and configurations below this folder
+            #[arg(long, value_name = "FOLDER")]
+            keep: Option<PathBuf>,
+        },
+        /// Leave a fabric standing to play with, until Ctrl-C
+        ///
+        /// It says who its hosts are, and takes orders. `fabric shell HOST` goes to a host of it.
+        Up {
+            /// What its switches are
+            #[arg(long, value_enum, default_value = "p4-switch")]
+            target: Target,
+            /// Where traffic goes during a verification: hold, escalate or both
+            #[arg(long, value_parser = ["hold", "escalate", "both"], default_value = "escalate")]
+            during: String,
+            /// The agents' program [default: this one, which has the agent in it]
+            #[arg(long, value_name = "VOUCH")]
+            vouch: Option<PathBuf>,
+        },
+        /// End the fabrics that `up` has left standing, and take away what killed runs have left
+        Down,
+        /// A shell, or a command, on a host of a fabric that stands
+        Shell {
+            /// The process whose fabric it is, if there are several
+            #[arg(long, value_name = "PID")]
+            of: Option<u32>,
+            /// The host, as red1
+            host: String,
+            /// The command [default: $SHELL]
+            #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+            command: Vec<String>,
+        },
+        /// Do the same to Vouch, on p4-switch, and to BGP EVPN with FRR and Linux bridges, and print both as one table
+        ///
+        /// Nothing is judged: the exit status is 0 if every step could be played.
+        Beside {
+            /// To how many hosts each step is done, one after the other; and how often a crowd moves
+            #[arg(long, default_value_t = 5)]
+            hosts: usize,
+            /// Steps, such as receives [default: all]; a name that does not exist lists those that do
+            #[arg(value_name = "STEP")]
+            steps: Vec<String>,
+        },
+    }
+
+    /// Play steps on both fabrics, and print what came of them. Whether all of them were played.
+    fn compare(steps: &[Step], hosts: usize) -> Result<bool, Failure> {
+        if let Some(reason) = missing().or_else(evpn::missing) {
+            return Err(format!("nothing can be compared here: {reason}").into());
+        }
+        clean_up(&std::env::temp_dir())?;
+        let site = Site::prepare(None, None)?;
+        let mut all = true;
+        println!("{}", table::HEADER);
+        for step in steps {
+            for on in step.contenders {
+                let played = in_runtime(step.play(&site, *on, hosts))?;
+                match played {
+                    Ok(outcomes) => println!("{}", table::Line { step: *step, on: *on, outcomes }),
+                    Err(error) => {
+                        all = false;
+                        println!("| {} | {} | not played: {error} | | | |", step.what, on.name());
+                    }
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    #[derive(Clone, Copy, Debug, ValueEnum)]
+    enum Mode {
+        /// The old place only
+        Hold,
+        /// The new one as well, once an answer is overdue
+        Escalate,
+        /// Both
+        Both,
+        /// As `escalate`, and the migration is announced by the hook for libvirt
+        Announced,
+    }
+
+    impl Mode {
+        fn mode(self) -> live::Mode {
+            match self {
+                Self::Hold => live::Mode::Hold,
+                Self::Escalate => live::Mode::Escalate,
+                Self::Both => live::Mode::Both,
+                Self::Announced => live::Mode::Announced,
+            }
+        }
+    }
+
+    #[derive(Clone, Copy, Debug, ValueEnum)]
+    enum Attack {
+        /// Nobody does
+        Never,
+        /// Until the machine is stopped
+        Stays,
+        /// From then on, and answers for it, behind a switch where the machine never was
+        Paused,
+        /// The same, behind the switch that the machine goes to
+        Beside,
+    }
+
+    impl Attack {
+        fn attack(self) -> live::Attack {
+            match self {
+                Self::Never => live::Attack::Never,
+                Self::Stays => live::Attack::Stays,
+                Self::Paused => live::Attack::Paused,
+                Self::Beside => live::Attack::Beside,
+            }
+        }
+    }
+
+    /// Have a fabric stand until it is ended.
+    fn up(program: SwitchProgram, during: &str, vouch: Option<PathBuf>) -> Result<bool, Failure> {
+        let lacks = program.missing().map(|reason| format!("{reason} (package p4lang-bmv2)"));
+        if let Some(reason) = missing().or(lacks) {
+            return Err(format!("no fabric can be brought up here: {reason}").into());
+        }
+        clean_up(&std::env::temp_dir())?;
+        let during = ["hold", "both"].into_iter().find(|it| *it == during).unwrap_or("escalate");
+        let site = Site::prepare(vouch, None)?.on(program);
+        match in_runtime(stand::stand(&site, during)) {
+            Ok(stood) => stood?,
+            // That is how it is meant to end.
+            Err(error) if error.is::<Interrupted>() => {}
+            Err(error) => return Err(error),
+        }
+        Ok(true)
+    }
+
+    /// Migrate, and print what became of it. Whether all expectations held.
+    fn migrate(
+        targets: &[SwitchProgram],
+        scenes: &[Scene],
+        timed: bool,
+        vouch: Option<PathBuf>,
+        keep: Option<PathBuf>,
+    ) -> Result<bool, Failure> {
+        if let Some(reason) = missing() {
+            return Err(format!("no fabric can be brought up here: {reason}").into());
+        }
+        println!("{}", live::report::HEADER);
+        if let Some(reason) = image::missing() {
+            println!("| not run: {reason} | | | | | | | | | | |");
+            return Ok(true);
+        }
+        clean_up(&std::env::temp_dir())?;
+        let mut site = Site::prepare(vouch, keep)?;
+        let folder = tempfile::Builder::new().prefix(&folder_prefix()).tempdir()?;
+        let image = site.outside().inside(|| Image::assemble(folder.path()))??;
+        let mut held = true;
+        for target in targets {
+            if let Some(reason) = target.missing() {
+                println!("| {} | not run: {reason} (package p4lang-bmv2) | | | | | | | | | |", target.name());
+                continue;
+            }
+            site = site.on(*target);
+            for scene in scenes {
+                let migrations = in_runtime(live::play(&site, &image, *scene))??;
+                let line = live::report::Line { target: target.name(), scene: *scene, migrations: &migrations };
+                println!("{line}");
+                for problem in line.problems(timed) {
+                    held = false;
+                    eprintln!("NOT OK: {problem}");
+                }
+            }
+        }
+        Ok(held)
+    }
+
+    /// Somebody wants this process to end.
+    #[derive(Clone, Copy, Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Interrupted(&'static str);
+
+    /// Do something in a runtime of its own, with which everything ends that it has begun. An error if it is interrupted.
+    fn in_runtime<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        runtime.block_on(async {
+            let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+            tokio::select! {
+                result = work => Ok(result),
+                _ = interrupt.recv() => Err(Interrupted("interrupted").into()),
+                _ = terminate.recv() => Err(Interrupted("told to end").into()),
+            }
+        })
+    }
+
+    #[derive(Clone, Copy, Debug, ValueEnum)]
+    enum Target {
+        /// p4-switch
+        P4Switch,
+        /// BMv2's simple_switch_grpc
+        Bmv2,
+    }
+
+    impl Target {
+        fn program(self) -> SwitchProgram {
+            match self {
+                Self::P4Switch => SwitchProgram::P4Switch,
+                Self::Bmv2 => SwitchProgram::Bmv2,
+            }
+        }
+    }
+
+    pub(super) fn main() -> ExitCode {
+        if let Some(status) = process::become_switch().or_else(become_agent) {
+            return status;
+        }
+        match Arguments::parse().command {
+            Command::List => {
+                for case in CASES {
+                    println!("{:<4} {}", case.name, case.what);
+                }
+                ExitCode::SUCCESS
+            }
+            Command::Beside { hosts, steps } => {
+                if let Some(step) = steps.iter().find(|step| !STEPS.iter().any(|it| it.name == **step)) {
+                    let names: Vec<_> = STEPS.iter().map(|it| it.name).collect();
+                    eprintln!("fabric: there is no step {step}; there are {}", names.join(", "));
+                    return ExitCode::from(2);
+                }
+                let wanted = |it: &&Step| steps.is_empty() || steps.iter().any(|step| it.name == *step);
+                let steps: Vec<Step> = STEPS.iter().filter(wanted).copied().collect();
+                ended(compare(&steps, hosts))
+            }
+            Command::Migrate { target, mode, attack, rounds, pause, untimed, vouch, keep } => {
+                let modes =
+                    if mode.is_empty() { live::Mode::ALL.to_vec() } else { mode.into_iter().map(Mode::mode).collect() };
+                let attacks = if attack.is_empty() {
+                    live::Attack::ALL.to_vec()
+                } else {
+                    attack.into_iter().map(Attack::attack).collect()
+                };
+                let scene = |mode, attack: live::Attack| {
+                    let unsaid = attack.takes_a_pause().then_some(100);
+                    Scene { mode, attack, rounds, pause: pause.or(unsaid).map(Duration::from_millis) }
+                };
+                let scenes: Vec<_> =
+                    modes.iter().flat_map(|mode| attacks.iter().map(|attack| scene(*mode, *attack))).collect();
+                let targets = target.map_or(SwitchProgram::ALL.to_vec(), |target| vec![target.program()]);
+                ended(migrate(&targets, &scenes, !untimed, vouch, keep))
+            }
+            Command::Up { target, during, vouch } => ended(up(target.program(), &during, vouch)),
+            Command::Down => ended(stand::down().map(|gone| {
+                gone.iter().for_each(|what| println!("gone: {what}"));
+                true
+            })),
+            Command::Shell { of, host, command } => ended(Err(stand::shell(&host, of, &command))),
+            Command::Run { target, repeat, rounds, quick, vouch, keep, rows } => {
+                let mut extent = if quick { Extent::QUICK } else { Extent::WHOLE };
+                extent.rounds = rounds.unwrap_or(extent.rounds);
+                let cases = match cases(&rows, quick) {
+                    Ok(cases) => cases,
+                    Err(error) => {
+                        eprintln!("fabric: {error}");
+                        return ExitCode::from(2);
+                    }
+                };
+                ended(play(&cases, target, repeat, extent, vouch, keep))
+            }
+        }
+    }
+
+    /// The exit status: whether all held, or what went wrong.
+    fn ended(all: Result<bool, Failure>) -> ExitCode {
+        match all {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => {
+                eprintln!("fabric: {error}");
+                ExitCode::from(2)
+            }
+        }
+    }
+
+    fn cases(rows: &[String], quick: bool) -> Result<Vec<Case>, String> {
+        if let Some(row) = rows.iter().find(|row| !CASES.iter().any(|case| case.is_of(row))) {
+            return Err(format!("there is no row {row}; `fabric list` shows those that there are"));
+        }
+        let wanted =
+            |case: &&Case| if rows.is_empty() { case.quick || !quick } else { rows.iter().any(|row| case.is_of(row)) };
+        Ok(CASES.iter().filter(wanted).copied().collect())
+    }
+
+    fn play(
+        cases: &[Case],
+        target: Option<Target>,
+        repeat: u32,
+        extent: Extent,
+        vouch: Option<PathBuf>,
+        keep: Option<PathBuf>,
+    ) -> Result<bool, Failure> {
+        if let Some(reason) = missing() {
+            return Err(format!("nothing can be played here: {reason}").into());
+        }
+        let gone = clean_up(&std::env::temp_dir())?;
+        if !gone.is_empty() {
+            eprintln!("fabric: took away what a killed run had left: {}", gone.join(", "));
+        }
+        let mut site = Site::prepare(vouch, keep)?;
+        let mut lines = Vec::new();
+        println!("{HEADER}");
+        for program in target.map_or(SwitchProgram::ALL.to_vec(), |target| vec![target.program()]) {
+            if let Some(reason) = program.missing() {
+                println!("     {:<10} not run: {reason} (package p4lang-bmv2)", program.name());
+                continue;
+            }
+            site = site.on(program);
+            let stage = Stage::new(site, extent);
+            for case in cases.iter().flat_map(|case| std::iter::repeat_n(case, repeat as usize)) {
+                let result = in_runtime(case.play(&stage))?;
+                let line = Line { case: *case, target: stage.program().name(), result };
+                println!("{line}");
+                lines.push(line);
+            }
+            site = stage.into_site();
+        }
+        let held = lines.iter().filter(|line| line.held()).count();
+        println!("{held} of {} as expected", lines.len());
+        Ok(held == lines.len())
+    }
+}
