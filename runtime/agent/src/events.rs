@@ -70,6 +70,13 @@ pub enum AgentEventKind {
     },
     /// Nobody tells any more whether ports have links: the stream that does has broken, or the switch is gone.
     PortsUnknown,
+    /// An operator has taken the VTEP out of use, or back into it.
+    Draining {
+        /// Out of use: peers are told no more of its hosts.
+        on: bool,
+        /// How many hosts it has.
+        hosts: u64,
+    },
     /// A host was heard where the table does not have it, or with an address that is not known to be its.
     Heard {
         /// The host.

@@ -14,10 +14,13 @@ pub mod metrics;
 pub mod network;
 mod orders;
 pub mod peering;
+mod supervisor;
+mod tls;
 
 pub use config::Config;
 pub use driver::{
-    Agent, AgentOptions, AgentStatus, DriverCounters, Figures, HostStatus, SwitchSetupError, TaskCounters, Unheard,
+    Agent, AgentOptions, AgentStatus, DriverCounters, Figures, HostStatus, Lasting, SwitchSetupError, TaskCounters,
+    Unheard,
 };
 pub use events::{AgentEvent, AgentEventKind, NoPlace, Place};
 #[cfg(feature = "broken-guards")]
@@ -25,3 +28,4 @@ pub use guards::{DriverGuard, take_out};
 pub use network::Network;
 pub use orders::OrderError;
 pub use peering::{PeerEvent, PeerMisbehaved, Peering, PeeringHandle, PeeringSetup};
+pub use supervisor::{RefusedFiles, Reload, Supervised, Supervisor};

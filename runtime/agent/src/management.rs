@@ -10,14 +10,18 @@
 //! | file | what it is |
 //! |---|---|
 //! | `management` | the service |
+//! | `management/remote` | connections over the network |
 //! | `management/watchers` | who is told what happens |
 //! | `management/compare` | what the switch has, and what it should have |
+//! | `management/copy` | what the switch has, for another switch |
 //! | `management/client` | the other side |
 //! | `management/json` | messages as JSON |
 
 mod client;
 mod compare;
+mod copy;
 mod json;
+mod remote;
 mod watchers;
 
 use std::collections::BTreeMap;
@@ -34,23 +38,25 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant as Clock, timeout_at};
-use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream, UnixListenerStream};
+use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic::transport::Server;
 use tonic::{Request, Response, Status};
-use vouch_mobility::{Clear, HostKey, Phase, VtepAddr};
+use vouch_mobility::{Census, Clear, HostKey, Phase, VtepAddr};
 use vouch_net::{MacAddr, Vni};
 
 use self::compare::{Look, drops};
 use self::v1::management_server::{Management, ManagementServer};
 use self::watchers::Wanted;
 use crate::config::{AccessInterface, Port, RemoteManagement, VlanId};
-use crate::driver::{Ask, EVENT_KINDS, Filter, Tally, Task};
+use crate::driver::{Ask, EVENT_KINDS, Filter, Task};
 use crate::events::Place;
 use crate::orders::{OrderError, Orders, What};
+use crate::supervisor::Supervisor;
 
 pub use self::client::{Client, ManagementError, OperatorFiles};
 pub use self::json::json;
+pub(crate) use self::remote::Identities;
 pub(crate) use self::watchers::Watchers;
 
 /// The generated form of `proto/vouch/management/v1/management.proto`, where each part is explained.
@@ -89,28 +95,28 @@ pub(crate) fn serve(path: &Path, service: Service, stop: CancellationToken) -> i
     }))
 }
 
-/// The same over the network.
+/// The same over the network; with it, who reads its certificates again.
 pub(crate) fn serve_remotely(
     remote: &RemoteManagement,
     service: Service,
     stop: CancellationToken,
-) -> io::Result<JoinHandle<()>> {
-    let file = |path: &Path| {
-        std::fs::read(path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
-    };
-    let tls = ServerTlsConfig::new()
-        .identity(Identity::from_pem(file(&remote.cert)?, file(&remote.key)?))
-        .client_ca_root(Certificate::from_pem(file(&remote.ca)?));
-    let mut server = Server::builder().tls_config(tls).map_err(io::Error::other)?;
+) -> io::Result<(JoinHandle<()>, Arc<Identities>)> {
+    let identities = Arc::new(Identities::read(remote)?);
     let listener = std::net::TcpListener::bind(remote.listen)?;
     listener.set_nonblocking(true)?;
-    let incoming = TcpListenerStream::new(TcpListener::from_std(listener)?);
-    let service = Service { operators: Some(remote.operators.clone().into()), ..service };
-    Ok(tokio::spawn(async move {
-        let serving =
-            server.add_service(ManagementServer::new(service)).serve_with_incoming_shutdown(incoming, stop.cancelled());
-        until_stopped(serving, &stop).await;
-    }))
+    let (connections, incoming) = mpsc::channel(1);
+    let accepting = identities.clone().accept(TcpListener::from_std(listener)?, connections, stop.clone());
+    let access = Access { operators: remote.operators.clone().into(), identities: identities.clone() };
+    let service = Service { access: Some(access), ..service };
+    let served = tokio::spawn(async move {
+        let check = service.clone();
+        let known = move |request: Request<()>| check.may_ask(&request).map(|()| request);
+        let serving = Server::builder()
+            .add_service(ManagementServer::with_interceptor(service, known))
+            .serve_with_incoming_shutdown(ReceiverStream::new(incoming), stop.cancelled());
+        tokio::join!(accepting, until_stopped(serving, &stop));
+    });
+    Ok((served, identities))
 }
 
 /// Whoever watches for ever must not keep a service from ending.
@@ -134,20 +140,44 @@ pub(crate) struct Service {
     orders: Orders,
     ask: mpsc::Sender<Ask>,
     watchers: Watchers,
-    /// Who may give orders, by the names in certificates; `None`: whoever can reach it.
-    operators: Option<Arc<[String]>>,
+    /// Who may do what; `None`: whoever can reach it may do all.
+    access: Option<Access>,
+    supervisor: Option<Supervisor>,
+}
+
+/// Who may do what, over the network.
+#[derive(Clone)]
+struct Access {
+    /// Who may give orders, by the names in certificates.
+    operators: Arc<[String]>,
+    identities: Arc<Identities>,
 }
 
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl Service {
-    pub(crate) fn new(agent: &str, orders: Orders, ask: mpsc::Sender<Ask>, watchers: Watchers) -> Self {
-        Self { agent: agent.to_owned(), orders, ask, watchers, operators: None }
+    pub(crate) fn new(
+        agent: &str,
+        orders: Orders,
+        ask: mpsc::Sender<Ask>,
+        watchers: Watchers,
+        supervisor: Option<Supervisor>,
+    ) -> Self {
+        Self { agent: agent.to_owned(), orders, ask, watchers, access: None, supervisor }
+    }
+
+    /// Whether whoever asks may go on asking: his certificate may have been revoked since he came.
+    fn may_ask(&self, request: &Request<()>) -> Result<(), Status> {
+        let Some(Access { identities, .. }) = &self.access else { return Ok(()) };
+        match request.peer_certs() {
+            Some(shown) if !identities.is_revoked(&shown) => Ok(()),
+            Some(_) | None => Err(Status::unauthenticated("the certificate has been revoked")),
+        }
     }
 
     /// Whether whoever asks for this may give orders.
     fn may_order<T>(&self, request: &Request<T>) -> Result<(), Status> {
-        let Some(operators) = &self.operators else { return Ok(()) };
+        let Some(Access { operators, .. }) = &self.access else { return Ok(()) };
         let certificates = request.peer_certs();
         let names = certificates.iter().flat_map(|it| it.iter()).next().map(|it| vouch_certs::names(it));
         let names = names.unwrap_or_default();
@@ -240,6 +270,7 @@ impl Management for Service {
     type ListClaimsStream = Answers<v1::ClaimList>;
     type ExplainHostStream = Answers<v1::Story>;
     type WatchStream = Answers<v1::WatchResponse>;
+    type CopySwitchStream = Answers<v1::SwitchCopy>;
 
     async fn expect_move(
         &self,
@@ -268,31 +299,31 @@ impl Management for Service {
 
     async fn get_status(&self, _: Request<v1::GetStatusRequest>) -> Result<Response<v1::AgentStatus>, Status> {
         let mut status = self.ask(Task::agent_status).await?;
-        let (mut tally, mut after) = (Tally::default(), None);
+        let (mut census, mut after) = (Census::default(), None);
         loop {
-            (tally, after) = self
+            (census, after) = self
                 .ask(move |task| {
-                    let mut tally = tally;
-                    let next = task.tally(&mut tally, after);
-                    (tally, next)
+                    let mut census = census;
+                    let next = task.count(&mut census, after);
+                    (census, next)
                 })
                 .await?;
             if after.is_none() {
                 break;
             }
         }
-        let counts = tally.counts;
+        let counts = host_counts(&census);
         let mut warn = |what: String, remedy: &str| {
             let (severity, remedy) = (v1::problem::Severity::Warning.into(), remedy.to_owned());
             status.problems.push(v1::Problem { severity, what, remedy });
         };
-        for host in &tally.contested {
+        for host in &census.contested {
             warn(
                 format!("{host} answers at two places; both receive."),
                 "`vouch why` says where. It ends when one falls silent; `vouch settle` decides.",
             );
         }
-        let more = counts.contested - u64::try_from(tally.contested.len()).unwrap_or(u64::MAX).min(counts.contested);
+        let more = counts.contested - u64::try_from(census.contested.len()).unwrap_or(u64::MAX).min(counts.contested);
         if more > 0 {
             warn(format!("{more} more hosts answer at two places."), "`vouch claims` lists them.");
         }
@@ -300,6 +331,30 @@ impl Management for Service {
             warn(
                 format!("Of {} hosts that are claimed nothing proves where they are.", counts.unproven),
                 "`vouch claims` lists them with the reason. They are asked again by themselves.",
+            );
+        }
+        if status.draining {
+            let told = counts.here - counts.withheld.min(counts.here);
+            let of_those = match told {
+                0 => String::new(),
+                told => format!(" Peers are told of {told}, as somebody else said he has them, and they answer here."),
+            };
+            warn(
+                format!(
+                    "It is out of use: {} hosts are here, and peers are not told of them.{of_those}",
+                    counts.withheld
+                ),
+                "Stop the agent when its hosts are gone. `vouch drain --undo` takes it back into use, as a restart does.",
+            );
+        }
+        if let Some(refused) = self.supervisor.as_ref().and_then(Supervisor::refused) {
+            warn(
+                format!(
+                    "The configuration that was read {} s ago is not taken: {}.",
+                    refused.at.elapsed().as_secs(),
+                    refused.problems.join("; ")
+                ),
+                "What was in use before stays. Correct the files (`vouch check`), and have them read again (`vouch reload`).",
             );
         }
         status.hosts = Some(counts);
@@ -431,6 +486,17 @@ impl Management for Service {
         }
     }
 
+    async fn copy_switch(&self, _: Request<v1::CopySwitchRequest>) -> Result<Response<Self::CopySwitchStream>, Status> {
+        let agent = self.agent.clone();
+        let (sender, receiver) = mpsc::channel(1);
+        match self.ask(|task| task.access_to_switch()).await? {
+            Ok(access) => _ = tokio::spawn(copy::copy(agent, access, sender)),
+            // There is room for one.
+            Err(error) => _ = sender.try_send(Ok(v1::SwitchCopy { agent, error, ..v1::SwitchCopy::default() })),
+        }
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+
     async fn probe_host(
         &self,
         request: Request<v1::ProbeHostRequest>,
@@ -490,6 +556,24 @@ impl Management for Service {
         let cleared = self.ask(move |task| task.clear(host, what)).await?.map_err(status)?;
         Ok(Response::new(v1::ClearHostResponse { agent: self.agent.clone(), cleared }))
     }
+
+    async fn drain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::DrainResponse>, Status> {
+        self.may_order(&request)?;
+        let v1::DrainRequest { undo } = request.into_inner();
+        self.ask(move |task| task.drain(!undo)).await?.map_err(status)?;
+        let hosts = self.get_status(Request::new(v1::GetStatusRequest {})).await?.into_inner().hosts;
+        Ok(Response::new(v1::DrainResponse { agent: self.agent.clone(), draining: !undo, hosts }))
+    }
+
+    async fn reload(&self, request: Request<v1::ReloadRequest>) -> Result<Response<v1::ReloadResponse>, Status> {
+        self.may_order(&request)?;
+        let Some(supervisor) = &self.supervisor else {
+            return Err(Status::unimplemented("this agent was not started from files that could be read again"));
+        };
+        let v1::ReloadRequest { dry_run } = request.into_inner();
+        let reloaded = supervisor.reload(dry_run).await.ok_or_else(|| status(OrderError::Stopped))?;
+        Ok(Response::new(v1::ReloadResponse { agent: self.agent.clone(), ..reloaded }))
+    }
 }
 
 impl Service {
@@ -502,6 +586,23 @@ impl Service {
             after = Some(*last);
             wanted.extend(some);
         }
+    }
+}
+
+fn host_counts(census: &Census) -> v1::HostCounts {
+    let of = |phase| census.hosts_of(None, Some(phase));
+    v1::HostCounts {
+        total: census.hosts_of(None, None),
+        here: census.hosts_of(Some(true), None),
+        elsewhere: census.hosts_of(Some(false), None),
+        settled: of(Phase::Settled),
+        verifying: of(Phase::Verifying),
+        unproven: of(Phase::Unproven),
+        contested: of(Phase::Contested),
+        sought: of(Phase::Sought),
+        claiming: of(Phase::Claiming),
+        probing_through_tunnel: of(Phase::ProbingThroughTunnel),
+        withheld: census.withheld,
     }
 }
 

@@ -10,8 +10,12 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tonic::codegen::http::Uri;
 use vouch_p4runtime::client::{ByteStream, Dialler};
+
+/// The port of URLs that say none.
+const HTTPS: u16 = 443;
 
 /// A connection that is being accepted, with where it comes from.
 pub type Accepting<'a> = Pin<Box<dyn Future<Output = io::Result<(Box<dyn ByteStream>, SocketAddr)>> + Send + 'a>>;
@@ -46,6 +50,17 @@ impl Network {
     /// What makes connections.
     pub(crate) fn dialler(&self) -> &Dialler {
         &self.dialler
+    }
+
+    /// Opens a connection to where a URL says, and nothing above it.
+    pub(crate) async fn dial(&self, to: Uri) -> io::Result<Box<dyn ByteStream>> {
+        if let Some(dialling) = self.dialler.dial(to.clone()) {
+            return dialling.await;
+        }
+        let host = to.host().unwrap_or_default().trim_matches(['[', ']']);
+        let stream = TcpStream::connect((host, to.port_u16().unwrap_or(HTTPS))).await?;
+        stream.set_nodelay(true)?;
+        Ok(Box::new(stream))
     }
 
     /// Listens at an address.

@@ -730,6 +730,22 @@ fn punt_rates_are_those_of_the_port_or_the_vni_or_the_file() {
     assert!(elsewhere.vnis[0].rates.is_empty());
 }
 
+#[test]
+fn limits_are_those_of_the_port_or_the_vni_or_the_file() {
+    let text = VALID
+        .replace("{port: 2,", "{port: 2, limits: {hosts: 4},")
+        .replace("access:", "limits: {hosts: 100, claims_per_port: 8}\n    access:");
+    let config = Config::parse("t.yaml", &text).expect("the text is right").config;
+    let vni = &config.vtep.expect("it is a VTEP").vnis[0];
+    assert_eq!(vni.limits.hosts, Some(100));
+    let told: Vec<_> = vni.access.iter().map(|it| vni.port_limits[it]).map(|it| (it.hosts, it.claims)).collect();
+    assert_eq!(told, [(None, Some(8)), (Some(4), Some(8))], "what is said nowhere is as in the file");
+    let elsewhere = Config::parse("t.yaml", VALID).expect("it is right").config.vtep.expect("it is a VTEP");
+    assert!(elsewhere.vnis[0].port_limits.is_empty());
+    let wrong = problems(&VALID.replace("access:", "limits: {hosts: 0}\n    access:"));
+    assert!(wrong.contains("vnis[0].limits.hosts: `0` is wrong; it is a whole number from 1 to 1048576"), "{wrong}");
+}
+
 /// What is wrong at one place hides nothing at another, nor what is wrong between others.
 #[test]
 fn a_mistake_hides_no_other() {

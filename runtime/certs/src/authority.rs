@@ -1,17 +1,20 @@
 //! Making certificates.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PublicKeyData, SanType,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, RevokedCertParams, SanType, SerialNumber,
 };
 use time::OffsetDateTime;
+use x509_parser::pem::Pem;
+use x509_parser::prelude::{CertificateRevocationList, FromDer};
 
-use crate::{AUTHORITY, CertsError, Files, read, store};
+use crate::{AUTHORITY, CertsError, Files, PUBLIC, read, store, write};
 
 /// Clocks of a fabric may differ by so much.
 const SKEW: Duration = Duration::from_secs(3_600);
@@ -108,6 +111,71 @@ impl Authority {
         let key = KeyPair::generate()?;
         Ok(Identity { certificate: params.signed_by(&key, &self.issuer)?.pem(), key: key.serialize_pem() })
     }
+}
+
+impl Authority {
+    /// What the authority has revoked, these certificates among it from now on: the list for the file `ca.crl` of the folder.
+    ///
+    /// # Errors
+    /// The list that is there cannot be read, or a certificate is not of this authority.
+    pub fn revoke(&self, folder: &Path, certificates: &[PathBuf]) -> Result<PathBuf, CertsError> {
+        let path = folder.join(AUTHORITY).with_extension("crl");
+        let (mut number, mut revoked) = match path.exists() {
+            true => list(&path)?,
+            false => (0, BTreeMap::new()),
+        };
+        let authority = &crate::inspect(&Files::of(folder, AUTHORITY).cert)?;
+        for file in certificates {
+            let found = crate::inspect(file)?;
+            let first = found.first().filter(|it| authority.iter().any(|ours| ours.subject == it.issuer));
+            let first = first.ok_or_else(|| CertsError::Content {
+                path: file.clone(),
+                what: "this authority has not signed it, and cannot revoke it".to_owned(),
+            })?;
+            revoked.entry(first.serial.clone()).or_insert_with(|| OffsetDateTime::from(SystemTime::now()));
+        }
+        number += 1;
+        let now = OffsetDateTime::from(SystemTime::now());
+        let revoked = revoked.into_iter().map(|(serial, since)| RevokedCertParams {
+            serial_number: SerialNumber::from(serial),
+            revocation_time: since,
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let params = CertificateRevocationListParams {
+            this_update: now - SKEW,
+            // It holds until there is a later one.
+            next_update: OffsetDateTime::from_unix_timestamp(LAST).unwrap_or(now),
+            crl_number: SerialNumber::from(number),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: rcgen::KeyIdMethod::Sha256,
+        };
+        write(&path, &params.signed_by(&self.issuer)?.pem()?, PUBLIC, true)?;
+        Ok(path)
+    }
+}
+
+/// The serial numbers that a list has.
+pub(crate) fn revoked(path: &Path) -> Result<Vec<Vec<u8>>, CertsError> {
+    list(path).map(|(_, revoked)| revoked.into_keys().collect())
+}
+
+/// The number of a list, and what it has: serial numbers, and when they were revoked.
+fn list(path: &Path) -> Result<(u64, BTreeMap<Vec<u8>, OffsetDateTime>), CertsError> {
+    let bytes = read(path)?;
+    let wrong = || CertsError::Content {
+        path: path.to_owned(),
+        what: "this is no list of revoked certificates in PEM".to_owned(),
+    };
+    let pem = Pem::iter_from_buffer(&bytes).next().and_then(Result::ok).ok_or_else(wrong)?;
+    let (_, list) = CertificateRevocationList::from_der(&pem.contents).map_err(|_| wrong())?;
+    let number = list.crl_number().and_then(|number| u64::try_from(number).ok()).unwrap_or(0);
+    let moment = |seconds| OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| wrong());
+    let revoked = list
+        .iter_revoked_certificates()
+        .map(|one| Ok((one.raw_serial().to_vec(), moment(one.revocation_date.timestamp())?)));
+    Ok((number, revoked.collect::<Result<_, CertsError>>()?))
 }
 
 fn params(validity: Duration) -> CertificateParams {

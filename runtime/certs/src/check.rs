@@ -1,13 +1,14 @@
 //! Why agents would refuse a certificate, before any of them does.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rcgen::{KeyPair, PublicKeyData};
 use rustls_pki_types::{CertificateDer, UnixTime};
 use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, Error, KeyUsage, anchor_from_trusted_cert};
 
+use crate::authority::revoked;
 use crate::{Certificate, CertsError, Files, inspect, read};
 
 /// What is wrong with a file of an identity, and what would be right.
@@ -59,6 +60,17 @@ pub fn check(name: &str, files: &Files, now: SystemTime) -> Vec<Problem> {
         problems.extend(key(files, ours));
     }
     problems
+}
+
+/// Whether the authority's list can be used, and does not revoke the certificate itself.
+pub fn check_revoked(files: &Files, list: &Path) -> Option<Problem> {
+    let revoked = match revoked(list) {
+        Ok(revoked) => revoked,
+        Err(error) => return Some(error.into()),
+    };
+    let ours = inspect(&files.cert).ok()?;
+    let what = "the authority has revoked it; have a new one issued".to_owned();
+    ours.first().filter(|ours| revoked.contains(&ours.serial)).map(|_| Problem { file: files.cert.clone(), what })
 }
 
 fn authority(roots: &[Certificate], now: SystemTime) -> Option<String> {
@@ -167,6 +179,35 @@ mod tests {
         let (_folder, files) = fabric();
         assert_eq!(problems("vtep1", &files, SystemTime::now()), [""; 0]);
         assert_eq!(problems("VTEP1", &files, SystemTime::now()), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_revoked_stays_revoked_and_is_told() {
+        let (folder, files) = fabric();
+        let authority = Authority::load(folder.path()).expect("it is there");
+        let other =
+            store(folder.path(), "vtep2", &authority.issue("vtep2", &[], YEAR).expect("made"), false).expect("stored");
+        let list = authority.revoke(folder.path(), &[other.cert.clone()]).expect("it is ours");
+        assert_eq!(list, folder.path().join("ca.crl"));
+        assert_eq!(check_revoked(&files, &list), None);
+        let what = |files: &Files| check_revoked(files, &list).map(|problem| problem.what);
+        let revoked = Some("the authority has revoked it; have a new one issued".to_owned());
+        assert_eq!(what(&other), revoked);
+        authority.revoke(folder.path(), &[files.cert.clone(), files.cert.clone()]).expect("it is ours");
+        assert_eq!((what(&files), what(&other)), (revoked.clone(), revoked), "both are on the list");
+        let renewed = authority.issue("vtep1", &[], YEAR).expect("made");
+        store(folder.path(), "vtep1", &renewed, true).expect("stored");
+        assert_eq!(what(&files), None, "a new one has another number");
+
+        let stranger = Authority::create("another fabric", YEAR).expect("made").issue("x", &[], YEAR).expect("made");
+        let strange = store(folder.path(), "x", &stranger, false).expect("stored");
+        let wrong = authority.revoke(folder.path(), &[strange.cert]).expect_err("it is another's").to_string();
+        assert!(wrong.contains("this authority has not signed it"), "{wrong}");
+        std::fs::write(&list, "nothing").expect("writable");
+        assert!(
+            check_revoked(&files, &list)
+                .is_some_and(|problem| problem.what.contains("no list of revoked certificates"))
+        );
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub struct Certificate {
     pub from: SystemTime,
     /// The last moment at which it holds.
     pub until: SystemTime,
+    /// Its serial number, by which its authority revokes it.
+    pub serial: Vec<u8>,
     /// Its public key (RFC 5280, SubjectPublicKeyInfo).
     pub public_key: Vec<u8>,
     /// All of it, in DER.
@@ -83,6 +85,7 @@ fn certificate_of(parsed: &X509Certificate<'_>, der: &[u8]) -> Certificate {
         authority: parsed.is_ca(),
         from: moment(parsed.validity().not_before.timestamp()),
         until: moment(parsed.validity().not_after.timestamp()),
+        serial: parsed.raw_serial().to_vec(),
         public_key: parsed.public_key().raw.to_vec(),
         der: der.to_vec(),
     }

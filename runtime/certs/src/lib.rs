@@ -6,6 +6,7 @@
 //! | file | what it is | who needs it |
 //! |---|---|---|
 //! | `ca.pem` | the authority's certificate | every agent (`peering.tls.ca`) |
+//! | `ca.crl` | the certificates that it has revoked, if any | every agent (`peering.tls.crl`) |
 //! | `ca.key` | its private key | whoever issues certificates, and no agent |
 //! | `NAME.pem` | an agent's certificate, for its name and its addresses | that agent (`peering.tls.cert`) |
 //! | `NAME.key` | its private key | that agent (`peering.tls.key`) |
@@ -25,7 +26,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 pub use authority::{Authority, Identity};
-pub use check::{Problem, check};
+pub use check::{Problem, check, check_revoked};
 pub use inspect::{Certificate, inspect, names};
 
 /// Why certificates could not be made or read.

@@ -7,7 +7,7 @@
 //!   switch ──▶ Heard, Requested, ProbeAnswered, SeenAtRecordedPort,  ─┐              ┌─▶ Install, Bind ─────────────▶ switch
 //!              Asked, Checked, PortDown, Idle, Restored               ├─▶ Mobility ──┼─▶ Probe, Check, Release,
 //!   peers  ──▶ PeerUp, PeerDown, Message ─────────────────────────────┤              │   Answer, Drop ─────────────▶ switch
-//!   people ──▶ MoveExpected, Settle, AskNow, Clear ───────────────────┤              ├─▶ Send, poll_sync(peer) ────▶ peers
+//!   people ──▶ MoveExpected, Settle, AskNow, Clear, Drain ────────────┤              ├─▶ Send, poll_sync(peer) ────▶ peers
 //!   clock  ──▶ handle_timeout(now) at next_deadline() ────────────────┘              └─▶ Report ───────────────────▶ operator
 //! ```
 //!
@@ -118,7 +118,8 @@ pub use inout::view::{BindingView, ClaimView, Destination, HostView};
 pub use machine::inspect::HostDetail;
 pub use machine::mobility::{Census, HostInfo, Mobility, Phase};
 pub use words::config::{
-    Advertise, Config, Contested, During, Escalation, Limits, MacPrefix, Timers, Unproven, UnreachableOwner, VniConfig,
+    Advertise, Config, Contested, During, Escalation, Limits, MacPrefix, PortLimits, Timers, Unproven,
+    UnreachableOwner, VniConfig,
 };
 pub use words::ids::{AccessId, ClaimId, FrameId, HostKey, Incarnation, Location, QuestionId, VtepAddr};
 pub use words::sequence::Sequence;

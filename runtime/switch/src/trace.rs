@@ -33,6 +33,16 @@ pub struct PacketTrace<'a> {
     pub drops: Drops,
 }
 
+impl PacketTrace<'_> {
+    /// The ports that frames left by, with their lengths, in this order.
+    pub fn sent(&self) -> impl Iterator<Item = (Port, usize)> {
+        self.events.iter().filter_map(|event| match event {
+            TraceEvent::Sent { port, length } => Some((*port, *length)),
+            _ => None,
+        })
+    }
+}
+
 /// The steps of the frames that a worker processed since tracing was turned on or last taken.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trace {

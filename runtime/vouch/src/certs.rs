@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use clap::{Args, Subcommand};
 use time::OffsetDateTime;
 use vouch_agent::config::{Checked, PeerSecurity};
-use vouch_certs::{Authority, Certificate, CertsError, Files, check, inspect, store};
+use vouch_certs::{Authority, Certificate, CertsError, Files, check, check_revoked, inspect, store};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -51,6 +51,17 @@ pub(crate) enum Certs {
         /// For how long
         #[arg(long, value_name = "DAYS", default_value_t = 397, value_parser = days())]
         days: u32,
+    },
+    /// Revoke certificates: `ca.crl`, which every agent gets, has them beside those that were revoked before
+    ///
+    /// Where `peering.tls.crl` and `management.remote.crl` name the file, nobody believes these certificates any more, and sessions with
+    /// who has one end, as soon as the agents have read it (`vouch reload`).
+    Revoke {
+        #[command(flatten)]
+        folder: Folder,
+        /// The agents whose certificates they are, as `NAME.pem` in the folder; or the files
+        #[arg(required = true, value_name = "NAME|FILE")]
+        names: Vec<String>,
     },
     /// Say what certificates are for, who signed them, and how long they hold
     Show {
@@ -113,6 +124,16 @@ fn carry_out(command: Certs) -> Result<Vec<String>, CertsError> {
             }
             Ok(said)
         }
+        Certs::Revoke { folder: Folder { path }, names } => {
+            let file = |name: &String| match name.ends_with(".pem") {
+                true => PathBuf::from(name),
+                false => Files::of(&path, name).cert,
+            };
+            let revoked: Vec<PathBuf> = names.iter().map(file).collect();
+            let list = Authority::load(&path)?.revoke(&path, &revoked)?;
+            let names: Vec<String> = revoked.iter().map(|file| file.display().to_string()).collect();
+            Ok(vec![format!("{}: for every agent; it revokes {}", list.display(), names.join(", "))])
+        }
         Certs::Show { files } => {
             let mut said = Vec::new();
             for file in files {
@@ -173,9 +194,10 @@ pub(crate) fn problems(configs: &[PathBuf], checked: &[Checked]) -> Vec<String> 
     let mut problems = Vec::new();
     for (path, checked) in configs.iter().zip(checked) {
         let peering = checked.config.vtep.as_ref().map(|vtep| &vtep.peering.security);
-        let Some(PeerSecurity::Tls { ca, cert, key }) = peering else { continue };
+        let Some(PeerSecurity::Tls { ca, crl, cert, key }) = peering else { continue };
         let files = Files { ca: ca.clone(), cert: cert.clone(), key: key.clone() };
-        let found = check(&checked.config.name, &files, SystemTime::now());
+        let mut found = check(&checked.config.name, &files, SystemTime::now());
+        found.extend(crl.as_ref().and_then(|crl| check_revoked(&files, crl)));
         problems.extend(found.into_iter().map(|problem| format!("{}: peering.tls: {problem}", path.display())));
     }
     problems

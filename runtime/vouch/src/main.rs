@@ -38,8 +38,11 @@ enum Command {
     /// peer that is not there is tried again until it is. Stopping an agent leaves the tables as they are: traffic
     /// goes on, and an agent that is started again picks the hosts up from the switch.
     ///
-    /// SIGHUP has the files and the certificates read again: all are taken, or, if anything is wrong with them, none. systemd is told of
-    /// readiness, reloads and that all agents answer (Type=notify, WatchdogSec).
+    /// SIGHUP, or `vouch reload`, has the files and the certificates read again: all are taken, or, if anything is wrong with them, none.
+    /// systemd is told of readiness, reloads and that all agents answer (Type=notify, WatchdogSec).
+    ///
+    /// The exit status is 0 after a signal; 78 if something is wrong that no time heals: a configuration, a certificate, a program or a
+    /// role that the switch refuses; and another one if starting it anew may do.
     ///
     /// The environment variable VOUCH_LOG chooses what is logged, as in VOUCH_LOG=debug or
     /// VOUCH_LOG=vouch_agent=debug,info. The default is info: what becomes of claims, attacks, and peers and ports that come
@@ -54,7 +57,7 @@ enum Command {
         /// Anybody who reaches the address can read them, so it is best one of the management network.
         #[arg(long, value_name = "ADDRESS")]
         metrics: Option<SocketAddr>,
-        /// How the log is written, on standard error
+        /// How the log is written
         #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
         log_format: LogFormat,
     },

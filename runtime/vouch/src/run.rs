@@ -1,8 +1,9 @@
 //! `vouch run`: agents in this process until a signal ends them.
 //!
-//! SIGINT and SIGTERM stop the agents; the switches keep their tables. SIGHUP has the files read again ([`Service::reload`]): all of
-//! them are taken, or none. An agent that ends by itself, or a panic anywhere, ends the process with an error, so that whoever
-//! supervises it sees it and starts it anew. systemd hears when all has been started, and as long as all agents answer.
+//! SIGINT and SIGTERM stop the agents; the switches keep their tables. SIGHUP and `vouch reload` have the files read again
+//! ([`Service::plan`], [`Service::apply`]): all of them are taken, or none. An agent that ends by itself, or a panic anywhere, ends the
+//! process with an error, so that whoever supervises it sees it and starts it anew; with the status [`LASTING`] if that would do no good. systemd
+//! hears when all has been started, and as long as all agents answer.
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -14,11 +15,15 @@ use std::task::Poll;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use vouch_agent::config::Checked;
+use vouch_agent::config::{Checked, Difference};
+use vouch_agent::management::v1;
 use vouch_agent::metrics::Metrics;
-use vouch_agent::{Agent, AgentOptions, Config, Figures};
+use vouch_agent::{Agent, AgentOptions, Config, Figures, Reload, Supervised, Supervisor};
 
 use crate::metrics;
+
+/// The exit status where something is wrong that time does not heal: what `sysexits.h` calls a configuration error.
+const LASTING: u8 = 78;
 
 /// Starts an agent for each configuration and stops them all at SIGINT or SIGTERM.
 pub(crate) async fn run(files: &[PathBuf], show: Option<SocketAddr>) -> ExitCode {
@@ -31,9 +36,9 @@ pub(crate) async fn run(files: &[PathBuf], show: Option<SocketAddr>) -> ExitCode
             return ExitCode::FAILURE;
         }
     };
-    if let Err(problems) = service.start() {
+    if let Err(NotStarted { problems, status }) = service.start() {
         problems.iter().for_each(|problem| eprintln!("{problem}"));
-        return ExitCode::FAILURE;
+        return status;
     }
     if let Some(address) = show {
         match metrics::serve(address, service.metrics.clone(), service.figures.subscribe()).await {
@@ -62,8 +67,26 @@ fn end_at_panics() {
 }
 
 struct Running {
-    config: Config,
+    checked: Checked,
     agent: Agent,
+}
+
+impl Running {
+    fn name(&self) -> &str {
+        &self.checked.config.name
+    }
+}
+
+/// What the files say now, and what comes of it.
+struct Plan {
+    checked: Vec<Checked>,
+    changes: Vec<v1::AgentChange>,
+}
+
+/// Why there are no agents, and the exit status.
+struct NotStarted {
+    problems: Vec<String>,
+    status: ExitCode,
 }
 
 /// The agents, and what they were made from.
@@ -73,12 +96,23 @@ struct Service {
     agents: Vec<Running>,
     /// Those of the agents that there are.
     figures: watch::Sender<Vec<Figures>>,
+    /// Where the agents say that they are asked to have the files read again.
+    supervisor: Supervisor,
+    supervised: Supervised,
 }
 
 impl Service {
     fn new(files: &[PathBuf]) -> Self {
         let figures = watch::Sender::default();
-        Self { files: files.to_owned(), metrics: Metrics::default(), agents: Vec::new(), figures }
+        let (supervisor, supervised) = Supervisor::channel();
+        Self {
+            files: files.to_owned(),
+            metrics: Metrics::default(),
+            agents: Vec::new(),
+            figures,
+            supervisor,
+            supervised,
+        }
     }
 
     /// What the files say, with which agents can be started; or all that is wrong with them.
@@ -92,21 +126,26 @@ impl Service {
         if problems.is_empty() { Ok(checked) } else { Err(problems) }
     }
 
-    fn start(&mut self) -> Result<(), Vec<String>> {
-        for checked in self.read()? {
-            self.start_one(checked).map_err(|problem| vec![problem])?;
+    fn start(&mut self) -> Result<(), NotStarted> {
+        let wrong = |problems| NotStarted { problems, status: ExitCode::from(LASTING) };
+        for checked in self.read().map_err(wrong)? {
+            self.start_one(checked)?;
         }
         self.show();
         Ok(())
     }
 
-    fn start_one(&mut self, Checked { config, warnings, .. }: Checked) -> Result<(), String> {
-        for warning in &warnings {
+    fn start_one(&mut self, checked: Checked) -> Result<(), NotStarted> {
+        for warning in &checked.warnings {
             tracing::warn!("{warning}");
         }
-        let options = AgentOptions { metrics: self.metrics.clone(), ..AgentOptions::default() };
-        let agent = Agent::start(config.clone(), options).map_err(|error| format!("{}: {error}", config.name))?;
-        self.agents.push(Running { config, agent });
+        let (metrics, supervisor) = (self.metrics.clone(), Some(self.supervisor.clone()));
+        let options = AgentOptions { metrics, supervisor, ..AgentOptions::default() };
+        let agent = Agent::start(checked.config.clone(), options).map_err(|error| NotStarted {
+            problems: vec![format!("{}: {error}", checked.config.name)],
+            status: if error.may_heal() { ExitCode::FAILURE } else { ExitCode::from(LASTING) },
+        })?;
+        self.agents.push(Running { checked, agent });
         Ok(())
     }
 
@@ -117,74 +156,136 @@ impl Service {
     /// Until something ends the process.
     async fn until_told(&mut self, signals: &mut Signals) -> ExitCode {
         loop {
-            tokio::select! {
-                told = signals.next() => match told {
-                    Told::Stop(name) => {
-                        tracing::info!("{name}: stopping; the switches keep their tables");
-                        return ExitCode::SUCCESS;
+            let told = tokio::select! {
+                told = signals.next() => told,
+                asked = self.supervised.next() => Told::Reload(Some(asked)),
+                (name, why) = first_to_end(&mut self.agents) => {
+                    self.agents.retain(|running| running.name() != name);
+                    let Some(why) = why else {
+                        tracing::error!(agent = name, "it has ended by itself");
+                        return ExitCode::FAILURE;
+                    };
+                    tracing::error!(agent = name, "{why}. No time heals this: stopping; the switches keep their tables");
+                    return ExitCode::from(LASTING);
+                }
+            };
+            match told {
+                Told::Stop(name) => {
+                    tracing::info!("{name}: stopping; the switches keep their tables");
+                    return ExitCode::SUCCESS;
+                }
+                Told::Reload(asked) => {
+                    if let Err(status) = self.reload(asked).await {
+                        return status;
                     }
-                    Told::Reload => {
-                        let now = NotifyState::monotonic_usec_now().ok();
-                        notify(&[Some(NotifyState::Reloading), now].into_iter().flatten().collect::<Vec<_>>());
-                        let result = self.reload().await;
-                        notify(&[NotifyState::Ready]);
-                        if let Err(Broken) = result {
-                            return ExitCode::FAILURE;
-                        }
-                    }
-                },
-                name = first_to_end(&mut self.agents) => {
-                    tracing::error!(agent = name, "it has ended by itself");
-                    self.agents.retain(|running| running.config.name != name);
-                    return ExitCode::FAILURE;
                 }
             }
         }
     }
 
-    /// Reads all files again. If anything is wrong with them nothing changes. An agent whose configuration is another one is stopped and
-    /// started with it: its switch keeps forwarding, its hosts are found in the switch, and the difference is written. The others
-    /// go on, and read their certificates again.
-    async fn reload(&mut self) -> Result<(), Broken> {
-        let checked = match self.read() {
-            Ok(checked) => checked,
+    /// Reads all files again, and does what they say, unless that is only to be told; if anything is wrong with them nothing changes. Who
+    /// asked for it hears of it first: his agent may be among those that are stopped.
+    async fn reload(&mut self, asked: Option<Reload>) -> Result<(), ExitCode> {
+        let (dry_run, reply) = asked.map_or((false, None), |Reload { dry_run, reply }| (dry_run, Some(reply)));
+        if !dry_run {
+            let now = NotifyState::monotonic_usec_now().ok();
+            notify(&[Some(NotifyState::Reloading), now].into_iter().flatten().collect::<Vec<_>>());
+        }
+        let plan = self.plan();
+        if let Some(reply) = reply {
+            let mut answer = v1::ReloadResponse { taken: plan.is_ok(), ..v1::ReloadResponse::default() };
+            match &plan {
+                Ok(plan) => {
+                    answer.agents.clone_from(&plan.changes);
+                    let warnings = plan.checked.iter().flat_map(|checked| &checked.warnings);
+                    answer.warnings = warnings.map(ToString::to_string).collect();
+                }
+                Err(problems) => answer.problems.clone_from(problems),
+            }
+            // Who asked may have gone.
+            let _ = reply.send(answer);
+        }
+        if dry_run {
+            return Ok(());
+        }
+        self.metrics.reloaded(plan.is_ok());
+        self.supervised.read(plan.as_ref().err().cloned());
+        let result = match plan {
+            Ok(plan) => self.apply(plan).await,
             Err(problems) => {
-                self.metrics.reloaded(false);
                 for problem in problems {
                     tracing::error!(problem, "the configuration is not taken, and the one before stays");
                 }
-                return Ok(());
+                Ok(())
             }
         };
+        notify(&[NotifyState::Ready]);
+        result
+    }
+
+    /// What would come of the files as they are now; or all that is wrong with them.
+    fn plan(&self) -> Result<Plan, Vec<String>> {
+        use v1::agent_change::What;
+        let checked = self.read()?;
+        let mut changes = Vec::new();
+        let mut change = |name: &str, what: What, fields: Vec<Difference>| {
+            let field = |it: Difference| v1::FieldChange {
+                field: it.field,
+                before: it.before.unwrap_or_default(),
+                after: it.after.unwrap_or_default(),
+            };
+            let fields = fields.into_iter().map(field).collect();
+            changes.push(v1::AgentChange { agent: name.to_owned(), what: what.into(), fields });
+        };
+        for running in &self.agents {
+            match checked.iter().find(|new| new.config.name == running.name()) {
+                Some(new) if new.config == running.checked.config => {
+                    change(running.name(), What::Unchanged, Vec::new())
+                }
+                Some(new) => change(running.name(), What::Changed, running.checked.differences(new)),
+                None => change(running.name(), What::Stopped, Vec::new()),
+            }
+        }
+        for new in checked.iter().filter(|new| !self.agents.iter().any(|is| is.name() == new.config.name)) {
+            change(&new.config.name, What::Started, Vec::new());
+        }
+        Ok(Plan { checked, changes })
+    }
+
+    /// Does what the files say. An agent whose configuration is another one is stopped and started with it: its switch keeps forwarding,
+    /// its hosts are found in the switch, and the difference is written. The others go on, and read their certificates again.
+    async fn apply(&mut self, Plan { checked, .. }: Plan) -> Result<(), ExitCode> {
         let (same, other): (Vec<_>, Vec<_>) = std::mem::take(&mut self.agents)
             .into_iter()
-            .partition(|it| checked.iter().any(|new| new.config == it.config));
+            .partition(|it| checked.iter().any(|new| new.config == it.checked.config));
         self.agents = same;
-        for Running { agent, config } in other {
-            if let Err(error) = agent.shutdown().await {
-                tracing::error!(agent = config.name, %error, "it ended badly");
+        for running in other {
+            let name = running.name().to_owned();
+            if let Err(error) = running.agent.shutdown().await {
+                tracing::error!(agent = name, %error, "it ended badly");
             }
         }
         for running in &self.agents {
             if let Err(problem) = running.agent.renew_certificates().await {
                 tracing::error!(
-                    agent = running.config.name,
+                    agent = running.name(),
                     problem,
                     "the certificates are not taken, and those before stay"
                 );
             }
         }
         let new: Vec<_> =
-            checked.into_iter().filter(|it| !self.agents.iter().any(|is| is.config == it.config)).collect();
+            checked.into_iter().filter(|it| !self.agents.iter().any(|is| is.checked.config == it.config)).collect();
         let changed = new.len();
         for checked in new {
-            if let Err(problem) = self.start_one(checked) {
-                tracing::error!(problem, "an agent cannot be started with the configuration that was just read");
-                return Err(Broken);
+            if let Err(NotStarted { problems, status }) = self.start_one(checked) {
+                for problem in problems {
+                    tracing::error!(problem, "an agent cannot be started with the configuration that was just read");
+                }
+                return Err(status);
             }
         }
         self.show();
-        self.metrics.reloaded(true);
         tracing::info!(changed, unchanged = self.agents.len() - changed, "the configuration has been read again");
         Ok(())
     }
@@ -192,9 +293,10 @@ impl Service {
     /// Stops the agents. Whether all of them ended well.
     async fn stop(self) -> bool {
         let mut well = true;
-        for Running { agent, config } in self.agents {
-            if let Err(error) = agent.shutdown().await {
-                eprintln!("{} ended badly: {error}", config.name);
+        for running in self.agents {
+            let name = running.name().to_owned();
+            if let Err(error) = running.agent.shutdown().await {
+                eprintln!("{name} ended badly: {error}");
                 well = false;
             }
         }
@@ -202,15 +304,14 @@ impl Service {
     }
 }
 
-/// Some agent is missing.
-struct Broken;
-
-/// The name of an agent that has ended by itself.
-async fn first_to_end(agents: &mut [Running]) -> String {
+/// The name of an agent that has ended by itself, and why, if it is known.
+async fn first_to_end(agents: &mut [Running]) -> (String, Option<String>) {
     poll_fn(|context| {
-        for Running { agent, config } in agents.iter_mut() {
-            if pin!(agent.ended()).poll(context).is_ready() {
-                return Poll::Ready(config.name.clone());
+        for running in agents.iter_mut() {
+            let polled = pin!(running.agent.ended()).poll(context);
+            if let Poll::Ready(ended) = polled {
+                let why = ended.ok().flatten().map(|lasting| lasting.to_string());
+                return Poll::Ready((running.name().to_owned(), why));
             }
         }
         Poll::Pending
@@ -240,10 +341,11 @@ fn notify(state: &[NotifyState<'_>]) {
     }
 }
 
-/// What a signal says.
+/// What this process is told.
 enum Told {
     Stop(&'static str),
-    Reload,
+    /// By a signal, or by who waits to hear of it.
+    Reload(Option<Reload>),
 }
 
 /// What this process listens to. From when it is made, signals wait for it.
@@ -264,7 +366,7 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => Told::Stop("SIGTERM"),
             _ = self.interrupt.recv() => Told::Stop("SIGINT"),
-            _ = self.hangup.recv() => Told::Reload,
+            _ = self.hangup.recv() => Told::Reload(None),
         }
     }
 }

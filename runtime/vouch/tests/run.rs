@@ -19,7 +19,7 @@ fn mistakes_stop_it_before_anything_is_started() {
     std::fs::write(&path, "name: vtep1\nswich: {}\n").expect("writable");
     let output = vouch().arg("run").arg(&path).output().expect("the command starts");
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert_eq!(output.status.code(), Some(78), "nothing but another file helps: {errors}");
     assert!(errors.contains("bad.yaml:2:1") && errors.contains("`switch`"), "{errors}");
 }
 
@@ -104,6 +104,90 @@ fn files_are_read_again_whole_or_not_at_all_and_systemd_hears_of_it() {
     until(&mut log, "spine9");
     signal(&agent, "TERM");
     hears("STOPPING=1");
+    drop(log);
+    assert_eq!(agent.wait().expect("it was started").code(), Some(0));
+}
+
+/// What `vouch reload` prints, and its exit status.
+fn reload(socket: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let output =
+        vouch().arg("reload").args(arguments).arg("--socket").arg(socket).output().expect("the command starts");
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    (output.status.code(), text)
+}
+
+#[test]
+fn files_are_read_again_at_an_operators_word_and_what_is_different_is_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = |name: &str| folder.path().join(name);
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/demo");
+    let spine = std::fs::read_to_string(demo.join("spine.yaml")).expect("it is there");
+    let vtep = std::fs::read_to_string(demo.join("vtep1.yaml")).expect("it is there");
+    let vtep = format!("{vtep}\nmanagement: {{socket: vtep1.sock}}\n");
+    let write = |name: &str, text: &str| std::fs::write(file(name), text).expect("the folder is writable");
+    write("spine.yaml", &spine);
+    write("vtep1.yaml", &vtep);
+    let mut agent = vouch()
+        .args(["run", "--metrics", "127.0.0.1:0"])
+        .args([file("spine.yaml"), file("vtep1.yaml")])
+        .env("VOUCH_LOG", "info")
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    let mut log = BufReader::new(agent.stderr.take().expect("piped")).lines();
+    let metrics = until(&mut log, "metrics at http://");
+    let address =
+        metrics.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("it says where").to_owned();
+    let socket = file("vtep1.sock");
+    let figures = |line: &str| page(&address, "/metrics").1.lines().any(|found| found == line);
+
+    // Nothing has changed.
+    let (code, text) = reload(&socket, &["--dry-run"]);
+    let same =
+        "spine: unchanged; certificates would be read again\nvtep1: unchanged; certificates would be read again\n";
+    assert_eq!((code, text.as_str()), (Some(0), same));
+    // What would be different, and is not.
+    let other = vtep.replace("vni: 5001\n", "vni: 5001\n    during_verification: hold\n");
+    write("vtep1.yaml", &other);
+    let would = "vtep1: would be started anew with\n  vnis[5001].during_verification: escalate -> hold\n";
+    for _ in 0..2 {
+        let (code, text) = reload(&socket, &["--dry-run"]);
+        assert_eq!(code, Some(0), "{text}");
+        assert!(text.ends_with(would), "{text}");
+    }
+    assert!(!figures("vouch_reloads_total{taken=\"true\"} 1"));
+
+    // A wrong file is refused whole: in the answer, in the log, in the status and in a figure.
+    write("spine.yaml", &spine.replace("name: spine", "name: spine9"));
+    write("vtep1.yaml", "name: vtep1\nswich: {}\n");
+    let (code, text) = reload(&socket, &[]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(
+        text.contains("vtep1.yaml:2:1") && text.ends_with("vtep1: nothing is taken; what was in use before stays\n"),
+        "{text}"
+    );
+    assert!(until(&mut log, "the configuration is not taken").contains("vtep1.yaml:2:1"));
+    let status = vouch().arg("status").arg("--socket").arg(&socket).output().expect("the command starts");
+    let status = String::from_utf8_lossy(&status.stdout).into_owned();
+    assert!(
+        status.starts_with("vtep1 at ") && status.contains("s ago is not taken: ") && status.contains("vtep1.yaml:2:1"),
+        "{status}"
+    );
+    assert!(figures("vouch_reloads_total{taken=\"false\"} 1"));
+
+    // All of it is taken, also by the agent that is asked.
+    write("spine.yaml", &spine.replace("device_id: ", "device_id: 1"));
+    write("vtep1.yaml", &other);
+    let (code, text) = reload(&socket, &["--json"]);
+    assert_eq!(code, Some(0), "{text}");
+    let answer: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+    assert_eq!((&answer["taken"], &answer["agents"][0]["what"]), (&true.into(), &"WHAT_CHANGED".into()), "{text}");
+    assert_eq!(answer["agents"][0]["fields"][0]["field"], "switch.device_id", "{text}");
+    assert!(until(&mut log, "has been read again").contains("changed=2"));
+    let status = vouch().arg("status").arg("--socket").arg(&socket).output().expect("the command starts");
+    assert!(!String::from_utf8_lossy(&status.stdout).contains("is not taken"));
+    assert!(figures("vouch_reloads_total{taken=\"true\"} 1"));
+    signal(&agent, "TERM");
     drop(log);
     assert_eq!(agent.wait().expect("it was started").code(), Some(0));
 }

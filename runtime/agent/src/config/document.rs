@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use vouch_mobility::{Limits, Timers, VtepAddr};
+use vouch_mobility::{Limits, PortLimits, Timers, VtepAddr};
 use vouch_net::MacAddr;
 
 use super::switch::SwitchConfig;
@@ -101,6 +101,10 @@ impl Document {
             for attached in &vni.attached {
                 let rates = attached.rates().or(vni.punt_rates);
                 vni.rates.extend(attached.interfaces().zip(rates.into_iter().cycle()));
+                let limits = attached.limits().or(vni.limits.of_port());
+                if limits != PortLimits::default() {
+                    vni.port_limits.extend(attached.interfaces().map(|interface| (interface, limits)));
+                }
             }
         }
         vnis.sort_by_key(|vni| vni.vni);

@@ -23,6 +23,8 @@ pub struct Checked {
     pub config: Config,
     /// What should be looked at, but does not stop anything.
     pub warnings: Vec<Problem>,
+    /// All of it with its defaults, as it would be written.
+    pub(super) said: Value,
 }
 
 impl Config {
@@ -185,8 +187,10 @@ pub(super) fn read(problems: &mut Problems, file_name: &str, text: &str) -> Opti
 }
 
 fn finish(problems: Problems, document: Option<Document>) -> Result<Checked, ConfigErrors> {
+    // What was read can be written.
+    let said = serde_json::to_value(&document).unwrap_or_default();
     let (config, warnings) = problems.finish(document.map(Document::resolve))?;
-    Ok(Checked { config, warnings })
+    Ok(Checked { config, warnings, said })
 }
 
 /// Notes what two agents of one process cannot both have.

@@ -7,6 +7,7 @@
 //! `configs/` holds examples of everything that can be said.
 
 mod checks;
+mod difference;
 mod document;
 mod load;
 mod problem;
@@ -20,6 +21,7 @@ mod written;
 
 pub use vouch_tables::{Port, VlanId};
 
+pub use difference::Difference;
 pub(crate) use document::default_probe_mac;
 pub use load::{Checked, check};
 pub use problem::{ConfigErrors, Mark, Problem};

@@ -10,7 +10,9 @@ use std::time::Duration;
 use ipnet::{IpNet, Ipv4Net};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use vouch_mobility::{Advertise, Contested, During, Limits, MacPrefix, Timers, Unproven, UnreachableOwner, VtepAddr};
+use vouch_mobility::{
+    Advertise, Contested, During, Limits, MacPrefix, PortLimits, Timers, Unproven, UnreachableOwner, VtepAddr,
+};
 use vouch_net::{MacAddr, Span, Vni, written_as};
 use vouch_tables::{Port, VlanId};
 
@@ -111,12 +113,48 @@ pub struct VniConfig {
     /// The same, by access interface, where it differs from the rest of the file.
     #[serde(skip)]
     pub rates: BTreeMap<AccessInterface, PuntRates>,
+    /// The bounds on what is kept of it. What is not said here is as in `limits` of the file.
+    #[serde(default)]
+    pub limits: VniLimits,
+    /// The same, by access interface, where it differs from the rest of the file.
+    #[serde(skip)]
+    pub port_limits: BTreeMap<AccessInterface, PortLimits>,
     /// Addresses that no host may have: gateways and the like. Never learned, never moved.
     #[serde(default)]
     pub reserved_macs: Vec<MacAddr>,
     /// Addresses that move without being asked, as VRRP's do.
     #[serde(default)]
     pub trusted_moves: Vec<MacPrefix>,
+}
+
+/// The bounds on what is kept of one VNI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct VniLimits {
+    /// Hosts in all, here and elsewhere. Without it, half of the file's `limits.hosts` is shared out among the VNIs, and the rest goes to who
+    /// comes first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub hosts: Option<usize>,
+    /// Hosts on one access interface.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub hosts_per_port: Option<usize>,
+    /// Undecided claims from one access interface.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub claims_per_port: Option<usize>,
+    /// Bindings of one access interface.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub bindings_per_port: Option<usize>,
+}
+
+impl VniLimits {
+    /// What they say of each access interface.
+    pub(super) fn of_port(&self) -> PortLimits {
+        PortLimits { hosts: self.hosts_per_port, claims: self.claims_per_port, bindings: self.bindings_per_port }
+    }
 }
 
 /// A port for its untagged frames, several as `1-8`, or a VLAN of them as `{port: 2, vlan: 100}`.
@@ -136,6 +174,9 @@ pub(super) enum Attachment {
         /// What each of these interfaces may send to the agent. What is not said here is as in `punt_rates` of the VNI.
         #[serde(skip_serializing_if = "Option::is_none")]
         punt_rates: Option<PuntRates>,
+        /// The bounds on what is kept of each of these interfaces. What is not said here is as in `limits` of the VNI.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        limits: Option<PortLimits>,
     },
 }
 
@@ -145,6 +186,14 @@ impl Attachment {
         match self {
             Self::Untagged(_) => None,
             Self::Vlan { punt_rates, .. } => *punt_rates,
+        }
+    }
+
+    /// What is kept of its interfaces, where that differs from the rest of the VNI.
+    pub(super) fn limits(&self) -> PortLimits {
+        match self {
+            Self::Untagged(_) => PortLimits::default(),
+            Self::Vlan { limits, .. } => limits.unwrap_or_default(),
         }
     }
 
@@ -492,6 +541,8 @@ pub enum PeerSecurity {
     Tls {
         /// PEM file of the authority that signs the agents' certificates.
         ca: PathBuf,
+        /// PEM file of what it has revoked.
+        crl: Option<PathBuf>,
         /// PEM file of this agent's certificate chain.
         cert: PathBuf,
         /// PEM file of its key.
@@ -520,6 +571,9 @@ pub struct RemoteManagement {
     /// The PEM file of the authority that signs the certificates of who may ask.
     #[schemars(with = "File")]
     pub ca: PathBuf,
+    /// The PEM file of the certificates that the authority has revoked: who has one may not even ask.
+    #[schemars(with = "Option<File>")]
+    pub crl: Option<PathBuf>,
     /// The PEM file of this agent's certificate.
     #[schemars(with = "File")]
     pub cert: PathBuf,
@@ -537,6 +591,9 @@ struct PeerTls {
     /// The PEM file of the authority that signs the agents' certificates.
     #[schemars(with = "File")]
     ca: PathBuf,
+    /// The PEM file of the certificates that the authority has revoked (`vouch certs revoke`): nobody believes them any more.
+    #[schemars(with = "Option<File>")]
+    crl: Option<PathBuf>,
     /// The PEM file of this agent's certificate; it carries `name` as a DNS name.
     #[schemars(with = "File")]
     cert: PathBuf,
@@ -547,14 +604,16 @@ struct PeerTls {
 
 impl From<SecurityFields> for PeerSecurity {
     fn from(fields: SecurityFields) -> Self {
-        fields.tls.map_or(Self::Plaintext, |PeerTls { ca, cert, key }| Self::Tls { ca, cert, key })
+        fields.tls.map_or(Self::Plaintext, |PeerTls { ca, crl, cert, key }| Self::Tls { ca, crl, cert, key })
     }
 }
 
 impl From<PeerSecurity> for SecurityFields {
     fn from(security: PeerSecurity) -> Self {
         match security {
-            PeerSecurity::Tls { ca, cert, key } => Self { tls: Some(PeerTls { ca, cert, key }), plaintext: false },
+            PeerSecurity::Tls { ca, crl, cert, key } => {
+                Self { tls: Some(PeerTls { ca, crl, cert, key }), plaintext: false }
+            }
             PeerSecurity::Plaintext => Self { tls: None, plaintext: true },
         }
     }

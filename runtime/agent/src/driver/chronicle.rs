@@ -440,6 +440,7 @@ pub(crate) fn subjects(kind: &AgentEventKind) -> [Option<HostKey>; 2] {
         | AgentEventKind::Port { .. }
         | AgentEventKind::ExceedsMtu { .. }
         | AgentEventKind::PortsUnknown
+        | AgentEventKind::Draining { .. }
         | AgentEventKind::Written { .. } => [None, None],
     }
 }

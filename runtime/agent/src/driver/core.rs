@@ -29,7 +29,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use vouch_mobility::{
-    self as mobility, AccessId, Action, Clear, Event, HostKey, Incarnation, Instant, Location, Mobility, VtepAddr,
+    self as mobility, AccessId, Action, Census, Clear, Event, HostKey, Incarnation, Instant, Location, Mobility,
+    VtepAddr,
 };
 use vouch_tables::{
     BindingIpv4Action, BindingIpv6Action, Change, EntryAction, EntryKey, LocationId, PacketOut, PuntReason, SourceKey,
@@ -355,6 +356,17 @@ impl Core {
     /// Something of a host's past is to be forgotten.
     pub(crate) fn clear(&mut self, host: HostKey, what: Clear, now: Instant) {
         self.tell(Event::Clear { host, what }, now);
+    }
+
+    /// This VTEP is taken out of use, or back into it: each peer gets a new list of what is here.
+    pub(crate) fn drain(&mut self, on: bool, now: Instant) {
+        let mut census = Census::default();
+        self.machine.count(&mut census, None, usize::MAX);
+        let event = AgentEventKind::Draining { on, hosts: census.hosts_of(Some(true), None) };
+        self.inform(&event, now);
+        self.events.push_back(event);
+        self.listing.extend(self.sessions.keys());
+        self.tell(Event::Drain { on }, now);
     }
 
     /// What the switch means by a place.

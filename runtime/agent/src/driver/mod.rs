@@ -12,6 +12,7 @@
 //! | `frames`, `held` | reading punted frames, making ours, keeping those that wait |
 //! | `chronicle`, `words` | what is remembered of what happened, and how it is told |
 //! | `log` | what of it the log says |
+//! | `lasting` | which errors end an agent, and which are tried again |
 //! | `sometimes` | lines for the log that others can cause in any number |
 
 mod ageing;
@@ -23,6 +24,7 @@ mod drops;
 mod frames;
 mod hearing;
 mod held;
+mod lasting;
 mod ledger;
 mod log;
 mod numbering;
@@ -40,6 +42,7 @@ mod wanted;
 mod words;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -55,17 +58,19 @@ use self::task::{Command, Parts, Tallied};
 use crate::config::Config;
 use crate::events::{AgentEvent, Place};
 use crate::guards::{DriverGuard, is_out};
-use crate::management::{self, Watchers};
+use crate::management::{self, Identities, Watchers};
 use crate::metrics::{self, Metrics};
 use crate::network::Network;
 use crate::orders::{OrderError, Orders, What};
+use crate::supervisor::Supervisor;
 
 pub use self::core::DriverCounters;
 pub(crate) use self::drops::read as read_drops;
+pub use self::lasting::Lasting;
 pub use self::status::{AgentStatus, HostStatus, TaskCounters, Unheard};
 pub(crate) use self::switch::Program;
 pub use self::switch::SwitchSetupError;
-pub(crate) use self::task::{Ask, Filter, Tally, Task};
+pub(crate) use self::task::{Ask, Filter, Task};
 pub(crate) use self::words::KINDS as EVENT_KINDS;
 
 /// How long reading what the switch has dropped may take.
@@ -80,10 +85,11 @@ pub struct AgentOptions {
     pub network: Network,
     /// What counts what happens; agents may share it.
     pub metrics: Metrics,
+    /// Who has its configuration read again, if anybody can.
+    pub supervisor: Option<Supervisor>,
 }
 
 /// An agent that runs. Dropping it stops it, without waiting.
-#[derive(Debug)]
 pub struct Agent {
     name: String,
     commands: mpsc::Sender<Command>,
@@ -92,7 +98,15 @@ pub struct Agent {
     _stop_on_drop: DropGuard,
     /// What listens for operators.
     services: Vec<JoinHandle<()>>,
-    task: JoinHandle<()>,
+    /// By which operators know us over the network.
+    identities: Option<Arc<Identities>>,
+    task: JoinHandle<Option<Lasting>>,
+}
+
+impl fmt::Debug for Agent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Agent").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl Agent {
@@ -102,7 +116,7 @@ impl Agent {
     pub fn start(mut config: Config, options: AgentOptions) -> Result<Self, SwitchSetupError> {
         let program = Program::load(&config.switch)?;
         fit_hosts(&mut config, &program);
-        let AgentOptions { events: watcher, network, metrics } = options;
+        let AgentOptions { events: watcher, network, metrics, supervisor } = options;
         let (session, events) = Session::connect(session_config(&config, &program, &network)?)?;
         warn_of_probes_from_nobody(&config);
         let (commands, receiver) = mpsc::channel(16);
@@ -110,8 +124,8 @@ impl Agent {
         let (ask, asked) = mpsc::channel(16);
         let watchers = Watchers::new();
         let stop = CancellationToken::new();
-        let service = management::Service::new(&config.name, orders.clone(), ask, watchers.clone());
-        let mut services = Vec::new();
+        let service = management::Service::new(&config.name, orders.clone(), ask, watchers.clone(), supervisor);
+        let (mut services, mut identities) = (Vec::new(), None);
         if let Some(path) = &config.management {
             let served = management::serve(path, service.clone(), stop.clone());
             let at = path.display().to_string();
@@ -120,7 +134,9 @@ impl Agent {
         if let Some(remote) = &config.remote_management {
             let served = management::serve_remotely(remote, service, stop.clone());
             let at = remote.listen.to_string();
-            services.push(served.map_err(|error| SwitchSetupError::Management { at, error })?);
+            let (served, who) = served.map_err(|error| SwitchSetupError::Management { at, error })?;
+            services.push(served);
+            identities = Some(who);
         }
         let name = config.name.clone();
         let parts = Parts {
@@ -138,7 +154,7 @@ impl Agent {
             stop: stop.clone(),
         };
         let task = tokio::spawn(Task::new(parts).run());
-        Ok(Self { name, commands, orders, services, _stop_on_drop: stop.clone().drop_guard(), stop, task })
+        Ok(Self { name, commands, orders, services, identities, _stop_on_drop: stop.clone().drop_guard(), stop, task })
     }
 
     /// Whether an agent can be started with this configuration, as far as its files say.
@@ -174,11 +190,15 @@ impl Agent {
         answer.await.ok()?
     }
 
-    /// Reads the certificates for peers again. Sessions go on, and the next ones begin with these; with files that are wrong nothing changes.
+    /// Reads the certificates for peers and for management again, and what has been revoked. Sessions go on, but those with who has been, and
+    /// the next ones begin with these; with files that are wrong nothing changes.
     ///
     /// # Errors
     /// What is wrong with them.
     pub async fn renew_certificates(&self) -> Result<(), String> {
+        if let Some(identities) = &self.identities {
+            identities.renew().map_err(|error| format!("`management.remote`: {error}"))?;
+        }
         let (reply, answer) = oneshot::channel();
         if self.commands.send(Command::Renew(reply)).await.is_err() {
             return Err("the agent has ended".to_owned());
@@ -186,11 +206,12 @@ impl Agent {
         answer.await.unwrap_or_else(|_| Err("the agent has ended".to_owned()))
     }
 
-    /// Waits until it has ended by itself, which it does only when something is very wrong. Cancelling it changes nothing.
+    /// Waits until it has ended by itself, which it does only when something is wrong that time does not heal: that. Cancelling it changes
+    /// nothing.
     ///
     /// # Errors
     /// It has panicked.
-    pub async fn ended(&mut self) -> Result<(), JoinError> {
+    pub async fn ended(&mut self) -> Result<Option<Lasting>, JoinError> {
         (&mut self.task).await
     }
 
@@ -211,7 +232,7 @@ impl Agent {
             // It has logged what went wrong with it; its address is free when it has ended.
             let _ = service.await;
         }
-        self.task.await
+        self.task.await.map(drop)
     }
 }
 
@@ -245,7 +266,15 @@ impl Figures {
             let read = tokio::time::timeout(DROPS, read_drops(&session, &program)).await;
             tally.drops = read.ok().and_then(Result::ok).unwrap_or_default();
         }
-        Some(tally)
+        let mut after = None;
+        loop {
+            let (reply, answer) = oneshot::channel();
+            self.commands.send(Command::Count(std::mem::take(&mut tally.census), after, reply)).await.ok()?;
+            (tally.census, after) = answer.await.ok()?;
+            if after.is_none() {
+                return Some(tally);
+            }
+        }
     }
 }
 

@@ -50,6 +50,7 @@ use super::chronicle::{Bounds, Chronicle};
 use super::core::Core;
 use super::doubts::Doubts;
 use super::hearing::{Stream, place_of};
+use super::lasting::Lasting;
 use super::outbox::Outbox;
 use super::policed::{Policed, PolicedFeed};
 use super::ports::{PortFeed, PortNews};
@@ -67,7 +68,7 @@ use crate::network::Network;
 use crate::orders::Order;
 use crate::peering::{PeerEvent, Peering, PeeringHandle, PeeringSetup};
 
-pub(crate) use self::answers::{Ask, Filter, Tally};
+pub(crate) use self::answers::{Ask, Filter};
 pub(crate) use self::orders::{Command, Tallied};
 
 /// The first wait before the switch is synchronised again after it refused something, doubled up to [`RETRY_MAX`].
@@ -151,6 +152,10 @@ pub(crate) struct Task {
     dropped: BTreeMap<u32, u64>,
     /// Whether the switch has not been ready since it was away.
     fresh: bool,
+    /// The switch has been as wanted: the configuration is one for it.
+    proven: bool,
+    /// Why it ends.
+    lasting: Option<Lasting>,
     counters: TaskCounters,
 }
 
@@ -290,18 +295,28 @@ impl Task {
             said: Sometimes::new(Duration::from_secs(60)),
             dropped: BTreeMap::new(),
             fresh: true,
+            proven: false,
+            lasting: None,
             counters: TaskCounters::default(),
         }
     }
 
-    /// Runs until told to stop. The switch keeps its tables: its traffic goes on.
-    pub(crate) async fn run(mut self) {
-        while self.turn().await.is_continue() {
+    /// Runs until told to stop, or until something is wrong that time does not heal: that. The switch keeps its tables: its traffic goes on.
+    pub(crate) async fn run(mut self) -> Option<Lasting> {
+        while self.turn().await.is_continue() && self.lasting.is_none() {
             self.flush();
             self.note_state();
         }
         if let Some(peers) = self.peers {
             peers.handle.shutdown().await;
+        }
+        self.lasting
+    }
+
+    /// Something is wrong with the switch. It ends the agent, unless the switch has been right before.
+    fn refused_for_good(&mut self, lasting: Option<Lasting>) {
+        if !self.proven {
+            self.lasting = self.lasting.take().or(lasting);
         }
     }
 
@@ -464,6 +479,7 @@ impl Task {
                 }
             }
             Event::Disconnected { reason, retry_in } => {
+                self.refused_for_good(Lasting::of_session(&reason));
                 self.lost(format!("{reason}; trying again in {} ms", retry_in.as_millis()));
             }
             Event::PacketIn(packet) => self.on_packet(&packet),
@@ -566,6 +582,7 @@ impl Task {
             }
             // An agent that is being replaced may still hold the address; files may have changed since they were checked.
             Err(error) => {
+                self.lasting = self.lasting.take().or(Lasting::of_peering(&error));
                 tracing::error!(agent = %self.name, %error, "no peering: hosts elsewhere cannot be learned; trying again in {} ms", PEERING_RETRY.as_millis());
                 self.peering_due = Some(Clock::now() + PEERING_RETRY);
             }

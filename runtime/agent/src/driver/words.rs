@@ -83,6 +83,7 @@ pub(crate) const KINDS: &[&str] = &[
     "port-down",
     "ports-unknown",
     "exceeds-mtu",
+    "draining",
     "heard",
     "asked",
     "answered",
@@ -151,6 +152,12 @@ impl Core {
             AgentEventKind::Port { port, up: false } => Line::new("port-down", format!("port {port} lost its link")),
             AgentEventKind::PortsUnknown => {
                 Line::new("ports-unknown", "it is not known any more which ports have links")
+            }
+            AgentEventKind::Draining { on: true, hosts } => {
+                Line::new("draining", format!("out of use: peers are told no more of the {hosts} hosts that are here"))
+            }
+            AgentEventKind::Draining { on: false, hosts } => {
+                Line::new("draining", format!("back in use: peers are told of the {hosts} hosts that are here"))
             }
             AgentEventKind::ExceedsMtu { place, frames, mtu } => {
                 let text = format!("{frames} frames from {} do not fit the underlay's {mtu} bytes", self.words(*place));

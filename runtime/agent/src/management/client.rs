@@ -178,6 +178,17 @@ impl Client {
         Ok(self.0.compare_tables(v1::CompareTablesRequest {}).await.map_err(refused)?.into_inner())
     }
 
+    /// All entries of the switch, for the program that comes with the agent.
+    pub async fn copy_switch(&mut self) -> Result<v1::SwitchCopy, ManagementError> {
+        let pages = self.0.copy_switch(v1::CopySwitchRequest {}).await.map_err(refused)?.into_inner();
+        let merge = |all: &mut v1::SwitchCopy, mut page: v1::SwitchCopy| {
+            (all.agent, all.error) = (page.agent, page.error);
+            all.entities.append(&mut page.entities);
+            all.meaningless.append(&mut page.meaningless);
+        };
+        collect(pages, merge).await
+    }
+
     /// Has a host asked now.
     pub async fn probe(&mut self, host: v1::Host) -> Result<v1::ProbeHostResponse, ManagementError> {
         Ok(self.0.probe_host(v1::ProbeHostRequest { host: Some(host) }).await.map_err(refused)?.into_inner())
@@ -186,6 +197,16 @@ impl Client {
     /// Has something of a host's past forgotten.
     pub async fn clear(&mut self, request: v1::ClearHostRequest) -> Result<v1::ClearHostResponse, ManagementError> {
         Ok(self.0.clear_host(request).await.map_err(refused)?.into_inner())
+    }
+
+    /// Takes the VTEP out of use, or back into it.
+    pub async fn drain(&mut self, undo: bool) -> Result<v1::DrainResponse, ManagementError> {
+        Ok(self.0.drain(v1::DrainRequest { undo }).await.map_err(refused)?.into_inner())
+    }
+
+    /// Has the files of the agent's process read again; or only says what would come of it.
+    pub async fn reload(&mut self, dry_run: bool) -> Result<v1::ReloadResponse, ManagementError> {
+        Ok(self.0.reload(v1::ReloadRequest { dry_run }).await.map_err(refused)?.into_inner())
     }
 }
 

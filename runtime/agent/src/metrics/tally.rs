@@ -22,6 +22,8 @@ pub struct Tally {
     pub agent: String,
     /// Whether it controls its switch and has no doubt about its tables.
     pub ready: bool,
+    /// Whether it has been taken out of use.
+    pub draining: bool,
     /// Its hosts and their addresses.
     pub census: Census,
     /// How many entries its switch is to have,
@@ -68,6 +70,15 @@ impl Collector for Tallies {
             "ready",
             "Whether the agent controls its switch and has no doubt about its tables",
             |it| vec![([("", ""); 0], u64::from(it.ready))],
+        )?;
+        self.gauge(encoder, "draining", "Whether an operator has taken the VTEP out of use", |it| {
+            vec![([("", ""); 0], u64::from(it.draining))]
+        })?;
+        self.gauge(
+            encoder,
+            "hosts_withheld",
+            "Hosts here that peers are not told of, as the VTEP is out of use",
+            |it| vec![([("", ""); 0], it.census.withheld)],
         )?;
         self.gauge(encoder, "hosts", "Hosts by where they are and what is going on with them", |it| {
             let labels = |(ours, phase): &(bool, Phase)| {

@@ -97,6 +97,8 @@ pub enum DownReason {
     NotInCharge,
     /// Our switch has not taken what was about to be announced.
     Unwritten,
+    /// The authority has revoked the peer's certificate.
+    Revoked,
     /// The peer opened a newer session, as it does after a restart.
     Replaced,
     /// The peering is being shut down.
@@ -112,6 +114,7 @@ impl fmt::Display for DownReason {
             Self::Misbehaved(how) => write!(f, "the peer misbehaved: {how}"),
             Self::NotInCharge => f.write_str("not in charge of the switch"),
             Self::Unwritten => f.write_str("the switch has not taken what was to be announced"),
+            Self::Revoked => f.write_str("the certificate has been revoked"),
             Self::Replaced => f.write_str("replaced by a newer session"),
             Self::Shutdown => f.write_str("shutting down"),
         }

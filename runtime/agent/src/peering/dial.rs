@@ -16,25 +16,24 @@ use tonic::transport::Endpoint;
 
 use super::api::{PeeringError, RefusalReason};
 use super::causes::causes;
+use super::identity::{self, Shown};
 use super::proto::peering_client::PeeringClient;
 use super::session::{self, Ended, FRAMES_IN_FLIGHT, Wire};
 use super::shared::{Peer, Shared};
 
-/// Where a peer is, and what it must prove.
+/// Where a peer is. TLS is ours, and below what tonic sees ([`identity::dialler`]): it knows no lists of revoked certificates.
 pub(super) fn endpoint(shared: &Shared, peer: &Peer) -> Result<Endpoint, PeeringError> {
     let wrong = |error: tonic::transport::Error| PeeringError::Endpoint {
         peer: peer.config.name.clone(),
         endpoint: peer.config.endpoint.clone(),
         why: causes(&error),
     };
-    let endpoint = Endpoint::from_shared(peer.config.endpoint.clone())
-        .map_err(wrong)?
-        .tcp_nodelay(true)
-        .connect_timeout(shared.setup.config.dead_after);
-    match shared.keys() {
-        Some(keys) => endpoint.tls_config(keys.files.client(&peer.config.name)).map_err(wrong),
-        None => Ok(endpoint),
-    }
+    let seen = match peer.config.endpoint.strip_prefix("https://").filter(|_| shared.keys().is_some()) {
+        Some(rest) => format!("http://{rest}"),
+        None => peer.config.endpoint.clone(),
+    };
+    let endpoint = Endpoint::from_shared(seen).map_err(wrong)?;
+    Ok(endpoint.tcp_nodelay(true).connect_timeout(shared.setup.config.dead_after))
 }
 
 /// Keeps a session with one peer until shutdown.
@@ -89,14 +88,19 @@ enum Failure {
 /// Connects and says hello.
 async fn attempt(shared: &Shared, peer: &Peer) -> Result<Wire, Failure> {
     let endpoint = endpoint(shared, peer).map_err(|error| Failure::Refused(error.to_string()))?;
-    let channel = shared.network.dialler().connect(&endpoint).await.map_err(|error| failure(&error))?;
+    let shown = Shown::default();
+    let dialler = match shared.keys() {
+        Some(keys) => identity::dialler(&shared.network, &keys, &peer.config.name, endpoint.uri(), &shown),
+        None => shared.network.dialler().clone(),
+    };
+    let channel = dialler.connect(&endpoint).await.map_err(|error| failure(&error))?;
     let mut client = PeeringClient::new(channel).max_decoding_message_size(shared.setup.config.max_message);
     let (outbound, frames) = mpsc::channel(FRAMES_IN_FLIGHT);
     // The channel is empty and has room.
     let _ = outbound.try_send(shared.hello());
     let opened = timeout(shared.setup.config.dead_after, client.session(ReceiverStream::new(frames))).await;
     match opened {
-        Ok(Ok(response)) => Ok(Wire { inbound: response.into_inner(), outbound }),
+        Ok(Ok(response)) => Ok(Wire { inbound: response.into_inner(), outbound, shown: shown.take() }),
         Ok(Err(status)) => Err(failure(&status)),
         Err(_) => Err(Failure::Unreachable(format!("{} does not answer", peer.config.name))),
     }

@@ -1,99 +1,80 @@
-//! Certificates: ours, and what a caller's says.
+//! Who we are to peers, and what a caller's certificate says.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto};
-use tonic::transport::{Certificate, ClientTlsConfig, Identity};
-use vouch_certs::names;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tonic::codegen::http::Uri;
+use vouch_p4runtime::client::{ByteStream, Dialler};
 
 use super::api::PeeringError;
 use crate::config::PeerSecurity;
+use crate::network::Network;
+use crate::tls::{Files, Identity, TlsError};
+
+/// What somebody has shown, his own certificate first.
+pub(super) type Chain = Arc<[CertificateDer<'static>]>;
 
 /// Who opened a connection, as far as that is proven.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     /// The other end of the connection.
     pub(super) from: String,
-    /// The names in its certificate; `None` without TLS, when nothing is proven.
-    pub(super) certified: Option<Arc<[String]>>,
+    /// What was shown; `None` without TLS, when nothing is proven.
+    pub(super) shown: Option<Chain>,
 }
 
-/// Who we are to peers, until the files are read again.
-pub(super) struct Keys {
-    pub(super) files: TlsFiles,
-    pub(super) acceptor: TlsAcceptor,
-}
-
-impl Keys {
-    /// Reads and checks the files. `None` if the peering is to be plaintext.
-    pub(super) fn read(security: &PeerSecurity, name: &str) -> Result<Option<Self>, PeeringError> {
-        let Some(files) = TlsFiles::read(security)? else { return Ok(None) };
-        let acceptor = files.acceptor(name)?;
-        Ok(Some(Self { files, acceptor }))
+impl Caller {
+    /// The names in its certificate.
+    pub(super) fn certified(&self) -> Option<Vec<String>> {
+        let first = |chain: &Chain| chain.first().map(|own| vouch_certs::names(own)).unwrap_or_default();
+        self.shown.as_ref().map(first)
     }
 }
 
-/// The files of a TLS identity.
-pub(super) struct TlsFiles {
-    ca: Vec<u8>,
-    cert: Vec<u8>,
-    key: Vec<u8>,
-}
-
-impl TlsFiles {
-    /// `None` if the peering is to be plaintext.
-    fn read(security: &PeerSecurity) -> Result<Option<Self>, PeeringError> {
-        match security {
-            PeerSecurity::Plaintext => Ok(None),
-            PeerSecurity::Tls { ca, cert, key } => Ok(Some(Self { ca: file(ca)?, cert: file(cert)?, key: file(key)? })),
+/// Reads and checks who we are. `None` if the peering is to be plaintext.
+pub(super) fn keys(security: &PeerSecurity, name: &str) -> Result<Option<Identity>, PeeringError> {
+    match security {
+        PeerSecurity::Plaintext => Ok(None),
+        PeerSecurity::Tls { ca, crl, cert, key } => {
+            Ok(Some(Identity::read(Files { ca, crl: crl.as_deref(), cert, key }, Some(name))?))
         }
     }
+}
 
-    /// For dialling: whoever answers must have a certificate for `peer`.
-    pub(super) fn client(&self, peer: &str) -> ClientTlsConfig {
-        ClientTlsConfig::new()
-            .domain_name(peer)
-            .ca_certificate(Certificate::from_pem(&self.ca))
-            .identity(Identity::from_pem(&self.cert, &self.key))
-    }
-
-    /// For listening: whoever calls must have a certificate of our authority.
-    fn acceptor(&self, name: &str) -> Result<TlsAcceptor, PeeringError> {
-        let wrong = |what: &str, why: String| PeeringError::Identity(format!("{what}: {why}"));
-        let provider = Arc::new(crypto::ring::default_provider());
-        let mut roots = RootCertStore::empty();
-        for root in CertificateDer::pem_slice_iter(&self.ca) {
-            let root = root.map_err(|error| wrong("the authority's certificate", error.to_string()))?;
-            roots.add(root).map_err(|error| wrong("the authority's certificate", error.to_string()))?;
+impl From<TlsError> for PeeringError {
+    fn from(error: TlsError) -> Self {
+        match error {
+            TlsError::File { path, why } => Self::File { path, why },
+            TlsError::Content(why) => Self::Identity(why),
         }
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-            .build()
-            .map_err(|error| wrong("the authority's certificate", error.to_string()))?;
-        let chain = CertificateDer::pem_slice_iter(&self.cert)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| wrong("our certificate", error.to_string()))?;
-        let names = chain.first().map(|ours| names(ours)).unwrap_or_default();
-        if !names.iter().any(|certified| certified.eq_ignore_ascii_case(name)) {
-            return Err(wrong("our certificate", format!("it is for {names:?}, but our name is `{name}`")));
-        }
-        let key =
-            PrivateKeyDer::from_pem_slice(&self.key).map_err(|error| wrong("our private key", error.to_string()))?;
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| wrong("TLS", error.to_string()))?
-            .with_client_cert_verifier(verifier)
-            .with_single_cert(chain, key)
-            .map_err(|error| wrong("our certificate and private key", error.to_string()))?;
-        config.alpn_protocols.push(b"h2".to_vec());
-        Ok(TlsAcceptor::from(Arc::new(config)))
     }
 }
 
-fn file(path: &Path) -> Result<Vec<u8>, PeeringError> {
-    std::fs::read(path).map_err(|error| PeeringError::File { path: path.to_owned(), why: error.to_string() })
+/// What a peer has shown that was dialled.
+#[derive(Clone, Default)]
+pub(super) struct Shown(Arc<Mutex<Option<Chain>>>);
+
+impl Shown {
+    pub(super) fn take(&self) -> Option<Chain> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Dials a peer over TLS: whoever answers must have a certificate for `peer` that holds.
+pub(super) fn dialler(network: &Network, keys: &Arc<Identity>, peer: &str, endpoint: &Uri, shown: &Shown) -> Dialler {
+    let (network, keys, peer, to, shown) =
+        (network.clone(), keys.clone(), peer.to_owned(), endpoint.clone(), shown.clone());
+    Dialler::new(move |_| {
+        let (network, keys, peer, to, shown) = (network.clone(), keys.clone(), peer.clone(), to.clone(), shown.clone());
+        Box::pin(async move {
+            let name = ServerName::try_from(peer).map_err(io::Error::other)?;
+            let stream = network.dial(to).await?;
+            let stream = keys.connector().connect(name, stream).await?;
+            let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+            let chain: Chain = chain.iter().map(|one| one.clone().into_owned()).collect();
+            *shown.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(chain);
+            Ok(Box::new(stream) as Box<dyn ByteStream>)
+        })
+    })
 }

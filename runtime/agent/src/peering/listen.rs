@@ -83,7 +83,7 @@ async fn accept(shared: Arc<Shared>, listener: Box<dyn Listener>, connections: m
         tasks.spawn(async move {
             let handshake = timeout(
                 shared.setup.config.dead_after,
-                handshake(keys.map(|keys| keys.acceptor.clone()), stream, from),
+                handshake(keys.map(|keys| keys.acceptor().clone()), stream, from),
             );
             let made = tokio::select! {
                 () = shared.shutdown.cancelled() => return,
@@ -109,11 +109,11 @@ async fn handshake(
     from: SocketAddr,
 ) -> io::Result<(Io, Caller)> {
     let from = from.to_string();
-    let Some(tls) = tls else { return Ok((Io::Plain(stream), Caller { from, certified: None })) };
+    let Some(tls) = tls else { return Ok((Io::Plain(stream), Caller { from, shown: None })) };
     let stream = tls.accept(stream).await?;
-    let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-    let certified = certificate.map(|it| vouch_certs::names(it)).unwrap_or_default();
-    Ok((Io::Tls(Box::new(stream)), Caller { from, certified: Some(certified.into()) }))
+    let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    let shown = shown.iter().map(|one| one.clone().into_owned()).collect();
+    Ok((Io::Tls(Box::new(stream)), Caller { from, shown: Some(shown) }))
 }
 
 struct Service {
@@ -128,7 +128,7 @@ impl Peering for Service {
         let caller = request.extensions().get::<Caller>().cloned();
         let caller = caller.ok_or_else(|| Status::internal("the connection does not say who called"))?;
         let (outbound, frames) = mpsc::channel(FRAMES_IN_FLIGHT);
-        let wire = Wire { inbound: request.into_inner(), outbound };
+        let wire = Wire { inbound: request.into_inner(), outbound, shown: caller.shown.clone() };
         self.shared.tasks.spawn(session::accepted(self.shared.clone(), caller, wire));
         Ok(Response::new(Box::pin(ReceiverStream::new(frames).map(Ok))))
     }

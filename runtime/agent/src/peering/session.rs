@@ -16,7 +16,7 @@ use vouch_net::MacAddr;
 use super::api::{DownReason, PeerEvent, RefusalReason, VERSION};
 use super::causes::{causes, printable};
 use super::codec;
-use super::identity::Caller;
+use super::identity::{Caller, Chain};
 use super::misbehaviour::PeerMisbehaved;
 use super::proto::{self, Frame, frame::Content};
 use super::shared::{Peer, Shared};
@@ -42,6 +42,8 @@ pub(super) enum Ended {
 pub(super) struct Wire {
     pub(super) inbound: Streaming<Frame>,
     pub(super) outbound: mpsc::Sender<Frame>,
+    /// What the peer has shown of itself, where there is TLS.
+    pub(super) shown: Option<Chain>,
 }
 
 /// What the other side says of itself.
@@ -89,10 +91,10 @@ async fn welcome(shared: &Shared, caller: &Caller, wire: &mut Wire) -> Result<(A
     let hello = hello(shared, &mut wire.inbound).await?;
     let peer = shared.peers.values().find(|peer| peer.config.name == hello.name);
     let peer = peer.ok_or_else(|| RefusalReason::UnknownPeer(hello.name.escape_debug().to_string()))?;
-    if let Some(certified) = &caller.certified
+    if let Some(certified) = caller.certified()
         && !certified.iter().any(|name| name.eq_ignore_ascii_case(&hello.name))
     {
-        return Err(RefusalReason::Name { announced: hello.name, certified: certified.to_vec() });
+        return Err(RefusalReason::Name { announced: hello.name, certified });
     }
     expect(&hello, peer)?;
     if peer.config.address > shared.setup.address {
@@ -162,18 +164,19 @@ async fn run(shared: &Arc<Shared>, peer: &Arc<Peer>, hello: &Hello, wire: Wire) 
     };
     let (outbox, queue) = mpsc::channel(shared.setup.config.queue);
     let (end, mut ended) = mpsc::channel(1);
-    if !peer.install(number, outbox, end) {
+    let Wire { mut inbound, outbound, shown } = wire;
+    if !peer.install(number, outbox, end, shown.clone()) {
         return;
     }
-    let Wire { mut inbound, outbound } = wire;
-    if !shared.is_open() {
-        // Closed since hello was said, and before there was a session to end: there is none.
-        peer.remove(&DownReason::NotInCharge);
-        goodbye(&outbound, &DownReason::NotInCharge.to_string());
+    // Since hello was said, and before there was a session to end: there is none.
+    let closed = (!shared.is_open()).then_some(DownReason::NotInCharge);
+    if let Some(reason) = closed.or_else(|| shared.is_revoked(shown.as_ref()).then_some(DownReason::Revoked)) {
+        peer.remove(&reason);
+        goodbye(&outbound, &reason.to_string());
         drop(outbound);
         // Whoever dials closes the connection with its stream, and the peer would not hear why.
         let _ = timeout(FAREWELL, async { while let Ok(Some(_)) = inbound.message().await {} }).await;
-        shared.counters.down(&DownReason::NotInCharge);
+        shared.counters.down(&reason);
         return;
     }
     shared.counters.sessions.fetch_add(1, Ordering::Relaxed);

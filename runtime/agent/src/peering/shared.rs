@@ -14,10 +14,11 @@ use super::api::{
     DownReason, PeerEvent, PeerStatus, PeeringCounters, PeeringError, PeeringSetup, Refusal, RefusalReason, SendError,
     SessionId, VERSION,
 };
-use super::identity::Keys;
+use super::identity::{self, Chain};
 use super::proto;
 use crate::config::PeerConfig;
 use crate::network::Network;
+use crate::tls::Identity;
 
 pub(super) struct Shared {
     pub(super) setup: PeeringSetup,
@@ -31,7 +32,7 @@ pub(super) struct Shared {
     pub(super) room: Notify,
     open: watch::Sender<bool>,
     /// `None` without TLS.
-    keys: RwLock<Option<Arc<Keys>>>,
+    keys: RwLock<Option<Arc<Identity>>>,
 }
 
 impl Shared {
@@ -51,18 +52,24 @@ impl Shared {
         }
     }
 
-    /// Reads who we are from the files. With files that are wrong nothing changes.
+    /// Reads who we are, and whom to believe, from the files. Sessions with who has been revoked end. With files that are wrong nothing changes.
     pub(super) fn renew(&self) -> Result<(), PeeringError> {
         if self.peers.is_empty() {
             return Ok(());
         }
-        let keys = Keys::read(&self.setup.config.security, &self.setup.name)?.map(Arc::new);
+        let keys = identity::keys(&self.setup.config.security, &self.setup.name)?.map(Arc::new);
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        self.peers.values().for_each(|peer| peer.end_if(|shown| self.is_revoked(shown), DownReason::Revoked));
         Ok(())
     }
 
+    /// Whether what a peer has shown has been revoked.
+    pub(super) fn is_revoked(&self, shown: Option<&Chain>) -> bool {
+        self.keys().is_some_and(|keys| shown.is_some_and(|shown| keys.is_revoked(shown)))
+    }
+
     /// Who we are now.
-    pub(super) fn keys(&self) -> Option<Arc<Keys>> {
+    pub(super) fn keys(&self) -> Option<Arc<Identity>> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -145,6 +152,7 @@ struct Session {
     outbox: mpsc::Sender<Message>,
     /// Takes the reason to end; has room for the first one.
     end: mpsc::Sender<DownReason>,
+    shown: Option<Chain>,
 }
 
 impl Peer {
@@ -178,11 +186,12 @@ impl Peer {
         number: SessionId,
         outbox: mpsc::Sender<Message>,
         end: mpsc::Sender<DownReason>,
+        shown: Option<Chain>,
     ) -> bool {
         let mut slot = self.slot();
         let newest = SessionId(slot.begun) == number;
         if newest {
-            slot.session = Some(Session { number, outbox, end });
+            slot.session = Some(Session { number, outbox, end, shown });
             (slot.changed, slot.reason) = (Some(Instant::now()), None);
         }
         newest
@@ -224,6 +233,14 @@ impl Peer {
     /// Ends the session that is up.
     pub(super) fn end(&self, reason: DownReason) {
         self.slot().end(reason);
+    }
+
+    /// Ends the session that is up, if what the peer has shown is such.
+    pub(super) fn end_if(&self, such: impl Fn(Option<&Chain>) -> bool, reason: DownReason) {
+        let mut slot = self.slot();
+        if slot.session.as_ref().is_some_and(|up| such(up.shown.as_ref())) {
+            slot.end(reason);
+        }
     }
 
     /// Ends that session, if it is the one that is up.
@@ -290,7 +307,7 @@ impl Counters {
             DownReason::Misbehaved(_) => &self.misbehaved,
             DownReason::NotInCharge => &self.not_in_charge,
             DownReason::Unwritten => &self.unwritten,
-            DownReason::Closed(_) | DownReason::Replaced | DownReason::Shutdown => return,
+            DownReason::Closed(_) | DownReason::Revoked | DownReason::Replaced | DownReason::Shutdown => return,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }

@@ -54,6 +54,7 @@ impl Authority {
         };
         PeerSecurity::Tls {
             ca: trust.folder.path().join("ca.pem"),
+            crl: None,
             cert: file("pem", certificate.pem()),
             key: file("key", key.serialize_pem()),
         }
@@ -367,9 +368,50 @@ async fn certificates_are_renewed_without_a_session_lost_and_wrong_ones_change_n
     b.up(A).await;
     // Who has not renewed is not believed any more.
     let PeerSecurity::Tls { cert, key, .. } = late else { panic!("it is TLS") };
-    let late = PeerSecurity::Tls { ca: old_ca, cert, key };
+    let late = PeerSecurity::Tls { ca: old_ca, crl: None, cert, key };
     let mut x = Agent::start(setup("x", A, late, &[("b", B, &b.url("https"))])).await;
     assert!(matches!(x.refused().await, RefusalReason::Handshake(_)));
+}
+
+/// Sessions with who has been revoked end, on either side, and there are no others; all else goes on.
+#[tokio::test]
+async fn who_is_revoked_is_believed_no_more() {
+    for (revoked, dialled) in [("a", false), ("b", true)] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let day = Duration::from_secs(86_400);
+        let authority = vouch_certs::Authority::create("a fabric", day).expect("an authority");
+        authority.save(folder.path()).expect("the folder is writable");
+        let file = |name: &str| folder.path().join(format!("{name}.pem"));
+        let identity = |name: &str| {
+            let made = authority.issue(name, &[], day).expect("a certificate");
+            vouch_certs::store(folder.path(), name, &made, false).expect("the folder is writable")
+        };
+        identity("x");
+        let crl = authority.revoke(folder.path(), &[file("x")]).expect("it is ours");
+        let security = |name: &str| {
+            let vouch_certs::Files { ca, cert, key } = identity(name);
+            PeerSecurity::Tls { ca, crl: Some(crl.clone()), cert, key }
+        };
+        let (mut a, mut b) = pair(security("a"), security("b"), "https").await;
+        a.up(B).await;
+        b.up(A).await;
+        // Reading the same list again ends nothing.
+        a.handle.renew().expect("it is right");
+        a.send(B, advertisement(7)).expect("a session");
+        b.hears(A, advertisement(7)).await;
+
+        authority.revoke(folder.path(), &[file(revoked)]).expect("it is ours");
+        let (knows, peer) = if dialled { (&mut a, B) } else { (&mut b, A) };
+        knows.handle.renew().expect("it is right");
+        assert_eq!(knows.down(peer).await, DownReason::Revoked);
+        let refused = knows.refused().await;
+        assert!(matches!(&refused, RefusalReason::Handshake(why) if why.contains("evoked")), "{refused}");
+        assert_eq!(knows.handle.counters().sessions, 1);
+
+        std::fs::write(&crl, "no list").expect("the folder is writable");
+        let wrong = knows.handle.renew().expect_err("it is no list").to_string();
+        assert!(wrong.contains("the list of revoked certificates"), "{wrong}");
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The agent against the embedded switch: one VTEP, its hosts on in-process links, P4Runtime over loopback.
 
+mod alerts;
 mod bench;
 mod disturbance;
 mod evidence;

@@ -132,12 +132,21 @@ async fn over_the_network_who_is_known_may_ask_operators_may_order_and_strangers
         }
     };
     let (ours, theirs) = (authority("ours"), authority("theirs"));
+    let revoke = |who: &str| {
+        let folder = folder.path().join("ours");
+        let file = folder.join(format!("{who}.pem"));
+        if !file.exists() {
+            ours(who);
+        }
+        Authority::load(&folder).and_then(|ours| ours.revoke(&folder, &[file])).expect("it is ours")
+    };
     let who = |files: vouch_certs::Files| OperatorFiles { ca: files.ca, cert: files.cert, key: files.key };
     let vouch_certs::Files { ca, cert, key, .. } = ours("vtep1");
     let mut config = config(Kind::Bmv2, free_address());
     let listen = free_address();
     let operators = vec!["operator".to_owned()];
-    config.remote_management = Some(RemoteManagement { listen, ca: ca.clone(), cert, key, operators });
+    config.remote_management =
+        Some(RemoteManagement { listen, ca: ca.clone(), crl: Some(revoke("nobody")), cert, key, operators });
     let agent = start(config);
 
     let url = format!("https://{listen}");
@@ -158,6 +167,21 @@ async fn over_the_network_who_is_known_may_ask_operators_may_order_and_strangers
         let refused = order.expect_err("it may only ask").to_string();
         assert!(refused.contains("may ask and not order"), "{refused}");
     }
+    // Whose certificate has been revoked is told so, and does not come in again.
+    let mut revoked = Client::connect_remotely(&url, &who(ours("late"))).await.expect("it is known");
+    assert_eq!(revoked.status().await.expect("it answers").agent, "vtep1");
+    revoke("late");
+    agent.agent.renew_certificates().await.expect("they are right");
+    let refused = revoked.status().await.expect_err("it has been revoked").to_string();
+    assert!(refused.contains("has been revoked"), "{refused}");
+    let again = ca.parent().expect("a folder");
+    let late = OperatorFiles { ca: ca.clone(), cert: again.join("late.pem"), key: again.join("late.key") };
+    let asked = match Client::connect_remotely(&url, &late).await {
+        Ok(mut client) => client.status().await.map(drop),
+        Err(error) => Err(error),
+    };
+    assert!(asked.is_err(), "it has been revoked");
+    assert_eq!(reader.status().await.expect("it answers").agent, "vtep1");
     // Who trusts our agent, and is not trusted by it.
     let stranger = OperatorFiles { ca, ..who(theirs("operator")) };
     let asked = match Client::connect_remotely(&url, &stranger).await {

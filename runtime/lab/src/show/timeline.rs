@@ -126,6 +126,9 @@ impl Timeline {
                 LineKind::Alarm,
                 format!("drops frames from {}: {frames} do not fit the underlay's {mtu} bytes", self.place(*place)),
             ),
+            AgentEventKind::Draining { on, hosts } => {
+                (LineKind::Session, format!("is {} use with {hosts} hosts", if *on { "out of" } else { "back in" }))
+            }
             AgentEventKind::PortsUnknown => {
                 (LineKind::Session, "does not know any more which ports have links".to_owned())
             }
@@ -397,6 +400,7 @@ fn subject(kind: &AgentEventKind) -> Option<HostKey> {
         | AgentEventKind::PeerDown { .. }
         | AgentEventKind::Port { .. }
         | AgentEventKind::PortsUnknown
+        | AgentEventKind::Draining { .. }
         | AgentEventKind::ExceedsMtu { .. }
         | AgentEventKind::Written { .. } => None,
     }

@@ -153,6 +153,16 @@ pub enum Event {
         /// What of it.
         what: Clear,
     },
+    /// An operator takes this VTEP out of use, or back into it.
+    ///
+    /// Peers are not told any more of the hosts that it has: they get lists without them ([`Mobility::poll_sync`](crate::Mobility::poll_sync) to be
+    /// pulled for each), forget them, and learn such a host anew, without a question, wherever it is heard next. Here nothing changes: the hosts
+    /// stay in the switch, claims are verified as ever, and a host that somebody else says he has is asked. If it answers here it has not
+    /// gone: that is reported, and peers are told of it again, with a sequence that outranks the other's word.
+    Drain {
+        /// Out of use.
+        on: bool,
+    },
 }
 
 /// A host heard on an access interface.

@@ -65,16 +65,19 @@ impl Ports {
         self.0.get(&port).map(|port| port.hosts.union(&port.claims).copied().collect()).unwrap_or_default()
     }
 
-    pub(crate) fn has_room_for_host(&self, port: AccessId, limits: &Limits) -> bool {
-        self.0.get(&port).is_none_or(|port| port.hosts.len() < limits.hosts_per_port)
+    pub(crate) fn has_room_for_host(&self, port: AccessId, config: &Config) -> bool {
+        let most = config.limits_at(port).hosts;
+        self.0.get(&port).is_none_or(|port| most.is_none_or(|most| port.hosts.len() < most))
     }
 
-    pub(crate) fn has_room_for_claim(&self, port: AccessId, limits: &Limits) -> bool {
-        self.0.get(&port).is_none_or(|port| port.claims.len() < limits.claims_per_port)
+    pub(crate) fn has_room_for_claim(&self, port: AccessId, config: &Config) -> bool {
+        let most = config.limits_at(port).claims;
+        self.0.get(&port).is_none_or(|port| most.is_none_or(|most| port.claims.len() < most))
     }
 
-    pub(crate) fn has_room_for_binding(&self, port: AccessId, limits: &Limits) -> bool {
-        self.0.get(&port).is_none_or(|port| port.bindings < limits.bindings_per_port)
+    pub(crate) fn has_room_for_binding(&self, port: AccessId, config: &Config) -> bool {
+        let most = config.limits_at(port).bindings;
+        self.0.get(&port).is_none_or(|port| most.is_none_or(|most| port.bindings < most))
     }
 
     fn update(&mut self, host: HostKey, old: &Footprint, new: &Footprint) {

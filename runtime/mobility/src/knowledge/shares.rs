@@ -26,6 +26,9 @@ impl Shares {
         let total = config.limits.hosts;
         let part = total / 2 / config.vnis.len().max(1);
         let of = |vni: &Vni| self.vnis.get(vni).copied().unwrap_or(0);
+        if config.vnis.get(&vni).and_then(|vni| vni.hosts).is_some_and(|most| of(&vni) >= most) {
+            return Err(Full::Vni(vni));
+        }
         if of(&vni) >= part && !is_out(Guard::Shares) {
             // What others have not taken of their parts is theirs.
             let kept: usize =

@@ -7,7 +7,7 @@ use crate::inout::detail::{AddressDetail, ClaimDetail, Clear, ExpectedAt, PortDe
 use crate::inout::report::WhyUnproven;
 use crate::machine::host::Role;
 use crate::machine::mobility::Mobility;
-use crate::machine::slot::HostInfo;
+use crate::machine::slot::{Census, HostInfo};
 use crate::roles::fact::Fact;
 use crate::roles::known::Announced;
 use crate::words::ids::{AccessId, HostKey, Location, VtepAddr};
@@ -49,6 +49,18 @@ impl Mobility {
     pub fn hosts_after(&self, after: Option<HostKey>) -> impl Iterator<Item = HostInfo> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         self.hosts.range((from, Bound::Unbounded)).map(|(_, slot)| slot.info())
+    }
+
+    /// Counts up to `most` of the hosts after `after`; after whom to go on, if there are more.
+    pub fn count(&self, census: &mut Census, after: Option<HostKey>, most: usize) -> Option<HostKey> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut hosts = self.hosts.range((from, Bound::Unbounded));
+        let mut last = None;
+        for (host, slot) in hosts.by_ref().take(most) {
+            census.add(slot);
+            last = Some(*host);
+        }
+        last.filter(|_| hosts.next().is_some())
     }
 
     /// All that is known of a host.

@@ -71,6 +71,7 @@ pub struct Mobility {
     /// When there may be another question that only confirms.
     pub(super) may_confirm: Instant,
     young_until: Option<Instant>,
+    draining: bool,
     ids: Ids,
     actions: VecDeque<Action>,
     counters: Counters,
@@ -95,6 +96,7 @@ impl Mobility {
             confirmations: BTreeSet::new(),
             may_confirm: Instant::EPOCH,
             young_until: None,
+            draining: false,
             ids: Ids::default(),
             actions: VecDeque::new(),
             counters: Counters::default(),
@@ -148,6 +150,7 @@ impl Mobility {
             Event::Settle { host, keep } => self.tell(host, Fact::Settled { keep }, now),
             Event::AskNow { host } => self.ask_now(host, now),
             Event::Clear { host, what } => self.clear(host, what, now),
+            Event::Drain { on } => self.drain(on),
         }
     }
 
@@ -186,6 +189,11 @@ impl Mobility {
     /// The next decision. To be called until it returns `None` after each call of a `handle` function.
     pub fn poll_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
+    }
+
+    /// Whether peers are not told of the hosts that are here ([`Event::Drain`]).
+    pub fn is_draining(&self) -> bool {
+        self.draining
     }
 
     /// The configuration it was made with.
@@ -229,19 +237,6 @@ impl Mobility {
     /// All hosts, in ascending order.
     pub fn hosts(&self) -> impl Iterator<Item = HostInfo> {
         self.hosts.values().map(|slot| slot.info())
-    }
-
-    /// How many there are.
-    pub fn census(&self) -> Census {
-        let mut census = Census::default();
-        for slot in self.hosts.values() {
-            let ours = slot.owned().is_some();
-            *census.hosts.entry((ours, slot.phase())).or_default() += 1;
-            for binding in slot.known.addresses.iter().filter(|_| ours) {
-                *census.addresses.entry(binding.confirmed).or_default() += 1;
-            }
-        }
-        census
     }
 
     // ---- from the switch
@@ -310,6 +305,20 @@ impl Mobility {
         for &peer in vni.peers.iter().filter(|peer| self.peers.is_up(**peer)) {
             let message = Message::Expect(crate::inout::message::Expect { host, to, within });
             self.actions.push_back(Action::Send { to: peer, message });
+        }
+    }
+
+    /// What peers are told of the hosts here is a level: it is told anew, at their pace.
+    fn drain(&mut self, on: bool) {
+        self.draining = on;
+        for slot in self.hosts.values_mut() {
+            if let Role::Owner(owner) = &mut slot.role {
+                owner.withhold(on);
+            }
+        }
+        let peers: BTreeSet<VtepAddr> = self.config.vnis.values().flat_map(|vni| vni.peers.iter().copied()).collect();
+        for peer in peers.into_iter().filter(|peer| self.peers.is_up(*peer)) {
+            self.lists.begin(peer);
         }
     }
 
@@ -450,6 +459,7 @@ impl Mobility {
             damping: &self.damping,
             room,
             young: self.young_until.is_some_and(|until| now < until),
+            draining: self.draining,
             may_confirm: now >= self.may_confirm,
         };
         let mut out = Out::new(&mut self.counters, &mut self.ids, &self.peers, vni);
@@ -564,12 +574,12 @@ impl Mobility {
 
     /// Asks again for what was refused, if there is room now (B13). What was refused here is heard again by itself.
     fn look_for_room(&mut self, now: Instant) {
-        let limits = &self.config.limits;
+        let config = &self.config;
         let here = Location::Local(AccessId(0));
         let has_room = |what: &Full| match *what {
-            Full::Hosts(port) => self.ports.has_room_for_host(port, limits),
-            Full::Claims(port) => self.ports.has_room_for_claim(port, limits),
-            Full::Bindings(port) => self.ports.has_room_for_binding(port, limits),
+            Full::Hosts(port) => self.ports.has_room_for_host(port, config),
+            Full::Claims(port) => self.ports.has_room_for_claim(port, config),
+            Full::Bindings(port) => self.ports.has_room_for_binding(port, config),
             Full::Vni(vni) => self.shares.room(vni, here, &self.config).is_ok(),
             Full::Peer(peer) => {
                 self.config.vnis.keys().any(|vni| self.shares.room(*vni, Location::Remote(peer), &self.config).is_ok())
@@ -606,8 +616,9 @@ impl Mobility {
         self.actions.extend(frame.map(|frame| Action::Drop { frame }));
     }
 
-    fn is_owned_here(slot: &Slot) -> Option<(Sequence, Vec<Binding>)> {
-        slot.owned().map(|sequence| (sequence, slot.known.addresses.bindings()))
+    /// What the peers are to know of a host as ours.
+    fn told_as_ours(slot: &Slot) -> Option<(Sequence, Vec<Binding>)> {
+        slot.owned().filter(|_| !slot.is_withheld()).map(|sequence| (sequence, slot.known.addresses.bindings()))
     }
 }
 
@@ -633,10 +644,11 @@ impl Hash for Mobility {
             confirmations: _,
             may_confirm,
             young_until,
+            draining,
             actions,
         } = self;
         (hosts, bindings, unbound, ports, peers, damping, disputes).hash(state);
-        (shares, refusals, room_check, lists, may_confirm, young_until, actions.len()).hash(state);
+        (shares, refusals, room_check, lists, may_confirm, young_until, draining, actions.len()).hash(state);
     }
 }
 

@@ -44,15 +44,45 @@ pub struct HostInfo {
     pub bindings: Vec<Binding>,
     /// What is going on with it.
     pub phase: Phase,
+    /// It is here, and peers are not told ([`Event::Drain`](crate::Event::Drain)).
+    pub withheld: bool,
 }
 
-/// How many hosts there are of each kind, and of their addresses.
+/// How many hosts there are of each kind, and of their addresses; as far as they have been counted ([`Mobility::count`](crate::Mobility::count)).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Census {
     /// Hosts behind this VTEP (`true`) and behind others, by what is going on with them.
     pub hosts: BTreeMap<(bool, Phase), u64>,
     /// Addresses of hosts behind this VTEP, by whether they are confirmed.
     pub addresses: BTreeMap<bool, u64>,
+    /// Hosts here that peers are not told of ([`Event::Drain`](crate::Event::Drain)).
+    pub withheld: u64,
+    /// The first few of the hosts that answer at two places.
+    pub contested: Vec<HostKey>,
+}
+
+impl Census {
+    /// How many of the contested hosts are named.
+    const NAMED: usize = 4;
+
+    pub(crate) fn add(&mut self, slot: &Slot) {
+        let (ours, phase) = (slot.owned().is_some(), slot.phase());
+        *self.hosts.entry((ours, phase)).or_default() += 1;
+        for binding in slot.known.addresses.iter().filter(|_| ours) {
+            *self.addresses.entry(binding.confirmed).or_default() += 1;
+        }
+        self.withheld += u64::from(slot.is_withheld());
+        if phase == Phase::Contested && self.contested.len() < Self::NAMED {
+            self.contested.push(slot.known.key);
+        }
+    }
+
+    /// How many there are of a kind: here (`true`) or elsewhere, and with this going on; `None`: whatever it is.
+    pub fn hosts_of(&self, here: Option<bool>, phase: Option<Phase>) -> u64 {
+        let is =
+            |&(ours, what): &(bool, Phase)| here.is_none_or(|here| here == ours) && phase.is_none_or(|it| it == what);
+        self.hosts.iter().filter(|(kind, _)| is(kind)).map(|(_, count)| count).sum()
+    }
 }
 
 /// What is going on with a host.
@@ -123,6 +153,14 @@ impl Slot {
         }
     }
 
+    /// Whether peers are not told that it is here.
+    pub(crate) fn is_withheld(&self) -> bool {
+        match &self.role {
+            Role::Owner(owner) => owner.is_withheld(),
+            Role::Absent(_) | Role::Sought(_) | Role::Observer(_) | Role::Claimant(_) => false,
+        }
+    }
+
     /// What is going on with it.
     pub(crate) fn phase(&self) -> Phase {
         match &self.role {
@@ -156,6 +194,7 @@ impl Slot {
             sequence,
             bindings: self.known.addresses.bindings(),
             phase,
+            withheld: self.is_withheld(),
         }
     }
 }

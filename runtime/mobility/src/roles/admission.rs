@@ -48,7 +48,7 @@ pub(crate) fn admit(
         out.memories.push(Memory::Again(heard.claim(host, world.now), when));
         return Admission::Refused;
     }
-    if !world.ports.has_room_for_claim(port, &world.config.limits) {
+    if !world.ports.has_room_for_claim(port, world.config) {
         out.is_full(Full::Claims(port), None);
         out.drop(heard.frame);
         out.memories.push(Memory::Paused(heard.claim(host, world.now), true));

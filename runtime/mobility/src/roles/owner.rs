@@ -44,6 +44,8 @@ pub(crate) struct Owner {
     answered: Vec<Refused>,
     /// Up to which change of the host's addresses the peers have been told.
     told: u32,
+    /// The VTEP is taken out of use: peers are not told of the host, until somebody else says that he has it, and it is still here.
+    withheld: bool,
     confirming: Option<Confirming>,
     /// Until when answers to earlier questions may come.
     echoes_until: Instant,
@@ -152,7 +154,7 @@ impl Owner {
             out.is_full(full, None);
             return Became::Nothing(absent);
         }
-        if !world.ports.has_room_for_host(heard.port, &world.config.limits) {
+        if !world.ports.has_room_for_host(heard.port, world.config) {
             out.is_full(Full::Hosts(heard.port), None);
             return Became::Nothing(absent);
         }
@@ -160,7 +162,8 @@ impl Owner {
             Doubt::No => Stay::first(world.now),
             Doubt::Unheard | Doubt::Here | Doubt::Anywhere => Stay::doubtful(doubt, world.now, world.timers()),
         };
-        let mut owner = Self::new(Local::learned(absent, heard.port, sequence), stay);
+        let mut owner =
+            Self { withheld: world.draining, ..Self::new(Local::learned(absent, heard.port, sequence), stay) };
         owner.learn_addresses(&heard.addresses, known, world, out);
         out.counters.learned += 1;
         out.report(Report::Learned { host: known.key, port: heard.port });
@@ -209,6 +212,7 @@ impl Owner {
             stay,
             answered: Vec::new(),
             told: 0,
+            withheld: false,
             confirming: None,
             echoes_until: Instant::EPOCH,
             disputes: Vec::new(),
@@ -299,6 +303,15 @@ impl Owner {
 
     pub(crate) fn sequence(&self) -> Sequence {
         self.local.sequence()
+    }
+
+    /// Peers are told of it, or not any more.
+    pub(crate) fn withhold(&mut self, on: bool) {
+        self.withheld = on;
+    }
+
+    pub(crate) fn is_withheld(&self) -> bool {
+        self.withheld
     }
 
     /// How it came here, for people.
@@ -682,7 +695,7 @@ impl Owner {
             return Became::Owner(self);
         }
         let exempt = Proof::by_configuration(known.key, world.config, world.vni);
-        if exempt.is_some() && !outranks(told.sequence, self.local.sequence()) {
+        if exempt.is_some() && !self.withheld && !outranks(told.sequence, self.local.sequence()) {
             self.settle_dispute(known, told.from, out);
             return Became::Owner(self);
         }
@@ -758,6 +771,7 @@ impl Owner {
 
     fn given(&mut self, by: VtepAddr, sequence: Sequence, known: &mut Known, out: &mut Out<'_>) {
         self.local.raise(sequence);
+        self.withheld = false;
         known.routes.remove(by);
         self.advertise(known, Some(Migration::Verified { by }), out);
     }

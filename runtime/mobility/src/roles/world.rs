@@ -30,6 +30,8 @@ pub(crate) struct World<'a> {
     pub(crate) room: Result<(), Full>,
     /// Whether this VTEP has started only just now, and may not know yet what it had before.
     pub(crate) young: bool,
+    /// Whether peers are not to be told of hosts that are learned here.
+    pub(crate) draining: bool,
     /// Whether a question may be asked that only confirms what is known.
     pub(crate) may_confirm: bool,
 }

@@ -25,6 +25,8 @@ pub struct Config {
     pub timers: Timers,
     /// How much is kept.
     pub limits: Limits,
+    /// How much of some access interfaces is, where it is another number.
+    pub port_limits: BTreeMap<AccessId, PortLimits>,
     /// `false` trusts every advertisement, as fabrics without verification do. It exists to show what happens then.
     pub verify: bool,
 }
@@ -38,7 +40,48 @@ impl Config {
             vnis: BTreeMap::new(),
             timers: Timers::default(),
             limits: Limits::default(),
+            port_limits: BTreeMap::new(),
             verify: true,
+        }
+    }
+
+    /// How much of an access interface is kept, with nothing left open.
+    pub(crate) fn limits_at(&self, port: AccessId) -> PortLimits {
+        let own = self.port_limits.get(&port).copied().unwrap_or_default();
+        own.or(PortLimits {
+            hosts: Some(self.limits.hosts_per_port),
+            claims: Some(self.limits.claims_per_port),
+            bindings: Some(self.limits.bindings_per_port),
+        })
+    }
+}
+
+/// How much of one access interface is kept. What is left out is as it is all around.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct PortLimits {
+    /// Its hosts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub hosts: Option<usize>,
+    /// Undecided claims from there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub claims: Option<usize>,
+    /// Bindings of its hosts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub bindings: Option<usize>,
+}
+
+impl PortLimits {
+    /// These, and what they leave out as in `other`.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            hosts: self.hosts.or(other.hosts),
+            claims: self.claims.or(other.claims),
+            bindings: self.bindings.or(other.bindings),
         }
     }
 }
@@ -76,6 +119,8 @@ pub struct VniConfig {
     pub forward_pending: bool,
     /// For how long a port that repeats refused claims is shut for the host's MAC; `None`: never.
     pub quarantine: Option<Duration>,
+    /// How many hosts it may have in all, here and elsewhere; `None`: as many as there is room for.
+    pub hosts: Option<usize>,
 }
 
 impl Default for VniConfig {
@@ -96,6 +141,7 @@ impl Default for VniConfig {
             trusted_moves: Vec::new(),
             forward_pending: true,
             quarantine: None,
+            hosts: None,
         }
     }
 }

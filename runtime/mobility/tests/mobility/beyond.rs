@@ -5,7 +5,8 @@ use std::time::Duration;
 use vouch_mobility::{
     Action, AddressClaim, AddressReply, Advertise, Advertisement, Because, ClaimId, ClaimView, Config, Destination,
     Event, Evidence, Expect, FrameId, Full, Heard, HostKey, Incarnation, Instant, Limits, Location, MacPrefix, Message,
-    Migration, Open, Phase, QuestionId, Report, Sequence, Standing, Sync, UnreachableOwner, Verdict, VniConfig,
+    Migration, Open, Phase, PortLimits, QuestionId, Report, Sequence, Standing, Sync, UnreachableOwner, Verdict,
+    VniConfig,
 };
 use vouch_net::MacAddr;
 
@@ -463,6 +464,32 @@ fn what_would_be_too_much_is_refused_and_counted() {
 }
 
 #[test]
+fn an_access_interface_and_a_vni_may_have_limits_of_their_own() {
+    let other = |last| HostKey { mac: MacAddr([2, 0, 0, 0, 0, last]), ..host() };
+    let heard = |last, port| {
+        let addresses = Vec::new();
+        Event::Heard(Heard { host: other(last), port, evidence: Evidence::Data, addresses, target: None, frame: None })
+    };
+    let full = |what| Action::Report(Report::Full { what });
+    let mut config = Config::new(ME);
+    config.vnis.insert(host().vni, VniConfig { hosts: Some(3), ..vni_config() });
+    config.port_limits.insert(P1, PortLimits { hosts: Some(1), ..PortLimits::default() });
+    let mut bench = Bench::configured(config).owning();
+    assert_eq!(bench.feed(heard(2, P1)), [full(Full::Hosts(P1))], "it is this port's limit");
+    bench.feed(heard(2, P2));
+    bench.feed(heard(3, P2));
+    assert_eq!(bench.machine.hosts().count(), 3, "and no other's");
+    assert_eq!(bench.feed(heard(4, P2)), [full(Full::Vni(host().vni))]);
+    let actions = bench.says(B, Message::Advertisement(Advertisement { host: other(4), ..learned() }));
+    assert_eq!((actions, bench.machine.hosts().count()), (vec![], 3), "nor may it have more elsewhere");
+}
+
+/// Nothing more than that somebody has it.
+fn learned() -> Advertisement {
+    Advertisement { host: host(), bindings: Vec::new(), sequence: Sequence::FIRST, migration: None }
+}
+
+#[test]
 fn strangers_and_unknown_vnis_are_counted_and_ignored() {
     let mut bench = Bench::new();
     let stranger = vouch_mobility::VtepAddr([10, 9, 9, 9].into());
@@ -475,9 +502,14 @@ fn strangers_and_unknown_vnis_are_counted_and_ignored() {
 /// Every fact in every state: the machine answers, and its invariants hold. What it answers is the business of the tests above.
 #[test]
 fn every_state_survives_every_event() {
-    let states: [fn() -> Bench; 6] = [
+    let states: [fn() -> Bench; 7] = [
         Bench::new,
         || Bench::new().owning(),
+        || {
+            let mut bench = Bench::new().owning();
+            bench.feed(Event::Drain { on: true });
+            bench
+        },
         || {
             let mut bench = Bench::new().owning();
             bench.asked(B, 1, 1);
@@ -518,7 +550,7 @@ fn every_state_survives_every_event() {
                 };
                 actions.iter().filter(resolved).count()
             };
-            let held = usize::from(number >= 4);
+            let held = usize::from(number >= 5);
             assert_eq!(fates(FrameId(1)), held, "state {number}, {event:?}");
             let new = matches!(event, Event::Heard(_) | Event::Requested { .. });
             assert_eq!(fates(FRAME), usize::from(new), "state {number}, {event:?}");
@@ -552,6 +584,8 @@ fn every_event() -> Vec<Event> {
         Event::Asked { host: host(), question: QuestionId(1), round: 0 },
         Event::Checked { host: host(), question: QuestionId(1), complete: true },
         Event::Checked { host: host(), question: QuestionId(1), complete: false },
+        Event::Drain { on: true },
+        Event::Drain { on: false },
     ];
     for evidence in [Evidence::Arp, Evidence::Rarp, Evidence::Neighbour, Evidence::Data, Evidence::Dad] {
         events.extend([P1, P2].map(|port| heard(port, evidence)));

@@ -32,6 +32,11 @@ impl Dialler {
         Self(Some(Arc::new(dial)))
     }
 
+    /// Opens the connection to a URL, and nothing above it; `None` where it is TCP's.
+    pub fn dial(&self, to: Uri) -> Option<Dialling> {
+        self.0.as_ref().map(|dial| dial(to))
+    }
+
     /// Connects to an endpoint, with its time limit and its TLS.
     pub async fn connect(&self, endpoint: &Endpoint) -> Result<Channel, Error> {
         match &self.0 {

@@ -95,7 +95,8 @@ fn states(said: &[(&str, &v1::HostEntry)]) -> String {
             _ => format!("{} ({agent})", state(entry.state())),
         })
         .collect();
-    if words.is_empty() { state(v1::HostState::Settled).to_owned() } else { words.join(", ") }
+    let words = if words.is_empty() { state(v1::HostState::Settled).to_owned() } else { words.join(", ") };
+    if said.iter().any(|(_, entry)| entry.withheld) { format!("{words}, withheld") } else { words }
 }
 
 #[cfg(test)]

@@ -195,6 +195,21 @@ pub(crate) fn probes(responses: &[v1::ProbeHostResponse]) -> String {
     responses.iter().map(one).collect()
 }
 
+/// Which VTEPs are out of use.
+pub(crate) fn drained(responses: &[v1::DrainResponse]) -> String {
+    let line = |it: &v1::DrainResponse| {
+        let here = it.hosts.unwrap_or_default().here;
+        match it.draining {
+            true => format!(
+                "{}: out of use; peers are told no more of the {here} hosts that are here, and forget them within seconds\n",
+                it.agent
+            ),
+            false => format!("{}: in use; peers are told of the {here} hosts that are here\n", it.agent),
+        }
+    };
+    responses.iter().map(line).collect()
+}
+
 /// What has been forgotten.
 pub(crate) fn cleared(responses: &[v1::ClearHostResponse]) -> String {
     responses.iter().map(|it| format!("{}: {} ports cleared\n", it.agent, it.cleared)).collect()

@@ -9,12 +9,16 @@
 //! | `operate/agents` | which agents there are, and asking all of them |
 //! | `operate/name` | how a host is named on the command line |
 //! | `operate/status`, `operate/hosts`, `operate/story`, `operate/lists` | answers as text |
+//! | `operate/packet` | what becomes of a frame |
+//! | `operate/reload` | files that are read again |
 //! | `operate/text` | columns, times, places |
 
 mod agents;
 mod hosts;
 mod lists;
 mod name;
+mod packet;
+mod reload;
 mod status;
 mod story;
 mod text;
@@ -76,11 +80,20 @@ pub(crate) enum Operate {
     /// Tell a host's story: heard where, asked when, answered how quickly, what was written and told, and what would happen if
     /// it were claimed now
     ///
-    /// The exit status is 0 if some agent knows the host, and 1 if none does.
+    /// With --packet it is a frame's story: what the program does with it, state by state and table by table, by the entries that the switch
+    /// has now, and what leaves where. It is played in this process, and the switch hears nothing of it.
+    ///
+    /// The exit status is 0 if some agent knows the host, or the frame could be played, and 1 if not.
     Why {
         /// The host
-        #[arg(value_name = name::SYNTAX)]
-        host: HostName,
+        #[arg(value_name = name::SYNTAX, required_unless_present = "packet", conflicts_with = "packet")]
+        host: Option<HostName>,
+        /// A frame in hexadecimal digits, or a file with one, or a capture in pcap's format
+        #[arg(long, value_name = "FILE|HEX", requires = "port")]
+        packet: Option<String>,
+        /// The port that the frame comes in by
+        #[arg(long, value_name = "PORT", requires = "packet")]
+        port: Option<u16>,
         #[command(flatten)]
         agents: Agents,
     },
@@ -158,6 +171,35 @@ pub(crate) enum Operate {
         /// The host
         #[arg(value_name = name::SYNTAX)]
         host: HostName,
+        #[command(flatten)]
+        agents: Agents,
+    },
+    /// Take a VTEP out of use, before its switch is replaced or restarted
+    ///
+    /// Peers are told no more of the hosts behind it: within seconds they forget them, and learn each anew, without a question, wherever
+    /// it is heard next. Here nothing changes: hosts that are still here stay in the switch and reach each other, and what others send
+    /// them is flooded to them. If somebody else says he has a host that still answers here, that is reported, and peers are told of it
+    /// again. The switch forwards until it is stopped itself. `vouch status` says how many hosts are left.
+    ///
+    /// It holds until --undo, or until the agent is started anew.
+    Drain {
+        /// Take it back into use: peers are told of its hosts again
+        #[arg(long)]
+        undo: bool,
+        #[command(flatten)]
+        agents: Agents,
+    },
+    /// Have the configuration files read again, and print what is different
+    ///
+    /// All files of the agent's process are taken, or, if anything is wrong with any of them, none: then that is printed, and everything
+    /// goes on as before. Agents whose configuration is another one are stopped and started with it, while their switches forward; the
+    /// others read their certificates again. SIGHUP does the same.
+    ///
+    /// The exit status is 0 if the files are right, and the agent that was asked answers again; else 1.
+    Reload {
+        /// Print what would be different, and do nothing
+        #[arg(long)]
+        dry_run: bool,
         #[command(flatten)]
         agents: Agents,
     },
@@ -247,7 +289,10 @@ pub(crate) async fn run(command: Operate) -> ExitCode {
             let asked = agents.ask(async |agent| agent.moves(last).await).await;
             show(&agents, asked, story::moves)
         }
-        Operate::Why { host, agents } => {
+        Operate::Why { host: None, packet, port, agents } => {
+            packet::why(agents, &packet.unwrap_or_default(), port.unwrap_or_default()).await
+        }
+        Operate::Why { host: Some(host), agents, .. } => {
             let asked = agents.ask(async |agent| agent.explain(host.explain()).await).await;
             let failed = asked.tell_failures();
             let stories: Vec<v1::Story> = asked.answers.into_iter().flatten().collect();
@@ -307,6 +352,11 @@ pub(crate) async fn run(command: Operate) -> ExitCode {
         }
         Operate::Probe { host, agents } => probe(agents, host).await,
         Operate::Clear { what, host, agents } => clear(agents, what, host).await,
+        Operate::Drain { undo, agents } => {
+            let asked = agents.ask(async |agent| agent.drain(undo).await).await;
+            show(&agents, asked, lists::drained)
+        }
+        Operate::Reload { dry_run, agents } => reload::reload(agents, dry_run).await,
         Operate::Settle { host, keep, agents } => settle(agents, host, keep).await,
     }
 }

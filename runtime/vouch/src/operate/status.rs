@@ -91,7 +91,11 @@ fn one(agent: &v1::AgentStatus) -> String {
         let claims: Vec<String> =
             claims.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")).collect();
         let claims = if claims.is_empty() { "none in question".to_owned() } else { claims.join(", ") };
-        row("hosts", format!("{}: {} here, {} elsewhere; {claims}", hosts.total, hosts.here, hosts.elsewhere));
+        let draining = if agent.draining { format!("; draining, {} withheld", hosts.withheld) } else { String::new() };
+        row(
+            "hosts",
+            format!("{}: {} here, {} elsewhere; {claims}{draining}", hosts.total, hosts.here, hosts.elsewhere),
+        );
         let hour = agent.last_hour.unwrap_or_default();
         row(
             "last hour",

@@ -16,6 +16,12 @@ pub(super) fn mobility_config(config: &Config, numbering: &Numbering, incarnatio
         vnis: vtep.vnis.iter().map(|vni| (vni.vni, vni_config(vtep, vni, numbering))).collect(),
         timers: vtep.timers.clone(),
         limits: vtep.limits.clone(),
+        port_limits: vtep
+            .vnis
+            .iter()
+            .flat_map(|vni| &vni.port_limits)
+            .filter_map(|(interface, limits)| Some((numbering.access(*interface)?, *limits)))
+            .collect(),
         verify: vtep.verify,
     }
 }
@@ -43,6 +49,7 @@ fn vni_config(vtep: &VtepConfig, vni: &VniConfig, numbering: &Numbering) -> mobi
             .collect(),
         trusted_moves: vni.trusted_moves.clone(),
         forward_pending: vni.claimant_data == ClaimantData::Forward,
+        hosts: vni.limits.hosts,
         quarantine: vtep.quarantine.enabled.then_some(vtep.quarantine.duration),
     }
 }

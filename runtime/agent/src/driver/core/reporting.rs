@@ -67,10 +67,10 @@ impl Core {
         }
     }
 
-    /// How much there is of what is here.
+    /// How much there is of what is here, but for the hosts, which are counted by and by.
     pub(crate) fn tally(&self, tally: &mut metrics::Tally) {
         let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        tally.census = self.machine.census();
+        tally.draining = self.machine.is_draining();
         tally.entries = number(self.wanted.len());
         tally.unwritten = number(self.wanted.unwritten());
         tally.mobility = self.machine.counters();

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use tokio::time::Instant as Clock;
-use vouch_mobility::{HostInfo, HostKey, Location, Phase, RefusedDetail};
+use vouch_mobility::{Census, HostInfo, HostKey, Location, Phase, RefusedDetail};
 use vouch_net::{MacAddr, Vni};
 use vouch_p4runtime::client::{Session, Standing};
 use vouch_tables::{Change, EntryAction, EntryKey, PuntReason};
@@ -49,14 +49,6 @@ pub(crate) struct HostPage<T> {
     pub(crate) next: Option<HostKey>,
 }
 
-/// How many hosts are how.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) counts: v1::HostCounts,
-    /// Some of those that answer at two places.
-    pub(crate) contested: Vec<HostKey>,
-}
-
 impl Filter {
     fn takes(&self, core: &Core, info: &HostInfo) -> bool {
         let at_port = |port: u16| match info.location.map(|location| core.place(location)) {
@@ -72,7 +64,7 @@ impl Filter {
 }
 
 impl Task {
-    /// All but the hosts, which are counted by and by ([`Self::tally`]).
+    /// All but the hosts, which are counted by and by ([`Self::count`]).
     pub(crate) fn agent_status(&mut self) -> v1::AgentStatus {
         let now = Clock::now();
         let counts = self.chronicle.last_hour(now);
@@ -84,6 +76,7 @@ impl Task {
             switch: Some(self.switch_status(now)),
             peers: self.peer_list(now),
             hosts: None,
+            draining: self.core.as_ref().is_some_and(|core| core.machine().is_draining()),
             last_hour: Some(v1::Verdicts {
                 moved: counts.moved,
                 refused: counts.refused,
@@ -106,31 +99,8 @@ impl Task {
     }
 
     /// Counts some of the hosts, after `after`. After whom to go on.
-    pub(crate) fn tally(&self, tally: &mut Tally, after: Option<HostKey>) -> Option<HostKey> {
-        let core = self.core.as_ref()?;
-        let (mut last, mut seen) = (None, 0);
-        for info in core.machine().hosts_after(after).take(PAGE) {
-            (last, seen) = (Some(info.host), seen + 1);
-            let counts = &mut tally.counts;
-            counts.total += 1;
-            *match info.location {
-                Some(Location::Remote(_)) => &mut counts.elsewhere,
-                Some(Location::Local(_)) | None => &mut counts.here,
-            } += 1;
-            *match info.phase {
-                Phase::Settled => &mut counts.settled,
-                Phase::Verifying => &mut counts.verifying,
-                Phase::Unproven => &mut counts.unproven,
-                Phase::Contested => &mut counts.contested,
-                Phase::Sought => &mut counts.sought,
-                Phase::Claiming => &mut counts.claiming,
-                Phase::ProbingThroughTunnel => &mut counts.probing_through_tunnel,
-            } += 1;
-            if info.phase == Phase::Contested && tally.contested.len() < 4 {
-                tally.contested.push(info.host);
-            }
-        }
-        last.filter(|_| seen == PAGE)
+    pub(crate) fn count(&self, census: &mut Census, after: Option<HostKey>) -> Option<HostKey> {
+        self.core.as_ref()?.machine().count(census, after, PAGE)
     }
 
     /// Some of the hosts that the filter takes, after `after`.
@@ -565,6 +535,7 @@ fn host_entry(core: &Core, info: &HostInfo) -> v1::HostEntry {
         state: state(info.phase).into(),
         sequence: info.sequence.0,
         addresses: info.bindings.iter().map(address).collect(),
+        withheld: info.withheld,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tokio::sync::oneshot;
-use vouch_mobility::{Clear, HostKey, Location, Phase};
+use vouch_mobility::{Census, Clear, HostKey, Location, Phase};
 use vouch_p4runtime::client::Session;
 use vouch_tables::{EntryAction, EntryKey};
 
@@ -20,8 +20,10 @@ pub(crate) enum Command {
     Status(oneshot::Sender<AgentStatus>),
     /// Is the switch ours, and its tables as wanted?
     Ready(oneshot::Sender<bool>),
-    /// How much is there of everything?
+    /// How much is there of everything but hosts?
     Tally(oneshot::Sender<Tallied>),
+    /// How many hosts are there after this one? Those are added, some at a time; and after whom to go on.
+    Count(Census, Option<HostKey>, oneshot::Sender<(Census, Option<HostKey>)>),
     /// Read the certificates again.
     Renew(oneshot::Sender<Result<(), String>>),
     /// What is the switch to have?
@@ -46,6 +48,10 @@ impl Task {
             }
             Command::Tally(reply) => {
                 let _ = reply.send(self.figures());
+            }
+            Command::Count(mut census, after, reply) => {
+                let next = self.count(&mut census, after);
+                let _ = reply.send((census, next));
             }
             Command::Renew(reply) => {
                 let renewed = self.peers.as_ref().map_or(Ok(()), |peers| peers.handle.renew());
@@ -107,6 +113,15 @@ impl Task {
         };
         core.clear(host, what, now);
         Ok(u32::try_from(cleared).unwrap_or(u32::MAX))
+    }
+
+    /// Takes the VTEP out of use, or back into it.
+    pub(crate) fn drain(&mut self, on: bool) -> Result<(), OrderError> {
+        if self.core.is_none() {
+            return Err(OrderError::NotReady);
+        }
+        self.feed(|core, now| core.drain(on, now));
+        Ok(())
     }
 
     /// Where the operator means, if the host can be there.

@@ -10,6 +10,7 @@ use vouch_tables::{EntryKey, PuntMeter, PuntReason};
 
 use super::super::core::{Core, Given, Output};
 use super::super::incarnation;
+use super::super::lasting::Lasting;
 use super::super::policed::{self, Policed};
 use super::super::switch::{Found, Work, synchronise};
 use super::{AfterRound, RETRY, RETRY_MAX, Round, STALL, Switch, Task};
@@ -75,6 +76,7 @@ impl Task {
     }
 
     pub(super) fn on_sync_failure(&mut self, error: &RpcError) {
+        self.refused_for_good(Lasting::of_program(error));
         if !error.is_connection() {
             self.reason = error.to_string();
             tracing::error!(agent = %self.name, %error, "the switch cannot be used; trying again in {} ms", self.retry.as_millis());
@@ -133,6 +135,7 @@ impl Task {
             }
             AfterRound::Synchronised { program_installed, hosts_restored, entries_written } => {
                 if !doubt {
+                    self.proven = true;
                     self.retry = RETRY;
                     tracing::info!(agent = %self.name, program_installed, hosts_restored, entries_written, "the switch is ready");
                     self.tell(AgentEventKind::SwitchReady { program_installed, hosts_restored, entries_written });
@@ -174,6 +177,15 @@ impl Task {
             }
         }
         core.wanted().bindings_refused(&full);
+        let of_nobody = |key: &EntryKey| {
+            !matches!(key, EntryKey::BindingIpv4(_) | EntryKey::BindingIpv6(_)) && core.host_of(key).is_none()
+        };
+        let mut of_configuration = error
+            .failed()
+            .iter()
+            .filter(|failed| keys.get(failed.index).and_then(Option::as_ref).is_some_and(of_nobody));
+        let lasting = of_configuration.find_map(Lasting::of_entry);
+        self.refused_for_good(lasting);
         if hosts.is_empty() && !other {
             return Some(hosts);
         }

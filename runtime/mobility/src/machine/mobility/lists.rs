@@ -86,7 +86,7 @@ impl Mobility {
 
     fn next_own(&self, peer: VtepAddr, after: Option<HostKey>) -> Option<(HostKey, Sync)> {
         self.hosts.range(after_key(after)).find_map(|(&host, slot)| {
-            let (sequence, bindings) = Self::is_owned_here(slot).filter(|_| self.shared_with(peer, host))?;
+            let (sequence, bindings) = Self::told_as_ours(slot).filter(|_| self.shared_with(peer, host))?;
             Some((host, Sync::Host { host, bindings, sequence }))
         })
     }

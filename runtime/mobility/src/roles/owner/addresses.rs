@@ -25,7 +25,7 @@ impl Owner {
         if addresses.is_empty() {
             return;
         }
-        let room = world.ports.has_room_for_binding(self.local.port(), &world.config.limits);
+        let room = world.ports.has_room_for_binding(self.local.port(), world.config);
         let usable: Vec<IpAddr> = addresses
             .iter()
             .copied()

@@ -69,11 +69,19 @@ impl Owner {
         world: &World<'_>,
         out: &mut Out<'_>,
     ) {
+        // What peers were not told of they believe of whoever says that he has it.
+        let heard_of = |claimant: &Claimant| match claimant.who {
+            Who::Peer { .. } => !claimant.damped,
+            Who::Rival { .. } => true,
+            Who::Port { .. } => false,
+        };
+        let again = self.withheld && claimants.iter().any(heard_of);
+        self.withheld &= !again;
         // A rival that learned the host ordinarily is not outranked: it would then outrank us in turn, for ever. What was only asked in passing, nobody
         // has heard of.
         let claimed = claimants.iter().filter_map(|claimant| match claimant.who {
             Who::Peer { sequence, .. } if !claimant.damped => Some(sequence),
-            Who::Rival { sequence, migration: true, .. } => Some(sequence),
+            Who::Rival { sequence, migration, .. } if migration || again => Some(sequence),
             Who::Peer { .. } | Who::Rival { .. } | Who::Port { .. } => None,
         });
         let highest = claimed.max();
@@ -229,9 +237,12 @@ impl Owner {
         Became::Observer(remote)
     }
 
-    /// Tells every peer that the host is here.
+    /// Tells every peer that the host is here; that it has come here by a verdict in any case, as who gave it away points here.
     pub(crate) fn advertise(&mut self, known: &Known, migration: Option<Migration>, out: &mut Out<'_>) {
         self.told = known.addresses.revision();
+        if self.withheld && migration.is_none() {
+            return;
+        }
         out.send_all(None, &Message::Advertisement(self.advertisement(known, migration)));
     }
 

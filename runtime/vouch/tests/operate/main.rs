@@ -1,6 +1,8 @@
 //! The commands that ask running agents, as an operator calls them: beside a fabric of three VTEPs on which a host moves and another is
 //! claimed in vain.
 
+mod walk;
+
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -12,7 +14,7 @@ use vouch_lab::log::Mark;
 use vouch_lab::target::Embedded;
 use vouch_lab::topology::{ATTACKER, PortRef};
 use vouch_lab::{Announcement, Fabric, FabricOptions, Topology};
-use vouch_mobility::Report;
+use vouch_mobility::{Message, Report, Sync};
 
 /// Long enough for a loaded machine; no test waits for it to pass unless it is to fail.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -119,6 +121,7 @@ async fn every_command_beside_a_fabric() {
     unknown_hosts(&stage).await;
     lists(&stage).await;
     orders(&stage).await;
+    out_of_use_and_back(&stage).await;
     an_agent_that_is_gone(&stage).await;
     stage.fabric.shutdown().await;
 }
@@ -320,6 +323,55 @@ async fn orders(stage: &Stage) {
     let (code, _, errors) = stage.all(&["settle", "5001/02:00:00:00:00:09", "--keep", "2"]).await;
     assert_eq!(code, 1);
     assert!(errors.contains("none of these agents has"), "{errors}");
+}
+
+/// vtep3 is taken out of use: its hosts are nobody's to others, who still reach them; a forged claim is found out; and it comes back.
+async fn out_of_use_and_back(stage: &Stage) {
+    let blue3 = "5002/02:00:00:00:00:03";
+    let mark = stage.fabric.log().mark();
+    let (code, text, errors) = stage.one("vtep3", &["drain"]).await;
+    assert_eq!(code, 0, "{errors}");
+    assert!(text.starts_with("vtep3: out of use; peers are told no more of the 1 hosts that are here"), "{text}");
+    let key = stage.fabric.key("blue3").expect("it is of the demo");
+    for vtep in ["vtep1", "vtep2"] {
+        let forgotten = stage.fabric.log().wait(mark, PATIENCE, |event| match &event.kind {
+            AgentEventKind::Report(Report::Removed { host, .. }) if *host == key && *event.agent == *vtep => Some(()),
+            _ => None,
+        });
+        forgotten.await.expect("its list has no such host");
+    }
+    let (code, text, _) = stage.one("vtep3", &["status"]).await;
+    assert_eq!(code, 3, "{text}");
+    assert_eq!(lines(&text, &["hosts", "1 here", "; draining, 1 withheld"]).len(), 1, "{text}");
+    assert_eq!(lines(&text, &["WARNING: It is out of use: 1 hosts are here"]).len(), 1, "{text}");
+    assert_eq!(
+        stage.one("vtep3", &["hosts", "--vni", "5002", "--mac", "02:00:00:00:00:03"]).await.1.lines().count(),
+        2
+    );
+    let (code, _, errors) = stage.one("vtep1", &["why", blue3]).await;
+    assert_eq!(code, 0, "it is remembered: {errors}");
+    let (_, tables, _) = stage.one("vtep3", &["tables"]).await;
+    assert_eq!(lines(&tables, &["the switch has what it should have"]).len(), 1, "{tables}");
+
+    let mark = stage.fabric.log().mark();
+    let (code, text, _) = stage.one("vtep3", &["drain", "--undo"]).await;
+    assert_eq!((code, text.as_str()), (0, "vtep3: in use; peers are told of the 1 hosts that are here\n"));
+    for vtep in ["vtep1", "vtep2"] {
+        let told = stage.fabric.log().wait(mark, PATIENCE, |event| match &event.kind {
+            AgentEventKind::Received { message: Message::Sync(Sync::Host { host, .. }), .. }
+                if *host == key && *event.agent == *vtep =>
+            {
+                Some(())
+            }
+            _ => None,
+        });
+        told.await.expect("it is listed again");
+    }
+    assert_eq!(stage.one("vtep3", &["status"]).await.0, 0);
+    // Whoever was not started from files has none to read again.
+    let (code, _, errors) = stage.one("vtep3", &["reload"]).await;
+    assert_eq!(code, 1);
+    assert!(errors.contains("was not started from files"), "{errors}");
 }
 
 async fn an_agent_that_is_gone(stage: &Stage) {
