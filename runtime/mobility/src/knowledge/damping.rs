@@ -201,6 +201,19 @@ impl Damping {
         remembered
     }
 
+    /// Claims of the host that wait at other ports, and that nothing is held against, are taken up now.
+    pub(crate) fn hurry(&mut self, host: HostKey, given_to: AccessId, now: Instant) {
+        for (&port, memory) in self.ports.iter_mut().filter(|(port, _)| **port != given_to) {
+            let Some(memory) = memory.claims.get_mut(&host).filter(|memory| memory.damped_for.is_none()) else {
+                continue;
+            };
+            let Some(when) = memory.again else { continue };
+            self.again.remove(&(when, host, port));
+            self.again.insert((now, host, port));
+            (memory.again, memory.damped_until, memory.ask_from) = (Some(now), now, now);
+        }
+    }
+
     /// The claim turned out to be true. Whether it had been reported as an attack.
     pub(crate) fn forget(&mut self, host: HostKey, port: AccessId) -> bool {
         let memory = self.take(host, port);

@@ -515,6 +515,7 @@ impl Mobility {
                 Memory::Again(..) | Memory::AgainUndamped(_) if is_out(Guard::TakenUpAgain) => {}
                 Memory::Again(claim, when) => self.damping.remember(claim, when),
                 Memory::AgainUndamped(claim) => self.damping.remember_until_over(claim, now),
+                Memory::Given(host, port) => self.damping.hurry(host, port, now),
                 Memory::True(host, port) => {
                     if self.damping.forget(host, port) {
                         reports.push(Report::AttackOver { host, port });

@@ -925,6 +925,8 @@ impl Claimant {
         if let Some(rival) = rival {
             rival.waits(known, world, out);
         }
+        // Who answered first at a claimed port has it, and it may be somebody else who answered there.
+        out.memories.push(Memory::Given(known.key, port));
         let from = Location::Remote(self.remote.vtep());
         let to = Location::Local(port);
         known.addresses.handed_over(from, world.now);

@@ -108,6 +108,8 @@ pub(crate) enum Memory {
     AgainUndamped(damping::Claim),
     /// It was true.
     True(HostKey, AccessId),
+    /// The host has been given to this port: what waits of it at others is taken up now.
+    Given(HostKey, AccessId),
 }
 
 impl<'a> Out<'a> {

@@ -700,6 +700,24 @@ fn b14_of_two_ports_of_one_claimant_that_both_answer_neither_loses_the_host() {
     assert_eq!(bench.phase(), Phase::Contested);
 }
 
+/// Somebody at another port of the destination answers at once and until the host is there, which is then heard again and again, in vain.
+#[test]
+fn b14_a_port_that_was_heard_in_vain_while_another_answered_is_asked_as_soon_as_that_one_has_the_host() {
+    let mut bench = Bench::new().following();
+    bench.heard(P1, Evidence::Arp, None);
+    bench.answered(HERE);
+    for _ in 0..4 {
+        bench.heard(P2, Evidence::Arp, None);
+        bench.wait(75);
+    }
+    bench.replied(B, 1, 1, Verdict::Moved { tenure: Duration::from_secs(3_600) });
+    assert_eq!(bench.location(), Some(HERE));
+    assert_eq!(probes(&bench.wait(0), SECOND), 1);
+    bench.answered(SECOND);
+    bench.answered(HERE);
+    assert_eq!(bench.phase(), Phase::Contested);
+}
+
 #[test]
 fn b14_of_two_ports_of_one_claimant_none_of_which_answers_the_later_is_claimed_and_no_frame_is_kept() {
     let mut bench = Bench::new().following();
