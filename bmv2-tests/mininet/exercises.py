@@ -4,7 +4,8 @@
     exercises.py --tutorials DIR --p4-utils DIR --p4-guide DIR --python VENV [--p4-switch FILE] [NAME...]
 
 takes checkouts of p4lang/tutorials, nsg-ethz/p4-utils and jafingerhut/p4-guide, and a virtual environment with what they
-import (`exercises.py --help` names it). Takes root. For each exercise and each switch
+import (`exercises.py --help` names it). Takes root, and Debian's `ethtool`: without it their hosts leave checksums of TCP to
+cards that they have not, and BMv2 passes that on. For each exercise and each switch
 
 1. a copy of the folder is made, with the `solution/` in place of the skeleton;
 2. what its README says is done (`lessons` says what that is), in network, process and mount namespaces of its own: the

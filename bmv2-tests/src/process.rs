@@ -117,20 +117,20 @@ pub(crate) struct ProcessClock {
 }
 
 impl ProcessClock {
-    /// What is told apart: the unit of `times(2)`, which Linux fixes at 100 a second for all programs.
-    pub(crate) const TICK: Duration = Duration::from_millis(10);
-
     /// What tells how much time processors have spent on a switch.
     pub(crate) fn of(switch: &SwitchProcess) -> Self {
         Self { process: switch.id() }
     }
 
-    /// The time spent so far, in user and kernel mode.
+    /// The time spent so far, in user and kernel mode, by the threads that are there: switches keep theirs.
     pub(crate) fn spent(self) -> io::Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process))?;
-        // The name, in parentheses, may contain anything; `utime` and `stime` are the 12th and 13th fields behind it.
-        let behind = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
-        let ticks: u32 = behind.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u32>().ok()).sum();
-        Ok(Self::TICK * ticks)
+        let mut spent = Duration::ZERO;
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.process))? {
+            // Nanoseconds on a processor, waiting for one, and turns.
+            let Ok(counted) = std::fs::read_to_string(thread?.path().join("schedstat")) else { continue };
+            let nanos = counted.split_whitespace().next().and_then(|field| field.parse().ok()).unwrap_or(0);
+            spent += Duration::from_nanos(nanos);
+        }
+        Ok(spent)
     }
 }

@@ -65,6 +65,19 @@ fn messages_are_in_the_trace_with_their_values() {
     assert_eq!(texts.collect::<Vec<_>>(), ["it came", "a is 7", "sum of 7 and 16: 23"]);
 }
 
+/// The corpus has it as it is unless somebody asks.
+#[test]
+fn fields_of_an_invalid_header_read_0_where_that_is_asked_for() {
+    let program = Arc::new(loaded("headers/after_invalid.json").expect("a program"));
+    let switch = Switch::new(program, SwitchConfig { zero_invalid: true, ..SwitchConfig::default() });
+    let (mut worker, mut output) = (Worker::new(&switch), Output::new());
+    for how in 1..=3 {
+        switch.process(&mut worker, 1, &[how, 0xee, 0x12, 0x34, 0x56, 0x78], Micros(0), &mut output);
+    }
+    let frames: Vec<_> = output.frames().map(|(_, frame)| frame.to_vec()).collect();
+    assert_eq!(frames, [vec![1, 0xee, 0x56, 0x78, 0, 0], vec![2, 0xee, 0, 0], vec![3, 0xee, 0x56, 0x78, 0, 0]]);
+}
+
 #[test]
 fn an_assertion_that_does_not_hold_drops_and_is_counted() {
     let switch = Switch::new(Arc::new(loaded("actions/assertions.json").expect("a program")), SwitchConfig::default());

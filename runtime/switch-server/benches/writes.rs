@@ -17,6 +17,10 @@ use vouch_p4runtime::p4::v1::table_action::Type as ActionType;
 use vouch_p4runtime::p4::v1::update::Type;
 use vouch_p4runtime::p4::v1::*;
 
+/// That of `p4-switch`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A file of the compiled pipeline.
 fn compiled(file: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../p4src/build").join(file);

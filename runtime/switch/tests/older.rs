@@ -109,6 +109,20 @@ fn a_header_is_as_valid_as_it_is_set() {
 }
 
 #[test]
+fn a_table_describes_its_action_profile() {
+    let mut document = program(&[]);
+    let table = &mut document["pipelines"][0]["tables"][0];
+    table["type"] = json!("indirect_ws");
+    table["act_prof_name"] = json!("paths");
+    table["selector"] = json!({"algo": "crc16", "input": [field("h", "a")]});
+    let program = load(&document).expect("a program");
+    let profiles: Vec<_> = program.profiles().map(|(id, info)| (id, info.name.as_str(), info.selector)).collect();
+    let [(id, "paths", true)] = profiles.as_slice() else { panic!("{profiles:?}") };
+    let table = program.table("t").and_then(|table| program.table_info(table)).expect("a table");
+    assert_eq!(table.profile, Some(*id));
+}
+
+#[test]
 fn an_action_that_is_not_there_is_named() {
     let mut document = program(&[]);
     document["pipelines"][0]["tables"][0]["actions"] = json!(["nothing", "else"]);

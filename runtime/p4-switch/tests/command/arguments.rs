@@ -72,6 +72,11 @@ fn so_are_those_of_simple_switch_and_of_runners_of_tests() {
     let line = ["simple_switch", "-i 0@pcap0", "program.json"].map(OsString::from);
     let Ok(Command::Run(arguments)) = parse(line) else { panic!("the reference takes it") };
     assert_eq!(arguments.interfaces, [interface(0, "pcap0")]);
+    // What a packet reads of a header that it has made invalid.
+    let arguments = run("simple_switch --no-p4 --ret-zero-on-invalid-hdr-read --warn-on-invalid-hdr-read");
+    assert!(arguments.ret_zero_on_invalid_hdr_read && !run("simple_switch --no-p4").ret_zero_on_invalid_hdr_read);
+    let ignored: Vec<_> = arguments.ignored().into_iter().map(|(option, _)| option).collect();
+    assert_eq!(ignored, ["--warn-on-invalid-hdr-read"]);
     // The reference takes the beginning of an option for the option.
     assert_eq!(run("simple_switch_grpc --no-p4 --grpc-server-a :1").grpc_server_addr, ":1");
 }

@@ -215,6 +215,9 @@ impl Loader {
             "header_union" => Typed::Union(UnionRef::Static(lookup(&self.unions, "header union", &value)?)),
             "header_union_stack" => Typed::UnionStack(lookup(&self.union_stacks, "header union stack", &value)?),
             "stack_field" => {
+                if let Some(last) = self.last_of_stack(&value)? {
+                    return Ok(Typed::Header(last));
+                }
                 let (stack, field, bits) = self.stack_field(&value)?;
                 let node = Node::FieldOf { header: HeaderRef::LastOfStack(stack), field };
                 Typed::Number(self.program.code.exprs.push(node, bits))
@@ -232,6 +235,15 @@ impl Loader {
             Some(index) => Ok((stack, index as u32, self.program.code.headers[first as usize].fields[index].bits)),
             None => field.invalid(format!("the headers of the stack have no field `{}`", field.str()?)),
         }
+    }
+
+    /// The last header of a stack, which p4c writes like a field of it where a parser copies it whole.
+    fn last_of_stack(&self, at: &At<'_>) -> Load<Option<HeaderRef>> {
+        let [stack, field] = at.tuple()?;
+        let stack = lookup(&self.stacks, "header stack", &stack)?;
+        let first = self.program.code.stacks[stack as usize].headers[0];
+        let is_field = self.type_of(first).field("last").is_some();
+        Ok((field.str()? == "last" && !is_field).then_some(HeaderRef::LastOfStack(stack)))
     }
 
     fn operation(&mut self, at: &At<'_>, params: Params<'_>) -> Load<Typed> {

@@ -16,6 +16,9 @@ use crate::types::{EntryKey, Match, MatchKind};
 
 const MATCH_KINDS: &[&str] = &["exact", "lpm", "ternary", "range", "valid"];
 
+/// How older compilers name the action profile of a table, which they describe there.
+const PROFILE_IN_TABLE: &str = "act_prof_name";
+
 /// A node's name in the document and its index.
 type Names = HashMap<String, u32>;
 
@@ -29,7 +32,7 @@ impl Loader {
     pub(super) fn pipelines(&mut self, root: &At<'_>) -> Load<()> {
         for at in root.list("pipelines")? {
             for profile in at.list("action_profiles")? {
-                self.profile(&profile)?;
+                self.profile(&profile, "name")?;
             }
             let (tables, conditionals, calls) =
                 (at.list("tables")?, at.list("conditionals")?, at.list("action_calls")?);
@@ -102,8 +105,9 @@ impl Loader {
         Ok(())
     }
 
-    fn profile(&mut self, at: &At<'_>) -> Load<()> {
-        let name = at.get("name")?.str()?.to_owned();
+    /// An action profile, whose name this member has.
+    fn profile(&mut self, at: &At<'_>, name: &str) -> Load<()> {
+        let name = at.get(name)?.str()?.to_owned();
         let selector = match at.opt("selector")? {
             Some(selector) => {
                 let algo = selector.get("algo")?;
@@ -154,6 +158,11 @@ impl Loader {
         let last = fields.iter().position(|field| style == Style::Prefix && field.kind == MatchKind::Lpm);
         let layout = Layout::new(&key, style, last);
         let actions = self.table_actions(at)?;
+        if let Some(profile) = at.opt(PROFILE_IN_TABLE)?
+            && !self.profiles.contains_key(profile.str()?)
+        {
+            self.profile(at, PROFILE_IN_TABLE)?;
+        }
         let (profile, kind) = self.implementation(at)?;
         let next = self.next_tables(at, &actions, names)?;
         let meter = self.direct_meter(at)?;
@@ -262,7 +271,11 @@ impl Loader {
         match kind.str()? {
             "simple" => Ok((None, "simple")),
             name @ ("indirect" | "indirect_ws") => {
-                let profile = lookup(&self.profiles, "action profile", &at.get("action_profile")?)?;
+                let profile = match at.opt(PROFILE_IN_TABLE)? {
+                    Some(profile) => profile,
+                    None => at.get("action_profile")?,
+                };
+                let profile = lookup(&self.profiles, "action profile", &profile)?;
                 if name == "indirect_ws" && !self.program.profiles[profile as usize].selector {
                     return at.invalid("the action profile of the table has no selector");
                 }
