@@ -37,7 +37,7 @@ for module in MODULES; do /bin/busybox insmod "/modules/$module.ko"; done
 ip link set lo up
 ip address add "$address" dev eth0
 ip link set eth0 up
-ip neigh add "$peer" lladdr "$peer_mac" dev eth0 nud permanent
+/bin/busybox arp -i eth0 -s "$peer" "$peer_mac"
 echo "the machine is up"
 while :; do /bin/busybox sleep 100000; done
 "#;

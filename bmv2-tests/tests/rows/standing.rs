@@ -113,7 +113,9 @@ pub(crate) fn stands_and_goes() -> Result<(), Failed> {
     let processes = standing.processes()?;
     let down = fabric().arg("down").output()?;
     let said = String::from_utf8_lossy(&down.stdout);
-    check(said.contains(&format!("gone: the fabric of process {}", standing.0.id())), || said.to_string())?;
+    check(said.contains(&format!("gone: the fabric of process {}", standing.0.id())), || {
+        format!("down: {said} {}", String::from_utf8_lossy(&down.stderr))
+    })?;
     let status = standing.0.wait()?;
     check(status.success(), || format!("{status}"))?;
     let left = standing.names()?;
