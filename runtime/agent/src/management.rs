@@ -33,7 +33,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -119,7 +119,7 @@ pub(crate) fn serve_remotely(
     Ok((served, identities))
 }
 
-/// Whoever watches for ever must not keep a service from ending.
+/// Whoever reads nothing must not keep a service from ending.
 async fn until_stopped(serving: impl Future<Output = Result<(), tonic::transport::Error>>, stop: &CancellationToken) {
     let served = tokio::select! {
         served = serving => served,
@@ -130,8 +130,8 @@ async fn until_stopped(serving: impl Future<Output = Result<(), tonic::transport
     }
 }
 
-/// How long an answer may take that was begun before the agent stopped.
-const FAREWELL: Duration = Duration::from_millis(200);
+/// How long an answer may take that was begun before the agent stopped. Among them is the one to whoever had it stopped, by `vouch reload`.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// See the module.
 #[derive(Clone)]
@@ -143,6 +143,8 @@ pub(crate) struct Service {
     /// Who may do what; `None`: whoever can reach it may do all.
     access: Option<Access>,
     supervisor: Option<Supervisor>,
+    /// When the agent stops, there is nothing more to watch.
+    stop: CancellationToken,
 }
 
 /// Who may do what, over the network.
@@ -162,8 +164,9 @@ impl Service {
         ask: mpsc::Sender<Ask>,
         watchers: Watchers,
         supervisor: Option<Supervisor>,
+        stop: CancellationToken,
     ) -> Self {
-        Self { agent: agent.to_owned(), orders, ask, watchers, access: None, supervisor }
+        Self { agent: agent.to_owned(), orders, ask, watchers, access: None, supervisor, stop }
     }
 
     /// Whether whoever asks may go on asking: his certificate may have been revoked since he came.
@@ -424,7 +427,8 @@ impl Management for Service {
             return Err(Status::invalid_argument(format!("`{unknown}` is no kind of event: there are {known}")));
         }
         let follower = self.watchers.follow(Wanted { host, kinds })?;
-        Ok(Response::new(Box::pin(ReceiverStream::new(follower))))
+        let until = self.stop.clone().cancelled_owned();
+        Ok(Response::new(Box::pin(ReceiverStream::new(follower).take_until(until))))
     }
 
     async fn list_peers(&self, _: Request<v1::ListPeersRequest>) -> Result<Response<v1::PeerList>, Status> {

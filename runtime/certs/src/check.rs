@@ -187,7 +187,7 @@ mod tests {
         let authority = Authority::load(folder.path()).expect("it is there");
         let other =
             store(folder.path(), "vtep2", &authority.issue("vtep2", &[], YEAR).expect("made"), false).expect("stored");
-        let list = authority.revoke(folder.path(), &[other.cert.clone()]).expect("it is ours");
+        let list = authority.revoke(folder.path(), std::slice::from_ref(&other.cert)).expect("it is ours");
         assert_eq!(list, folder.path().join("ca.crl"));
         assert_eq!(check_revoked(&files, &list), None);
         let what = |files: &Files| check_revoked(files, &list).map(|problem| problem.what);

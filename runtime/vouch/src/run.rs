@@ -200,7 +200,15 @@ impl Service {
                     let warnings = plan.checked.iter().flat_map(|checked| &checked.warnings);
                     answer.warnings = warnings.map(ToString::to_string).collect();
                 }
-                Err(problems) => answer.problems.clone_from(problems),
+                Err(problems) => {
+                    answer.problems.clone_from(problems);
+                    let unchanged = |running: &Running| v1::AgentChange {
+                        agent: running.name().to_owned(),
+                        what: v1::agent_change::What::Unchanged.into(),
+                        fields: Vec::new(),
+                    };
+                    answer.agents = self.agents.iter().map(unchanged).collect();
+                }
             }
             // Who asked may have gone.
             let _ = reply.send(answer);

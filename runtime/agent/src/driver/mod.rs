@@ -124,7 +124,8 @@ impl Agent {
         let (ask, asked) = mpsc::channel(16);
         let watchers = Watchers::new();
         let stop = CancellationToken::new();
-        let service = management::Service::new(&config.name, orders.clone(), ask, watchers.clone(), supervisor);
+        let watched = watchers.clone();
+        let service = management::Service::new(&config.name, orders.clone(), ask, watched, supervisor, stop.clone());
         let (mut services, mut identities) = (Vec::new(), None);
         if let Some(path) = &config.management {
             let served = management::serve(path, service.clone(), stop.clone());

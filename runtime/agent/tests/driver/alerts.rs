@@ -271,13 +271,15 @@ async fn too_long() -> Fault {
     scene.end("VouchTooLong", before).await
 }
 
-/// More answers come than the agent will hear.
+/// More answers come from a host than the agent will hear.
 async fn policed() -> Fault {
-    let scene = Scene::with(|config| {
+    let mut scene = Scene::with(|config| {
         let rate = vouch_agent::config::PuntRate { rate: 1, burst: 1 };
         config.punt_rates.probe_reply = rate;
     })
     .await;
+    scene.says(1, arp(HOST, ADDRESS));
+    scene.agent.learned(HOST).await;
     let before = scene.figures().await;
     let asked_by = MacAddr([0x02, 0x76, 10, 0, 0, 1]);
     let seen = async {

@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 use vouch_agent::management::v1;
 use vouch_agent::management::v1::agent_change::What;
 
-use super::agents::{Agents, Connected};
+use super::agents::Agents;
 use super::{print, print_json};
 
 /// How long an agent may take until it answers again.
@@ -17,54 +17,48 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Has the files of the agents read again, those of each process once.
 pub(crate) async fn reload(agents: Agents, dry_run: bool) -> ExitCode {
-    let mut failed = false;
-    let mut connected = agents.connect().await;
-    failed |= connected.tell_failures();
-    let mut told = BTreeSet::new();
-    for agent in &mut connected.answers {
-        match one(agent, dry_run, &mut told).await {
-            Ok(None) => {}
-            Ok(Some(response)) => {
-                failed |= !response.taken;
-                if agents.json {
-                    print_json(std::slice::from_ref(&response));
-                } else {
-                    print(&text(&response, dry_run));
-                }
-                if !dry_run && response.taken && is_restarted(&response) && !answers_again(&agents, &agent.name).await {
-                    eprintln!(
-                        "{}: {} does not answer there any more: its log says why, unless `management` is another one now",
-                        agent.name, response.agent
-                    );
-                    failed = true;
-                }
-            }
+    let connected = agents.connect().await;
+    let mut failed = connected.tell_failures();
+    // By their names it is known which agents are of one process, also when some have been stopped and started.
+    let mut named = Vec::new();
+    for mut agent in connected.answers {
+        match agent.client.status().await {
+            Ok(status) => named.push((status.agent, agent)),
             Err(error) => {
                 eprintln!("{}: {error}", agent.name);
                 failed = true;
             }
         }
     }
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-}
-
-/// Asks an agent, unless its process has been asked already.
-async fn one(
-    agent: &mut Connected,
-    dry_run: bool,
-    told: &mut BTreeSet<String>,
-) -> Result<Option<v1::ReloadResponse>, vouch_agent::management::ManagementError> {
-    if !told.is_empty() {
-        // One that has just been started anew is not reached by the connection from before.
-        match agent.client.status().await {
-            Ok(status) if !told.contains(&status.agent) => {}
-            Ok(_) | Err(_) => return Ok(None),
+    let mut told = BTreeSet::new();
+    for (name, agent) in &mut named {
+        if told.contains(name) {
+            continue;
+        }
+        let response = match agent.client.reload(dry_run).await {
+            Ok(response) => response,
+            Err(error) => {
+                eprintln!("{}: {error}", agent.name);
+                failed = true;
+                continue;
+            }
+        };
+        told.extend(response.agents.iter().map(|change| change.agent.clone()));
+        failed |= !response.taken;
+        if agents.json {
+            print_json(std::slice::from_ref(&response));
+        } else {
+            print(&text(&response, dry_run));
+        }
+        if !dry_run && response.taken && is_restarted(&response) && !answers_again(&agents, &agent.name).await {
+            eprintln!(
+                "{}: {name} does not answer there any more: its log says why, unless `management` is another one now",
+                agent.name
+            );
+            failed = true;
         }
     }
-    let response = agent.client.reload(dry_run).await?;
-    told.insert(response.agent.clone());
-    told.extend(response.agents.iter().map(|change| change.agent.clone()));
-    Ok(Some(response))
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 /// Whether the agent that was asked is stopped and started.
