@@ -79,7 +79,7 @@ fn certificates_are_made_checked_and_renewed() {
     assert_eq!(status, Some(1), "{report}");
     assert!(report.contains("vtep2.pem: it is for `vtep2`, and our name is `vtep1`"), "{report}");
     let output = vouch(&["run", &folder.path().join("vtep1.yaml").display().to_string()]);
-    assert_eq!(output.status.code(), Some(1), "no peer would ever believe it");
+    assert_eq!(output.status.code(), Some(78), "no peer would ever believe it");
 
     let before = std::fs::read(format!("{tls}/vtep1.pem")).expect("it is there");
     let (status, said) = certs(&["renew", "--folder", &tls]);

@@ -109,8 +109,8 @@ mod tests {
     fn what_differs_is_told_by_field_and_what_is_only_written_otherwise_is_not() {
         assert_eq!(differences(|text| format!("# The same.\n{text}")), [""; 0]);
         assert_eq!(
-            differences(|text| format!("{text}\ntimers: {{verdict_after: 400ms}}\n")),
-            ["timers.verdict_after: 300ms > 400ms"],
+            differences(|text| format!("{text}\ntimers: {{verdict: 400ms}}\n")),
+            ["timers.verdict: 300ms > 400ms"],
             "the default was meant"
         );
         let vni = differences(|text| text.replacen("vni: 5001\n", "vni: 5001\n    during_verification: hold\n", 1));
@@ -121,7 +121,7 @@ mod tests {
     fn items_of_lists_come_and_go() {
         let all = differences(|text| text.replace("vtep3", "vtep4"));
         let [gone, new] = all.as_slice() else { panic!("{all:?}") };
-        assert!(gone.starts_with("peers[vtep3]: {name: vtep3, ") && gone.ends_with(" > -"), "{gone}");
-        assert!(new.starts_with("peers[vtep4]: - > {name: vtep4, "), "{new}");
+        assert!(gone.starts_with("peers[vtep3]: {address: 10.0.0.3, ") && gone.ends_with(" > -"), "{gone}");
+        assert!(new.starts_with("peers[vtep4]: - > {address: 10.0.0.3, "), "{new}");
     }
 }

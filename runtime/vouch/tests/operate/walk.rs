@@ -107,9 +107,10 @@ fn plain(line: &str, numbers: bool) -> String {
     line.trim_end().to_owned()
 }
 
-/// What goes together in one round of writes, or in one message, is a matter of moments.
+/// What goes together in one round of writes, or in one message, is a matter of moments, and so is how soon after a refusal somebody asks.
 fn is_by_chance(line: &str) -> bool {
-    line.contains("the switch took: ") || line.contains(" says: it is here, ")
+    let by_chance = ["the switch took: ", " says: it is here, ", " refused; damped for ", " it would only be seen in passing "];
+    by_chance.iter().any(|words| line.contains(words))
 }
 
 /// As `00:03:49.915`.
