@@ -58,19 +58,20 @@ pub(super) async fn rates(
     if started.elapsed() >= wait {
         return Err(format!("filling the tables took {:?}; the packets came after {wait:?}", started.elapsed()).into());
     }
-    // It idles while it waits; then it does not until it is done.
-    let (mut last, mut busy) = (before, None::<Instant>);
+    // It idles while it waits; then it does not until it is done. Timers take a little at all times.
+    let (mut seen, mut last, mut busy) = (before, before, None::<Instant>);
     while busy.is_none_or(|since| since.elapsed() < IDLE) {
         sleep(GLANCE);
         let now = clock.spent()?;
-        if now != last && started.elapsed() > wait {
+        if now.saturating_sub(seen) > GLANCE / 10 && started.elapsed() > wait {
             (last, busy) = (now, Some(Instant::now()));
         }
+        seen = now;
         if busy.is_none() && started.elapsed() > wait + crate::rig::PATIENCE {
             return Err("no packet was read from the file".into());
         }
     }
-    let spent = (last - before).as_secs_f64();
+    let spent = last.saturating_sub(before).as_secs_f64();
     drop(running);
     let (count, time) = span(&file(load.to, "out"))?;
     if count == 0 || time.is_zero() {

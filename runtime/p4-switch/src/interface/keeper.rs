@@ -54,7 +54,7 @@ fn run() {
         for port in &ports {
             let (mut incoming, socket) = (port.incoming(), &*port.socket);
             if busy {
-                incoming.make_room(socket, usize::MAX);
+                incoming.make_room(socket);
             }
             if look {
                 incoming.unstick(socket, &port.interface);

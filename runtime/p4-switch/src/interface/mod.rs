@@ -50,9 +50,6 @@ const ETHERNET_HEADER: usize = 14;
 /// to `MAX_TRIES` times.
 const RETRY: Duration = Duration::from_millis(1);
 const MAX_TRIES: u32 = 10;
-/// How many frames are moved out of a full ring by whoever forwards, between others: more than can come in meanwhile, and so few that the
-/// keeper seldom has to wait for somebody who is kept from the processor just then.
-const SOME: usize = 256;
 /// How often it is said at most that frames were lost.
 const SAY: Duration = Duration::from_secs(60);
 /// How many frames stay here at most while the interface takes none. Whoever sends waits or drops from the first of them on, but
@@ -260,19 +257,13 @@ impl Incoming {
             0 => self.empty_ring(socket, Some(batch), max),
             waited => waited,
         };
-        self.make_room(socket, SOME);
+        self.make_room(socket);
         taken
     }
 
-    /// Have what is in the ring wait elsewhere as long as it is half full, but no more than so many frames.
-    fn make_room(&mut self, socket: &PacketSocket, max: usize) {
-        let mut moved = 0;
-        while moved < max && self.ring.as_ref().is_some_and(Ring::is_half_full) {
-            match self.empty_ring(socket, None, BATCH) {
-                0 => return,
-                some => moved += some,
-            }
-        }
+    /// Have what is in the ring wait elsewhere as long as it is half full.
+    fn make_room(&mut self, socket: &PacketSocket) {
+        while self.ring.as_ref().is_some_and(Ring::is_half_full) && self.empty_ring(socket, None, BATCH) > 0 {}
     }
 
     /// Move the first frames of the ring into `batch`, or to those that wait, as far as there is room.

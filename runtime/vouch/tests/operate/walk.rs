@@ -109,7 +109,8 @@ fn plain(line: &str, numbers: bool) -> String {
 
 /// What goes together in one round of writes, or in one message, is a matter of moments, and so is how soon after a refusal somebody asks.
 fn is_by_chance(line: &str) -> bool {
-    let by_chance = ["the switch took: ", " says: it is here, ", " refused; damped for ", " it would only be seen in passing "];
+    let by_chance =
+        ["the switch took: ", " says: it is here, ", " refused; damped for ", " it would only be seen in passing "];
     by_chance.iter().any(|words| line.contains(words))
 }
 
