@@ -63,7 +63,7 @@ pub(super) async fn rates(
     while busy.is_none_or(|since| since.elapsed() < IDLE) {
         sleep(GLANCE);
         let now = clock.spent()?;
-        if now.saturating_sub(seen) > GLANCE / 10 && started.elapsed() > wait {
+        if now.saturating_sub(seen) > GLANCE / 100 && started.elapsed() > wait {
             (last, busy) = (now, Some(Instant::now()));
         }
         seen = now;
