@@ -240,7 +240,8 @@ impl Chronicle {
         {
             // The oldest of all is the oldest of its host, if it is still there.
             let Some(story) = self.stories.get_mut(&host) else { continue };
-            if story.entries.pop_front_if(|oldest| oldest.number == number).is_some() {
+            if story.entries.front().is_some_and(|oldest| oldest.number == number) {
+                story.entries.pop_front();
                 self.kept -= 1;
                 story.forgotten += 1;
                 self.forgotten += 1;
