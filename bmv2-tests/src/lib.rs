@@ -29,6 +29,8 @@ pub mod rig;
 #[cfg(target_os = "linux")]
 pub mod rows;
 #[cfg(target_os = "linux")]
+pub mod scenarios;
+#[cfg(target_os = "linux")]
 pub mod stand;
 #[cfg(target_os = "linux")]
 mod target;

@@ -1,20 +1,22 @@
-//! What came of the cases, for people.
+//! What came of what was played, for people.
 
 use std::fmt;
 
-use super::{Case, Outcome, milliseconds};
+use super::{Outcome, milliseconds};
 use crate::linux::Failure;
 
-/// So many problems of a case are shown.
+/// So many problems of each are shown.
 const SHOWN: usize = 4;
 
-/// One played case.
+/// A case of a row, or a scenario, played.
 #[derive(Debug)]
 pub struct Line {
-    /// Which.
-    pub case: Case,
+    /// What it is called.
+    pub name: String,
+    /// What happens in it.
+    pub what: &'static str,
     /// What the switches were.
-    pub target: &'static str,
+    pub target: String,
     /// What came of it.
     pub result: Result<Outcome, Failure>,
 }
@@ -27,19 +29,18 @@ impl Line {
 }
 
 /// The columns' names.
-pub const HEADER: &str =
-    "row  target          sent     lost  to others  interruption  wrong entries  verdict  what happens";
+pub const HEADER: &str = "scenario               target          sent     lost  to others  interruption  wrong entries  verdict  what happens";
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, target, what) = (self.case.name, self.target, self.case.what);
+        let Self { name, what, target, .. } = self;
         let verdict = if self.held() { "ok" } else { "NOT OK" };
         match &self.result {
             Ok(outcome) => {
                 let it = outcome.figures;
                 write!(
                     f,
-                    "{name:<4} {target:<10} {:>9} {:>8} {:>10} {:>10.0} ms {:>14}  {verdict:<7}  {what}",
+                    "{name:<22} {target:<10} {:>9} {:>8} {:>10} {:>10.0} ms {:>14}  {verdict:<7}  {what}",
                     it.sent,
                     it.lost,
                     it.strayed,
@@ -57,7 +58,7 @@ impl fmt::Display for Line {
                     more => write!(f, "\n       and {more} more"),
                 }
             }
-            Err(error) => write!(f, "{name:<4} {target:<10} {:>57}  {verdict:<7}  {what}\n       {error}", ""),
+            Err(error) => write!(f, "{name:<22} {target:<10} {:>57}  {verdict:<7}  {what}\n       {error}", ""),
         }
     }
 }

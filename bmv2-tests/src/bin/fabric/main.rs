@@ -1,4 +1,4 @@
-//! Plays what was seen to go wrong on Linux hosts.
+//! Plays scenarios, with the demo's hosts and with Linux hosts, on each kind of switch.
 
 use std::process::ExitCode;
 
@@ -19,11 +19,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
     use std::process::ExitCode;
     use std::time::Duration;
 
     use clap::{Parser, Subcommand, ValueEnum};
+    use p4_switch::process::bound;
     use tokio::signal::unix::{SignalKind, signal};
     use vouch_bmv2_tests::beside::{STEPS, Step, table};
     use vouch_bmv2_tests::linux::agent::become_agent;
@@ -35,7 +36,8 @@ mod linux {
     use vouch_bmv2_tests::live::{self, Scene};
     use vouch_bmv2_tests::rows::report::{HEADER, Line};
     use vouch_bmv2_tests::rows::{CASES, Case, Extent, Stage};
-    use vouch_bmv2_tests::{SwitchProgram, process, stand};
+    use vouch_bmv2_tests::scenarios::{On, Played, Staged};
+    use vouch_bmv2_tests::{SwitchProgram, harness, process, stand};
 
     /// Play attacks, moves and failures on a fabric with Linux hosts
     ///
@@ -52,20 +54,24 @@ mod linux {
     enum Command {
         /// What there is to play
         List,
-        /// Play rows, and say what became of packets and tables
+        /// Play scenarios, and say what became of packets and tables
         ///
-        /// The exit status is 0 only if every expectation held.
+        /// Those with a name are the demo's, with its hosts, on embedded switches and on processes; those with a number have
+        /// Linux hosts, and kill and stop processes. The exit status is 0 only if every expectation held.
         Run {
             /// What the switches are [default: all that are there]
             #[arg(long, value_enum)]
-            target: Option<Target>,
-            /// How often each row is played
+            target: Option<Ground>,
+            /// Whose network stacks the hosts have [default: either]
+            #[arg(long, value_enum)]
+            hosts: Option<Hosts>,
+            /// How often each is played
             #[arg(long, default_value_t = 1)]
             repeat: u32,
             /// How many rounds of chaos
             #[arg(long)]
             rounds: Option<u32>,
-            /// Play only what is played in every test run, and less of it
+            /// Of those with Linux hosts play only what is played in every test run, and less of it; and judge no times
             #[arg(long)]
             quick: bool,
             /// The agents' program [default: this one, which has the agent in it]
@@ -74,9 +80,20 @@ mod linux {
             /// Leave logs and configurations below this folder
             #[arg(long, value_name = "FOLDER")]
             keep: Option<PathBuf>,
-            /// Rows, such as 4, or cases of one, such as 4a [default: all]
-            #[arg(value_name = "ROW")]
-            rows: Vec<String>,
+            /// Names, such as spoof, or numbers, such as 4, or cases of one, such as 4a [default: all]
+            #[arg(value_name = "SCENARIO")]
+            names: Vec<String>,
+        },
+        /// Play one of the demo's scenarios in this process, which moves into a network namespace of its own for it
+        #[command(hide = true)]
+        Scenario {
+            #[arg(value_enum)]
+            target: Ground,
+            name: String,
+            #[arg(long)]
+            untimed: bool,
+            #[arg(long)]
+            keep: Option<PathBuf>,
         },
         /// Migrate a virtual machine between two hypervisors to and fro, and say what its client had of it
         ///
@@ -294,6 +311,35 @@ mod linux {
         })
     }
 
+    /// What a scenario can be played on.
+    #[derive(Clone, Copy, Debug, ValueEnum)]
+    enum Ground {
+        /// Switches in this process
+        Embedded,
+        /// p4-switch
+        P4Switch,
+        /// BMv2's simple_switch_grpc
+        Bmv2,
+    }
+
+    impl Ground {
+        fn on(self) -> On {
+            match self {
+                Self::Embedded => On::Embedded,
+                Self::P4Switch => On::Processes(SwitchProgram::P4Switch),
+                Self::Bmv2 => On::Processes(SwitchProgram::Bmv2),
+            }
+        }
+    }
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+    enum Hosts {
+        /// The demo's
+        Demo,
+        /// The kernel's
+        Linux,
+    }
+
     #[derive(Clone, Copy, Debug, ValueEnum)]
     enum Target {
         /// p4-switch
@@ -317,8 +363,11 @@ mod linux {
         }
         match Arguments::parse().command {
             Command::List => {
+                for staged in Staged::all() {
+                    println!("{:<22} {}", staged.to_string(), staged.about());
+                }
                 for case in CASES {
-                    println!("{:<4} {}", case.name, case.what);
+                    println!("{:<22} {}", case.name, case.what);
                 }
                 ExitCode::SUCCESS
             }
@@ -355,18 +404,19 @@ mod linux {
                 true
             })),
             Command::Shell { of, host, command } => ended(Err(stand::shell(&host, of, &command))),
-            Command::Run { target, repeat, rounds, quick, vouch, keep, rows } => {
+            Command::Run { target, hosts, repeat, rounds, quick, vouch, keep, names } => {
                 let mut extent = if quick { Extent::QUICK } else { Extent::WHOLE };
                 extent.rounds = rounds.unwrap_or(extent.rounds);
-                let cases = match cases(&rows, quick) {
-                    Ok(cases) => cases,
+                let wanted = match Wanted::of(&names, hosts, quick) {
+                    Ok(wanted) => wanted,
                     Err(error) => {
                         eprintln!("fabric: {error}");
                         return ExitCode::from(2);
                     }
                 };
-                ended(play(&cases, target, repeat, extent, vouch, keep))
+                ended(play(&wanted, target, repeat, extent, vouch, keep))
             }
+            Command::Scenario { target, name, untimed, keep } => ended(scenario(target.on(), &name, !untimed, keep)),
         }
     }
 
@@ -382,50 +432,150 @@ mod linux {
         }
     }
 
-    fn cases(rows: &[String], quick: bool) -> Result<Vec<Case>, String> {
-        if let Some(row) = rows.iter().find(|row| !CASES.iter().any(|case| case.is_of(row))) {
-            return Err(format!("there is no row {row}; `fabric list` shows those that there are"));
+    /// What is to be played.
+    struct Wanted {
+        scenarios: Vec<Staged>,
+        cases: Vec<Case>,
+    }
+
+    impl Wanted {
+        fn of(names: &[String], hosts: Option<Hosts>, quick: bool) -> Result<Self, String> {
+            let known = |name: &String| {
+                Staged::all().any(|staged| staged.is_of(name)) || CASES.iter().any(|case| case.is_of(name))
+            };
+            if let Some(name) = names.iter().find(|name| !known(name)) {
+                return Err(format!("there is no scenario {name}; `fabric list` shows those that there are"));
+            }
+            let all = names.is_empty();
+            let named = |case: &&Case| names.iter().any(|name| case.is_of(name));
+            let mut wanted = Self {
+                scenarios: Staged::all().filter(|staged| all || names.iter().any(|name| staged.is_of(name))).collect(),
+                cases: CASES
+                    .iter()
+                    .filter(|case| if all { case.quick || !quick } else { named(case) })
+                    .copied()
+                    .collect(),
+            };
+            match hosts {
+                Some(Hosts::Demo) => wanted.cases.clear(),
+                Some(Hosts::Linux) => wanted.scenarios.clear(),
+                None => {}
+            }
+            Ok(wanted)
         }
-        let wanted =
-            |case: &&Case| if rows.is_empty() { case.quick || !quick } else { rows.iter().any(|row| case.is_of(row)) };
-        Ok(CASES.iter().filter(wanted).copied().collect())
+    }
+
+    /// How many of how many were as expected.
+    #[derive(Default)]
+    struct Score {
+        played: usize,
+        held: usize,
+    }
+
+    impl Score {
+        fn add(&mut self, held: bool) {
+            self.played += 1;
+            self.held += usize::from(held);
+        }
     }
 
     fn play(
-        cases: &[Case],
-        target: Option<Target>,
+        wanted: &Wanted,
+        target: Option<Ground>,
         repeat: u32,
         extent: Extent,
         vouch: Option<PathBuf>,
         keep: Option<PathBuf>,
     ) -> Result<bool, Failure> {
-        if let Some(reason) = missing() {
-            return Err(format!("nothing can be played here: {reason}").into());
-        }
-        let gone = clean_up(&std::env::temp_dir())?;
+        let lacking = missing();
+        let gone = if lacking.is_none() { clean_up(&std::env::temp_dir())? } else { Vec::new() };
         if !gone.is_empty() {
             eprintln!("fabric: took away what a killed run had left: {}", gone.join(", "));
         }
-        let mut site = Site::prepare(vouch, keep)?;
-        let mut lines = Vec::new();
+        let (mut site, mut score) = (None, Score::default());
         println!("{HEADER}");
-        for program in target.map_or(SwitchProgram::ALL.to_vec(), |target| vec![target.program()]) {
-            if let Some(reason) = program.missing() {
-                println!("     {:<10} not run: {reason} (package p4lang-bmv2)", program.name());
+        for on in target.map_or(On::ALL.to_vec(), |target| vec![target.on()]) {
+            if let On::Processes(program) = on {
+                let lacks = program.missing().map(|reason| format!("{reason} (package p4lang-bmv2)"));
+                if let Some(reason) = lacking.clone().or(lacks) {
+                    not_run("", on, &reason);
+                    continue;
+                }
+            }
+            each(&wanted.scenarios, repeat, |staged| {
+                match staged.lacks(on) {
+                    Some(reason) => not_run(&staged.to_string(), on, reason),
+                    None => score.add(play_apart(staged, on, extent.timed, keep.as_deref())?),
+                }
+                Ok(())
+            })?;
+            if wanted.cases.is_empty() {
                 continue;
             }
-            site = site.on(program);
-            let stage = Stage::new(site, extent);
-            for case in cases.iter().flat_map(|case| std::iter::repeat_n(case, repeat as usize)) {
+            let On::Processes(program) = on else {
+                not_run("", on, "what has a number kills and stops switches that are processes");
+                continue;
+            };
+            let there = match site.take() {
+                Some(site) => site,
+                None => Site::prepare(vouch.clone(), keep.clone())?,
+            };
+            let stage = Stage::new(there.on(program), extent);
+            each(&wanted.cases, repeat, |case| {
                 let result = in_runtime(case.play(&stage))?;
-                let line = Line { case: *case, target: stage.program().name(), result };
+                let line = Line { name: case.name.to_owned(), what: case.what, target: on.name().to_owned(), result };
                 println!("{line}");
-                lines.push(line);
-            }
-            site = stage.into_site();
+                score.add(line.held());
+                Ok(())
+            })?;
+            site = Some(stage.into_site());
         }
-        let held = lines.iter().filter(|line| line.held()).count();
-        println!("{held} of {} as expected", lines.len());
-        Ok(held == lines.len())
+        println!("{} of {} as expected", score.held, score.played);
+        Ok(score.held == score.played)
+    }
+
+    fn not_run(name: &str, on: On, reason: &str) {
+        println!("{name:<22} {:<10} not run: {reason}", on.name());
+    }
+
+    /// Each of them so often.
+    fn each<T>(all: &[T], times: u32, play: impl FnMut(&T) -> Result<(), Failure>) -> Result<(), Failure> {
+        all.iter().flat_map(|one| std::iter::repeat_n(one, times as usize)).try_for_each(play)
+    }
+
+    /// Play a scenario in a process of its own, which prints what came of it. Whether that was as expected.
+    fn play_apart(staged: &Staged, on: On, timed: bool, keep: Option<&Path>) -> Result<bool, Failure> {
+        let ground = match on {
+            On::Embedded => "embedded",
+            On::Processes(SwitchProgram::P4Switch) => "p4-switch",
+            On::Processes(SwitchProgram::Bmv2) => "bmv2",
+        };
+        let mut child = bound(std::env::current_exe()?);
+        child.args(["scenario", ground, &staged.to_string()]).args((!timed).then_some("--untimed"));
+        if let Some(folder) = keep {
+            child.arg("--keep").arg(folder);
+        }
+        let status = child.status()?;
+        match status.code() {
+            Some(0) => Ok(true),
+            Some(1) => Ok(false),
+            Some(_) | None => Err(format!("{staged} on {}: {status}", on.name()).into()),
+        }
+    }
+
+    /// Play a scenario here. Whether all was as expected.
+    fn scenario(on: On, name: &str, timed: bool, keep: Option<PathBuf>) -> Result<bool, Failure> {
+        if on != On::Embedded {
+            harness::enter()?;
+        }
+        let staged = Staged::all().find(|staged| staged.is_of(name)).ok_or("there is no such scenario")?;
+        let target = on.target()?;
+        let Played { line, story } = in_runtime(staged.play(&*target, timed))?;
+        println!("{line}");
+        if let Some(folder) = keep {
+            std::fs::create_dir_all(&folder)?;
+            std::fs::write(folder.join(format!("{}-{staged}.txt", on.name())), story)?;
+        }
+        Ok(line.held())
     }
 }
