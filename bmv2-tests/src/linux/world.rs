@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often tables are looked at.
 const LOOK: Duration = Duration::from_millis(25);
 /// How many hosts are looked for by their keys.
-const FEW: usize = 64;
+const FEW: usize = 256;
 /// How often a host that is not known yet announces itself.
 const AGAIN: Duration = Duration::from_millis(500);
 /// How long certificates hold.

@@ -16,8 +16,9 @@ use crate::linux::world::World;
 const KNOWN: Duration = Duration::from_secs(12);
 /// What a move with an empty cache may lose more than one with a full one: the time of a few packets.
 const MORE: u64 = 10;
-/// How many hosts of a crowd are looked at, and how often, until all are worth being looked at.
+/// How many hosts of a crowd are looked at, and how often, and then how many more, until all are worth being looked at.
 const FEW: usize = 32;
+const SOME: usize = 256;
 const LOOK: Duration = Duration::from_millis(20);
 /// How long a server's worth of hosts may take.
 const CROWD: Duration = Duration::from_secs(60);
@@ -171,22 +172,27 @@ async fn crowd_of(stage: &Stage, count: u32, outcome: &mut Outcome) -> Result<()
     let sent = start.elapsed();
     let after = wanted(&to);
     // To read tables takes time that the switches have other uses for: at first those of the VTEP that hears of moves last are
-    // asked for a few hosts, among them those that were last found behind.
-    let mut few = sample(&after);
+    // asked for a few hosts, among them those that were last found behind; then all, for some more; then for everybody.
+    let (mut few, some) = (sample(&after, FEW), sample(&after, SOME));
     let (wrong, took) = loop {
-        if start.elapsed() < CROWD && !world.wrong_at("vtep3", &few).await?.is_empty() {
+        let in_time = start.elapsed() < CROWD;
+        if in_time && !world.wrong_at("vtep3", &few).await?.is_empty() {
             tokio::time::sleep(LOOK).await;
             continue;
         }
+        let mut wrong = world.wrong_of(&some).await?;
         let took = start.elapsed();
-        let wrong = world.wrong_of(&after).await?;
-        if wrong.is_empty() || took >= CROWD {
+        if wrong.is_empty() || !in_time {
+            wrong = world.wrong_of(&after).await?;
+        }
+        if wrong.is_empty() || !in_time {
             break (wrong, took);
         }
         let behind: BTreeSet<&str> = wrong.iter().map(|(name, _)| name.as_str()).collect();
         let behind: Vec<_> = after.iter().filter(|(name, ..)| behind.contains(name.as_str())).cloned().collect();
-        few = sample(&behind);
+        few = sample(&behind, FEW);
     };
+
     let mut behind: Vec<&str> = wrong.iter().map(|(name, _)| name.as_str()).collect();
     behind.sort_unstable();
     behind.dedup();
@@ -202,9 +208,9 @@ async fn crowd_of(stage: &Stage, count: u32, outcome: &mut Outcome) -> Result<()
     Ok(())
 }
 
-/// A few of many, from the first to the last.
-fn sample<T: Clone>(of: &[T]) -> Vec<T> {
-    let step = of.len().div_ceil(FEW).max(1);
+/// So many of them, or a few less, from the first to the last.
+fn sample<T: Clone>(of: &[T], count: usize) -> Vec<T> {
+    let step = of.len().div_ceil(count).max(1);
     of.iter().rev().step_by(step).cloned().collect()
 }
 

@@ -570,7 +570,8 @@ mod linux {
         }
         let staged = Staged::all().find(|staged| staged.is_of(name)).ok_or("there is no such scenario")?;
         let target = on.target()?;
-        let Played { line, story } = in_runtime(staged.play(&*target, timed))?;
+        let Played { mut line, story } = in_runtime(staged.play(&*target, timed))?;
+        on.name().clone_into(&mut line.target);
         println!("{line}");
         if let Some(folder) = keep {
             std::fs::create_dir_all(&folder)?;
