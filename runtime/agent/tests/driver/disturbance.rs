@@ -206,7 +206,7 @@ async fn a_peering_whose_address_is_still_taken_starts_once_it_is_free(kind: Kin
 async fn an_agent_that_is_not_in_charge_of_its_switch_is_silent_towards_its_peers(kind: Kind) {
     let addresses = [free_address(), free_address()];
     let (one, two) = (switch(kind, addresses[0]).await, switch(kind, addresses[1]).await);
-    let [mut first, mut second] = configs_of_two(kind, addresses).map(start);
+    let [mut first, mut second] = configs_of(kind, addresses).map(start);
     first.ready().await;
     second.ready().await;
     first.peer_up().await;
@@ -291,7 +291,7 @@ async fn a_host_whose_entries_the_switch_refused_is_announced_once_it_has_taken_
     let (parts, pipeline) = kind.small(directory.path(), 3);
     let one = switch_of(kind, parts, addresses[0]).await;
     let two = switch(kind, addresses[1]).await;
-    let [mut small, large] = configs_of_two(kind, addresses);
+    let [mut small, large] = configs_of(kind, addresses);
     small.switch.pipeline = pipeline.or(small.switch.pipeline);
     small.vtep.as_mut().expect("the demo's is a VTEP").timers.host_ageing = Duration::from_secs(2);
     let (mut first, mut second) = (start(small), start(large));
