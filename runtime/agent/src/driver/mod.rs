@@ -226,6 +226,12 @@ impl Agent {
         self.orders.give(What::Settle { host, keep }).await
     }
 
+    /// Takes the VTEP out of use, or back into it: peers are told no more of the hosts that are here, or of all of them again. Its switch forwards
+    /// as before.
+    pub async fn drain(&self, on: bool) -> Result<(), OrderError> {
+        self.orders.give(What::Drain { on }).await
+    }
+
     /// Stops it and waits until it has stopped. The switch keeps its tables, and traffic goes on.
     pub async fn shutdown(self) -> Result<(), JoinError> {
         self.stop.cancel();
