@@ -240,13 +240,15 @@ async fn an_agent_whose_switch_was_ready_outlasts_what_no_time_would_heal() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let address = free_address();
     // It knows no P4Runtime, and says so to everything.
-    let another = |stop: CancellationToken| async move {
-        let listening = tokio::net::TcpListener::bind(address).await.expect("the address is free");
+    let another = |stop: CancellationToken| {
+        let listening = std::net::TcpListener::bind(address).expect("the address is free");
+        listening.set_nonblocking(true).expect("it is a socket");
+        let listening = tokio::net::TcpListener::from_std(listening).expect("it listens");
         let served = Server::builder().add_routes(Routes::default());
         tokio::spawn(served.serve_with_incoming_shutdown(TcpListenerStream::new(listening), stop.cancelled_owned()))
     };
     let stop = CancellationToken::new();
-    let stranger = another(stop.clone()).await;
+    let stranger = another(stop.clone());
     let mut config = config(Kind::Bmv2, address);
     let mut new = start(config.clone());
     let ended = tokio::time::timeout(PATIENCE, new.agent.ended()).await.expect("it ends");
@@ -263,7 +265,7 @@ async fn an_agent_whose_switch_was_ready_outlasts_what_no_time_would_heal() {
     bench.server.shutdown().await;
     agent.lost().await;
     let stop = CancellationToken::new();
-    let stranger = another(stop.clone()).await;
+    let stranger = another(stop.clone());
     let mut operator = Client::connect(config.management.as_deref().expect("set")).await.expect("it listens");
     let refused = async {
         loop {
