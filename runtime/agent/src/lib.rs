@@ -5,6 +5,7 @@
 //! turns it into events. The rest of the agent sees only those two surfaces: past them nothing is re-checked. [`management`] answers
 //! an operator's questions, and takes orders of his and of an orchestrator; [`metrics`] are its figures. What connections are made of is a [`network`].
 
+mod collector;
 pub mod config;
 mod driver;
 mod events;

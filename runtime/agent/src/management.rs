@@ -564,7 +564,7 @@ impl Management for Service {
     async fn drain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::DrainResponse>, Status> {
         self.may_order(&request)?;
         let v1::DrainRequest { undo } = request.into_inner();
-        self.ask(move |task| task.drain(!undo)).await?.map_err(status)?;
+        self.orders.give(What::Drain { on: !undo }).await.map_err(status)?;
         let hosts = self.get_status(Request::new(v1::GetStatusRequest {})).await?.into_inner().hosts;
         Ok(Response::new(v1::DrainResponse { agent: self.agent.clone(), draining: !undo, hosts }))
     }

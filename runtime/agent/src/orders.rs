@@ -22,6 +22,8 @@ pub(crate) enum What {
     ExpectMove { host: HostKey, to: Place, within: Duration },
     /// A host that answers at two places belongs here (B12).
     Settle { host: HostKey, keep: Place },
+    /// The VTEP is taken out of use, or back into it.
+    Drain { on: bool },
 }
 
 /// An order that cannot be followed.

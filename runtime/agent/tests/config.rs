@@ -199,6 +199,16 @@ fn each_mistake_is_told_with_its_place_and_what_would_be_right() {
         "22:15: peers[0].endpoint: `https` does not fit here; it is `http://HOST:PORT`, or give `peering.tls`",
     );
     one_problem(
+        "peering:\n",
+        "tracing: {otlp: \"https://127.0.0.1:4317\"}\npeering:\n",
+        "16:17: tracing.otlp: traces are sent without TLS; `http://HOST:PORT`, of a collector on this machine, which may pass them on as it likes",
+    );
+    one_problem(
+        "peering:\n",
+        "tracing: {otlp: localhost}\npeering:\n",
+        "16:17: tracing.otlp: `localhost` is wrong; it is `http://HOST:PORT`",
+    );
+    one_problem(
         "  plaintext: true\n",
         "",
         "17:3: peering: it is not said how peers prove who they are; give `tls` with `ca`, `cert` and `key`, or `plaintext: true`",

@@ -132,6 +132,13 @@ pub enum Act {
         /// To where.
         to: Place,
     },
+    /// The first host's VTEP is taken out of use.
+    Drain,
+    /// A VTEP is back in use.
+    Use {
+        /// Which.
+        vtep: usize,
+    },
     /// Nothing bad happens any more, and it is waited until all is settled.
     Calm,
 }
@@ -171,6 +178,8 @@ impl fmt::Display for Act {
             Self::Relink => write!(f, "the link is back, and the stream that tells of links breaks"),
             Self::Idle { vtep } => write!(f, "the switch of {} has not seen the host for long", letter(vtep)),
             Self::Expect { to } => write!(f, "somebody announces that the host will move to {to}"),
+            Self::Drain => write!(f, "the host's VTEP is taken out of use"),
+            Self::Use { vtep } => write!(f, "{} is back in use", letter(vtep)),
             Self::Calm => write!(f, "nothing happens any more, and it is waited until all is settled"),
         }
     }

@@ -121,6 +121,7 @@ impl World {
             self.frame(scene, at(0, 1), Self::other_host(), Evidence::Arp, Some(crate::world::ip(7)));
         }
         self.fair(scene, Duration::from_secs(8));
+        self.nobody_is_misled();
         self.impostors_age(scene);
         if self.ghosts.violation.is_none() {
             self.look_around(scene);

@@ -42,6 +42,7 @@ fn expected(guard: Guard) -> Result<&'static str, &'static str> {
         Guard::ReplyToThis => Ok("moves-beside"),
         Guard::AddressOnProof => Ok("mute-addresses"),
         Guard::Wait => Ok("reboots-moved"),
+        Guard::ToldAgain => Ok("drained"),
         Guard::MuteIsFoundOut => Err("not noticed: a mute host is presumed to be mute after a restart, too"),
         Guard::AllKnown => Err("not noticed: who is passed over contests it afterwards"),
         Guard::AddressIsAnothers => Err("not noticed: the binding table keeps the first holder, too"),

@@ -90,6 +90,7 @@ pub struct Budget {
     pub expects: u8,
     pub floods: u8,
     pub lies: u8,
+    pub drains: u8,
 }
 
 /// A model: the fabric, who is in it, what may happen.
@@ -179,6 +180,7 @@ pub const PLAIN: Scene = Scene {
         expects: 0,
         floods: 0,
         lies: 0,
+        drains: 0,
     },
     delay: Duration::from_millis(20),
     horizon: Duration::from_millis(400),
@@ -285,6 +287,7 @@ impl Scene {
             expects,
             floods,
             lies,
+            drains,
         } = self.budget;
         let add = |number: u8| if number == 0 { 0 } else { number + more };
         let budget = Budget {
@@ -309,6 +312,7 @@ impl Scene {
             expects: add(expects),
             floods: add(floods),
             lies: add(lies),
+            drains: add(drains),
         };
         Self { budget, ..self }
     }

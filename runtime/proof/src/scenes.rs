@@ -302,6 +302,22 @@ pub fn all() -> Vec<Scene> {
             ..PLAIN
         },
         Scene {
+            name: "drained",
+            about: "a VTEP that is taken out of use, and silent impostors there and elsewhere",
+            impostors: &[(A2, Habit::Never), (B2, Habit::Never)],
+            horizon: Duration::from_millis(1_400),
+            budget: Budget { forged: 2, drains: 1, ..NONE },
+            ..PLAIN
+        },
+        Scene {
+            name: "drained-moves",
+            about: "a host that moves away from a VTEP that is out of use",
+            places: &[C1],
+            horizon: Duration::from_millis(1_400),
+            budget: Budget { drains: 1, moves: 1, says: 1, ..NONE },
+            ..PLAIN
+        },
+        Scene {
             name: "floods",
             about: "somebody who fills the table",
             stranger: Some(A2),

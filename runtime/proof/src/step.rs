@@ -153,6 +153,10 @@ impl World {
         if left.relinks > 0 && unlinked {
             acts.push(Act::Relink);
         }
+        if left.drains > 0 && self.vteps[home.vtep].alive && !self.is_draining(home.vtep) {
+            acts.push(Act::Drain);
+        }
+        acts.extend((0..VTEPS).filter(|&vtep| self.is_draining(vtep)).map(|vtep| Act::Use { vtep }));
         if left.expects > 0 {
             acts.extend(scene.places.iter().map(|&to| Act::Expect { to }));
         }
@@ -312,6 +316,11 @@ impl World {
                 }
                 self.feed(scene, at, Event::MoveExpected { host, to, until });
             }
+            Act::Drain => {
+                self.left.drains -= 1;
+                self.drain(scene, self.devices[0].place.vtep, true);
+            }
+            Act::Use { vtep } => self.drain(scene, vtep, false),
             Act::Calm => self.calm(scene),
         }
         true

@@ -120,6 +120,7 @@ happenings! {
     Duplicate, "a host that is at two places is reported";
     Copied, "the claimed place gets copies";
     Full, "something is full";
+    Forgot, "a host of a VTEP that is out of use is forgotten elsewhere";
     MovedAgain, "a host that has moved has settled at its new place";
 }
 
@@ -138,6 +139,8 @@ pub struct Ghosts {
     spoken: u8,
     /// Where the first host was said to be going, and until when.
     expected: Option<(Place, Instant)>,
+    /// A VTEP has been out of use: others may have learned a host where somebody else was heard.
+    pub(crate) drained: bool,
 }
 
 /// Of one host.
@@ -159,8 +162,8 @@ pub struct Ghost {
 
 impl Hash for Ghosts {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        let Self { hosts, violation, happened: _, episodes, spoken, expected } = self;
-        (hosts, episodes, spoken, expected).hash(state);
+        let Self { hosts, violation, happened: _, episodes, spoken, expected, drained } = self;
+        (hosts, episodes, spoken, expected, drained).hash(state);
         violation.as_ref().map(|violation| violation.property).hash(state);
     }
 }
@@ -183,6 +186,7 @@ impl Ghosts {
             episodes: [None; 6],
             spoken: 0,
             expected: None,
+            drained: false,
         }
     }
 
@@ -216,6 +220,11 @@ impl Ghosts {
     /// Somebody said something there.
     pub(crate) fn spoke(&mut self, place: Place) {
         self.spoken |= bit(place);
+    }
+
+    /// Whether anybody was heard at another VTEP.
+    fn spoke_elsewhere(&self, home: usize) -> bool {
+        self.spoken & !(0b11 << (home * 2)) != 0
     }
 
     /// The first host is said to be going there.
@@ -392,7 +401,8 @@ impl World {
         };
         // What the owner itself has said it may have learned better since.
         let by_owner = before.said.as_ref().is_some_and(|said| said.from == owner);
-        if !by_owner && self.devices.iter().zip(&self.ghosts.hosts).any(keeps) {
+        // Who was told no more of it forgets it, and is told again if need be.
+        if !by_owner && !self.ghosts.drained && self.devices.iter().zip(&self.ghosts.hosts).any(keeps) {
             let what = format!("{} forgets a host that {} has", letter(at), letter(owner));
             self.ghosts.fail(Property::Evidence, what);
         }
@@ -507,7 +517,9 @@ impl World {
                 }
             }
             (Location::Remote(owner), Because::OwnerSaid) => {
-                if before.said.as_ref().is_none_or(|said| address(said.from) != owner) {
+                // Who is out of use has said by its list that it does not have the host, and that has counted after a while.
+                let others = before.said.as_ref().map_or(!self.ghosts.drained, |said| address(said.from) != owner);
+                if others {
                     let what = format!("{name} takes the host on the word of somebody who does not have it");
                     self.ghosts.fail(Property::Evidence, what);
                 }
@@ -595,6 +607,10 @@ impl World {
         if self.vteps.iter().any(|vtep| vtep.machine.hosts().any(|info| info.phase == Phase::Sought)) {
             self.ghosts.happens(Happening::Sought);
         }
+        let forgot = |vtep: &Arc<Vtep>| vtep.alive && vtep.location(&host(1)).is_none();
+        if self.is_draining(self.devices[0].place.vtep) && self.vteps.iter().any(forgot) {
+            self.ghosts.happens(Happening::Forgot);
+        }
         if std::mem::take(&mut self.changed) {
             self.traffic_arrives(scene);
         }
@@ -656,6 +672,9 @@ impl World {
                 if !ghost.settled || ghost.excused || !scene.is_undisturbed() {
                     continue;
                 }
+                if start != place.0 && self.ghosts.drained && self.ghosts.spoke_elsewhere(place.0) {
+                    continue;
+                }
                 let copies = trace.copies(place);
                 if copies != 1 {
                     let what = format!("what is sent at {} arrives {copies} times", letter(start));
@@ -693,6 +712,22 @@ impl World {
         }
     }
 
+    /// Before anything has aged: whoever says that he has a host which answers at a VTEP that is out of use, nobody else sends to him.
+    pub(crate) fn nobody_is_misled(&mut self) {
+        let Device { host: who, place, habit, .. } = self.devices[0];
+        if !self.is_draining(place.vtep) || habit != Habit::InTime {
+            return;
+        }
+        for at in (0..VTEPS).filter(|&at| at != place.vtep) {
+            if let Some(Location::Remote(vtep)) = self.vteps[at].location(&who)
+                && vtep != address(place.vtep)
+            {
+                let what = format!("the host is at {place}, and {} sends to {}", letter(at), letter(number(vtep)));
+                self.ghosts.fail(Property::Agreement, what);
+            }
+        }
+    }
+
     /// One VTEP has the host, the one where it is, and the others follow.
     fn all_agree(&mut self, scene: &Scene, number: usize) {
         let device = self.devices[number];
@@ -726,7 +761,9 @@ impl World {
             } else {
                 Location::Remote(address(device.place.vtep))
             };
-            if *location != Some(right) {
+            // Who was told no more of it floods what is sent to it.
+            let untold = self.is_draining(device.place.vtep) && location.is_none();
+            if *location != Some(right) && !(untold && at != device.place.vtep) {
                 let has = location.map_or("nothing".to_owned(), |location| format!("{location}"));
                 let what = format!("the host is at {}, and {} has {has} for it", device.place, letter(at));
                 self.ghosts.fail(Property::Agreement, what);

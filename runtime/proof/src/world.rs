@@ -287,6 +287,22 @@ impl World {
         }
     }
 
+    /// A VTEP is taken out of use, or back into it: its peers get another list.
+    pub(crate) fn drain(&mut self, scene: &Scene, at: usize, on: bool) {
+        self.feed(scene, at, Event::Drain { on });
+        self.ghosts.drained |= on;
+        for peer in (0..VTEPS).filter(|&peer| peer != at) {
+            if self.is_up(at, peer) {
+                self.list(scene, at, peer);
+            }
+        }
+    }
+
+    /// Whether a VTEP is out of use.
+    pub(crate) fn is_draining(&self, at: usize) -> bool {
+        self.vteps[at].alive && self.vteps[at].machine.is_draining()
+    }
+
     /// A message arrives.
     pub(crate) fn deliver(&mut self, scene: &Scene, parcel: Parcel) {
         let Parcel { from, to, content, .. } = parcel;

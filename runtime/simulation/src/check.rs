@@ -18,7 +18,7 @@ use vouch_tables::{
 use crate::hosts::{Answers, Host, Seat, Sent};
 use crate::outages::Outages;
 use crate::script::Script;
-use crate::world::{MUTE, NAMES, World, vtep_address};
+use crate::world::{END, MUTE, NAMES, World, vtep_address};
 
 type Entries = BTreeMap<EntryKey, EntryAction>;
 
@@ -191,6 +191,9 @@ fn misbound(site: usize, entries: &Entries, hosts: &[Host]) -> Vec<String> {
 /// How long what was told of a host may be out of date: twice as long as a claim may take that its owner does not reply to, and a second for the rest.
 const RECOVERY: Duration = Duration::from_millis(7_600);
 
+/// How long it may take until a host that was learned elsewhere has been asked where it is, and everybody been told, where nothing is in the way.
+const PROMPT: Duration = Duration::from_secs(1);
+
 /// Why a frame that was lost may have been.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Excuse {
@@ -208,6 +211,10 @@ pub(crate) enum Excuse {
     ForgottenMute,
     /// It answers nothing, was claimed while its owner could not be asked, and that is to be accepted.
     PolicyMute,
+    /// Its VTEP was out of use, so that others learned it where somebody else was heard, until it had answered.
+    Drained,
+    /// The same, and it answers nothing.
+    DrainedMute,
 }
 
 impl Excuse {
@@ -220,6 +227,8 @@ impl Excuse {
             Self::BothForgotten => "its VTEP was out, and the claimant's had forgotten everything",
             Self::ForgottenMute => "its VTEP had forgotten a mute host",
             Self::PolicyMute => "a claim of a mute host was accepted",
+            Self::Drained => "somebody else was heard while its VTEP was out of use",
+            Self::DrainedMute => "somebody else was heard while the VTEP of a mute host was out of use",
         }
     }
 }
@@ -254,6 +263,18 @@ fn excuse(frame: &Sent, outages: &Outages, script: &Script) -> Option<Excuse> {
         |(when, site): &(Duration, usize)| outages.cover(home, *when) && outages.has_forgotten(*site, *when);
     if claims.iter().filter(|(_, site)| *site != home).any(unknown_there) && outages.has_forgotten(home, frame.when) {
         return Some(Excuse::BothForgotten);
+    }
+    let learned_elsewhere = |(when, site): &(Duration, usize)| {
+        let prompt = !cut_off(*site);
+        let told = if prompt { PROMPT } else { END };
+        *site != home && outages.was_drained(home, told, *when) && (!prompt || frame.when <= *when + PROMPT)
+    };
+    if from != home && frame.to != MUTE && claims.iter().any(learned_elsewhere) {
+        return Some(Excuse::Drained);
+    }
+    let given_away = |(when, site): &(Duration, usize)| *site != home && outages.was_drained(home, END, *when);
+    if frame.to == MUTE && claims.iter().any(given_away) {
+        return Some(Excuse::DrainedMute);
     }
     let heard_first = claims.iter().any(|(_, site)| *site == from) && has_just_forgotten(from);
     let sought = !claims.is_empty() && has_just_forgotten(home);

@@ -7,7 +7,7 @@
 //! only or never; one of them moves, pauses, reboots, and changes its address and its habits; an attacker at two ports announces
 //! anything. Faults strike at every boundary: connections are reset, also in the middle of a write; agents are killed, also
 //! in the middle of a write; switches restart empty, or answer slowly; the management network loses one way or both; cables are
-//! pulled; the time of day is set. [`script`] has all of it.
+//! pulled; the time of day is set. An operator takes a VTEP out of use, and back. [`script`] has all of it.
 //!
 //! # What must hold
 //!
@@ -26,6 +26,7 @@
 //! | a VTEP had forgotten everything, and somebody was heard there in the host's name before the peers had told what they know | what nobody remembers is not known (M9); then it is sought at all ports (4a) |
 //! | a host's VTEP was out, and forgets everything, while the host was claimed where everything had been forgotten, too | its place there is as good as any until the host has answered there, or has aged; a third VTEP may remember more, and is not asked |
 //! | the host never answers, is claimed, and its VTEP had forgotten everything, or `accept` applied | nothing tells it from the other, until one of them has aged (4a) |
+//! | a host was heard elsewhere while its VTEP was out of use (`vouch drain`) | peers have forgotten it, and learn it where it is heard (M9), until it has answered where it is: a second, if nothing is in the way; a mute one until it has aged |
 //!
 //! # One seed's way
 //!

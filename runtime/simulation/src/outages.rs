@@ -1,4 +1,5 @@
-//! When which switch carried nothing, because it was not there or its agent had not got it ready, and who has lost all that it knew.
+//! When which switch carried nothing, because it was not there or its agent had not got it ready, who has lost all that it knew, and which VTEP was
+//! out of use.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,12 +26,21 @@ struct All {
     knowing: BTreeSet<usize>,
     /// Switches that are gone: what they said last may still be on its way.
     gone: BTreeSet<usize>,
+    /// The VTEPs that were out of use, and when they were back.
+    drained: Vec<Outage>,
 }
 
 struct Outage {
     site: usize,
     from: Duration,
     to: Option<Duration>,
+}
+
+impl Outage {
+    /// Whether it lasted until then, or until so long before.
+    fn lasted(&self, before: Duration, when: Duration) -> bool {
+        self.from <= when && self.to.is_none_or(|to| when <= to + before)
+    }
 }
 
 impl Outages {
@@ -43,6 +53,7 @@ impl Outages {
         let mut all = self.lock();
         all.outages.clear();
         all.forgotten.clear();
+        all.drained.clear();
     }
 
     /// A switch is gone, or is `there` and empty.
@@ -68,6 +79,25 @@ impl Outages {
         if all.is_out(site) {
             all.forgotten.push((site, when));
         }
+        drop(all);
+        self.in_use(site, when);
+    }
+
+    /// A VTEP is out of use.
+    pub(crate) fn drained(&self, site: usize, when: Duration) {
+        self.lock().drained.push(Outage { site, from: when, to: None });
+    }
+
+    /// It is not, or not any more.
+    pub(crate) fn in_use(&self, site: usize, when: Duration) {
+        for outage in self.lock().drained.iter_mut().filter(|outage| outage.site == site) {
+            outage.to.get_or_insert(when);
+        }
+    }
+
+    /// Whether a VTEP was out of use then, or so long before.
+    pub(crate) fn was_drained(&self, site: usize, before: Duration, when: Duration) -> bool {
+        self.lock().drained.iter().any(|outage| outage.site == site && outage.lasted(before, when))
     }
 
     /// An agent says that its switch is ready.
@@ -97,10 +127,7 @@ impl Outages {
 
     /// Whether a switch was out then, or so long before.
     pub(crate) fn within(&self, site: usize, before: Duration, when: Duration) -> bool {
-        let covers = |outage: &Outage| {
-            outage.site == site && outage.from <= when && outage.to.is_none_or(|to| when <= to + before)
-        };
-        self.lock().outages.iter().any(covers)
+        self.lock().outages.iter().any(|outage| outage.site == site && outage.lasted(before, when))
     }
 
     /// Whether agent and switch of a VTEP had lost all that they knew at that time or before.

@@ -56,6 +56,8 @@ pub(crate) enum Deed {
     KillSwitch { site: usize, away: u64 },
     /// Agent and switch are.
     KillSite { site: usize, away: u64 },
+    /// A VTEP is taken out of use for so long.
+    Drain { site: usize, for_ms: u64 },
 }
 
 /// A whole run.
@@ -83,6 +85,9 @@ impl Script {
                 let soon = Duration::from_millis(dice.random_range(0..400));
                 deeds.push((when + soon, fault(&mut dice, site)));
             }
+        }
+        if dice.random_bool(0.25) {
+            out_of_use(&mut dice, &mut deeds);
         }
         deeds.sort_by_key(|(when, _)| *when);
         Self { seed, deeds }
@@ -121,7 +126,8 @@ impl Script {
             | Deed::Silent { .. }
             | Deed::Habit { .. }
             | Deed::Readdress { .. }
-            | Deed::Unplug { .. } => false,
+            | Deed::Unplug { .. }
+            | Deed::Drain { .. } => false,
         })
     }
 
@@ -223,6 +229,21 @@ fn deed(dice: &mut StdRng) -> Deed {
     }
 }
 
+/// An operator takes a VTEP out of use, and what is delicate then is that somebody elsewhere says that a host there is his.
+fn out_of_use(dice: &mut StdRng, deeds: &mut Vec<(Duration, Deed)>) {
+    // Peers forget its hosts after three seconds.
+    let (site, for_ms) = (site(dice), dice.random_range(1_000..9_000));
+    let when = dice.random_range(0..DEEDS.as_millis() as u64);
+    deeds.push((Duration::from_millis(when), Deed::Drain { site, for_ms }));
+    let hosts: Vec<HostId> = (0..HOSTS).filter(|host| HOMES[*host] == site).collect();
+    let elsewhere: Vec<Seat> = ATTACKERS.into_iter().filter(|at| at.site != site).collect();
+    if !hosts.is_empty() && dice.random_bool(0.7) {
+        let (host, at, how) = (pick(dice, &hosts), pick(dice, &elsewhere), pick(dice, &Announcement::ALL));
+        let soon = Duration::from_millis(when + dice.random_range(0..for_ms + 200));
+        deeds.push((soon, Deed::Forge { at, host, how, times: 1, every: 1 }));
+    }
+}
+
 /// Something that goes wrong between an agent and its switch, or with one of them.
 fn fault(dice: &mut StdRng, site: usize) -> Deed {
     let (agent, switch) = (Node::Agent(site), Node::Switch(site));
@@ -277,6 +298,7 @@ impl Deed {
             Self::KillAgent { .. } => "agents killed, clocks set",
             Self::KillSwitch { .. } => "switches restarted empty",
             Self::KillSite { .. } => "agents and switches restarted",
+            Self::Drain { .. } => "VTEPs out of use",
         }
     }
 }
@@ -337,6 +359,7 @@ impl fmt::Display for Deed {
                 let (agent, switch) = (Node::Agent(*site), Node::Switch(*site));
                 write!(f, "{agent} and {switch} are killed, and started {away} ms later")
             }
+            Self::Drain { site, for_ms } => write!(f, "VTEP {} is out of use for {for_ms} ms", site + 1),
         }
     }
 }

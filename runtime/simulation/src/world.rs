@@ -60,7 +60,7 @@ const EVERY: Duration = Duration::from_millis(25);
 /// How long everybody has to settle in the beginning.
 const BEGINNING: Duration = Duration::from_secs(12);
 /// How long everybody has to agree in the end.
-const END: Duration = Duration::from_secs(120);
+pub(crate) const END: Duration = Duration::from_secs(120);
 /// How often the hosts say where they are in the end.
 const SPEAK_EVERY: Duration = Duration::from_secs(5);
 
@@ -144,6 +144,7 @@ enum Step {
     Quick { site: usize },
     StartAgent { site: usize },
     StartSwitch { site: usize },
+    InUse { site: usize },
     Send,
 }
 
@@ -253,18 +254,18 @@ impl World {
                     }
                 }
                 () = sleep_until(wake) => match next.and_then(|key| self.schedule.remove(&key)) {
-                    Some(step) => self.step(step)?,
+                    Some(step) => self.step(step).await?,
                     None => return Ok(()),
                 },
             }
         }
     }
 
-    fn step(&mut self, step: Step) -> Result<(), String> {
+    async fn step(&mut self, step: Step) -> Result<(), String> {
         match step {
             Step::Begin(deed) => {
                 self.log.note(|| deed.to_string());
-                self.begin(deed)?;
+                self.begin(deed).await;
             }
             Step::Forge { at, host, how } => {
                 let host = self.hosts.get(host);
@@ -299,6 +300,7 @@ impl World {
                     self.start_switch(site)?;
                 }
             }
+            Step::InUse { site } => self.drain(site, false).await,
             Step::Send => {
                 self.charge.look(self.log.time())?;
                 self.send();
@@ -323,7 +325,7 @@ impl World {
         }
     }
 
-    fn begin(&mut self, deed: Deed) -> Result<(), String> {
+    async fn begin(&mut self, deed: Deed) {
         match deed {
             Deed::Forge { at, host, how, times, every } => {
                 for time in 0..times {
@@ -420,8 +422,21 @@ impl World {
                 self.after(away, Step::StartAgent { site });
                 self.after(away, Step::StartSwitch { site });
             }
+            Deed::Drain { site, for_ms } => {
+                self.drain(site, true).await;
+                self.after(for_ms, Step::InUse { site });
+            }
         }
-        Ok(())
+    }
+
+    /// Takes a VTEP out of use, or back into it. An agent that is not there does not hear of it, and begins in use.
+    async fn drain(&mut self, site: usize, on: bool) {
+        let Some(agent) = &self.sites[site].agent else { return };
+        match agent.drain(on).await {
+            Ok(()) if on => self.outages.drained(site, self.log.time()),
+            Ok(()) => self.outages.in_use(site, self.log.time()),
+            Err(error) => self.log.note(|| format!("VTEP {} stays as it is: {error}", site + 1)),
+        }
     }
 
     fn block(&mut self, from: Node, to: Node, for_ms: u64) {
@@ -514,6 +529,7 @@ impl World {
                 self.start_agent(site)?;
             }
             (self.sites[site].agent_down, self.sites[site].switch_down) = (0, 0);
+            self.drain(site, false).await;
         }
         Ok(())
     }

@@ -172,12 +172,15 @@ impl DemoTarget {
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Run { configs, metrics, log_format } => {
-            log::begin("info", log_format);
-            in_runtime(run::run(&configs, metrics))
-        }
+        Command::Run { configs, metrics, log_format } => match log::begin("info", log_format) {
+            Ok(()) => in_runtime(run::run(&configs, metrics)),
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        },
         Command::Demo { scenarios, json, pcap, no_verify, target } => {
-            log::begin("off", LogFormat::Text);
+            log::begin("off", LogFormat::Text).expect("standard error needs no journal");
             let color = !json && std::io::stdout().is_terminal();
             let options =
                 DemoOptions { scenarios, json, captures: pcap, verify: !no_verify, color, tofino: target.tofino() };

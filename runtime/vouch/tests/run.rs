@@ -6,23 +6,10 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use vouch_switch_server::SwitchServer;
-
 fn vouch() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vouch"));
     command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs"));
     command
-}
-
-#[test]
-fn mistakes_stop_it_before_anything_is_started() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let path = directory.path().join("bad.yaml");
-    std::fs::write(&path, "name: vtep1\nswich: {}\n").expect("writable");
-    let output = vouch().arg("run").arg(&path).output().expect("the command starts");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(78), "nothing but another file helps: {errors}");
-    assert!(errors.contains("bad.yaml:2:1") && errors.contains("`switch`"), "{errors}");
 }
 
 #[test]
@@ -44,48 +31,6 @@ fn without_a_switch_it_says_so_keeps_trying_and_stops_at_a_signal() {
     let status = agent.wait().expect("it was started");
     assert_eq!(status.code(), Some(0), "{rest:?}");
     assert!(rest.iter().any(|line| line.contains("SIGTERM")), "{rest:?}");
-}
-
-#[test]
-fn what_no_time_heals_ends_it_with_a_status_of_its_own() {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let switch = SwitchServer::builder().device_id(1).build().expect("it has no ports");
-    let switch = runtime.block_on(switch.listen("127.0.0.1:0")).expect("loopback has ports");
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let file = |name: &str| folder.path().join(name);
-    std::fs::write(file("no-program.json"), "no program").expect("the folder is writable");
-    std::fs::write(file("vtep.p4info.txtpb"), vouch_tables::P4INFO_TEXT).expect("the folder is writable");
-    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/demo/vtep1.yaml");
-    let config = std::fs::read_to_string(demo).expect("it is there");
-    let pipeline = "pipeline: {p4info: vtep.p4info.txtpb, device_config: no-program.json}";
-    let config = config
-        .replace("switch:\n", &format!("switch:\n  {pipeline}\n"))
-        .replace("127.0.0.1:9559", &switch.local_addr().to_string());
-    std::fs::write(file("vtep1.yaml"), config).expect("the folder is writable");
-    let mut agent = vouch()
-        .arg("run")
-        .arg(file("vtep1.yaml"))
-        .env("VOUCH_LOG", "info")
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the command starts");
-    let log = BufReader::new(agent.stderr.take().expect("piped")).lines();
-    let (mut why, mut tries) = (None, 0);
-    for line in log.map_while(Result::ok) {
-        tries += u32::from(line.contains("the switch cannot be used"));
-        if line.contains("No time heals this") {
-            why = Some(line);
-        } else if tries > 3 {
-            break;
-        }
-    }
-    // It has ended, if it has said why.
-    let _ = agent.kill();
-    let status = agent.wait().expect("it was started");
-    let why = why.expect("it does not go on trying");
-    assert!(why.contains("the switch cannot run the program") && why.contains("`switch.pipeline`"), "{why}");
-    assert_eq!(status.code(), Some(78), "{why}");
-    runtime.block_on(switch.shutdown());
 }
 
 /// Sends a signal. The shell's own: kill(1) is not on every machine.

@@ -17,7 +17,8 @@ use super::types::{DEFAULT_MTU, PeeringConfig, ProbeAs, TUNNEL_BYTES, VniConfig}
 pub(super) const PROBE_AS: &str = "`{gateway: {ip: 192.168.1.254, mac: \"02:00:00:00:00:fe\"}}` with the gateway's own pair, or \
                                    `{address: 192.168.1.253}` with an address of the hosts' subnet that nobody has";
 /// The sections that only a VTEP has.
-const VTEP_SECTIONS: [&str; 7] = ["vnis", "peers", "peering", "timers", "limits", "quarantine", "management"];
+const VTEP_SECTIONS: [&str; 8] =
+    ["vnis", "peers", "peering", "timers", "limits", "quarantine", "management", "tracing"];
 
 /// Notes everything that does not fit.
 pub(super) fn check(root: &Node, document: &Document, problems: &mut Problems) {

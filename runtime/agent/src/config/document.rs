@@ -14,7 +14,7 @@ use super::types::{
     AccessInterface, Config, PeerConfig, PeeringConfig, PuntRates, Quarantine, RemoteManagement, UnderlayConfig,
     VniConfig, VtepConfig,
 };
-use super::written::{HostV4, Name, Socket};
+use super::written::{CollectorUrl, HostV4, Name, Socket};
 
 /// A VTEP, or a switch that only routes the underlay, and the agent that controls it. Times have a unit (us, ms, s, min, h); paths
 /// are relative to the file.
@@ -52,6 +52,8 @@ pub(super) struct Document {
     pub(super) quarantine: Quarantine,
     /// Where the agent is asked and told, as by `vouch status` and `vouch expect-move`. Without it, nobody can.
     pub(super) management: Option<Management>,
+    /// Traces of claims, from agent to agent. Without it, there are none.
+    pub(super) tracing: Option<Tracing>,
 }
 
 /// Who this VTEP is.
@@ -91,6 +93,14 @@ pub(super) struct Management {
     pub(super) remote: Option<RemoteManagement>,
 }
 
+/// Traces of claims: heard, asked, decided, converged, as spans of one trace from all agents that take part.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct Tracing {
+    /// The collector that takes them by OTLP over gRPC, as `http://127.0.0.1:4317`.
+    #[schemars(with = "CollectorUrl")]
+    pub(super) otlp: String,
+}
+
 impl Document {
     /// What the driver goes by. It means something only if nothing is wrong with the file.
     pub(super) fn resolve(self) -> Config {
@@ -124,7 +134,8 @@ impl Document {
         });
         let (management, remote_management) =
             self.management.map_or((None, None), |management| (management.socket, management.remote));
-        Config { name, switch, underlay, punt_rates: self.punt_rates, management, remote_management, vtep }
+        let tracing = self.tracing.map(|tracing| tracing.otlp);
+        Config { name, switch, underlay, punt_rates: self.punt_rates, management, remote_management, tracing, vtep }
     }
 
     /// Every access interface, and where it is named.

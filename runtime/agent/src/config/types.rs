@@ -34,6 +34,8 @@ pub struct Config {
     pub management: Option<PathBuf>,
     /// The same over the network; `None`: it is not there.
     pub remote_management: Option<RemoteManagement>,
+    /// The collector that is sent traces of claims; `None`: there are no traces.
+    pub tracing: Option<String>,
     /// Present on a VTEP; absent on a switch that only routes the underlay (a spine).
     pub vtep: Option<VtepConfig>,
 }

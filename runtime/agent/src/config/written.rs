@@ -36,6 +36,7 @@ formats! {
     Listen, "socket-address", r"^\[?[0-9A-Fa-f:.]+\]?:[0-9]+$";
     SwitchUrl, "switch-url", "^https?://";
     PeerUrl, "peer-url", "^https?://";
+    CollectorUrl, "collector-url", "^http://";
     File, "file", ".";
     Socket, "path", ".";
 }
@@ -136,6 +137,11 @@ impl Surroundings {
                 Some(tls) => url(text, tls, "`peering.tls`").map(|()| given()),
                 None => Ok(given()),
             },
+            "collector-url" if text.starts_with("https://") => Err(Wrong {
+                what: Some("traces are sent without TLS".into()),
+                help: "`http://HOST:PORT`, of a collector on this machine, which may pass them on as it likes".into(),
+            }),
+            "collector-url" => url(text, false, "").map(|()| given()),
             "file" | "path" => Ok(given()),
             _ => Err(wrong()),
         }
@@ -189,7 +195,7 @@ pub(super) fn what(format: &str) -> &'static str {
         "ports" => "a port, or several as `1-8`",
         "port" | "port-id" | "cpu-port" => "a switch port",
         "file" | "path" => "the path of a file, relative to this one",
-        "switch-url" | "peer-url" => "a URL, as `https://192.0.2.2:7000`",
+        "switch-url" | "peer-url" | "collector-url" => "a URL, as `https://192.0.2.2:7000`",
         _ => "text",
     }
 }

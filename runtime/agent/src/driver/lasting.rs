@@ -81,9 +81,12 @@ impl SwitchSetupError {
         match self {
             // Somebody else may listen there, and stop.
             Self::Management { .. } => true,
-            Self::File { .. } | Self::P4Info { .. } | Self::Tofino { .. } | Self::Bind { .. } | Self::Session(_) => {
-                false
-            }
+            Self::File { .. }
+            | Self::P4Info { .. }
+            | Self::Tofino { .. }
+            | Self::Bind { .. }
+            | Self::Tracing { .. }
+            | Self::Session(_) => false,
         }
     }
 }

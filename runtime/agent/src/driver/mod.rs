@@ -12,6 +12,7 @@
 //! | `frames`, `held` | reading punted frames, making ours, keeping those that wait |
 //! | `chronicle`, `words` | what is remembered of what happened, and how it is told |
 //! | `log` | what of it the log says |
+//! | `traces` | what of it traces show, if anybody wants them |
 //! | `lasting` | which errors end an agent, and which are tried again |
 //! | `sometimes` | lines for the log that others can cause in any number |
 
@@ -38,6 +39,7 @@ mod status;
 mod switch;
 mod task;
 mod too_long;
+mod traces;
 mod wanted;
 mod words;
 
@@ -55,6 +57,7 @@ use vouch_tables::{EntryAction, EntryKey};
 
 use self::switch::session_config;
 use self::task::{Command, Parts, Tallied};
+use crate::collector;
 use crate::config::Config;
 use crate::events::{AgentEvent, Place};
 use crate::guards::{DriverGuard, is_out};
@@ -96,7 +99,7 @@ pub struct Agent {
     orders: Orders,
     stop: CancellationToken,
     _stop_on_drop: DropGuard,
-    /// What listens for operators.
+    /// What listens for operators, and what sends spans.
     services: Vec<JoinHandle<()>>,
     /// By which operators know us over the network.
     identities: Option<Arc<Identities>>,
@@ -139,6 +142,13 @@ impl Agent {
             services.push(served);
             identities = Some(who);
         }
+        let mut spans = None;
+        if let Some(url) = &config.tracing {
+            let collector = collector::start(url, &config.name);
+            let (sender, sending) = collector.map_err(|why| SwitchSetupError::Tracing { url: url.clone(), why })?;
+            services.push(sending);
+            spans = Some(sender);
+        }
         let name = config.name.clone();
         let parts = Parts {
             config,
@@ -146,6 +156,7 @@ impl Agent {
             session,
             events,
             watcher,
+            spans,
             metrics: metrics.of(&name),
             network,
             commands: receiver,
@@ -224,6 +235,12 @@ impl Agent {
     /// Says where a host belongs that answers at two places (B12).
     pub async fn settle(&self, host: HostKey, keep: Place) -> Result<(), OrderError> {
         self.orders.give(What::Settle { host, keep }).await
+    }
+
+    /// Takes the VTEP out of use, or back into it: peers are told no more of the hosts that are here, or of all of them again. Its switch forwards
+    /// as before.
+    pub async fn drain(&self, on: bool) -> Result<(), OrderError> {
+        self.orders.give(What::Drain { on }).await
     }
 
     /// Stops it and waits until it has stopped. The switch keeps its tables, and traffic goes on.

@@ -79,6 +79,8 @@ vouch_mobility::counters! {
         messages_in_doubt,
         /// Events that whoever watches was too slow for.
         events_dropped,
+        /// Spans of traces that the collector was too slow for.
+        spans_dropped,
     }
 }
 

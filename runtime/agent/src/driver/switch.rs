@@ -91,6 +91,14 @@ pub enum SwitchSetupError {
         /// Why.
         error: std::io::Error,
     },
+    /// No spans can be sent there.
+    #[error("cannot send traces to {url}: {why}")]
+    Tracing {
+        /// The collector.
+        url: String,
+        /// Why.
+        why: String,
+    },
     /// The switch's address or TLS settings cannot be used.
     #[error("switch: {0}")]
     Session(#[from] client::ConfigError),

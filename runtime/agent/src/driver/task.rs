@@ -37,6 +37,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use opentelemetry_sdk::trace::SpanData;
 use tokio::sync::mpsc;
 use tokio::time::{Instant as Clock, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -58,6 +59,7 @@ use super::sometimes::Sometimes;
 use super::status::TaskCounters;
 use super::switch::{Found, Program};
 use super::too_long::{TooLong, TooLongFeed};
+use super::traces::Traces;
 use crate::config::Config;
 use crate::events::AgentEvent;
 use crate::guards::{DriverGuard, is_out};
@@ -131,6 +133,8 @@ pub(crate) struct Task {
     outbox: Outbox,
     doubts: Doubts,
     watcher: Option<mpsc::Sender<AgentEvent>>,
+    /// The ways of claims, if anybody wants them, and where to.
+    traces: Option<(Traces, mpsc::Sender<SpanData>)>,
     metrics: AgentMetrics,
     network: Network,
     commands: mpsc::Receiver<Command>,
@@ -227,6 +231,8 @@ pub(crate) struct Parts {
     pub(crate) session: Session,
     pub(crate) events: EventReceiver,
     pub(crate) watcher: Option<mpsc::Sender<AgentEvent>>,
+    /// Where the spans of claims go.
+    pub(crate) spans: Option<mpsc::Sender<SpanData>>,
     pub(crate) metrics: AgentMetrics,
     pub(crate) network: Network,
     pub(crate) commands: mpsc::Receiver<Command>,
@@ -244,6 +250,7 @@ impl Task {
             session,
             events,
             watcher,
+            spans,
             metrics,
             network,
             commands,
@@ -253,7 +260,9 @@ impl Task {
             stop,
         } = parts;
         let now = Clock::now();
+        let me = config.vtep.as_ref().map(|vtep| vtep.address);
         Self {
+            traces: me.zip(spans).map(|(me, spans)| (Traces::new(me), spans)),
             name: config.name.as_str().into(),
             ports: PortFeed::new(config.switch.link_status),
             counters_of_hosts: CounterFeed::new(&config),
@@ -532,6 +541,9 @@ impl Task {
         if let PeerEvent::Down { vtep, .. } = &event {
             self.outbox.over(*vtep);
             self.doubts.over(*vtep);
+        }
+        if let (PeerEvent::Up { vtep, incarnation, .. }, Some((traces, _))) = (&event, &mut self.traces) {
+            traces.peer(*vtep, *incarnation);
         }
         self.feed(|core, now| core.peer(event, now));
     }

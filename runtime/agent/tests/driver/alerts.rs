@@ -1,7 +1,7 @@
 //! The alerts of `configs/observability` and the faults that they are about: an agent's figures before and after a fault, in `promtool`'s hands
 //! where it is installed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
@@ -123,6 +123,9 @@ async fn each_fault_fires_its_alert() {
         too_long().await,
         policed().await,
         refused_entries().await,
+        twins().await,
+        flooded().await,
+        slow().await,
     ];
     for fault in &faults {
         assert_ne!(fault.before, fault.after, "{}: nothing shows it", fault.alert);
@@ -130,6 +133,9 @@ async fn each_fault_fires_its_alert() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/observability/alerts.yaml");
     let rules = rules.canonicalize().expect("it is there");
+    let text = std::fs::read_to_string(&rules).expect("it is readable");
+    let alerts: BTreeSet<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    assert_eq!(faults.iter().map(|fault| fault.alert).collect::<BTreeSet<_>>(), alerts, "one fault for each alert");
     let mut test = format!("rule_files: [{}]\nevaluation_interval: 30s\ntests:\n", rules.display());
     for fault in &faults {
         fault.write(&mut test);
@@ -143,13 +149,18 @@ async fn each_fault_fires_its_alert() {
 }
 
 impl Fault {
-    /// As a test for promtool: it was so for a minute, and is so for ten.
+    /// As a test for promtool: it was so for a minute, and is so for ten. What is slow goes on being slow.
     fn write(&self, test: &mut String) {
         let Self { alert, before, after } = self;
         let _ = writeln!(test, "  - name: {alert}\n    interval: 30s\n    input_series:");
+        let goes_on = *alert == "VouchSlow";
         for (name, now) in after {
             let then = before.get(name).copied().unwrap_or(0.0);
-            let _ = writeln!(test, "      - {{series: '{name}', values: '{then} {then} {now}x20'}}");
+            let values = match now - then {
+                more if goes_on && more > 0.0 => format!("{then}+{more}x40"),
+                _ => format!("{then} {then} {now}x40"),
+            };
+            let _ = writeln!(test, "      - {{series: '{name}', values: '{values}'}}");
         }
         if after.is_empty() {
             test.push_str("      []\n");
@@ -158,7 +169,11 @@ impl Fault {
         let _ = writeln!(
             test,
             "    promql_expr_test:\n      - {{expr: '{firing}', eval_time: {}, exp_samples: [{{labels: '{{}}', value: 1}}]}}",
-            if *alert == "VouchUnproven" { "8m" } else { "4m" }
+            match *alert {
+                "VouchUnproven" => "8m",
+                "VouchSlow" => "15m",
+                _ => "4m",
+            }
         );
     }
 }
@@ -184,7 +199,7 @@ async fn no_switch() -> Fault {
 
 async fn no_peer() -> Fault {
     let addresses = [free_address(), free_address()];
-    let [first, second] = configs_of_two(Kind::Bmv2, addresses);
+    let [first, second] = configs_of(Kind::Bmv2, addresses);
     let [bench, other] = [switch(Kind::Bmv2, addresses[0]).await, switch(Kind::Bmv2, addresses[1]).await];
     let metrics = Metrics::default();
     let (mut agent, mut peer) = (start_counted(first, &metrics), start(second));
@@ -311,4 +326,95 @@ async fn refused_entries() -> Fault {
         tokio::task::yield_now().await;
     }
     scene.end("VouchWritesFail", before).await
+}
+
+/// A machine exists twice: at this VTEP, which is out of use, so that the other hears of none, and at another.
+async fn twins() -> Fault {
+    let addresses = [free_address(), free_address()];
+    let [first, second] = configs_of(Kind::Bmv2, addresses);
+    let [bench, other] = [switch(Kind::Bmv2, addresses[0]).await, switch(Kind::Bmv2, addresses[1]).await];
+    let metrics = Metrics::default();
+    let mut agent = start_counted(first, &metrics);
+    agent.ready().await;
+    bench.cables[0].send(arp(HOST, ADDRESS)).expect("the link is up");
+    agent.learned(HOST).await;
+    agent.agent.drain(true).await.expect("it has its switch");
+    let peer = start(second);
+    agent.peer_up().await;
+    let before = figures(&metrics, Some(&agent)).await;
+    let duplicate = agent.until(|kind| match kind {
+        AgentEventKind::Report(Report::Duplicate { host, .. }) if host.mac == HOST => Some(()),
+        _ => None,
+    });
+    let announcement = arp(HOST, ADDRESS);
+    tokio::select! {
+        () = duplicate => {}
+        () = answering(&bench.cables[0]) => unreachable!("it answers for ever"),
+        () = answering(&other.cables[0]) => unreachable!("it answers for ever"),
+        () = talking(&other.cables[0], &announcement) => unreachable!("it talks for ever"),
+    }
+    let after = figures(&metrics, Some(&agent)).await;
+    agent.stop().await;
+    peer.stop().await;
+    bench.server.shutdown().await;
+    other.server.shutdown().await;
+    Fault { alert: "VouchDuplicate", before, after }
+}
+
+/// More hosts announce themselves than the agent can handle while the switch takes its time to learn them.
+async fn flooded() -> Fault {
+    let address = free_address();
+    let bench = switch(Kind::Bmv2, address).await;
+    let far = later(address, Duration::from_millis(500)).await;
+    let mut scene = Scene::at(bench, far, |config| {
+        config.punt_rates.learn = vouch_agent::config::PuntRate { rate: 1_000_000, burst: 1_000_000 };
+    })
+    .await;
+    let before = scene.figures().await;
+    let Scene { bench, agent, .. } = &mut scene;
+    let lost = async {
+        while agent.status().await.task.packet_ins_dropped == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let flood = async {
+        // A few more than may wait.
+        for number in 0..20_000_u32 {
+            let [_, _, high, low] = number.to_be_bytes();
+            let frame = data(MacAddr([2, 0x66, 0, 0, high, low]), MacAddr::BROADCAST, 1);
+            // The cable has room again once the switch has read.
+            while bench.cables[1].send(frame.clone()).is_err() {
+                tokio::task::yield_now().await;
+            }
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        lost = tokio::time::timeout(PATIENCE, lost) => lost.expect("not all of them can wait"),
+        () = flood => unreachable!("it waits for ever"),
+    }
+    scene.end("VouchPuntsLost", before).await
+}
+
+/// A host moves, and the switch takes its time to do what it is told.
+async fn slow() -> Fault {
+    let address = free_address();
+    let bench = switch(Kind::Bmv2, address).await;
+    let far = later(address, Duration::from_millis(1_100)).await;
+    let mut scene = Scene::at(bench, far, |_| {}).await;
+    scene.says(0, arp(HOST, ADDRESS));
+    scene.agent.learned(HOST).await;
+    let before = scene.figures().await;
+    // Nobody need be asked whether it is still there.
+    scene.bench.cables[0].set_up(false);
+    scene.agent.until(|kind| matches!(kind, AgentEventKind::Port { up: false, .. }).then_some(())).await;
+    scene.until(&[], &arp(HOST, ADDRESS), |report| matches!(report, Report::Moved { .. })).await;
+    let seen = async {
+        let name = "vouch_convergence_seconds_count{agent=\"vtep1\"}";
+        while scene.figures().await.get(name) == before.get(name) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, seen).await.expect("the switch takes it");
+    scene.end("VouchSlow", before).await
 }

@@ -3,6 +3,8 @@
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use vouch_agent::metrics::Metrics;
 use vouch_agent::{Agent, AgentEvent, AgentEventKind, AgentOptions, AgentStatus, Config};
@@ -15,6 +17,7 @@ use crate::kind::{Kind, Parts};
 
 const CONFIG: &str = include_str!("../../../../configs/demo/vtep1.yaml");
 const CONFIG_OF_PEER: &str = include_str!("../../../../configs/demo/vtep2.yaml");
+const CONFIG_OF_THIRD: &str = include_str!("../../../../configs/demo/vtep3.yaml");
 pub(crate) const HOST: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 pub(crate) const NEIGHBOR: MacAddr = MacAddr([2, 0, 0, 0, 0, 2]);
 
@@ -82,10 +85,15 @@ pub(crate) fn config(kind: Kind, switch: SocketAddr) -> Config {
     Config::parse("vtep1.yaml", &text).expect("the demo's configuration is valid").config
 }
 
-/// VTEP 1 and VTEP 2, each at a switch of its own, which find each other.
-pub(crate) fn configs_of_two(kind: Kind, switches: [SocketAddr; 2]) -> [Config; 2] {
+/// The first VTEPs of the demo, each at a switch of its own, which find each other.
+pub(crate) fn configs_of<const N: usize>(kind: Kind, switches: [SocketAddr; N]) -> [Config; N] {
     let peers = [(); 3].map(|()| free_address().to_string());
-    [(CONFIG, "vtep1.yaml", "127.0.0.1:9559"), (CONFIG_OF_PEER, "vtep2.yaml", "127.0.0.1:9560")]
+    let files = [
+        (CONFIG, "vtep1.yaml", "127.0.0.1:9559"),
+        (CONFIG_OF_PEER, "vtep2.yaml", "127.0.0.1:9560"),
+        (CONFIG_OF_THIRD, "vtep3.yaml", "127.0.0.1:9561"),
+    ];
+    files
         .into_iter()
         .zip(switches)
         .map(|((text, name, target), switch)| {
@@ -93,6 +101,7 @@ pub(crate) fn configs_of_two(kind: Kind, switches: [SocketAddr; 2]) -> [Config; 
             let text = text
                 .replace("  kind: bmv2\n", &kind.yaml())
                 .replace("device_id: 2", "device_id: 1")
+                .replace("device_id: 3", "device_id: 1")
                 .replace(target, &switch.to_string())
                 .replace("127.0.0.1:7001", &peers[0])
                 .replace("127.0.0.1:7002", &peers[1])
@@ -101,7 +110,7 @@ pub(crate) fn configs_of_two(kind: Kind, switches: [SocketAddr; 2]) -> [Config; 
         })
         .collect::<Vec<_>>()
         .try_into()
-        .expect("two")
+        .expect("there are three")
 }
 
 pub(crate) struct Watched {
@@ -224,4 +233,35 @@ pub(crate) async fn received(cable: &Endpoint, expected: &[u8]) {
         }
     };
     tokio::time::timeout(PATIENCE, found).await.expect("the frame arrives");
+}
+
+/// Where a switch can be reached over a long line: all that it says comes so much later.
+pub(crate) async fn later(switch: SocketAddr, late: Duration) -> SocketAddr {
+    let listening = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback has ports");
+    let address = listening.local_addr().expect("it listens");
+    tokio::spawn(async move {
+        while let (Ok((agent, _)), Ok(switch)) = (listening.accept().await, TcpStream::connect(switch).await) {
+            let ((mut asked, mut told), (mut says, mut asks)) = (agent.into_split(), switch.into_split());
+            let (said, mut on_its_way) = mpsc::unbounded_channel();
+            tokio::spawn(async move { tokio::io::copy(&mut asked, &mut asks).await });
+            tokio::spawn(async move {
+                let mut buffer = vec![0; 1 << 16];
+                while let Ok(length @ 1..) = says.read(&mut buffer).await {
+                    let due = tokio::time::Instant::now() + late;
+                    if said.send((due, buffer[..length].to_vec())).is_err() {
+                        break;
+                    }
+                }
+            });
+            tokio::spawn(async move {
+                while let Some((due, bytes)) = on_its_way.recv().await {
+                    tokio::time::sleep_until(due).await;
+                    if told.write_all(&bytes).await.is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    address
 }

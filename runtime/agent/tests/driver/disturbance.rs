@@ -3,6 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic::transport::Server;
+use vouch_agent::management::Client;
 use vouch_agent::{AgentEventKind, Place};
 use vouch_mobility::Report;
 use vouch_net::MacAddr;
@@ -201,7 +206,7 @@ async fn a_peering_whose_address_is_still_taken_starts_once_it_is_free(kind: Kin
 async fn an_agent_that_is_not_in_charge_of_its_switch_is_silent_towards_its_peers(kind: Kind) {
     let addresses = [free_address(), free_address()];
     let (one, two) = (switch(kind, addresses[0]).await, switch(kind, addresses[1]).await);
-    let [mut first, mut second] = configs_of_two(kind, addresses).map(start);
+    let [mut first, mut second] = configs_of(kind, addresses).map(start);
     first.ready().await;
     second.ready().await;
     first.peer_up().await;
@@ -229,6 +234,57 @@ async fn an_agent_that_is_not_in_charge_of_its_switch_is_silent_towards_its_peer
     two.server.shutdown().await;
 }
 
+/// Whoever takes the switch's place for a while is not the one that the configuration is for, which has been right.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_whose_switch_was_ready_outlasts_what_no_time_would_heal() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let address = free_address();
+    // It knows no P4Runtime, and says so to everything.
+    let another = |stop: CancellationToken| {
+        let listening = std::net::TcpListener::bind(address).expect("the address is free");
+        listening.set_nonblocking(true).expect("it is a socket");
+        let listening = tokio::net::TcpListener::from_std(listening).expect("it listens");
+        let served = Server::builder().add_routes(Routes::default());
+        tokio::spawn(served.serve_with_incoming_shutdown(TcpListenerStream::new(listening), stop.cancelled_owned()))
+    };
+    let stop = CancellationToken::new();
+    let stranger = another(stop.clone());
+    let mut config = config(Kind::Bmv2, address);
+    let mut new = start(config.clone());
+    let ended = tokio::time::timeout(PATIENCE, new.agent.ended()).await.expect("it ends");
+    let why = ended.expect("it does not panic").expect("it says why").to_string();
+    assert!(why.contains("refuses the session"), "{why}");
+    drop(new);
+    stop.cancel();
+    stranger.await.expect("no panic").expect("it served");
+
+    config.management = Some(folder.path().join("vtep1.sock"));
+    let bench = switch(Kind::Bmv2, address).await;
+    let mut agent = start(config.clone());
+    agent.ready().await;
+    bench.server.shutdown().await;
+    agent.lost().await;
+    let stop = CancellationToken::new();
+    let stranger = another(stop.clone());
+    let mut operator = Client::connect(config.management.as_deref().expect("set")).await.expect("it listens");
+    let refused = async {
+        loop {
+            let status = operator.status().await.expect("the agent goes on");
+            let reason = status.switch.expect("it has one").reason;
+            if reason.contains("Unimplemented") {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, refused).await.expect("it hears of it");
+    stop.cancel();
+    stranger.await.expect("no panic").expect("it served");
+    let bench = switch(Kind::Bmv2, address).await;
+    agent.ready().await;
+    agent.stop().await;
+    bench.server.shutdown().await;
+}
+
 /// Messages never follow writes that failed: a peer would send a host's traffic to where nobody knows it.
 async fn a_host_whose_entries_the_switch_refused_is_announced_once_it_has_taken_them(kind: Kind) {
     let directory = tempfile::tempdir().expect("a temporary directory");
@@ -237,7 +293,7 @@ async fn a_host_whose_entries_the_switch_refused_is_announced_once_it_has_taken_
     let (parts, pipeline) = kind.small(directory.path(), 3);
     let one = switch_of(kind, parts, addresses[0]).await;
     let two = switch(kind, addresses[1]).await;
-    let [mut small, large] = configs_of_two(kind, addresses);
+    let [mut small, large] = configs_of(kind, addresses);
     small.switch.pipeline = pipeline.or(small.switch.pipeline);
     small.vtep.as_mut().expect("the demo's is a VTEP").timers.host_ageing = Duration::from_secs(2);
     let (mut first, mut second) = (start(small), start(large));

@@ -9,6 +9,7 @@ mod metrics;
 mod operate;
 mod orders;
 mod stall;
+mod traces;
 
 use std::path::Path;
 use std::time::Duration;

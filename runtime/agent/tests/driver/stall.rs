@@ -112,7 +112,7 @@ async fn an_agent_whose_switch_stalls_at_work_falls_silent_until_it_goes_on(kind
     let addresses = [free_address(), free_address()];
     let (one, two) = (switch(kind, addresses[0]).await, switch(kind, addresses[1]).await);
     let wire = Wire::to(addresses[0]).await;
-    let [mut first, mut second] = configs_of_two(kind, [wire.address, addresses[1]]).map(start);
+    let [mut first, mut second] = configs_of(kind, [wire.address, addresses[1]]).map(start);
     first.ready().await;
     second.ready().await;
     first.peer_up().await;

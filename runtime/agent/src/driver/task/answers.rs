@@ -333,7 +333,7 @@ impl Task {
     }
 
     /// Takes down what the switch has taken, by host.
-    pub(super) fn note_written(&mut self, changes: &[Change]) {
+    pub(super) fn note_written(&mut self, changes: &[Change], began: Clock) {
         let Some(core) = &self.core else { return };
         let now = Clock::now();
         let mut by_host: Vec<(HostKey, Vec<Change>)> = Vec::new();
@@ -349,6 +349,8 @@ impl Task {
         }
         for (host, changes) in by_host {
             self.chronicle.written(host, changes, now);
+            let took = now - began;
+            self.trace(now, |traces, at| traces.written(host, at.checked_sub(took).unwrap_or(at), at));
         }
     }
 

@@ -73,6 +73,7 @@ impl Task {
             What::Settle { host, keep } => {
                 self.place(host, keep).map(|keep| self.feed(|core, now| core.settle(host, keep, now)))
             }
+            What::Drain { on } => self.drain(on),
         };
         // Whoever ordered it may have gone.
         let _ = reply.send(followed);
@@ -116,7 +117,7 @@ impl Task {
     }
 
     /// Takes the VTEP out of use, or back into it.
-    pub(crate) fn drain(&mut self, on: bool) -> Result<(), OrderError> {
+    fn drain(&mut self, on: bool) -> Result<(), OrderError> {
         if self.core.is_none() {
             return Err(OrderError::NotReady);
         }

@@ -1,5 +1,7 @@
 //! What goes out: rounds of work for the switch, messages for the peers, events for whoever watches.
 
+use std::time::SystemTime;
+
 use tokio::time::Instant as Clock;
 use vouch_tables::PacketOut;
 
@@ -7,6 +9,7 @@ use super::super::chronicle::What;
 use super::super::core::Output;
 use super::super::policed;
 use super::super::switch::Work;
+use super::super::traces::Traces;
 use super::answers::{WallClock, event};
 use super::{AfterRound, Finding, Switch, Task};
 use crate::events::{AgentEvent, AgentEventKind};
@@ -161,11 +164,22 @@ impl Task {
         self.reset_broken();
     }
 
+    /// Notes something for traces, if anybody wants them, and sends what has ended.
+    pub(super) fn trace(&mut self, at: Clock, note: impl FnOnce(&mut Traces, SystemTime)) {
+        let Some((traces, spans)) = &mut self.traces else { return };
+        let Some(at) = WallClock::read().at(at) else { return };
+        note(traces, at);
+        for span in traces.take() {
+            self.counters.spans_dropped += u64::from(spans.try_send(span).is_err());
+        }
+    }
+
     pub(super) fn tell(&mut self, kind: AgentEventKind) {
         let now = Clock::now();
         if let AgentEventKind::Report(report) = &kind {
             self.metrics.report(report, now);
         }
+        self.trace(now, |traces, at| traces.event(&kind, at));
         let number = self.chronicle.event(&kind, now);
         if self.watchers.any()
             && let Some(core) = &self.core

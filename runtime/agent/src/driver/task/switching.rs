@@ -126,7 +126,7 @@ impl Task {
         match round.then {
             AfterRound::Written(_) if doubt => {}
             AfterRound::Written(changes) => {
-                self.note_written(&changes);
+                self.note_written(&changes, round.began);
                 // Words are for whoever watches; most agents run unwatched, and a round may have thousands of changes.
                 if self.watcher.is_some() {
                     let changes = changes.iter().map(ToString::to_string).collect();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Became, Heir, Owner, Refused, Taken};
+use crate::guards::{Guard, is_out};
 use crate::inout::message::{Advertisement, Message, Migration, Verdict};
 use crate::inout::report::Report;
 use crate::knowledge::aftermath::Aftermath;
@@ -76,7 +77,7 @@ impl Owner {
             Who::Port { .. } => false,
         };
         let again = self.withheld && claimants.iter().any(heard_of);
-        self.withheld &= !again;
+        self.withheld &= !again || is_out(Guard::ToldAgain);
         // A rival that learned the host ordinarily is not outranked: it would then outrank us in turn, for ever. What was only asked in passing, nobody
         // has heard of.
         let claimed = claimants.iter().filter_map(|claimant| match claimant.who {
