@@ -23,6 +23,9 @@
 #define LOCATIONS 8192
 #define TUNNELS 1024
 #define UNDERLAY_ROUTES 1024
+#define LOCAL_ADDRESSES 512
+#define HOP_GROUPS 64
+#define NEIGHBOURS 512
 #define BRIDGE_DOMAINS 4096
 #define HOSTS 102400
 #define SOURCES 102400
@@ -75,8 +78,14 @@ typedef bit<8> colour_t;
 // One unit for each use.
 #define FLOW_HASH_UNIT(unit) Hash<bit<14>>(HashAlgorithm_t.CRC16) unit;
 #define FLOW_HASH(unit, result, ...) result = unit.get(__VA_ARGS__);
+#define BUCKET_HASH_UNIT(unit) Hash<bit<6>>(HashAlgorithm_t.CRC32) unit;
+#define BUCKET_HASH(unit, result, ...) result = unit.get(__VA_ARGS__);
 
 #endif
+
+// Hashing takes no time of its own. Later, a tunnel's inner headers would have to be told from others.
+#define HASH_ON_ARRIVAL(hash_it) hash_it;
+#define HASH_ON_DEMAND(hash_it)
 
 // Ingress does not know the frame's length. None is too long, the MAC takes 10,240 bytes at most; one that is shorter than
 // its outer lengths say is decapsulated as it is.

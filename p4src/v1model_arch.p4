@@ -16,6 +16,9 @@
 #define LOCATIONS 16384
 #define TUNNELS 4096
 #define UNDERLAY_ROUTES 4096
+#define LOCAL_ADDRESSES 512
+#define HOP_GROUPS 1024
+#define NEIGHBOURS 4096
 #define BRIDGE_DOMAINS 16384
 #define HOSTS 131072
 #define SOURCES 262144
@@ -66,9 +69,17 @@ typedef bit<2> colour_t;
     hdr.inner_ipv6.setInvalid(); \
     hdr.inner_l4.setInvalid();
 
+// Hashing takes time, so it is done where a frame needs it.
+#define HASH_ON_ARRIVAL(hash_it)
+#define HASH_ON_DEMAND(hash_it) hash_it;
+
 // 14 bits of a CRC-16 over the fields.
 #define FLOW_HASH_UNIT(unit)
 #define FLOW_HASH(unit, result, ...) \
     hash(result, HashAlgorithm.crc16, 14w0, __VA_ARGS__, 15w0x4000);
+// 6 bits of a CRC-32.
+#define BUCKET_HASH_UNIT(unit)
+#define BUCKET_HASH(unit, result, ...) \
+    hash(result, HashAlgorithm.crc32, 6w0, __VA_ARGS__, 7w64);
 
 #endif

@@ -19,6 +19,7 @@
 #include "parts/source.p4"
 #include "parts/binding.p4"
 #include "parts/destination.p4"
+#include "parts/next_hop.p4"
 #include "parts/ingress.p4"
 #include "parts/punt.p4"
 #include "parts/egress.p4"

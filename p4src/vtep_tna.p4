@@ -29,6 +29,7 @@
 #include "parts/source.p4"
 #include "parts/binding.p4"
 #include "parts/destination.p4"
+#include "parts/next_hop.p4"
 #include "parts/ingress.p4"
 #include "parts/egress.p4"
 #include "parts/bridge_parser.p4"
@@ -61,6 +62,7 @@ control TnaIngress(inout headers_t hdr,
         hdr.bridge.bd = meta.bd;
         hdr.bridge.in_location = meta.in_location;
         hdr.bridge.out_location = meta.out_location;
+        hdr.bridge.neighbour = meta.neighbour;
         hdr.bridge.frame_bytes = meta.frame_bytes;
     }
 
@@ -106,6 +108,7 @@ control TnaEgress(inout headers_t hdr,
         meta.bd = hdr.bridge.bd;
         meta.in_location = hdr.bridge.in_location;
         meta.out_location = hdr.bridge.out_location;
+        meta.neighbour = hdr.bridge.neighbour;
         meta.frame_bytes = hdr.bridge.frame_bytes + intrinsic.pkt_length;
         hdr.bridge.setInvalid();
     }

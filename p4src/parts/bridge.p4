@@ -19,6 +19,7 @@ header bridge_t {
     location_t in_location;
     // 0 of a replica: its instance is the location.
     location_t out_location;
+    neighbour_t neighbour;
     // Less than zero: what ingress has stripped.
     bit<16> frame_bytes;
 }

@@ -40,6 +40,17 @@ control Classify(inout headers_t hdr, inout metadata_t meta) {
         meta.not_to_router = hdr.ethernet.dst ^ router_mac;
     }
 
+    // The same, where we have an address on the link: ARP there, and packets for the address, are for the controller. `location`
+    // is the link's own.
+    @name(".ingress_interface.link")
+    action link(mac_t router_mac, location_t location) {
+        COUNT(ingress_interface_counter)
+        meta.origin = origin_t.UNDERLAY;
+        meta.not_to_router = hdr.ethernet.dst ^ router_mac;
+        meta.in_location = location;
+        meta.on_link = 1;
+    }
+
     // The controller's port: frames carry a packet_out header.
     @name(".ingress_interface.controller")
     action controller() {
@@ -63,6 +74,7 @@ control Classify(inout headers_t hdr, inout metadata_t meta) {
         actions = {
             access;
             underlay;
+            link;
             controller;
             @defaultonly unknown_interface;
         }

@@ -156,16 +156,25 @@ control JudgeDestination(inout metadata_t meta) {
     }
 }
 
-// The port that leads to a location: an access interface's own, or the underlay port towards the peer.
+// The port that leads to a location: an access interface's own, or the underlay port towards the peer. Whatever the underlay
+// knows of the packet that a frame came in is of no account.
 control FindPort(inout metadata_t meta) {
     @name(".location_port.port")
     action to_port(port_t port) {
         meta.out_port = port;
+        meta.hop_group = 0;
+    }
+
+    // One of several next hops towards the peer, by flow.
+    @name(".location_port.balance")
+    action balance(hop_group_t group) {
+        meta.hop_group = group;
     }
 
     @name(".location_port.no_port")
     action no_port() {
-        meta.no_port = 1;
+        meta.no_way = drop_reason_t.NO_LOCATION_PORT;
+        meta.hop_group = 0;
     }
 
     @name(".location_port")
@@ -175,6 +184,7 @@ control FindPort(inout metadata_t meta) {
         }
         actions = {
             to_port;
+            balance;
             @defaultonly no_port;
         }
         const default_action = no_port();

@@ -93,8 +93,9 @@ control Encapsulate(inout headers_t hdr, inout metadata_t meta) {
         size = BRIDGE_DOMAINS;
     }
 
-    // The outer headers of one tunnel: both tunnel addresses, the MAC addresses of the next hop's link, what the operator
-    // chose for time to live and DSCP, and the longest frame, without a tag, that the underlay carries with them.
+    // The outer headers of one tunnel: both tunnel addresses, the MAC addresses of the next hop's link (of several, the one that
+    // replicas take), what the operator chose for time to live and DSCP, and the longest frame, without a tag, that the underlay
+    // carries with them.
     @name(".encapsulate.encapsulate")
     action encapsulate_frame(ipv4_t src_ip, ipv4_t dst_ip, mac_t src_mac, mac_t dst_mac, bit<8> ttl, bit<6> dscp,
                              bit<16> max_frame_bytes) {
@@ -185,6 +186,10 @@ control Encapsulate(inout headers_t hdr, inout metadata_t meta) {
         flow_entropy.apply(hdr, meta);
         if (bd_vni.apply().hit) {
             if (encapsulate.apply().hit) {
+                if (meta.neighbour != 0) {
+                    hdr.outer_ethernet.src = meta.next_hop_src;
+                    hdr.outer_ethernet.dst = meta.next_hop_dst;
+                }
                 meta.excess_bytes = meta.frame_bytes |-| meta.max_frame_bytes;
                 if (!fits.apply().hit) {
                     COUNT_AT(exceeds_mtu, 3w0 ++ meta.in_location[15:15] ++ meta.in_location[PLACE_BITS - 1:0])
@@ -236,10 +241,18 @@ control TagForAccess(inout headers_t hdr, inout metadata_t meta) {
 control VtepEgress(inout headers_t hdr, inout metadata_t meta) {
     Encapsulate() encapsulate_for_tunnel;
     TagForAccess() tag_for_access;
+    FindNeighbour() find_neighbour;
 
     apply {
+        if (meta.neighbour != 0) {
+            find_neighbour.apply(meta);
+        }
         if (meta.path == path_t.ROUTE) {
-            // A transit packet was finished in ingress.
+            // A transit packet was finished in ingress, but for the addresses of one of several next hops.
+            if (meta.neighbour != 0) {
+                hdr.ethernet.src = meta.next_hop_src;
+                hdr.ethernet.dst = meta.next_hop_dst;
+            }
         } else if (meta.path == path_t.BRIDGE && meta.out_location == meta.in_location) {
             // Never back to where it came from. Of a single frame ingress has seen to it; this prunes replicas. What the
             // controller sends came from nowhere.

@@ -19,7 +19,8 @@ typedef bit<24> vni_t;
 typedef bit<16> bd_t;
 
 // Where a host is reached. 0 is none (or the controller), 0x0001..0x7fff are access interfaces (a port and a VLAN or
-// untagged), 0x8001..0xfffe are tunnels (one per peer). The top bit alone says which.
+// untagged), 0x8001..0xfffe are tunnels (one per peer). The top bit alone says which. From 0x7e00 on, they are links of the
+// underlay: no host is there, but the controller speaks and listens.
 typedef bit<16> location_t;
 
 // The top bit of a location, as a condition and as a ternary match.
@@ -28,6 +29,10 @@ typedef bit<16> location_t;
 
 // A multicast group of the packet replication engine. The instance of each replica is its location.
 typedef bit<16> group_t;
+
+// Next hops that share what they carry, and one of them. 0 is none.
+typedef bit<16> hop_group_t;
+typedef bit<16> neighbour_t;
 
 const bit<16> ETHERTYPE_IPV4 = 0x0800;
 const bit<16> ETHERTYPE_ARP = 0x0806;

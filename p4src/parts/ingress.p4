@@ -109,8 +109,11 @@ control VtepIngress(inout headers_t hdr, inout metadata_t meta) {
     JudgeSource() judge_source;
     JudgeDestination() judge_destination;
     FindPort() find_port;
+    FlowBucket() flow_bucket;
+    ChooseNextHop() choose_next_hop;
 
     apply {
+        HASH_ON_ARRIVAL(flow_bucket.apply(hdr, meta))
         arrive.apply(hdr, meta);
 
         if (meta.path == path_t.BRIDGE) {
@@ -131,6 +134,10 @@ control VtepIngress(inout headers_t hdr, inout metadata_t meta) {
         if (meta.path != path_t.ROUTE) {
             find_port.apply(meta);
         }
+        if (meta.hop_group != 0) {
+            HASH_ON_DEMAND(flow_bucket.apply(hdr, meta))
+            choose_next_hop.apply(meta);
+        }
 
         if (meta.drop_reason != drop_reason_t.NONE) {
             // Refused on the way.
@@ -148,12 +155,8 @@ control VtepIngress(inout headers_t hdr, inout metadata_t meta) {
             // Held for the controller: nowhere else.
         } else if (meta.undeliverable != drop_reason_t.NONE) {
             meta.drop_reason = meta.undeliverable;
-        } else if (meta.group == 0 && meta.no_port == 1) {
-            meta.drop_reason = drop_reason_t.NO_LOCATION_PORT;
-            if (meta.path == path_t.DIRECT) {
-                // Nothing was sent, so nobody is told so.
-                meta.punt_reason = punt_reason_t.NONE;
-            }
+        } else if (meta.group == 0 && meta.no_way != drop_reason_t.NONE) {
+            meta.drop_reason = meta.no_way;
         }
     }
 }

@@ -73,7 +73,10 @@ enum bit<8> drop_reason_t {
     // in.
     ARP_SENDER = 28,
 
-    // 29 to 31 are not used.
+    // Its way has a group of next hops, and none of them is there. In egress: the next hop went while the frame was on its way.
+    NO_NEXT_HOP = 29,
+
+    // 30 and 31 are not used.
 
     // Egress: the tunnel has no encapsulation, the bridge domain no VNI, the access interface no tag rule.
     NO_ENCAPSULATION = 32,
@@ -105,7 +108,9 @@ enum bit<8> punt_reason_t {
     // claimant asks. The controller only.
     REQUEST = 6,
     // What the controller itself sent (ASK, ECHO), back. Not metered.
-    SENT = 7
+    SENT = 7,
+    // On a link of the underlay: ARP, or a packet for our own address there. The controller only, as it came.
+    NEIGHBOUR = 8
 }
 
 // The kinds of place that a frame can come from.
@@ -205,11 +210,14 @@ struct metadata_t {
 
     // Of the underlay: zero for a packet to this router's MAC, what the lookups found, and how the outer lengths differ.
     mac_t not_to_router;
+    bit<1> on_link;
     bit<1> terminates;
+    bit<1> for_controller;
     bit<1> vni_known;
     bd_t vni_bd;
     location_t peer_location;
     bit<1> has_route;
+    // The addresses of the next hop's link.
     mac_t next_hop_src;
     mac_t next_hop_dst;
     bit<1> ecn_refused;
@@ -252,10 +260,14 @@ struct metadata_t {
     // Why it cannot go there.
     drop_reason_t undeliverable;
 
-    // Where it goes: to a group if there is one, else to the port.
+    // Where it goes: to a group if there is one, else to the port. Where several next hops lead there, which of them.
     port_t out_port;
-    bit<1> no_port;
+    hop_group_t hop_group;
+    bit<6> bucket;
+    neighbour_t neighbour;
     group_t group;
+    // Why no port leads there.
+    drop_reason_t no_way;
     // Sent to a flood group: replicas are pruned between tunnels.
     bit<1> flooded;
 

@@ -15,6 +15,12 @@ control UnderlayLookups(in headers_t hdr, inout metadata_t meta) {
         meta.terminates = 1;
     }
 
+    // Our own address on a link: for the controller.
+    @name(".local_vtep.hand_over")
+    action hand_over() {
+        meta.for_controller = 1;
+    }
+
     // Not ours: transit.
     @name(".local_vtep.transit")
     action transit() {}
@@ -26,10 +32,11 @@ control UnderlayLookups(in headers_t hdr, inout metadata_t meta) {
         }
         actions = {
             terminate;
+            hand_over;
             @defaultonly transit;
         }
         const default_action = transit();
-        size = 16;
+        size = LOCAL_ADDRESSES;
     }
 
     // The peer behind this source address; its tunnel is where the frame came in.
@@ -89,6 +96,13 @@ control UnderlayLookups(in headers_t hdr, inout metadata_t meta) {
         meta.next_hop_dst = dst_mac;
     }
 
+    // One of several next hops, by flow.
+    @name(".underlay_route.balance")
+    action balance(hop_group_t group) {
+        meta.has_route = 1;
+        meta.hop_group = group;
+    }
+
     // RFC 1812, section 5.2.4.3: no route, no forwarding. No ICMP error is generated.
     @name(".underlay_route.no_route")
     action no_route() {}
@@ -100,6 +114,7 @@ control UnderlayLookups(in headers_t hdr, inout metadata_t meta) {
         }
         actions = {
             route;
+            balance;
             @defaultonly no_route;
         }
         const default_action = no_route();
@@ -129,6 +144,17 @@ control Underlay(inout headers_t hdr, inout metadata_t meta) {
     @hidden
     action for_us() {}
 
+    // As it came: of what comes from nowhere, nothing is taken off.
+    @hidden
+    action to_controller() {
+        meta.origin = origin_t.NONE;
+        meta.punt_reason = punt_reason_t.NEIGHBOUR;
+        meta.budget = punt_reason_t.NEIGHBOUR;
+        meta.punt_exclusive = 1;
+    }
+
+    // The addresses of one of several next hops come in egress.
+    //
     // `add`: RFC 1624, equation 3, for the word of TTL and protocol, which is 0x0100 less: HC' = HC + 0x0100, and one more
     // where that carries. Incremental, so it holds with IPv4 options too.
     @hidden
@@ -144,11 +170,14 @@ control Underlay(inout headers_t hdr, inout metadata_t meta) {
     table judge_underlay {
         key = {
             meta.not_to_router : ternary;
+            meta.on_link : ternary;
+            meta.well_formed_arp : ternary;
             hdr.ipv4.isValid() : ternary;
             hdr.ipv4.version : ternary;
             hdr.ipv4.header_words : ternary;
             meta.bad_ipv4_checksum : ternary;
             meta.terminates : ternary;
+            meta.for_controller : ternary;
             meta.has_route : ternary;
             hdr.ipv4.ttl : ternary;
             hdr.ipv4.checksum : ternary;
@@ -156,22 +185,25 @@ control Underlay(inout headers_t hdr, inout metadata_t meta) {
         actions = {
             refuse;
             for_us;
+            to_controller;
             forward;
         }
         const entries = {
-            //  IPv4 version words bad ours route ttl checksum
-            (0, false, _, _,         _, _, _, _,          _) : refuse(drop_reason_t.UNDERLAY_NOT_IPV4);
-            (0, _,     4, 0 &&& 0xc, _, _, _, _,          _) : refuse(drop_reason_t.UNDERLAY_NOT_IPV4);
-            (0, _,     4, 4,         _, _, _, _,          _) : refuse(drop_reason_t.UNDERLAY_NOT_IPV4);
+            //  link ARP IPv4 version words bad ours ctl route ttl checksum
+            (_, 1, 1, _,     _, _,         _, _, _, _, _,          _) : to_controller();
+            (0, _, _, false, _, _,         _, _, _, _, _,          _) : refuse(drop_reason_t.UNDERLAY_NOT_IPV4);
+            (0, _, _, _,     4, 0 &&& 0xc, _, _, _, _, _,          _) : refuse(drop_reason_t.UNDERLAY_NOT_IPV4);
+            (0, _, _, _,     4, 4,         _, _, _, _, _,          _) : refuse(drop_reason_t.UNDERLAY_NOT_IPV4);
             // Of a header with options the checksum is not verified.
-            (0, _,     4, 5,         1, _, _, _,          _) : refuse(drop_reason_t.OUTER_CHECKSUM);
-            (0, _,     4, _,         _, 1, _, _,          _) : for_us();
-            (0, _,     4, _,         _, _, _, 0 &&& 0xfe, _) : refuse(drop_reason_t.TTL_EXPIRED);
-            (0, _,     4, _,         _, _, 0, _,          _) : refuse(drop_reason_t.NO_ROUTE);
-            (0, _,     4, _,         _, _, _, _,          0xfeff) : forward(0x0101);
-            (0, _,     4, _,         _, _, _, _,          0xff00 &&& 0xff00) : forward(0x0101);
-            (0, _,     4, _,         _, _, _, _,          _) : forward(0x0100);
-            (0, _,     _, _,         _, _, _, _,          _) : refuse(drop_reason_t.UNDERLAY_NOT_IPV4);
+            (0, _, _, _,     4, 5,         1, _, _, _, _,          _) : refuse(drop_reason_t.OUTER_CHECKSUM);
+            (0, _, _, _,     4, _,         _, 1, _, _, _,          _) : for_us();
+            (0, 1, _, _,     4, _,         _, _, 1, _, _,          _) : to_controller();
+            (0, _, _, _,     4, _,         _, _, _, _, 0 &&& 0xfe, _) : refuse(drop_reason_t.TTL_EXPIRED);
+            (0, _, _, _,     4, _,         _, _, _, 0, _,          _) : refuse(drop_reason_t.NO_ROUTE);
+            (0, _, _, _,     4, _,         _, _, _, _, _,          0xfeff) : forward(0x0101);
+            (0, _, _, _,     4, _,         _, _, _, _, _,          0xff00 &&& 0xff00) : forward(0x0101);
+            (0, _, _, _,     4, _,         _, _, _, _, _,          _) : forward(0x0100);
+            (0, _, _, _,     _, _,         _, _, _, _, _,          _) : refuse(drop_reason_t.UNDERLAY_NOT_IPV4);
         }
         const default_action = refuse(drop_reason_t.NOT_ROUTER_MAC);
     }

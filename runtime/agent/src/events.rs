@@ -8,7 +8,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use ipnet::Ipv4Net;
 use vouch_mobility::{Evidence, HostKey, Message, Report, VtepAddr};
+use vouch_net::MacAddr;
 
 use crate::config::{AccessInterface, Port, VlanId};
 
@@ -58,6 +60,21 @@ pub enum AgentEventKind {
         port: u16,
         /// Whether it is up.
         up: bool,
+    },
+    /// A next hop that is known by its IP address can be used, or cannot any more.
+    NextHop {
+        /// The port of its link.
+        port: u16,
+        /// Its address.
+        address: Ipv4Addr,
+        /// Its MAC address; `None` if it cannot be used.
+        mac: Option<MacAddr>,
+        /// Why it cannot.
+        why: Option<String>,
+        /// The routes that name it.
+        routes: Vec<Ipv4Net>,
+        /// Those of them that have no next hop now.
+        without: Vec<Ipv4Net>,
     },
     /// Frames that came in here do not fit the underlay. Told once for each place.
     ExceedsMtu {

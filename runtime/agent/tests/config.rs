@@ -237,6 +237,39 @@ fn parts_that_do_not_fit_each_other_are_told() {
         "via: {port: 8",
         "15:19: underlay.routes[0].via.port: port 8 is not an underlay port; the underlay ports are `9`; or add it to `underlay.ports`",
     );
+    let port = "{port: 9, mac: '02:00:00:00:01:09'}";
+    let hop = "{port: 9, mac: '02:00:00:00:02:09'}";
+    one_problem(
+        hop,
+        "[{port: 9, mac: '02:00:00:00:02:09'}, {port: 9, mac: '02:00:00:00:02:09'}]",
+        "15:50: underlay.routes[0].via[1]: the next hop 02:00:00:00:02:09 at port 9 is already at underlay.routes[0].via[0] (line 15); each has an equal share: list it once",
+    );
+    one_problem(
+        hop,
+        "192.0.2.1",
+        "15:12: underlay.routes[0].via: 192.0.2.1 is on the link of no underlay port; give the port of its link an `address`, or the next hop with `port` and `mac`",
+    );
+    for (address, what) in [
+        (
+            "192.0.2.0/32",
+            "`192.0.2.0/32` is wrong; it is an IPv4 address and the length of its link's prefix, at most 31, as `192.0.2.0/31`",
+        ),
+        ("192.0.2.0/24", "192.0.2.0 is the network address of its link; it is an address that one machine has"),
+        ("10.0.0.1/24", "10.0.0.1 is the tunnel address of this VTEP; the address on a link is another one"),
+    ] {
+        let with = port.replace("'}", &format!("', address: {address}}}"));
+        one_problem(port, &with, &format!("12:52: underlay.ports[0].address: {what}"));
+    }
+    one_problem(
+        port,
+        "{port: 9, mac: '02:00:00:00:01:09', bfd: {}}",
+        "12:48: underlay.ports[0].bfd: there is no address to speak BFD from; give the port an `address`",
+    );
+    one_problem(
+        port,
+        "{port: 9, mac: '02:00:00:00:01:09', address: 192.0.2.1/30}\n    - {port: 10, mac: '02:00:00:00:01:0a', address: 192.0.2.2/31}",
+        "13:53: underlay.ports[1].address: the link of 192.0.2.2/31 is also that of underlay.ports[0].address, line 12; each link has addresses of its own",
+    );
     one_problem(
         "[1, {port: 2, vlan: 100}]",
         "[1, 1]",
@@ -287,8 +320,8 @@ fn a_tofino_has_ports_by_its_own_ids() {
     assert_eq!(access, ["port 132 untagged", "port 140 VLAN 100"]);
     let underlay: Vec<_> = config.underlay.ports.iter().map(|underlay| underlay.port.get()).collect();
     assert_eq!(underlay, [4, 12]);
-    let hops: Vec<_> = config.underlay.routes[0].next_hops.iter().map(|hop| hop.port.get()).collect();
-    assert_eq!(hops, [4, 12], "the preferred first");
+    let hops = config.underlay.routes[0].next_hops.iter().filter_map(|hop| config.underlay.port_of(*hop));
+    assert_eq!(hops.map(|port| port.port.get()).collect::<Vec<_>>(), [4, 12]);
 
     // A number that the map does not have is the switch's own, from 0 on.
     let own = TOFINO.replace("access: [1,", "access: [0,");

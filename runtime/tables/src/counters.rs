@@ -186,6 +186,7 @@ drop_reasons! {
     26 TunnelToTunnel "TUNNEL_TO_TUNNEL" "Known unicast from tunnel to tunnel without hairpin.",
     27 BadPacketOut "BAD_PACKET_OUT" "From the controller, with an unknown mode.",
     28 ArpSender "ARP_SENDER" "An ARP that names another sender than its Ethernet source.",
+    29 NoNextHop "NO_NEXT_HOP" "To a way none of whose next hops is there.",
     32 NoEncapsulation "NO_ENCAPSULATION" "To a tunnel without encapsulation.",
     33 NoVni "NO_VNI" "To a tunnel from a bridge domain without VNI.",
     34 NoAccessTag "NO_ACCESS_TAG" "To an access interface without tag rule.",

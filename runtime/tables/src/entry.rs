@@ -147,6 +147,8 @@ entries! {
     DESTINATION Destination(DestinationKey => DestinationAction)
     FLOOD Flood(FloodKey => FloodAction)
     LOCATION_PORT LocationPort(LocationPortKey => LocationPortAction)
+    NEXT_HOP NextHop(NextHopKey => NextHopAction)
+    NEIGHBOUR Neighbour(NeighbourKey => NeighbourAction)
     BD_VNI BdVni(BdVniKey => BdVniAction)
     ENCAPSULATE Encapsulate(EncapsulateKey => EncapsulateAction)
     ACCESS_TAG AccessTag(AccessTagKey => AccessTagAction)

@@ -11,7 +11,19 @@ use crate::punt::PuntReason;
 use crate::types::{Bd, LocationId, Port};
 use crate::value::{Value, ValueError};
 
-/// What the switch says of a frame that it punted. The frame itself is without VLAN tag, and decapsulated.
+/// A frame that the switch punted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Punt {
+    /// One of a host, or of the controller's own.
+    Host(PacketIn),
+    /// One of a neighbour on a link of the underlay, as it came: [`Neighbour`](PuntReason::Neighbour).
+    Neighbour {
+        /// The port of the link.
+        port: Port,
+    },
+}
+
+/// What the switch says of a frame of a host. The frame itself is without VLAN tag, and decapsulated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PacketIn {
     /// The physical port it came in by.
@@ -50,6 +62,11 @@ pub enum PacketOut {
         bd: Bd,
         /// An access interface or a tunnel.
         location: LocationId,
+    },
+    /// Out of a link of the underlay, as it is.
+    Link {
+        /// The link's port.
+        port: Port,
     },
     /// Only back, as [`Sent`](PuntReason::Sent), behind all that the switch has punted before.
     Echo {
@@ -90,7 +107,7 @@ pub(crate) struct BoundHeader {
 
 impl Tables {
     /// Reads the header of a punted frame.
-    pub fn packet_in(&self, packet: &v1::PacketIn) -> Result<PacketIn, DecodeError> {
+    pub fn packet_in(&self, packet: &v1::PacketIn) -> Result<Punt, DecodeError> {
         let header = self.packet_in.header.as_ref().ok_or(DecodeError::Missing("the header packet_in"))?;
         let values = header.decode(&packet.metadata)?;
         // Binding has checked that there are five, and that none has more than 16 bits.
@@ -98,30 +115,36 @@ impl Tables {
         let problem = |field: usize| {
             move |source| DecodeError::Value { place: "`packet_in`".to_owned(), field: PACKET_IN[field].name, source }
         };
+        let ingress_port = Port::from_bits(value(0)).map_err(problem(0))?;
+        let reason = PuntReason::from_bits(value(2)).map_err(problem(2))?;
+        if reason == PuntReason::Neighbour {
+            return Ok(Punt::Neighbour { port: ingress_port });
+        }
         let recorded = match value(4) {
             0 => None,
             id => Some(LocationId::from_bits(id).map_err(problem(4))?),
         };
-        Ok(PacketIn {
-            ingress_port: Port::from_bits(value(0)).map_err(problem(0))?,
+        Ok(Punt::Host(PacketIn {
+            ingress_port,
             bd: Bd::from_bits(value(1)).map_err(problem(1))?,
-            reason: PuntReason::from_bits(value(2)).map_err(problem(2))?,
+            reason,
             location: LocationId::from_bits(value(3)).map_err(problem(3))?,
             recorded,
-        })
+        }))
     }
 
     /// Puts the header beside a frame for the switch.
     pub fn packet_out(&self, header: PacketOut, frame: impl Into<Bytes>) -> v1::PacketOut {
         let (mode, bd, location) = match header {
-            PacketOut::Send { bd, location } => (0, bd, location),
-            PacketOut::Receive { bd, location } => (1, bd, location),
-            PacketOut::Ask { bd, location } => (2, bd, location),
-            PacketOut::Echo { bd } => (3, bd, NOWHERE),
+            PacketOut::Send { bd, location } => (0, bd.to_bits(), location),
+            PacketOut::Receive { bd, location } => (1, bd.to_bits(), location),
+            PacketOut::Ask { bd, location } => (2, bd.to_bits(), location),
+            PacketOut::Link { port } => (0, 0, LocationId::link(port)),
+            PacketOut::Echo { bd } => (3, bd.to_bits(), NOWHERE),
         };
         let bound = &self.packet_out;
         let mut values = vec![None; bound.header.as_ref().map_or(0, |header| header.fields.len())];
-        for (&position, value) in bound.positions.iter().zip([mode, bd.to_bits(), location.to_bits(), 0]) {
+        for (&position, value) in bound.positions.iter().zip([mode, bd, location.to_bits(), 0]) {
             values[position] = Some(u128::from(value));
         }
         let metadata = bound.header.as_ref().map(|header| header.encode_positions(&values));
@@ -137,8 +160,11 @@ impl Tables {
         let problem = |field: usize| {
             move |source| DecodeError::Value { place: "`packet_out`".to_owned(), field: PACKET_OUT[field].name, source }
         };
-        let bd = Bd::from_bits(value(1)).map_err(problem(1))?;
         let location = LocationId::from_bits(value(2)).map_err(problem(2))?;
+        if let (0, 0, Some(port)) = (value(0), value(1), location.as_link()) {
+            return Ok(PacketOut::Link { port });
+        }
+        let bd = Bd::from_bits(value(1)).map_err(problem(1))?;
         if value(3) != 0 {
             return Err(problem(3)(ValueError::Meaningless { value: value(3), kind: "zero" }));
         }

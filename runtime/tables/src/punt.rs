@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::types::LocationId;
+use crate::types::{LocationId, Port};
 use crate::value::{Value, ValueError};
 
 /// Why a frame came to the controller. `punt_reason_t` in `p4src/parts/metadata.p4`.
@@ -24,12 +24,22 @@ pub enum PuntReason {
     /// A frame of the controller's own: [`Ask`](crate::PacketOut::Ask) or [`Echo`](crate::PacketOut::Echo). Never over a
     /// budget.
     Sent = 7,
+    /// On a link of the underlay: ARP, or a packet for our own address there. As it came, and held.
+    Neighbour = 8,
 }
 
 impl PuntReason {
     /// Every reason, in the order of the program.
-    pub const ALL: [Self; 7] =
-        [Self::Learn, Self::Move, Self::ProbeReply, Self::Alive, Self::Binding, Self::Request, Self::Sent];
+    pub const ALL: [Self; 8] = [
+        Self::Learn,
+        Self::Move,
+        Self::ProbeReply,
+        Self::Alive,
+        Self::Binding,
+        Self::Request,
+        Self::Sent,
+        Self::Neighbour,
+    ];
 
     /// Which frames those are.
     pub const fn meaning(self) -> &'static str {
@@ -41,6 +51,7 @@ impl PuntReason {
             Self::Binding => "announcements of addresses that are not known to be their sender's",
             Self::Request => "questions about addresses, which are answered or held here",
             Self::Sent => "questions of the agent's own, on their way out",
+            Self::Neighbour => "ARP and BFD of neighbours in the underlay",
         }
     }
 }
@@ -55,6 +66,7 @@ impl fmt::Display for PuntReason {
             Self::Binding => "BINDING",
             Self::Request => "REQUEST",
             Self::Sent => "SENT",
+            Self::Neighbour => "NEIGHBOUR",
         })
     }
 }
@@ -68,7 +80,7 @@ impl Value for PuntReason {
 
     fn from_bits(bits: u64) -> Result<Self, ValueError> {
         let reason = Self::ALL.into_iter().find(|reason| *reason as u64 == bits);
-        reason.ok_or(ValueError::Meaningless { value: bits, kind: "a punt reason (1 to 7)" })
+        reason.ok_or(ValueError::Meaningless { value: bits, kind: "a punt reason (1 to 8)" })
     }
 }
 
@@ -147,16 +159,22 @@ impl PuntBudgets {
         Some(Self { meter, counter, places })
     }
 
-    /// The cell's index.
+    /// The cell's index. [`Neighbour`](PuntReason::Neighbour) has the cells of no reason.
     pub(crate) fn index(self, cell: PuntMeter) -> i64 {
-        (cell.reason as i64) << self.reason_at() | self.places.index(cell.location)
+        (cell.reason as i64 & 7) << self.reason_at() | self.places.index(cell.location)
     }
 
     /// The cell at an index; None where no frame ever goes.
     pub(crate) fn cell(self, index: i64) -> Option<PuntMeter> {
         let bits = u64::try_from(index).ok()?;
+        let place = index & ((1 << self.reason_at()) - 1);
+        if bits >> self.reason_at() == 0 {
+            let link = LocationId::link(Port::new(u16::try_from(place & 0x1ff).ok()?)?);
+            let cell = PuntMeter { reason: PuntReason::Neighbour, location: link };
+            return (self.index(cell) == index).then_some(cell);
+        }
         let reason = PuntReason::from_bits(bits >> self.reason_at()).ok()?;
-        Some(PuntMeter { reason, location: self.places.place(index & ((1 << self.reason_at()) - 1))? })
+        Some(PuntMeter { reason, location: self.places.place(place)? })
     }
 
     /// The lowest bit of the reason.
@@ -197,7 +215,7 @@ mod tests {
                 cells += 1;
             }
         }
-        assert_eq!(cells, 7 * 2 * 4095);
+        assert_eq!(cells, 7 * 2 * 4095 + 511);
         assert_eq!(budgets.cell(-1), None);
     }
 

@@ -6,16 +6,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::value::{Value, ValueError};
 
-/// Where a host is reached from a switch: an access interface (a port and a VLAN, or untagged) or a tunnel to a peer.
-/// `location_t` in `p4src/parts/headers.p4`.
+/// Where a host is reached from a switch: an access interface (a port and a VLAN, or untagged) or a tunnel to a peer. Beside them
+/// are the links of the underlay, where no host is. `location_t` in `p4src/parts/headers.p4`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LocationId(u16);
 
 impl LocationId {
     /// The highest number of an access interface.
-    pub const MAX_ACCESS: u16 = 0x7fff;
+    pub const MAX_ACCESS: u16 = Self::LINKS - 1;
     /// The highest number of a tunnel.
     pub const MAX_TUNNEL: u16 = 0x7ffe;
+    /// The link of port 0; those of other ports follow.
+    const LINKS: u16 = 0x7e00;
 
     /// Access interface `number`, 1 to [`Self::MAX_ACCESS`].
     pub const fn access(number: u16) -> Option<Self> {
@@ -27,9 +29,23 @@ impl LocationId {
         if number >= 1 && number <= Self::MAX_TUNNEL { Some(Self(0x8000 | number)) } else { None }
     }
 
+    /// The link of an underlay port.
+    pub const fn link(port: Port) -> Self {
+        Self(Self::LINKS + port.0)
+    }
+
+    /// The port, if it is a link of the underlay.
+    pub fn as_link(self) -> Option<Port> {
+        if self.is_tunnel() { None } else { self.0.checked_sub(Self::LINKS).and_then(Port::new) }
+    }
+
     /// The id as the tables hold it.
-    pub const fn from_id(id: u16) -> Option<Self> {
-        if id & 0x8000 == 0 { Self::access(id) } else { Self::tunnel(id & 0x7fff) }
+    pub fn from_id(id: u16) -> Option<Self> {
+        match id {
+            0x8000.. => Self::tunnel(id & 0x7fff),
+            Self::LINKS.. => Port::new(id - Self::LINKS).map(Self::link),
+            _ => Self::access(id),
+        }
     }
 
     /// The id that the tables hold.
@@ -50,7 +66,10 @@ impl LocationId {
 
 impl fmt::Display for LocationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", if self.is_tunnel() { "tunnel" } else { "access" }, self.number())
+        match self.as_link() {
+            Some(port) => write!(f, "link{port}"),
+            None => write!(f, "{}{}", if self.is_tunnel() { "tunnel" } else { "access" }, self.number()),
+        }
     }
 }
 
@@ -164,6 +183,31 @@ number!(
     Dscp(u8), 6, "a DSCP (0 to 63)", 0..64
 );
 
+number!(
+    /// Next hops that share what goes one way, each with some of the group's [`Bucket`]s.
+    HopGroup(u16), 16, "a group of next hops (1 to 65535)", 1..=u16::MAX
+);
+
+number!(
+    /// One of the next hops that groups name.
+    NeighbourId(u16), 16, "a neighbour (1 to 65535)", 1..=u16::MAX
+);
+
+number!(
+    /// What is shared out in a group of next hops: the flows with one hash, 0 to 63.
+    Bucket(u8), 6, "a bucket (0 to 63)", 0..Bucket::COUNT
+);
+
+impl Bucket {
+    /// How many a group has.
+    pub const COUNT: u8 = 64;
+
+    /// All that a group has.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..Self::COUNT).map(Self)
+    }
+}
+
 impl Group {
     /// How many groups there are for pairs of places.
     pub const PAIRS: u16 = 0x4000;
@@ -225,6 +269,11 @@ mod tests {
         for none in [0, 0x8000, 0xffff] {
             assert_eq!(LocationId::from_id(none), None, "{none:#x}");
         }
+        let link = LocationId::link(Port::new(510).unwrap());
+        assert_eq!((link.id(), link.is_tunnel(), link.to_string()), (0x7ffe, false, "link510".into()));
+        assert_eq!(LocationId::from_id(0x7e00), Some(LocationId::link(Port::new(0).unwrap())));
+        assert_eq!((LocationId::from_id(0x7fff), LocationId::access(0x7e00)), (None, None));
+        assert_eq!(access.as_link().or(tunnel.as_link()), None);
         assert_eq!(LocationId::access(0x8001), None);
         assert_eq!(LocationId::tunnel(0x7fff), None);
     }

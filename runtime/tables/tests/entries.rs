@@ -33,6 +33,7 @@ fn every_entry() -> Vec<((EntryKey, EntryAction), &'static str)> {
     let port = Port::new(300).unwrap();
     let vlan = VlanId::new(100).unwrap();
     let group = Group::pair(1).unwrap();
+    let (hops, neighbour) = (HopGroup::new(7).unwrap(), NeighbourId::new(9).unwrap());
     let source = |location| SourceKey { bd, mac: HOST, location };
     let destination = DestinationKey { bd, mac: HOST };
     let replicas = BTreeSet::from([Replica { location: access, port }, Replica { location: tunnel, port }]);
@@ -54,10 +55,16 @@ fn every_entry() -> Vec<((EntryKey, EntryAction), &'static str)> {
             "ingress_interface ingress_port=300 vlan_id=untagged: underlay router_mac=02:10:00:00:00:01",
         ),
         (
+            IngressInterfaceKey { ingress_port: port, vlan_id: Tag::Untagged }
+                .with(IngressInterfaceAction::Link { router_mac: OURS, location: LocationId::link(port) }),
+            "ingress_interface ingress_port=300 vlan_id=untagged: link router_mac=02:10:00:00:00:01 location=link300",
+        ),
+        (
             IngressInterfaceKey { ingress_port: port, vlan_id: Tag::Untagged }.with(IngressInterfaceAction::Controller),
             "ingress_interface ingress_port=300 vlan_id=untagged: controller",
         ),
         (LocalVtepKey { dst: VTEP1 }.with(LocalVtepAction::Terminate), "local_vtep dst=10.0.0.1: terminate"),
+        (LocalVtepKey { dst: VTEP1 }.with(LocalVtepAction::HandOver), "local_vtep dst=10.0.0.1: hand_over"),
         (
             UnderlayPeerKey { src: VTEP2 }.with(UnderlayPeerAction::FromTunnel { location: tunnel }),
             "underlay_peer src=10.0.0.2: from_tunnel location=tunnel2",
@@ -88,6 +95,10 @@ fn every_entry() -> Vec<((EntryKey, EntryAction), &'static str)> {
                 dst_mac: THEIRS,
             }),
             "underlay_route dst=0.0.0.0/0: route port=300 src_mac=02:10:00:00:00:01 dst_mac=02:10:00:00:00:02",
+        ),
+        (
+            UnderlayRouteKey { dst: Ipv4Net::default() }.with(UnderlayRouteAction::Balance { group: hops }),
+            "underlay_route dst=0.0.0.0/0: balance group=7",
         ),
         (
             source(access).with(Aged::after(SourceAction::Here { watch: true }, Duration::from_secs(300))),
@@ -128,6 +139,18 @@ fn every_entry() -> Vec<((EntryKey, EntryAction), &'static str)> {
         (
             LocationPortKey { location: tunnel }.with(LocationPortAction::Port { port }),
             "location_port location=tunnel2: port port=300",
+        ),
+        (
+            LocationPortKey { location: tunnel }.with(LocationPortAction::Balance { group: hops }),
+            "location_port location=tunnel2: balance group=7",
+        ),
+        (
+            NextHopKey { group: hops, bucket: Bucket::new(63).unwrap() }.with(NextHopAction::Via { port, neighbour }),
+            "next_hop group=7 bucket=63: via port=300 neighbour=9",
+        ),
+        (
+            NeighbourKey { neighbour }.with(NeighbourAction::Link { src_mac: OURS, dst_mac: THEIRS }),
+            "neighbour neighbour=9: link src_mac=02:10:00:00:00:01 dst_mac=02:10:00:00:00:02",
         ),
         (BdVniKey { bd }.with(BdVniAction::Vni { vni: Vni::MAX }), "bd_vni bd=5: vni vni=16777215"),
         (

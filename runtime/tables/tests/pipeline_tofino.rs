@@ -27,6 +27,10 @@ mod destination;
 mod encapsulation;
 #[path = "pipeline/interfaces.rs"]
 mod interfaces;
+#[path = "pipeline/link.rs"]
+mod link;
+#[path = "pipeline/next_hop.rs"]
+mod next_hop;
 #[path = "pipeline/request.rs"]
 mod request;
 #[path = "pipeline/source.rs"]

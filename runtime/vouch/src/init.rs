@@ -33,12 +33,13 @@ pub(crate) struct Init {
     /// An address of the hosts' subnet that nobody has, from which hosts of a VNI are asked, as 5001=192.168.1.253
     #[arg(long = "probe", value_name = "VNI=ADDRESS")]
     probes: Vec<Pair>,
-    /// A port to the underlay and its MAC address, as 9=02:00:00:00:01:09; may be repeated
-    #[arg(long = "uplink", value_name = "PORT=MAC")]
+    /// A port to the underlay and its MAC address, as 9=02:00:00:00:01:09, and our IP address on its link where next hops there are given
+    /// by theirs, as 9=02:00:00:00:01:09,192.0.2.0/31; may be repeated
+    #[arg(long = "uplink", value_name = "PORT=MAC[,ADDRESS]")]
     uplinks: Vec<Pair>,
-    /// Where packets of the underlay go: a prefix, and the port and MAC address of the next hop, as
-    /// 10.0.0.0/24=9,02:00:00:00:fe:01; may be repeated
-    #[arg(long = "route", value_name = "PREFIX=PORT,MAC")]
+    /// Where packets of the underlay go: a prefix, and the IP addresses of the next hops that share it, as
+    /// 10.0.0.0/24=192.0.2.1,192.0.2.3, or the port and MAC address of one, as 10.0.0.0/24=9,02:00:00:00:fe:01; may be repeated
+    #[arg(long = "route", value_name = "PREFIX=HOPS")]
     routes: Vec<Pair>,
     /// How long packets of the underlay may be, in bytes; hosts' 1500 need 1550
     #[arg(long, value_name = "BYTES", default_value_t = 1550)]
@@ -103,12 +104,24 @@ fn yaml(said: &Init) -> String {
     }
     let _ = writeln!(text, "underlay:\n  mtu: {}\n  ports:", said.mtu);
     for Pair(port, mac) in &said.uplinks {
-        let _ = writeln!(text, "    - {{port: {port}, mac: {}}}", quoted(mac));
+        let _ = match mac.split_once(',') {
+            Some((mac, address)) => {
+                writeln!(text, "    - {{port: {port}, mac: {}, address: {}}}", quoted(mac), quoted(address))
+            }
+            None => writeln!(text, "    - {{port: {port}, mac: {}}}", quoted(mac)),
+        };
     }
     text.push_str("  routes:\n");
-    for Pair(prefix, hop) in &said.routes {
-        let (port, mac) = hop.split_once(',').unwrap_or((hop, ""));
-        let _ = writeln!(text, "    - prefix: {prefix}\n      via: {{port: {port}, mac: {}}}", quoted(mac));
+    for Pair(prefix, hops) in &said.routes {
+        let _ = match hops.split_once(',').filter(|(first, _)| first.parse::<Ipv4Addr>().is_err()) {
+            Some((port, mac)) => {
+                writeln!(text, "    - prefix: {prefix}\n      via: {{port: {port}, mac: {}}}", quoted(mac))
+            }
+            None => {
+                let hops: Vec<String> = hops.split(',').map(quoted).collect();
+                writeln!(text, "    - prefix: {prefix}\n      via: [{}]", hops.join(", "))
+            }
+        };
     }
     if said.address.is_some() {
         let file = |extension: &str| quoted(&said.tls.join(format!("{}.{extension}", said.name)).display().to_string());
@@ -181,6 +194,11 @@ mod tests {
         let spine =
             ["--name", "spine", "--uplink", "1=02:00:00:00:fe:01", "--route", "10.0.0.1/32=1,02:00:00:00:01:09"];
         assert!(Config::parse("init", &yaml(&said(&spine))).expect("it is right").config.vtep.is_none());
+        let [first, second] = ["1=02:00:00:00:fe:01,192.0.2.1/31", "2=02:00:00:00:fe:02,192.0.2.3/31"];
+        let route = "10.0.0.0/24=192.0.2.0,192.0.2.2";
+        let spine = ["--name", "spine", "--uplink", first, "--uplink", second, "--route", route];
+        let config = Config::parse("init", &yaml(&said(&spine))).expect("it is right").config;
+        assert_eq!(config.underlay.routes[0].next_hops.len(), 2);
     }
 
     #[test]

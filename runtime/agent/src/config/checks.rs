@@ -12,7 +12,7 @@ use super::problem::Problems;
 use super::schema;
 use super::switch::{SwitchKind, TofinoServer};
 use super::text::Node;
-use super::types::{DEFAULT_MTU, PeeringConfig, ProbeAs, TUNNEL_BYTES, VniConfig};
+use super::types::{DEFAULT_MTU, LinkAddress, NextHop, PeeringConfig, ProbeAs, TUNNEL_BYTES, VniConfig};
 
 pub(super) const PROBE_AS: &str = "`{gateway: {ip: 192.168.1.254, mac: \"02:00:00:00:00:fe\"}}` with the gateway's own pair, or \
                                    `{address: 192.168.1.253}` with an address of the hosts' subnet that nobody has";
@@ -161,15 +161,33 @@ impl Check<'_> {
         let ports = self.each("underlay.ports", &underlay.ports, ".port", |port| port.port);
         self.differ(&ports, "port ", "a port stands once");
         let prefixes = self.each("underlay.routes", &underlay.routes, ".prefix", |route| route.prefix);
-        self.differ(&prefixes, "the prefix ", "list its next hops in one route, the preferred first");
+        self.differ(&prefixes, "the prefix ", "list its next hops in one route");
+        self.links(document);
         let known: Vec<_> = underlay.ports.iter().map(|port| port.port).collect();
         let all_known = ports.len() == known.len() && self.problems.good("underlay.ports");
         for (at, route) in underlay.routes.iter().enumerate() {
-            for (hop, next) in route.next_hops.iter().enumerate() {
-                let via = format!("underlay.routes[{at}].via");
-                let listed = format!("{via}[{hop}]");
-                let path = format!("{}.port", if self.has(&listed) { listed } else { via });
-                if all_known && !known.contains(&next.port) && self.problems.good(&path) {
+            let lists = [("via", &route.next_hops), ("backup", &route.backup)];
+            let hops = lists.map(|(name, hops)| {
+                let list = format!("underlay.routes[{at}].{name}");
+                let several = self.has(&format!("{list}[0]"));
+                let path = |hop| if several { format!("{list}[{hop}]") } else { list.clone() };
+                hops.iter().enumerate().map(|(hop, next)| (path(hop), *next)).collect::<Vec<_>>()
+            });
+            let hops = self.good(hops.concat());
+            self.differ(&hops, "the next hop ", "each has an equal share: list it once");
+            for (path, next) in hops {
+                let next = match next {
+                    NextHop::At { port, .. } => port,
+                    NextHop::Address(address) => {
+                        if all_known && underlay.port_of(next).is_none() {
+                            let help = "give the port of its link an `address`, or the next hop with `port` and `mac`";
+                            self.error(&path, format!("{address} is on the link of no underlay port"), help);
+                        }
+                        continue;
+                    }
+                };
+                let path = format!("{path}.port");
+                if all_known && !known.contains(&next) && self.problems.good(&path) {
                     let mut names: Vec<_> = known.clone();
                     names.sort_unstable();
                     let names: Vec<_> = names.iter().map(|port| format!("`{port}`")).collect();
@@ -177,7 +195,7 @@ impl Check<'_> {
                         true => "there are none yet: add it to `underlay.ports`".to_owned(),
                         false => format!("the underlay ports are {}; or add it to `underlay.ports`", names.join(", ")),
                     };
-                    self.error(&path, format!("port {} is not an underlay port", next.port), help);
+                    self.error(&path, format!("port {next} is not an underlay port"), help);
                 }
             }
         }
@@ -185,6 +203,36 @@ impl Check<'_> {
             if let Some((place, port)) = ports.iter().find(|(_, port)| *port == interface.port) {
                 let what = format!("port {port} is an underlay port ({})", self.place(place));
                 self.error(&path, what, "a port is either for hosts or for the underlay");
+            }
+        }
+    }
+
+    /// Our addresses on the links.
+    fn links(&mut self, document: &Document) {
+        let links = self.each("underlay.ports", &document.underlay.ports, ".address", |port| port.address);
+        let links: Vec<_> = links.into_iter().filter_map(|(path, link)| Some((path, link?))).collect();
+        for (at, (path, link)) in links.iter().enumerate() {
+            if let Some(name) = reserved_in(link.prefix().into(), link.address().into()) {
+                let what = format!("{} is the {name} of its link", link.address());
+                self.error(path, what, "it is an address that one machine has");
+            }
+            let overlaps = |other: &LinkAddress| {
+                other.prefix().contains(&link.prefix()) || link.prefix().contains(&other.prefix())
+            };
+            if let Some((other, _)) = links[..at].iter().find(|(_, other)| overlaps(other)) {
+                let what = format!("the link of {link} is also that of {}", self.place(other));
+                self.error(path, what, "each link has addresses of its own");
+            }
+            let tunnels = document.vtep.as_ref().filter(|_| self.problems.good("vtep.address"));
+            if tunnels.is_some_and(|vtep| vtep.address.0 == link.address()) {
+                let what = format!("{} is the tunnel address of this VTEP", link.address());
+                self.error(path, what, "the address on a link is another one");
+            }
+        }
+        for (at, port) in document.underlay.ports.iter().enumerate() {
+            let path = format!("underlay.ports[{at}].bfd");
+            if port.bfd.is_some() && port.address.is_none() && self.problems.good(&path) {
+                self.error(&path, "there is no address to speak BFD from", "give the port an `address`");
             }
         }
     }

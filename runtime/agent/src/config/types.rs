@@ -17,7 +17,7 @@ use vouch_net::{MacAddr, Span, Vni, written_as};
 use vouch_tables::{Port, VlanId};
 
 use super::switch::SwitchConfig;
-use super::written::{File, HostV4, HostV6, Listen, Name, PeerUrl, Prefix, PrefixV4};
+use super::written::{File, HostV4, HostV6, Interface, Listen, Name, PeerUrl, Prefix, PrefixV4};
 
 /// One agent: the switch it controls and what the switch is in the fabric.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -376,11 +376,13 @@ pub struct UnderlayConfig {
     // The smallest that every IPv4 host takes (RFC 791, section 3.1).
     #[schemars(range(min = 576))]
     pub mtu: Option<u16>,
+    /// When next hops are asked that are given by their IP addresses.
+    pub neighbours: Neighbours,
 }
 
 impl Default for UnderlayConfig {
     fn default() -> Self {
-        Self { ports: Vec::new(), routes: Vec::new(), ttl: 64, dscp: 0, mtu: None }
+        Self { ports: Vec::new(), routes: Vec::new(), ttl: 64, dscp: 0, mtu: None, neighbours: Neighbours::default() }
     }
 }
 
@@ -393,9 +395,21 @@ pub const ETHERNET_BYTES: u16 = 14;
 pub const TUNNEL_BYTES: u16 = ETHERNET_BYTES + 8 + 8 + 20;
 
 impl UnderlayConfig {
-    /// The most specific route to `address`.
-    pub fn route_to(&self, address: Ipv4Addr) -> Option<&Route> {
-        self.routes.iter().filter(|route| route.prefix.contains(&address)).max_by_key(|route| route.prefix.prefix_len())
+    /// The routes to `address`, the most specific first.
+    pub fn routes_to(&self, address: Ipv4Addr) -> Vec<&Route> {
+        let mut routes: Vec<_> = self.routes.iter().filter(|route| route.prefix.contains(&address)).collect();
+        routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.prefix_len()));
+        routes
+    }
+
+    /// The port that a next hop is at.
+    pub fn port_of(&self, hop: NextHop) -> Option<&UnderlayPort> {
+        match hop {
+            NextHop::At { port, .. } => self.port(port),
+            NextHop::Address(address) => {
+                self.ports.iter().find(|port| port.address.is_some_and(|link| link.reaches(address)))
+            }
+        }
     }
 
     /// The port of that number.
@@ -412,6 +426,74 @@ pub struct UnderlayPort {
     pub port: Port,
     /// The address of our end. What arrives for others is not ours, and what leaves is from it.
     pub mac: MacAddr,
+    /// Our IP address on its link, and how long the link's prefix is, as `192.0.2.0/31`. Next hops there may then be given by their IP
+    /// addresses: they are asked for their MAC addresses, again and again, and who asks for ours is answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Interface>")]
+    pub address: Option<LinkAddress>,
+    /// Whether such next hops are watched by BFD as well (RFC 5880 and 5881): one is used when its session is up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bfd: Option<Bfd>,
+}
+
+/// An IPv4 address, and how long the prefix of its link is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkAddress(Ipv4Net);
+
+impl LinkAddress {
+    /// The address.
+    pub fn address(self) -> Ipv4Addr {
+        self.0.addr()
+    }
+
+    /// The addresses of the link.
+    pub fn prefix(self) -> Ipv4Net {
+        self.0.trunc()
+    }
+
+    /// Whether another machine of the link can have the address.
+    pub fn reaches(self, address: Ipv4Addr) -> bool {
+        // RFC 3021: of two addresses, both are machines'.
+        let of_a_machine = self.0.prefix_len() >= 31 || (address != self.0.network() && address != self.0.broadcast());
+        self.0.contains(&address) && address != self.0.addr() && of_a_machine
+    }
+}
+
+impl fmt::Display for LinkAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl Serialize for LinkAddress {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for LinkAddress {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ipv4Net::deserialize(deserializer).map(Self)
+    }
+}
+
+/// The pace of BFD sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Bfd {
+    /// How often either end says that it is there.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "Span<10>")]
+    pub interval: Duration,
+    /// After how many missing packets it is gone.
+    #[schemars(range(min = 1))]
+    pub misses: u8,
+}
+
+impl Default for Bfd {
+    fn default() -> Self {
+        Self { interval: Duration::from_millis(100), misses: 3 }
+    }
 }
 
 /// Where packets for a prefix go.
@@ -420,10 +502,23 @@ pub struct Route {
     /// The destinations, as `10.0.0.2/32`.
     #[schemars(with = "PrefixV4")]
     pub prefix: Ipv4Net,
-    /// The next hop with `port` and `mac`, or a list of them, the preferred first. Never empty.
+    /// The next hop, by its IP address (on the link of a port with `address`), or with `port` and `mac`; or a list of up to 64 that share
+    /// what goes there, flow by flow. One that is silent, or whose port is down, leaves its flows to the others, whose own stay where
+    /// they are. Never empty.
     #[serde(rename = "via", with = "via")]
     #[schemars(with = "via::Via")]
     pub next_hops: Vec<NextHop>,
+    /// Next hops that carry something only when none of `via` is there, and share it then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "via")]
+    #[schemars(with = "via::Via")]
+    pub backup: Vec<NextHop>,
+}
+
+impl Route {
+    /// All next hops that it has.
+    pub fn all_hops(&self) -> impl Iterator<Item = NextHop> {
+        self.next_hops.iter().chain(&self.backup).copied()
+    }
 }
 
 /// One next hop, or several.
@@ -433,8 +528,15 @@ mod via {
     #[derive(Serialize, Deserialize, JsonSchema)]
     #[serde(untagged)]
     pub(super) enum Via {
-        One(NextHop),
-        Several(#[schemars(length(min = 1))] Vec<NextHop>),
+        Address(#[schemars(with = "HostV4")] Ipv4Addr),
+        At {
+            /// A switch port: the underlay port it is behind.
+            #[schemars(with = "OnePort")]
+            port: Port,
+            /// The address of the next hop.
+            mac: MacAddr,
+        },
+        Several(#[schemars(length(min = 1, max = 64))] Vec<NextHop>),
     }
 
     pub(super) fn serialize<S: Serializer>(hops: &[NextHop], serializer: S) -> Result<S::Ok, S::Error> {
@@ -446,20 +548,56 @@ mod via {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NextHop>, D::Error> {
         Ok(match Via::deserialize(deserializer)? {
-            Via::One(hop) => vec![hop],
+            Via::Address(address) => vec![NextHop::Address(address)],
+            Via::At { port, mac } => vec![NextHop::At { port, mac }],
             Via::Several(hops) => hops,
         })
     }
 }
 
 /// A neighbour in the underlay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum NextHop {
+    /// An IP address on the link of a port.
+    Address(#[schemars(with = "HostV4")] Ipv4Addr),
+    /// A MAC address at a port.
+    At {
+        /// A switch port: the underlay port it is behind.
+        #[schemars(with = "OnePort")]
+        port: Port,
+        /// The address of the next hop.
+        mac: MacAddr,
+    },
+}
+
+impl fmt::Display for NextHop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => fmt::Display::fmt(address, f),
+            Self::At { port, mac } => write!(f, "{mac} at port {port}"),
+        }
+    }
+}
+
+/// When next hops are asked that are given by their IP addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct NextHop {
-    /// A switch port: the underlay port it is behind.
-    #[schemars(with = "OnePort")]
-    pub port: Port,
-    /// The address of the next hop.
-    pub mac: MacAddr,
+#[serde(default)]
+pub struct Neighbours {
+    /// How often each is asked for its MAC address.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "Span<10>")]
+    pub ask_every: Duration,
+    /// After how many questions without an answer it is gone.
+    #[schemars(range(min = 1))]
+    pub misses: u32,
+}
+
+impl Default for Neighbours {
+    /// It is known within a second that one is gone.
+    fn default() -> Self {
+        Self { ask_every: Duration::from_millis(200), misses: 3 }
+    }
 }
 
 /// Another VTEP.
@@ -667,6 +805,8 @@ pub struct PuntRates {
     pub probe_reply: PuntRate,
     /// Frames of hosts under verification, from their recorded port.
     pub alive: PuntRate,
+    /// ARP and BFD on a link of the underlay where we have an address.
+    pub neighbour: PuntRate,
 }
 
 impl Default for PuntRates {
@@ -681,6 +821,7 @@ impl Default for PuntRates {
             request: PuntRate { rate: 1_000, burst: 4_096 },
             probe_reply: PuntRate { rate: 4_000, burst: BURST },
             alive: PuntRate { rate: 4_000, burst: BURST },
+            neighbour: PuntRate { rate: 1_000, burst: 1_024 },
         }
     }
 }

@@ -32,6 +32,7 @@ formats! {
     HostV4, "ipv4", r"^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$";
     HostV6, "ipv6", "^[0-9A-Fa-f:.]+$";
     Prefix, "ip-prefix", "^[0-9A-Fa-f:.]+(/[0-9]+)?$";
+    Interface, "ipv4-interface", r"^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+/[0-9]+$";
     PrefixV4, "ipv4-prefix", r"^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+/[0-9]+$";
     Listen, "socket-address", r"^\[?[0-9A-Fa-f:.]+\]?:[0-9]+$";
     SwitchUrl, "switch-url", "^https?://";
@@ -125,6 +126,10 @@ impl Surroundings {
             "ipv4-prefix" => {
                 without_host_bits(text, prefix(text).filter(|prefix| prefix.addr().is_ipv4()).ok_or_else(wrong)?)
             }
+            "ipv4-interface" => {
+                let interface = prefix(text).filter(|it| is_machine(it.addr()) && it.addr().is_ipv4());
+                interface.filter(|it| it.prefix_len() < 32).map(|_| given()).ok_or_else(wrong)
+            }
             "socket-address" => parsed::<SocketAddr>(text).map(|_| given()).ok_or_else(wrong),
             "span" => time(text).map(|_| given()).ok_or_else(wrong),
             "election-id" => number(text, 1, u128::MAX).map(|_| given()),
@@ -190,6 +195,7 @@ pub(super) fn what(format: &str) -> &'static str {
         "ipv6" => "the IPv6 address of one machine, as `fd00::fd`",
         "ip-prefix" => "an IP prefix, as `192.168.1.0/24` or `fd00::/64`, or one address",
         "ipv4-prefix" => "an IPv4 prefix, as `10.0.0.0/24`",
+        "ipv4-interface" => "an IPv4 address and the length of its link's prefix, at most 31, as `192.0.2.0/31`",
         "socket-address" => "an IP address and a port, as `0.0.0.0:7000`",
         "span" => "a number with the unit `us`, `ms`, `s`, `min` or `h`, as `300ms`, at most a day",
         "ports" => "a port, or several as `1-8`",
@@ -207,6 +213,7 @@ pub(super) fn example(format: &str) -> Option<Value> {
         "ipv4" => "192.0.2.1".into(),
         "ipv6" => "2001:db8::1".into(),
         "ip-prefix" | "ipv4-prefix" => "192.0.2.0/24".into(),
+        "ipv4-interface" => "192.0.2.0/31".into(),
         "socket-address" => "127.0.0.1:0".into(),
         "span" => "1s".into(),
         "election-id" => "1".into(),

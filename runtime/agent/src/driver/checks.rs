@@ -372,11 +372,12 @@ mod tests {
 
     #[test]
     fn an_answer_that_may_have_been_policed_away_is_none() {
+        use PuntReason::{Learn, Move, Neighbour, Sent};
         for reason in PuntReason::ALL {
             let (mut checks, _) = asked();
             let mut now = counts(&PuntReason::ALL, 1, 5);
             now.iter_mut().filter(|(cell, _)| cell.reason == reason).for_each(|(_, count)| *count += 1);
-            let elsewhere = matches!(reason, PuntReason::Learn | PuntReason::Move | PuntReason::Sent);
+            let elsewhere = matches!(reason, Learn | Move | Sent | Neighbour);
             assert_eq!(conclusion(&mut checks, now), Some(elsewhere), "{reason}");
         }
         // Another place's flood is its own, and what was lost before the question began does not matter to it.

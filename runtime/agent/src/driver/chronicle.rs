@@ -442,6 +442,7 @@ pub(crate) fn subjects(kind: &AgentEventKind) -> [Option<HostKey>; 2] {
         | AgentEventKind::ExceedsMtu { .. }
         | AgentEventKind::PortsUnknown
         | AgentEventKind::Draining { .. }
+        | AgentEventKind::NextHop { .. }
         | AgentEventKind::Written { .. } => [None, None],
     }
 }

@@ -17,6 +17,7 @@
 //! | `core/asking` | questions, checks and answers |
 //! | `core/reporting` | what the operator hears |
 //! | `core/restore` | what the switch had when the driver started |
+//! | `core/underlay` | next hops that are known by their IP addresses |
 //! | `core/machine` | the machine's part of the configuration |
 
 mod asking;
@@ -24,6 +25,7 @@ mod machine;
 mod punts;
 mod reporting;
 mod restore;
+mod underlay;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -35,6 +37,7 @@ use vouch_mobility::{
 use vouch_tables::{
     BindingIpv4Action, BindingIpv6Action, Change, EntryAction, EntryKey, LocationId, PacketOut, PuntReason, SourceKey,
 };
+use vouch_underlay::Underlay;
 
 use self::machine::mobility_config;
 use self::reporting::Said;
@@ -42,7 +45,7 @@ use self::restore::prior_numbering;
 use super::checks::{Checks, Hearing};
 use super::held::{HeldFrame, HeldFrames};
 use super::log::Floods;
-use super::numbering::Numbering;
+use super::numbering::{HopRoom, Numbering};
 use super::pace::Pace;
 use super::questions::Questions;
 use super::sometimes::Sometimes;
@@ -91,6 +94,8 @@ pub(crate) struct Given {
     pub(crate) incarnation: Incarnation,
     /// What the switch has room for.
     pub(crate) room: BindingRoom,
+    /// The same, for next hops that share routes.
+    pub(crate) hops: HopRoom,
     /// What became of the stream from the switch.
     pub(crate) hearing: Box<dyn Hearing>,
 }
@@ -101,6 +106,7 @@ pub(crate) struct Core {
     numbering: Numbering,
     machine: Mobility,
     wanted: Wanted,
+    underlay: Underlay,
     held: HeldFrames,
     pace: Pace,
     questions: Questions,
@@ -132,11 +138,12 @@ impl Core {
         actual: &BTreeMap<EntryKey, EntryAction>,
         now: Instant,
     ) -> (Self, usize) {
-        let prior = prior_numbering(actual);
-        let numbering = Numbering::assign(&config, &prior);
+        let prior = prior_numbering(&config, actual);
+        let numbering = Numbering::assign(&config, &prior, given.hops);
         let mut core = Self {
             machine: Mobility::new(mobility_config(&config, &numbering, given.incarnation)),
             wanted: Wanted::new(&config, &numbering, given.room),
+            underlay: underlay::machine(&config.underlay, given.incarnation.0, now),
             held: HeldFrames::new(config.vtep.as_ref().map_or(0, |vtep| vtep.held_frames)),
             pace: Pace::default(),
             questions: Questions::default(),
@@ -154,6 +161,7 @@ impl Core {
             config,
             numbering,
         };
+        core.restore_next_hops(actual, now);
         let restored = core.restore(actual, &prior, now);
         (core, restored)
     }
@@ -203,6 +211,7 @@ impl Core {
         }
         self.questions.forget();
         self.checks.lost_touch();
+        self.underlay.lost_touch();
         self.conclude(now);
     }
 
@@ -286,11 +295,13 @@ impl Core {
         self.machine.handle_timeout(now);
         self.carry_out(now);
         self.ask(now);
+        self.ask_next_hops(now);
     }
 
     /// When [`Self::timeout`] is to be called next.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.machine.next_deadline().into_iter().chain(self.checks.deadline()).min()
+        let hosts = self.machine.next_deadline().into_iter().chain(self.checks.deadline());
+        hosts.chain(self.next_hops_due()).min()
     }
 
     /// The wanted tables.

@@ -1,20 +1,21 @@
 //! The stream from the switch: what waits in front of what, and what was dropped of it.
 //!
-//! What decides about hosts (answers, signs of life, confirmations of questions) comes first. What anybody can cause in any number
+//! What decides about hosts (answers, signs of life, confirmations of questions) comes first, and so do neighbours in the underlay. What anybody can cause in any number
 //! waits by the place it came from, so that nobody's announcements wait behind somebody else's flood.
 
 use std::sync::Arc;
 
 use vouch_p4runtime::client::{Crowd, PacketClass, PacketSorter, Session};
-use vouch_tables::{LocationId, PuntReason, Tables};
+use vouch_tables::{LocationId, Punt, PuntReason, Tables};
 
 use super::checks::Hearing;
 
 /// Sorts punts by what they are.
 pub(crate) fn sorter(tables: Arc<Tables>) -> PacketSorter {
     PacketSorter::new(move |packet| match tables.packet_in(packet) {
-        Ok(header) => match header.reason {
-            PuntReason::ProbeReply | PuntReason::Alive | PuntReason::Sent => PacketClass::Event,
+        Ok(Punt::Neighbour { .. }) => PacketClass::Event,
+        Ok(Punt::Host(header)) => match header.reason {
+            PuntReason::ProbeReply | PuntReason::Alive | PuntReason::Sent | PuntReason::Neighbour => PacketClass::Event,
             PuntReason::Learn | PuntReason::Move | PuntReason::Binding | PuntReason::Request => {
                 PacketClass::Crowd(header.location.id().into())
             }

@@ -69,8 +69,8 @@ impl Ledger {
         self.differences(actual.into_iter().map(|(key, action)| (key, Some(action))).chain(missing))
     }
 
-    /// In an order in which nothing refers to what is not there: groups, then the entries that name them; what goes,
-    /// goes last and the other way round.
+    /// In an order in which nothing refers to what is not there: groups and neighbours, then the entries that name them; what
+    /// goes, goes last and the other way round.
     fn differences(&self, from: impl Iterator<Item = (EntryKey, Option<EntryAction>)>) -> Vec<Change> {
         let (mut writes, mut deletions) = (Vec::new(), Vec::new());
         for (key, before) in from {
@@ -82,23 +82,33 @@ impl Ledger {
                 (Some(_), None) => deletions.push(Change::Delete(key)),
             }
         }
-        writes.sort_by_key(|change| (refers(change.key()), *change.key()));
-        deletions.sort_by_key(|change| std::cmp::Reverse((refers(change.key()), *change.key())));
+        writes.sort_by_key(|change| (depth(change.key()), *change.key()));
+        deletions.sort_by_key(|change| std::cmp::Reverse((depth(change.key()), *change.key())));
         writes.append(&mut deletions);
         writes
     }
 }
 
-/// Whether the entry may name a group, session or meter, rather than be one.
-fn refers(key: &EntryKey) -> bool {
-    !matches!(key, EntryKey::MulticastGroup(_) | EntryKey::CloneSession(_) | EntryKey::PuntMeter(_))
+/// How far an entry is from what names no other: groups, sessions, meters and neighbours; buckets name neighbours, and all else may
+/// name either.
+fn depth(key: &EntryKey) -> u8 {
+    match key {
+        EntryKey::MulticastGroup(_) | EntryKey::CloneSession(_) | EntryKey::PuntMeter(_) | EntryKey::Neighbour(_) => 0,
+        EntryKey::NextHop(_) => 1,
+        _ => 2,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ipnet::Ipv4Net;
     use proptest::prelude::*;
-    use vouch_tables::{Bd, FloodAction, FloodKey, Group, LocationId, Port, Replica};
+    use vouch_net::MacAddr;
+    use vouch_tables::{
+        Bd, Bucket, FloodAction, FloodKey, Group, HopGroup, LocationId, NeighbourAction, NeighbourId, NeighbourKey,
+        NextHopAction, NextHopKey, Port, Replica, UnderlayRouteAction, UnderlayRouteKey,
+    };
 
     fn flood(bd: u16, group: u16) -> (EntryKey, EntryAction) {
         let group = Group::new(group).expect("not 0");
@@ -142,6 +152,27 @@ mod tests {
         ledger.set(members.0, None);
         ledger.set(entry.0, None);
         assert_eq!(ledger.take_changes(), [Change::Delete(entry.0), Change::Delete(members.0)]);
+    }
+
+    #[test]
+    fn neighbours_come_before_the_buckets_that_name_them_and_those_before_their_routes() {
+        let mut ledger = Ledger::default();
+        let (hops, neighbour) = (HopGroup::new(1).expect("not 0"), NeighbourId::new(1).expect("not 0"));
+        let port = Port::new(9).expect("small");
+        let route = UnderlayRouteKey { dst: Ipv4Net::default() }.with(UnderlayRouteAction::Balance { group: hops });
+        let bucket = NextHopKey { group: hops, bucket: Bucket::new(0).expect("small") };
+        let bucket = bucket.with(NextHopAction::Via { port, neighbour });
+        let (src_mac, dst_mac) = (MacAddr([2, 0, 0, 0, 0, 1]), MacAddr([2, 0, 0, 0, 0, 2]));
+        let link = NeighbourKey { neighbour }.with(NeighbourAction::Link { src_mac, dst_mac });
+        for entry in [&route, &bucket, &link] {
+            want(&mut ledger, entry.clone());
+        }
+        let keys = |changes: Vec<Change>| changes.iter().map(|change| *change.key()).collect::<Vec<_>>();
+        assert_eq!(keys(ledger.take_changes()), [link.0, bucket.0, route.0]);
+        for key in [link.0, bucket.0, route.0] {
+            ledger.set(key, None);
+        }
+        assert_eq!(keys(ledger.take_changes()), [route.0, bucket.0, link.0]);
     }
 
     fn apply(switch: &mut BTreeMap<EntryKey, EntryAction>, changes: Vec<Change>) {

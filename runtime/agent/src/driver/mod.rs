@@ -43,7 +43,7 @@ mod traces;
 mod wanted;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -122,6 +122,7 @@ impl Agent {
         let AgentOptions { events: watcher, network, metrics, supervisor } = options;
         let (session, events) = Session::connect(session_config(&config, &program, &network)?)?;
         warn_of_probes_from_nobody(&config);
+        warn_of_unshared_routes(&config, &program);
         let (commands, receiver) = mpsc::channel(16);
         let (orders, ordered) = Orders::channel();
         let (ask, asked) = mpsc::channel(16);
@@ -324,6 +325,21 @@ fn warn_of_probes_from_nobody(config: &Config) {
             agent = config.name,
             vni = vni.vni.get(),
             "no `probe_as` for IPv4: ARP probes have sender 0.0.0.0, which some hosts take for a conflict or do not answer"
+        );
+    }
+}
+
+/// Several next hops share a route as a group, of which a switch has room for some.
+fn warn_of_unshared_routes(config: &Config, program: &Program) {
+    let shared = config.underlay.routes.iter().filter(|route| route.all_hops().count() > 1);
+    let groups: BTreeSet<_> = shared.map(|route| (&route.next_hops, &route.backup)).collect();
+    let (groups, room) = (groups.len(), usize::from(program.room_for_hops().groups));
+    if groups > room {
+        tracing::warn!(
+            agent = config.name,
+            groups,
+            room,
+            "the switch has no room for so many groups of next hops: some routes have only the first of theirs that is there"
         );
     }
 }

@@ -1,16 +1,18 @@
-//! The numbers by which the pipeline knows bridge domains, access interfaces and tunnels.
+//! The numbers by which the pipeline knows bridge domains, access interfaces, tunnels, and next hops that share a route.
 //!
 //! The pipeline has no VNIs, VLANs or VTEP addresses in its host tables, only small numbers. They are handed out here.
+//! Next hops that share routes have a group, which goes by the first of those routes.
 //! What the switch already calls by a number keeps it ([`Numbering::assign`] takes the prior numbering), so that a
 //! restarted agent with an extended configuration renumbers nothing that carries traffic.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use ipnet::Ipv4Net;
 use vouch_mobility::{AccessId, Location, VtepAddr};
 use vouch_net::Vni;
-use vouch_tables::{Bd, LocationId};
+use vouch_tables::{Bd, HopGroup, LocationId, NeighbourId};
 
-use crate::config::{AccessInterface, Config};
+use crate::config::{AccessInterface, Config, NextHop, Route, UnderlayConfig};
 
 /// Which number means what.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +20,35 @@ pub(crate) struct Numbering {
     bds: Names<Vni>,
     interfaces: Names<AccessInterface>,
     tunnels: Names<VtepAddr>,
+    hops: Hops,
+}
+
+/// The numbers of the underlay.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Hops {
+    groups: Names<Ipv4Net>,
+    neighbours: Names<NextHop>,
+    lists: BTreeMap<HopList, HopGroup>,
+}
+
+/// Next hops that share routes, and those that do when none of them is there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct HopList {
+    pub(crate) via: Vec<NextHop>,
+    pub(crate) backup: Vec<NextHop>,
+}
+
+impl HopList {
+    fn of(route: &Route) -> Self {
+        Self { via: route.next_hops.clone(), backup: route.backup.clone() }
+    }
+}
+
+/// How many groups of next hops, and how many next hops in them, a switch has room for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct HopRoom {
+    pub(crate) groups: u16,
+    pub(crate) neighbours: u16,
 }
 
 impl Numbering {
@@ -29,8 +60,13 @@ impl Numbering {
         bds: impl IntoIterator<Item = (Vni, Bd)>,
         interfaces: impl IntoIterator<Item = (AccessInterface, u16)>,
         tunnels: impl IntoIterator<Item = (VtepAddr, u16)>,
+        groups: impl IntoIterator<Item = (Ipv4Net, HopGroup)>,
+        neighbours: impl IntoIterator<Item = (NextHop, NeighbourId)>,
     ) -> Self {
+        let groups = groups.into_iter().map(|(prefix, group)| (prefix, group.get())).collect();
+        let neighbours = neighbours.into_iter().map(|(hop, neighbour)| (hop, neighbour.get())).collect();
         Self {
+            hops: Hops { groups, neighbours, lists: BTreeMap::new() },
             bds: bds.into_iter().map(|(vni, bd)| (vni, bd.get())).collect(),
             interfaces: interfaces.into_iter().collect(),
             tunnels: tunnels.into_iter().collect(),
@@ -38,13 +74,15 @@ impl Numbering {
     }
 
     /// Numbers everything in `config`, keeping what `prior` already numbers.
-    pub(crate) fn assign(config: &Config, prior: &Self) -> Self {
-        let Some(vtep) = &config.vtep else { return Self::default() };
+    pub(crate) fn assign(config: &Config, prior: &Self, room: HopRoom) -> Self {
+        let hops = prior.hops.assign(&config.underlay, room);
+        let Some(vtep) = &config.vtep else { return Self { hops, ..Self::default() } };
         let interfaces = vtep.vnis.iter().flat_map(|vni| vni.access.iter().copied());
         Self {
             bds: prior.bds.assign(vtep.vnis.iter().map(|vni| vni.vni), Self::MAX_BD),
             interfaces: prior.interfaces.assign(interfaces, LocationId::MAX_ACCESS),
             tunnels: prior.tunnels.assign(vtep.peers.iter().map(|peer| peer.address), LocationId::MAX_TUNNEL),
+            hops,
         }
     }
 
@@ -95,6 +133,46 @@ impl Numbering {
         } else {
             self.interfaces.key(id.number()).map(|_| Location::Local(AccessId(id.number())))
         }
+    }
+}
+
+impl Numbering {
+    /// The group of next hops that share routes; `None` if there is but one, or the switch has no room for more.
+    pub(crate) fn group(&self, route: &Route) -> Option<HopGroup> {
+        self.hops.lists.get(&HopList::of(route)).copied()
+    }
+
+    /// All groups.
+    pub(crate) fn groups(&self) -> &BTreeMap<HopList, HopGroup> {
+        &self.hops.lists
+    }
+
+    /// The number of one of them.
+    pub(crate) fn neighbour(&self, hop: NextHop) -> Option<NeighbourId> {
+        self.hops.neighbours.number(hop).and_then(NeighbourId::new)
+    }
+}
+
+impl Hops {
+    fn assign(&self, underlay: &UnderlayConfig, room: HopRoom) -> Self {
+        let shared = || underlay.routes.iter().filter(|route| route.all_hops().count() > 1);
+        let hops: BTreeSet<_> = shared().flat_map(Route::all_hops).collect();
+        let neighbours = self.neighbours.assign(hops.into_iter(), room.neighbours);
+        let mut firsts: BTreeMap<HopList, Ipv4Net> = BTreeMap::new();
+        let mut prefixes = Vec::new();
+        for route in shared().filter(|route| route.all_hops().all(|hop| neighbours.number(hop).is_some())) {
+            firsts.entry(HopList::of(route)).or_insert_with(|| {
+                prefixes.push(route.prefix);
+                route.prefix
+            });
+        }
+        let groups = self.groups.assign(prefixes.into_iter(), room.groups);
+        let lists = firsts.into_iter().filter_map(|(hops, first)| {
+            let group = groups.number(first).and_then(HopGroup::new)?;
+            Some((hops, group))
+        });
+        let lists = lists.collect();
+        Self { groups, neighbours, lists }
     }
 }
 

@@ -14,9 +14,10 @@ use vouch_p4runtime::client::{
 };
 use vouch_p4runtime::p4::v1::{Entity, PacketOut, Update};
 use vouch_p4runtime::tofino::{TofinoProgram, TofinoProgramError};
-use vouch_tables::{Change, Counted, EntryAction, EntryKey, PuntMeter, Tables};
+use vouch_tables::{Bucket, Change, Counted, EntryAction, EntryKey, PuntMeter, Tables};
 
 use super::hearing;
+use super::numbering::HopRoom;
 use super::wanted::BindingRoom;
 use crate::config::{Ageing, Config, PipelineFiles, SwitchConfig, SwitchKind, TofinoServer};
 use crate::network::Network;
@@ -128,6 +129,13 @@ impl Program {
         let size = |table| self.pipeline.p4info().table(table).map_or(0, |table| table.size);
         let room = |table| usize::try_from(size(table)).unwrap_or(usize::MAX);
         BindingRoom { ipv4: room("binding_ipv4"), ipv6: room("binding_ipv6") }
+    }
+
+    /// How many next hops that share routes the tables have room for.
+    pub(crate) fn room_for_hops(&self) -> HopRoom {
+        let size = |table| self.pipeline.p4info().table(table).map_or(0, |table| table.size);
+        let room = |entries: u64| u16::try_from(entries).unwrap_or(u16::MAX);
+        HopRoom { groups: room(size("next_hop") / u64::from(Bucket::COUNT)), neighbours: room(size("neighbour")) }
     }
 
     /// How many hosts the tables have room for, with a probe address in each of `vnis` networks, and as many claims as

@@ -44,7 +44,7 @@ use tokio_util::sync::CancellationToken;
 use vouch_mobility::{Incarnation, Instant};
 use vouch_p4runtime::client::{Crowd, Event, EventReceiver, RpcError, Session, WriteError};
 use vouch_p4runtime::p4::v1;
-use vouch_tables::{Change, EntryKey};
+use vouch_tables::{Change, EntryKey, Punt};
 
 use super::ageing::{Activity, CounterFeed, Counts};
 use super::chronicle::{Bounds, Chronicle};
@@ -556,7 +556,8 @@ impl Task {
 
     fn on_packet(&mut self, packet: &v1::PacketIn) {
         match self.program.tables.packet_in(packet) {
-            Ok(header) => self.feed(|core, now| core.packet_in(header, &packet.payload, now)),
+            Ok(Punt::Host(header)) => self.feed(|core, now| core.packet_in(header, &packet.payload, now)),
+            Ok(Punt::Neighbour { port }) => self.feed(|core, now| core.neighbour(port, &packet.payload, now)),
             Err(error) => {
                 self.counters.malformed_punts += 1;
                 tracing::debug!(agent = %self.name, %error, "packet-in with a header that is none of ours");

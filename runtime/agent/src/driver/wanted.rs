@@ -14,9 +14,11 @@
 
 mod bindings;
 mod groups;
+mod ring;
+mod ways;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Bound;
 use std::time::Duration;
 
@@ -24,11 +26,9 @@ use vouch_mobility::{BindingView, ClaimView, Destination, HostKey, HostView, Loc
 use vouch_net::{MacAddr, Vni};
 use vouch_tables::{
     AccessTagAction, AccessTagKey, Aged, Bd, BdVniAction, BdVniKey, CPU_SESSION, Change, CloneSession,
-    DestinationAction, DestinationKey, Dscp, EncapsulateAction, EncapsulateKey, EntryAction, EntryKey, FloodAction,
-    FloodKey, Group, IngressInterfaceAction, IngressInterfaceKey, LocalVtepAction, LocalVtepKey, LocationId,
-    LocationPortAction, LocationPortKey, MeterRate, Port, PuntMeter, PuntReason, RecordedLocationAction,
-    RecordedLocationKey, Replica, SourceAction, SourceKey, Tag, UnderlayPeerAction, UnderlayPeerKey,
-    UnderlayRouteAction, UnderlayRouteKey, VniToBdAction, VniToBdKey,
+    DestinationAction, DestinationKey, EntryAction, EntryKey, FloodAction, FloodKey, Group, IngressInterfaceAction,
+    IngressInterfaceKey, LocationId, LocationPortAction, LocationPortKey, MeterRate, Port, PuntMeter, PuntReason,
+    RecordedLocationAction, RecordedLocationKey, Replica, SourceAction, SourceKey, Tag, VniToBdAction, VniToBdKey,
 };
 
 use self::bindings::{Bindings, Writes};
@@ -36,8 +36,7 @@ use self::groups::{Groups, Places};
 use super::ledger::Ledger;
 use super::numbering::Numbering;
 use crate::config::{
-    AccessInterface, Ageing, ClaimantData, Config, DEFAULT_MTU, ETHERNET_BYTES, NextHop, PuntRate, Route, TUNNEL_BYTES,
-    VniConfig, VtepConfig,
+    AccessInterface, Ageing, ClaimantData, Config, DEFAULT_MTU, ETHERNET_BYTES, PuntRate, VniConfig, VtepConfig,
 };
 
 pub(crate) use self::bindings::BindingRoom;
@@ -54,8 +53,10 @@ pub(crate) struct Wanted {
     forward_pending: BTreeMap<Bd, bool>,
     /// Access interfaces and tunnels: the port that leads there.
     ports: BTreeMap<LocationId, Port>,
-    /// Underlay ports without link: their next hops are passed over.
+    /// Underlay ports without link: their next hops carry nothing.
     down: BTreeSet<u16>,
+    /// The MAC addresses of next hops that are known by their IP addresses, as far as they answer.
+    next_hops: BTreeMap<Ipv4Addr, MacAddr>,
     /// The longest IPv4 packet that the underlay carries, in bytes.
     mtu: u16,
     /// The same of its ports, as far as the switch says so.
@@ -84,6 +85,7 @@ impl Wanted {
             forward_pending: BTreeMap::new(),
             ports: BTreeMap::new(),
             down: BTreeSet::new(),
+            next_hops: BTreeMap::new(),
             mtu: config.underlay.mtu.unwrap_or(DEFAULT_MTU),
             port_mtus: BTreeMap::new(),
         };
@@ -246,7 +248,16 @@ impl Wanted {
                 Some((numbering.location_id(access)?, rates))
             })
             .collect();
-        for location in self.ports.keys() {
+        let links = config.underlay.ports.iter().filter(|port| port.address.is_some());
+        for location in links.map(|port| LocationId::link(port.port)) {
+            let meter = EntryKey::PuntMeter(PuntMeter { reason: PuntReason::Neighbour, location });
+            self.ledger.set(meter, Some(EntryAction::PuntMeter(meter_rate(config.punt_rates.neighbour))));
+        }
+        // Tunnels too that lead nowhere now.
+        let peers = config.vtep.iter().flat_map(|vtep| &vtep.peers);
+        let tunnels = peers.filter_map(|peer| numbering.location_id(Location::Remote(peer.address)));
+        let locations: BTreeSet<LocationId> = self.ports.keys().copied().chain(tunnels).collect();
+        for location in &locations {
             let rates = special.get(location).copied().unwrap_or(&config.punt_rates);
             let access = [
                 (PuntReason::Learn, rates.learn),
@@ -287,55 +298,13 @@ impl Wanted {
 
     /// Everything that depends on which port leads where.
     fn ways(&mut self, config: &Config, numbering: &Numbering) {
-        self.underlay(config);
+        self.underlay(config, numbering);
         if let Some(vtep) = &config.vtep {
             self.tunnels(config, vtep, numbering);
             self.bridge_domains(vtep, numbering);
         }
         for (places, group) in self.groups.all() {
             self.fill_group(&places, group);
-        }
-    }
-
-    /// Routing between underlay ports, for packets that are not for this switch.
-    fn underlay(&mut self, config: &Config) {
-        for underlay in &config.underlay.ports {
-            self.want(
-                IngressInterfaceKey { ingress_port: underlay.port, vlan_id: Tag::Untagged }
-                    .with(IngressInterfaceAction::Underlay { router_mac: underlay.mac }),
-            );
-        }
-        for route in &config.underlay.routes {
-            let dst = route.prefix;
-            let Some((port, src_mac, dst_mac)) = self.next_hop(config, route) else { continue };
-            self.want(UnderlayRouteKey { dst }.with(UnderlayRouteAction::Route { port, src_mac, dst_mac }));
-        }
-    }
-
-    /// The way to each peer, and back.
-    fn tunnels(&mut self, config: &Config, vtep: &VtepConfig, numbering: &Numbering) {
-        self.want(LocalVtepKey { dst: vtep.address.0 }.with(LocalVtepAction::Terminate));
-        // The configuration has checked its 6 bits.
-        let Some(dscp) = Dscp::new(config.underlay.dscp) else { return };
-        for peer in &vtep.peers {
-            let Some(location) = numbering.location_id(Location::Remote(peer.address)) else { continue };
-            self.want(UnderlayPeerKey { src: peer.address.0 }.with(UnderlayPeerAction::FromTunnel { location }));
-            let Some((port, src_mac, dst_mac)) =
-                config.underlay.route_to(peer.address.0).and_then(|route| self.next_hop(config, route))
-            else {
-                continue;
-            };
-            self.ports.insert(location, port);
-            self.want(LocationPortKey { location }.with(LocationPortAction::Port { port }));
-            self.want(EncapsulateKey { location }.with(EncapsulateAction::Encapsulate {
-                src_ip: vtep.address.0,
-                dst_ip: peer.address.0,
-                src_mac,
-                dst_mac,
-                ttl: config.underlay.ttl,
-                dscp,
-                max_frame_bytes: self.mtu.saturating_sub(TUNNEL_BYTES - ETHERNET_BYTES),
-            }));
         }
     }
 
@@ -441,15 +410,6 @@ impl Wanted {
         self.ledger.set(EntryKey::MulticastGroup(group), Some(EntryAction::MulticastGroup(replicas)));
     }
 
-    /// The first next hop whose port has a link; if none has, the first: it may be that only the news of its link is
-    /// missing.
-    fn next_hop(&self, config: &Config, route: &Route) -> Option<(Port, MacAddr, MacAddr)> {
-        let alive = |hop: &&NextHop| !self.down.contains(&hop.port.get());
-        let hop = route.next_hops.iter().find(alive).or(route.next_hops.first())?;
-        let own = config.underlay.port(hop.port)?;
-        Some((hop.port, own.mac, hop.mac))
-    }
-
     fn want(&mut self, (key, action): (EntryKey, EntryAction)) {
         self.ledger.set(key, Some(action));
     }
@@ -505,7 +465,7 @@ mod tests {
     #[test]
     fn without_a_free_group_traffic_goes_where_it_goes_in_hold() {
         let vtep = VtepAddr([10, 0, 0, 2].into());
-        let numbering = Numbering::read_back([], [], [(vtep, 1)]);
+        let numbering = Numbering::read_back([], [], [(vtep, 1)], [], []);
         let (here, tunnel) = (Location::Local(AccessId(1)), Location::Remote(vtep));
         let id = |location| numbering.location_id(location).expect("numbered");
         let [owner, claimant] = [(here, tunnel), (tunnel, here)].map(|(location, with)| {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ipnet::Ipv4Net;
 use vouch_mobility::{
     Because, Binding, Evidence, Full, HostKey, Location, Message, Migration, Open, Report, Sync, Verdict, VtepAddr,
     WhyUnproven,
@@ -82,6 +83,8 @@ pub(crate) const KINDS: &[&str] = &[
     "port-up",
     "port-down",
     "ports-unknown",
+    "next-hop-up",
+    "next-hop-down",
     "exceeds-mtu",
     "draining",
     "heard",
@@ -150,6 +153,25 @@ impl Core {
             }
             AgentEventKind::Port { port, up: true } => Line::new("port-up", format!("port {port} has its link")),
             AgentEventKind::Port { port, up: false } => Line::new("port-down", format!("port {port} lost its link")),
+            AgentEventKind::NextHop { port, address, mac: Some(mac), routes, .. } => {
+                let text = format!(
+                    "next hop {address} at port {port} is there, at {mac}: it takes part in {}",
+                    prefixes(routes)
+                );
+                Line::new("next-hop-up", text).with(&[IpAddr::V4(*address)])
+            }
+            AgentEventKind::NextHop { port, address, mac: None, why, routes, without } => {
+                let why = why.as_deref().unwrap_or("it is gone");
+                let mut text = format!("next hop {address} at port {port} cannot be used: {why}");
+                let others: Vec<_> = routes.iter().filter(|route| !without.contains(route)).copied().collect();
+                if !others.is_empty() {
+                    let _ = write!(text, "; others carry all of {}", prefixes(&others));
+                }
+                if !without.is_empty() {
+                    let _ = write!(text, "; no next hop is left to {}", prefixes(without));
+                }
+                Line::new("next-hop-down", text).with(&[IpAddr::V4(*address)])
+            }
             AgentEventKind::PortsUnknown => {
                 Line::new("ports-unknown", "it is not known any more which ports have links")
             }
@@ -423,6 +445,16 @@ fn bindings(bindings: &[Binding]) -> String {
 
 fn list(addresses: &[IpAddr]) -> String {
     addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The first few, and how many more.
+fn prefixes(prefixes: &[Ipv4Net]) -> String {
+    const SHOWN: usize = 4;
+    let mut shown: Vec<String> = prefixes.iter().take(SHOWN).map(Ipv4Net::to_string).collect();
+    if let Some(more) = prefixes.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        shown.push(format!("{more} more"));
+    }
+    shown.join(", ")
 }
 
 fn evidence_word(evidence: Evidence) -> &'static str {

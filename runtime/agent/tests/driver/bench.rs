@@ -1,6 +1,6 @@
 //! One VTEP: an agent, the embedded switch, and two hosts' cables.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -149,6 +149,15 @@ impl Watched {
             AgentEventKind::SwitchReady { program_installed, hosts_restored, entries_written } => {
                 Some((*program_installed, *hosts_restored, *entries_written))
             }
+            _ => None,
+        })
+        .await
+    }
+
+    /// The next news of a next hop that it can be used, or cannot: of which.
+    pub(crate) async fn next_hop(&mut self, used: bool) -> Ipv4Addr {
+        self.until(|kind| match kind {
+            AgentEventKind::NextHop { address, mac, .. } if mac.is_some() == used => Some(*address),
             _ => None,
         })
         .await

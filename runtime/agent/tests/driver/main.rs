@@ -6,10 +6,12 @@ mod disturbance;
 mod evidence;
 mod kind;
 mod metrics;
+mod next_hops;
 mod operate;
 mod orders;
 mod stall;
 mod traces;
+mod two_rack;
 
 use std::path::Path;
 use std::time::Duration;

@@ -129,6 +129,12 @@ impl Timeline {
             AgentEventKind::Draining { on, hosts } => {
                 (LineKind::Session, format!("is {} use with {hosts} hosts", if *on { "out of" } else { "back in" }))
             }
+            AgentEventKind::NextHop { port, address, mac: Some(_), .. } => {
+                (LineKind::Session, format!("next hop {address} at port {port} is there"))
+            }
+            AgentEventKind::NextHop { port, address, mac: None, .. } => {
+                (LineKind::Alarm, format!("next hop {address} at port {port} is gone"))
+            }
             AgentEventKind::PortsUnknown => {
                 (LineKind::Session, "does not know any more which ports have links".to_owned())
             }
@@ -401,6 +407,7 @@ fn subject(kind: &AgentEventKind) -> Option<HostKey> {
         | AgentEventKind::Port { .. }
         | AgentEventKind::PortsUnknown
         | AgentEventKind::Draining { .. }
+        | AgentEventKind::NextHop { .. }
         | AgentEventKind::ExceedsMtu { .. }
         | AgentEventKind::Written { .. } => None,
     }

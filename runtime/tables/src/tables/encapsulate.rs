@@ -24,7 +24,7 @@ table! {
             src_ip: Ipv4Addr,
             /// The peer's.
             dst_ip: Ipv4Addr,
-            /// Our address on the link to the next hop.
+            /// Our address on the link to the next hop; of several, the one that copies take.
             src_mac: MacAddr,
             /// The next hop's.
             dst_mac: MacAddr,

@@ -35,6 +35,14 @@ table! {
             /// The address that packets for this router carry.
             router_mac: MacAddr,
         },
+        /// The same, where we have an address: ARP, and packets for the address, are punted as
+        /// [`Neighbour`](crate::PuntReason::Neighbour).
+        "link" Link {
+            /// The address that packets for this router carry.
+            router_mac: MacAddr,
+            /// The link's own id: see [`LocationId::link`].
+            location: LocationId,
+        },
         /// The controller is behind it: frames carry a `packet_out` header.
         "controller" Controller,
     }

@@ -1,7 +1,7 @@
 //! `location_port`: which port leads to a place?
 
 use crate::codec::table;
-use crate::types::{LocationId, Port};
+use crate::types::{HopGroup, LocationId, Port};
 
 table! {
     table "location_port";
@@ -18,6 +18,11 @@ table! {
         "port" Port {
             /// The access interface's own, or that of the next hop towards the peer.
             port: Port,
+        },
+        /// By one of several next hops towards the peer, each flow by its own.
+        "balance" Balance {
+            /// The next hops.
+            group: HopGroup,
         },
     }
 }

@@ -4,7 +4,7 @@ use ipnet::Ipv4Net;
 use vouch_net::MacAddr;
 
 use crate::codec::table;
-use crate::types::Port;
+use crate::types::{HopGroup, Port};
 
 table! {
     table "underlay_route";
@@ -25,6 +25,11 @@ table! {
             src_mac: MacAddr,
             /// The next hop's.
             dst_mac: MacAddr,
+        },
+        /// The same, to one of several next hops, each flow to its own.
+        "balance" Balance {
+            /// The next hops.
+            group: HopGroup,
         },
     }
 }

@@ -59,6 +59,8 @@ pub(crate) struct Outcome {
     /// By port, then content: the order of replicas is not the program's.
     pub(crate) frames: Vec<(u16, Vec<u8>)>,
     pub(crate) punts: Vec<(PacketIn, Vec<u8>)>,
+    /// What neighbours said, by the port.
+    pub(crate) neighbours: Vec<(u16, Vec<u8>)>,
     pub(crate) drops: Vec<(Pipeline, DropReason)>,
     pub(crate) policed: Vec<PuntMeter>,
     /// Where frames came in that were too long for the underlay.
@@ -211,7 +213,14 @@ impl Bench {
         let too_long = rise(before.2, self.too_long());
         let (punts, mut frames): (Vec<_>, Vec<_>) = out.into_iter().partition(|(port, _)| *port == CPU_PORT);
         frames.sort();
-        Outcome { frames, punts: punts.iter().map(|(_, bytes)| self.punt(bytes)).collect(), drops, policed, too_long }
+        let mut outcome = Outcome { frames, punts: Vec::new(), neighbours: Vec::new(), drops, policed, too_long };
+        for (_, bytes) in &punts {
+            match self.punt(bytes) {
+                (Punt::Host(header), frame) => outcome.punts.push((header, frame)),
+                (Punt::Neighbour { port }, frame) => outcome.neighbours.push((port.get(), frame)),
+            }
+        }
+        outcome
     }
 
     /// One VXLAN packet in from a peer, by the peer's port, in VNI 5005.
@@ -234,7 +243,7 @@ impl Bench {
     }
 
     /// Header and frame of what came out of the CPU port.
-    fn punt(&self, bytes: &[u8]) -> (PacketIn, Vec<u8>) {
+    fn punt(&self, bytes: &[u8]) -> (Punt, Vec<u8>) {
         let mut rest = bytes;
         let mut metadata = Vec::new();
         for field in &self.info.packet_in().expect("the program's header").fields {
@@ -262,7 +271,10 @@ impl Bench {
     }
 
     fn policed(&self) -> Vec<(PuntMeter, u64)> {
-        let cells = places().flat_map(|location| PuntReason::ALL.map(|reason| PuntMeter { reason, location }));
+        let of_hosts = PuntReason::ALL.into_iter().filter(|reason| *reason != PuntReason::Neighbour);
+        let cells = places().flat_map(|location| of_hosts.clone().map(move |reason| PuntMeter { reason, location }));
+        let links = [10, 11].map(|number| LocationId::link(port(number)));
+        let cells = cells.chain(links.map(|location| PuntMeter { reason: PuntReason::Neighbour, location }));
         let count = |cell| (cell, self.cell("policed_punts", self.tables.read_policed([cell]).remove(0)));
         cells.map(count).collect()
     }
@@ -307,6 +319,7 @@ impl Outcome {
     #[track_caller]
     pub(crate) fn sent(&self, port: u16) -> &[u8] {
         assert!(self.punts.is_empty() && self.drops.is_empty() && self.policed.is_empty(), "{self:?}");
+        assert!(self.neighbours.is_empty(), "{self:?}");
         match &self.frames[..] {
             [(out, frame)] if *out == port => frame,
             _ => panic!("expected one frame out of port {port}: {self:?}"),
@@ -318,6 +331,7 @@ impl Outcome {
     pub(crate) fn dropped(&self, reason: DropReason) {
         assert_eq!(self.drops, [(Pipeline::Ingress, reason)], "{self:?}");
         assert!(self.frames.is_empty() && self.punts.is_empty() && self.policed.is_empty(), "{self:?}");
+        assert!(self.neighbours.is_empty(), "{self:?}");
     }
 
     /// The controller was to get it, and the place had said too much already; nothing else happened.

@@ -24,6 +24,8 @@ mod decapsulation;
 mod destination;
 mod encapsulation;
 mod interfaces;
+mod link;
+mod next_hop;
 mod request;
 mod source;
 mod transit;

@@ -20,7 +20,7 @@ use vouch_agent::management::v1;
 use vouch_p4runtime::client::{Event, EventReceiver, Pipeline, Session, SessionConfig, insert};
 use vouch_p4runtime::p4::v1::Entity;
 use vouch_switch_server::{Endpoint, LinkConfig, SwitchServer, link};
-use vouch_tables::{Counted, DropReason, Tables};
+use vouch_tables::{Counted, DropReason, Punt, PuntReason, Tables};
 
 use super::agents::Agents;
 use super::print;
@@ -236,10 +236,12 @@ impl Bench {
         loop {
             match self.events.recv().await {
                 Some(Event::PacketIn(packet)) => {
-                    return match self.tables.packet_in(&packet) {
-                        Ok(header) => format!("{}. {}", header.reason, header.reason.meaning().trim()),
-                        Err(error) => error.to_string(),
+                    let reason = match self.tables.packet_in(&packet) {
+                        Ok(Punt::Host(header)) => header.reason,
+                        Ok(Punt::Neighbour { .. }) => PuntReason::Neighbour,
+                        Err(error) => return error.to_string(),
                     };
+                    return format!("{reason}. {}", reason.meaning().trim());
                 }
                 Some(_) => {}
                 None => return "the embedded switch has ended".to_owned(),

@@ -218,7 +218,8 @@ proptest! {
         vtep.limits.hosts = HOSTS;
         vtep.held_frames = HELD;
         let room = BindingRoom { ipv4: 4, ipv6: 4 };
-        let given = Given { incarnation: Incarnation(2), room, hearing: Box::new(Deaf) };
+        let hops = HopRoom { groups: 4, neighbours: 4 };
+        let given = Given { incarnation: Incarnation(2), room, hops, hearing: Box::new(Deaf) };
         let (mut core, _) = Core::new(config, given, &BTreeMap::new(), Instant::EPOCH);
         let mut switch = BTreeMap::new();
         write(&mut core, &mut switch);

@@ -70,10 +70,11 @@ impl Core {
                 | PuntReason::Binding
                 | PuntReason::Request
                 | PuntReason::Alive
-                | PuntReason::Sent,
+                | PuntReason::Sent
+                | PuntReason::Neighbour,
                 Location::Remote(_),
             )
-            | (PuntReason::Sent, Location::Local(_)) => self.counters.foreign_frames += 1,
+            | (PuntReason::Sent | PuntReason::Neighbour, Location::Local(_)) => self.counters.foreign_frames += 1,
         }
         // What waited for this one to be read may be known now.
         self.conclude(now);
@@ -131,9 +132,12 @@ impl Core {
                 let bound = sighting.address.and_then(|address| self.machine.binding(host.vni, address));
                 bound.is_some_and(|binding| binding.mac != host.mac)
             }
-            PuntReason::Learn | PuntReason::ProbeReply | PuntReason::Alive | PuntReason::Request | PuntReason::Sent => {
-                false
-            }
+            PuntReason::Learn
+            | PuntReason::ProbeReply
+            | PuntReason::Alive
+            | PuntReason::Request
+            | PuntReason::Sent
+            | PuntReason::Neighbour => false,
         }
     }
 

@@ -36,6 +36,8 @@ vouch_mobility::counters! {
         messages_without_session,
         /// Frames of hosts that use the address that hosts are asked from.
         probe_address_used,
+        /// What was said on links of the underlay, and not believed.
+        neighbours_refused,
     }
 }
 
@@ -54,6 +56,7 @@ pub(super) enum Said {
     ProbeAddress(Vni),
     Policed(PuntMeter),
     BindingsFull,
+    Neighbour(u16),
 }
 
 impl Core {

@@ -1,26 +1,27 @@
-//! What the switch had when the driver started: numbers, hosts, whose addresses are whose, and who was claimed.
+//! What the switch had when the driver started: numbers, hosts, whose addresses are whose, who was claimed, and where next hops were.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use vouch_mobility::{Event, Evidence, Heard, HostKey, Instant, Location, VtepAddr};
 use vouch_net::MacAddr;
 use vouch_tables::{
-    Bd, BindingIpv4Action, BindingIpv6Action, DestinationAction, DestinationKey, EntryAction, EntryKey,
-    IngressInterfaceAction, IngressInterfaceKey, LocationId, PuntMeter, RecordedLocationAction, SourceAction, Tag,
-    UnderlayPeerAction, VniToBdAction,
+    Bd, BindingIpv4Action, BindingIpv6Action, DestinationAction, DestinationKey, EncapsulateAction, EntryAction,
+    EntryKey, IngressInterfaceAction, IngressInterfaceKey, LocationId, LocationPortAction, LocationPortKey,
+    NeighbourAction, NeighbourId, NextHopAction, Port, PuntMeter, RecordedLocationAction, SourceAction, Tag,
+    UnderlayPeerAction, UnderlayRouteAction, VniToBdAction,
 };
 
-use super::super::numbering::Numbering;
+use super::super::numbering::{HopRoom, Numbering};
 use super::super::wanted::{BindingRoom, Wanted};
 use super::Core;
-use crate::config::{AccessInterface, Config};
+use crate::config::{AccessInterface, Config, NextHop, Route, UnderlayConfig};
 use crate::guards::{DriverGuard, is_out};
 
 impl Core {
     /// The budgets that are wanted of a switch with these entries: whose they are depends on the numbers there.
     pub(crate) fn budgets(config: &Config, actual: &BTreeMap<EntryKey, EntryAction>) -> Vec<PuntMeter> {
-        let numbering = Numbering::assign(config, &prior_numbering(actual));
+        let numbering = Numbering::assign(config, &prior_numbering(config, actual), HopRoom::default());
         let wanted = Wanted::new(config, &numbering, BindingRoom::default());
         let cell = |key: &EntryKey| match key {
             EntryKey::PuntMeter(cell) => Some(*cell),
@@ -126,8 +127,10 @@ fn translate(location: LocationId, prior: &Numbering, present: &Numbering) -> Op
 }
 
 /// The numbering that the switch's fixed entries show.
-pub(super) fn prior_numbering(actual: &BTreeMap<EntryKey, EntryAction>) -> Numbering {
+pub(super) fn prior_numbering(config: &Config, actual: &BTreeMap<EntryKey, EntryAction>) -> Numbering {
     let (mut bds, mut interfaces, mut tunnels) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut groups, mut neighbours) = (Vec::new(), Vec::new());
+    let ports = ports_of_neighbours(actual);
     for (key, action) in actual {
         match (key, action) {
             (EntryKey::VniToBd(key), EntryAction::VniToBd(VniToBdAction::Bridge { bd })) => {
@@ -142,10 +145,60 @@ pub(super) fn prior_numbering(actual: &BTreeMap<EntryKey, EntryAction>) -> Numbe
             (EntryKey::UnderlayPeer(key), EntryAction::UnderlayPeer(UnderlayPeerAction::FromTunnel { location })) => {
                 tunnels.push((VtepAddr(key.src), location.number()))
             }
+            (EntryKey::UnderlayRoute(key), EntryAction::UnderlayRoute(UnderlayRouteAction::Balance { group })) => {
+                groups.push((key.dst, *group));
+            }
+            (EntryKey::Neighbour(key), EntryAction::Neighbour(NeighbourAction::Link { dst_mac, .. })) => {
+                if let Some(&port) = ports.get(&key.neighbour) {
+                    let hop = next_hop(&config.underlay, port, *dst_mac);
+                    neighbours.push((hop.unwrap_or(NextHop::At { port, mac: *dst_mac }), key.neighbour));
+                }
+            }
             _ => {}
         }
     }
-    Numbering::read_back(bds, interfaces, tunnels)
+    Numbering::read_back(bds, interfaces, tunnels, groups, neighbours)
+}
+
+/// The next hop that a MAC address at a port was, if it was in use by its IP address: it is, if there is but one such at the port now.
+fn next_hop(underlay: &UnderlayConfig, port: Port, mac: MacAddr) -> Option<NextHop> {
+    let hops: BTreeSet<NextHop> = underlay.routes.iter().flat_map(Route::all_hops).collect();
+    let mut by_address = hops.iter().copied().filter(|hop| match hop {
+        NextHop::Address(_) => underlay.port_of(*hop).is_some_and(|at| at.port == port),
+        NextHop::At { .. } => false,
+    });
+    by_address.next().filter(|_| by_address.next().is_none() && !hops.contains(&NextHop::At { port, mac }))
+}
+
+/// Next hops that were in use by their IP addresses, with their MAC addresses.
+pub(super) fn prior_next_hops(
+    underlay: &UnderlayConfig,
+    actual: &BTreeMap<EntryKey, EntryAction>,
+) -> BTreeMap<NextHop, MacAddr> {
+    let ports = ports_of_neighbours(actual);
+    let in_use = actual.iter().filter_map(|(key, action)| match (key, action) {
+        (EntryKey::Neighbour(key), EntryAction::Neighbour(NeighbourAction::Link { dst_mac, .. })) => {
+            Some((*ports.get(&key.neighbour)?, *dst_mac))
+        }
+        (_, EntryAction::UnderlayRoute(UnderlayRouteAction::Route { port, dst_mac, .. })) => Some((*port, *dst_mac)),
+        (EntryKey::Encapsulate(key), EntryAction::Encapsulate(EncapsulateAction::Encapsulate { dst_mac, .. })) => {
+            match actual.get(&EntryKey::LocationPort(LocationPortKey { location: key.location }))? {
+                EntryAction::LocationPort(LocationPortAction::Port { port }) => Some((*port, *dst_mac)),
+                _ => None,
+            }
+        }
+        _ => None,
+    });
+    in_use.filter_map(|(port, mac)| Some((next_hop(underlay, port, mac)?, mac))).collect()
+}
+
+/// The port of each neighbour that has a bucket.
+fn ports_of_neighbours(actual: &BTreeMap<EntryKey, EntryAction>) -> BTreeMap<NeighbourId, Port> {
+    let via = actual.values().filter_map(|action| match action {
+        EntryAction::NextHop(NextHopAction::Via { port, neighbour }) => Some((*neighbour, *port)),
+        _ => None,
+    });
+    via.collect()
 }
 
 fn interface(key: &IngressInterfaceKey) -> AccessInterface {

@@ -1,6 +1,6 @@
 //! One claim through the driver, packet by packet, without switch or network.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use vouch_mobility::{
@@ -9,8 +9,11 @@ use vouch_mobility::{
 use vouch_net::{MacAddr, Vni};
 use vouch_tables::{
     Aged, Bd, BindingIpv4Action, BindingIpv4Key, Change, DestinationAction, DestinationKey, LocationPortAction,
-    PacketIn, PuntMeter, PuntReason, RecordedLocationAction, RecordedLocationKey, SourceAction,
+    NextHopAction, PacketIn, PuntMeter, PuntReason, RecordedLocationAction, RecordedLocationKey, SourceAction,
 };
+
+use vouch_underlay::Asking;
+use vouch_underlay::bfd::BfdTimers;
 
 use super::super::frames;
 use super::*;
@@ -39,7 +42,8 @@ impl Hearing for Perfect {
 
 fn given() -> Given {
     let room = BindingRoom { ipv4: 1_000, ipv6: 1_000 };
-    Given { incarnation: Incarnation(3), room, hearing: Box::new(Perfect) }
+    let hops = HopRoom { groups: 8, neighbours: 8 };
+    Given { incarnation: Incarnation(3), room, hops, hearing: Box::new(Perfect) }
 }
 
 fn start(text: &str, switch: &Switch) -> (Core, usize) {
@@ -68,7 +72,7 @@ fn hand_back(core: &mut Core, outputs: &[Output], now: Instant) {
         let location = match *header {
             PacketOut::Ask { location, .. } => location,
             PacketOut::Echo { .. } => access(1),
-            PacketOut::Send { .. } | PacketOut::Receive { .. } => continue,
+            PacketOut::Send { .. } | PacketOut::Receive { .. } | PacketOut::Link { .. } => continue,
         };
         core.packet_in(punt(PuntReason::Sent, location, None), frame, now);
     }
@@ -346,39 +350,252 @@ fn m3_the_owner_asks_out_of_exactly_the_recorded_port() {
     assert_eq!(probes, [(header, HOST.octets().to_vec(), ADDRESS.octets().to_vec())]);
 }
 
-#[test]
-fn tunnels_take_the_next_way_when_an_underlay_port_goes_down_and_come_back() {
-    let two_ways = CONFIG.replace("  routes:", "    - {port: 10, mac: \"02:00:00:00:01:0a\"}\n  routes:").replace(
+/// [`CONFIG`] with two next hops, at ports 9 and 10.
+fn two_ways() -> String {
+    CONFIG.replace("  routes:", "    - {port: 10, mac: \"02:00:00:00:01:0a\"}\n  routes:").replace(
         "via: {port: 9, mac: \"02:00:00:00:fe:01\"}",
         "via: [{port: 9, mac: \"02:00:00:00:fe:01\"}, {port: 10, mac: \"02:00:00:00:fd:01\"}]",
-    );
-    let (mut core, _) = start(&two_ways, &Switch::new());
+    )
+}
+
+/// The port that has each bucket.
+fn buckets(switch: &Switch) -> Vec<u16> {
+    let port = |action: &EntryAction| match action {
+        EntryAction::NextHop(NextHopAction::Via { port, .. }) => Some(port.get()),
+        _ => None,
+    };
+    switch.values().filter_map(port).collect()
+}
+
+#[test]
+fn next_hops_share_what_goes_one_way_and_a_lost_link_moves_only_its_own_flows() {
+    let (mut core, _) = start(&two_ways(), &Switch::new());
     let mut switch = Switch::new();
     write(&mut core, &mut switch);
     let before = switch.clone();
-    let ports_of_tunnels = |switch: &Switch| -> Vec<u16> {
-        switch
-            .iter()
-            .filter_map(|(key, action)| match (key, action) {
-                (EntryKey::LocationPort(key), EntryAction::LocationPort(LocationPortAction::Port { port }))
-                    if key.location.is_tunnel() =>
-                {
-                    Some(port.get())
-                }
-                (EntryKey::MulticastGroup(_), EntryAction::MulticastGroup(replicas)) => {
-                    replicas.iter().find(|replica| replica.location.is_tunnel()).map(|replica| replica.port.get())
-                }
-                _ => None,
-            })
-            .collect()
+    // Copies go by fixed ports: the two tunnels' in two flood groups.
+    let ports_of_copies = |switch: &Switch| -> BTreeSet<u16> {
+        let groups = switch.values().filter_map(|action| match action {
+            EntryAction::MulticastGroup(replicas) => Some(replicas),
+            _ => None,
+        });
+        let tunnels = groups.flatten().filter(|replica| replica.location.is_tunnel());
+        tunnels.map(|replica| replica.port.get()).collect()
     };
-    assert_eq!(ports_of_tunnels(&switch), [9, 9, 9, 9], "two tunnels, and two flood groups");
+    let all = buckets(&switch);
+    assert_eq!((all.len(), all.iter().filter(|port| **port == 9).count()), (64, 32));
+    assert_eq!(ports_of_copies(&switch), [9, 10].into());
+
     core.port(9, Link::Down, T0);
-    write(&mut core, &mut switch);
-    assert_eq!(ports_of_tunnels(&switch), [10, 10, 10, 10]);
-    core.port(9, Link::Up, T0);
+    let changes = core.wanted().take_changes();
+    let moved = changes.iter().filter(|change| matches!(change.key(), EntryKey::NextHop(_))).count();
+    assert_eq!(moved, 32, "what the other has is not touched");
+    apply(&mut switch, changes);
+    assert_eq!(buckets(&switch), [10; 64]);
+    assert_eq!(ports_of_copies(&switch), [10].into());
+
+    // Without any, it may be that only the news of the links is wrong.
+    core.port(10, Link::Down, T0);
     write(&mut core, &mut switch);
     assert_eq!(switch, before);
+
+    core.port(9, Link::Up, T0);
+    core.port(10, Link::Up, T0);
+    write(&mut core, &mut switch);
+    assert_eq!(switch, before);
+}
+
+#[test]
+fn groups_of_next_hops_keep_their_numbers_over_a_restart() {
+    let mut switch = Switch::new();
+    write(&mut start(&two_ways(), &Switch::new()).0, &mut switch);
+    // A route before the other, and other next hops: the lowest number and the first neighbours were theirs.
+    let more = two_ways().replace("  - {port: 9, mac", "  - {port: 8, mac: \"02:00:00:00:01:08\"}\n    - {port: 9, mac").replace(
+        "  routes:",
+        "  routes:\n    - prefix: 10.0.9.0/24\n      via: [{port: 8, mac: \"02:00:00:00:f8:01\"}, {port: 9, mac: \"02:00:00:00:f9:01\"}]",
+    );
+    let (mut core, _) = start(&more, &switch);
+    let changes = core.wanted().changes_from(switch.clone());
+    let touched = changes.iter().filter(|change| {
+        let before = switch.get(change.key());
+        before.is_some() && matches!(change.key(), EntryKey::NextHop(_) | EntryKey::Neighbour(_))
+    });
+    assert_eq!(touched.count(), 0, "{changes:?}");
+    apply(&mut switch, changes);
+    assert_eq!(buckets(&switch).len(), 128);
+}
+
+#[test]
+fn without_room_for_a_group_the_first_next_hop_that_is_there_has_it_all() {
+    let given = Given { hops: HopRoom { groups: 0, neighbours: 8 }, ..given() };
+    let (mut core, _) = Core::new(config(&two_ways()), given, &Switch::new(), T0);
+    let ports_of_tunnels = |switch: &Switch| -> Vec<u16> {
+        let port = |(key, action): (&EntryKey, &EntryAction)| match (key, action) {
+            (EntryKey::LocationPort(key), EntryAction::LocationPort(LocationPortAction::Port { port })) => {
+                key.location.is_tunnel().then_some(port.get())
+            }
+            _ => None,
+        };
+        switch.iter().filter_map(port).collect()
+    };
+    let mut switch = Switch::new();
+    write(&mut core, &mut switch);
+    assert_eq!((ports_of_tunnels(&switch), buckets(&switch)), (vec![9, 9], vec![]));
+    core.port(9, Link::Down, T0);
+    write(&mut core, &mut switch);
+    assert_eq!(ports_of_tunnels(&switch), [10, 10]);
+}
+
+/// [`CONFIG`] with two next hops that are known by their addresses.
+fn two_neighbours() -> String {
+    CONFIG
+        .replace(
+            "{port: 9, mac: \"02:00:00:00:01:09\"}",
+            "{port: 9, mac: \"02:00:00:00:01:09\", address: 192.0.2.0/31}",
+        )
+        .replace("  routes:", "    - {port: 10, mac: \"02:00:00:00:01:0a\", address: 192.0.2.2/31}\n  routes:")
+        .replace("via: {port: 9, mac: \"02:00:00:00:fe:01\"}", "via: [192.0.2.1, 192.0.2.3]")
+}
+
+fn at_once(core: &mut Core) -> Vec<(PacketOut, Vec<u8>)> {
+    std::iter::from_fn(|| core.poll_at_once()).collect()
+}
+
+/// Answers all that the core asks on a link, as a neighbour does whose MAC address ends so.
+fn answer_on(core: &mut Core, port: u16, last: u8, now: Instant) {
+    for (header, frame) in at_once(core) {
+        let PacketOut::Link { port: asked } = header else { panic!("{header:?}") };
+        if asked.get() == port {
+            let mac = [2, 0, 0, 0, 0xf0, last];
+            let mut answer = [&frame[6..12], &mac, &frame[12..20], &[0, 2], &mac, &frame[38..42]].concat();
+            answer.extend(&frame[22..32]);
+            core.neighbour(asked, &answer, now);
+        }
+    }
+}
+
+/// What was told of next hops: address, whether it is used, and the routes that have none.
+fn next_hop_news(core: &mut Core) -> Vec<(Ipv4Addr, bool, usize)> {
+    let news = std::iter::from_fn(|| core.poll_event()).filter_map(|event| match event {
+        AgentEventKind::NextHop { address, mac, without, .. } => Some((address, mac.is_some(), without.len())),
+        _ => None,
+    });
+    news.collect()
+}
+
+const FIRST_HOP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const SECOND_HOP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 3);
+
+#[test]
+fn next_hops_are_asked_and_used_when_they_answer() {
+    let (mut core, _) = start(&two_neighbours(), &Switch::new());
+    let mut switch = Switch::new();
+    core.timeout(T0);
+    write(&mut core, &mut switch);
+    let leads = |switch: &Switch| {
+        let routes = switch.keys().filter(|key| matches!(key, EntryKey::UnderlayRoute(_))).count();
+        let tunnels = switch.keys().filter(|key| matches!(key, EntryKey::Encapsulate(_))).count();
+        (routes, tunnels, buckets(switch).len())
+    };
+    assert_eq!(leads(&switch), (0, 0, 0), "nobody has answered: packets are dropped, and counted for that reason");
+
+    answer_on(&mut core, 9, 1, T0);
+    write(&mut core, &mut switch);
+    assert_eq!((leads(&switch), buckets(&switch)), ((1, 2, 64), vec![9; 64]));
+    assert_eq!(next_hop_news(&mut core), [(FIRST_HOP, true, 0)]);
+
+    let mut now = T0;
+    for _ in 0..20 {
+        now = core.deadline().expect("there is always somebody to ask").max(now);
+        core.timeout(now);
+        answer_on(&mut core, 10, 2, now);
+    }
+    // The second has come, the first has fallen silent.
+    write(&mut core, &mut switch);
+    assert_eq!(buckets(&switch), [10; 64]);
+    assert_eq!(next_hop_news(&mut core), [(SECOND_HOP, true, 0), (FIRST_HOP, false, 0)]);
+
+    for _ in 0..20 {
+        now = core.deadline().expect("there is always somebody to ask").max(now);
+        core.timeout(now);
+    }
+    write(&mut core, &mut switch);
+    assert_eq!(leads(&switch), (0, 0, 0));
+    assert_eq!(next_hop_news(&mut core), [(SECOND_HOP, false, 1)]);
+    assert!(now < T0 + Duration::from_secs(20), "{now:?}");
+}
+
+#[test]
+fn with_bfd_a_next_hop_is_used_while_its_session_is_up() {
+    let text = two_neighbours().replace("192.0.2.0/31}", "192.0.2.0/31, bfd: {}}");
+    let (mut core, _) = start(&text, &Switch::new());
+    let bfd = BfdTimers { interval: Duration::from_millis(100), multiplier: 3 };
+    let far = vouch_underlay::Link { mac: MacAddr([2, 0, 0, 0, 0xf0, 1]), address: FIRST_HOP, bfd: Some(bfd) };
+    let us = vouch_underlay::NextHop { port: 9, address: [192, 0, 2, 0].into() };
+    let asking = Asking { every: Duration::from_millis(200), misses: 3 };
+    let mut far = Underlay::new([(9, far)].into(), [us], asking, 7, Duration::ZERO);
+    // Lets both ends speak for a while, if there is one.
+    let mut run = |core: &mut Core, there: bool, from: Instant, span: Duration| {
+        let mut now = from;
+        while now <= from + span {
+            core.timeout(now);
+            let since = Duration::from_micros(now.as_micros());
+            far.timeout(since);
+            for (header, frame) in at_once(core) {
+                if matches!(header, PacketOut::Link { port } if port.get() == 9) {
+                    far.handle(9, &frame, since).expect("said to it");
+                }
+            }
+            while let Some(action) = far.poll_action() {
+                if let (vouch_underlay::Action::Send { frame, .. }, true) = (action, there) {
+                    core.neighbour(vouch_tables::Port::new(9).expect("small"), &frame, now);
+                }
+            }
+            now = now + Duration::from_millis(10);
+        }
+        now
+    };
+    let now = run(&mut core, true, T0, Duration::from_secs(5));
+    assert_eq!(next_hop_news(&mut core), [(FIRST_HOP, true, 0), (SECOND_HOP, false, 0)]);
+    let now = run(&mut core, true, now, Duration::from_secs(20));
+    assert_eq!(next_hop_news(&mut core), []);
+    run(&mut core, false, now, Duration::from_millis(400));
+    assert_eq!(next_hop_news(&mut core), [(FIRST_HOP, false, 1)]);
+}
+
+#[test]
+fn what_others_say_on_a_link_changes_nothing_and_is_counted() {
+    let (mut core, _) = start(&two_neighbours(), &Switch::new());
+    core.timeout(T0);
+    // The first next hop's answer, at the second's port.
+    let (_, question) = at_once(&mut core).remove(0);
+    let mut answer = [&question[6..12], &[2, 0, 0, 0, 0xf0, 1], &question[12..20], &[0, 2]].concat();
+    answer.extend([2, 0, 0, 0, 0xf0, 1].into_iter().chain(FIRST_HOP.octets()));
+    answer.extend([2, 0, 0, 0, 1, 0x0a, 192, 0, 2, 2]);
+    core.neighbour(vouch_tables::Port::new(10).expect("small"), &answer, T0);
+    assert_eq!((next_hop_news(&mut core), core.counters().neighbours_refused), (vec![], 1));
+    core.neighbour(vouch_tables::Port::new(10).expect("small"), &answer[..20], T0);
+    assert_eq!(core.counters().neighbours_refused, 2);
+}
+
+#[test]
+fn a_restart_goes_on_with_the_next_hops_that_were_in_use() {
+    for text in [two_neighbours(), two_neighbours().replace("[192.0.2.1, 192.0.2.3]", "192.0.2.1")] {
+        let (mut core, _) = start(&text, &Switch::new());
+        core.timeout(T0);
+        let asked = at_once(&mut core);
+        for (port, last) in [(9, 1), (10, 2)] {
+            for (header, frame) in &asked {
+                core.at_once.push_back((*header, frame.clone()));
+            }
+            answer_on(&mut core, port, last, T0);
+        }
+        let mut switch = Switch::new();
+        write(&mut core, &mut switch);
+
+        let (mut again, _) = start(&text, &switch);
+        assert_eq!(again.wanted().changes_from(switch.clone()), [], "{text}");
+    }
 }
 
 /// What the switch and the stream do while a host is asked.

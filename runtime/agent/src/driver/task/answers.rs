@@ -451,6 +451,16 @@ impl Task {
                 "Lower `limits.hosts` or `limits.addresses_per_host`, or use a switch with larger tables.",
             );
         }
+        let stranded: Vec<_> = core.next_hops().filter(|(_, mac)| mac.is_none()).collect();
+        for (hop, _) in stranded.iter().take(4) {
+            warn(
+                format!("Next hop {hop} cannot be used."),
+                "See that it is there and has that address, and that it speaks BFD where `bfd` is given. Others of its routes carry what it would.",
+            );
+        }
+        if stranded.len() > 4 {
+            warn(format!("Nor can {} more.", stranded.len() - 4), "The log has named each (`next-hop-down`).");
+        }
         for (location, frames) in core.too_long_at().take(4) {
             let place = core.words(core.place(location));
             warn(
