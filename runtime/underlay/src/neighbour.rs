@@ -165,11 +165,11 @@ impl Neighbour {
 
     fn known(&mut self, mac: MacAddr, now: Time) {
         self.state = State::Known { mac, open: 0 };
-        if let Some(watch) = &mut self.bfd {
-            if watch.session.is_none() {
-                watch.session = Some(Session::new(watch.number, watch.timers, now));
-                watch.begins_until = Some(now + BEGINNING);
-            }
+        if let Some(watch) = &mut self.bfd
+            && watch.session.is_none()
+        {
+            watch.session = Some(Session::new(watch.number, watch.timers, now));
+            watch.begins_until = Some(now + BEGINNING);
         }
     }
 }

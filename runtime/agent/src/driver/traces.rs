@@ -121,6 +121,7 @@ impl Traces {
             | AgentEventKind::ExceedsMtu { .. }
             | AgentEventKind::PortsUnknown
             | AgentEventKind::Draining { .. }
+            | AgentEventKind::NextHop { .. }
             | AgentEventKind::Heard { .. }
             | AgentEventKind::Written { .. } => {}
         }
