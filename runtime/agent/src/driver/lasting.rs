@@ -2,7 +2,7 @@
 //!
 //! | error | |
 //! |---|---|
-//! | the configuration, or a file that it names, is wrong when it is read | the agent does not start ([`SwitchSetupError`]) |
+//! | the configuration, or a file that it names, is wrong when it is read, or the one asks for what the pipeline does not have | the agent does not start ([`SwitchSetupError`]) |
 //! | the switch refuses the session as such: no such role, no P4Runtime (INVALID_ARGUMENT, OUT_OF_RANGE, PERMISSION_DENIED, UNAUTHENTICATED, UNIMPLEMENTED) | lasting |
 //! | the switch refuses the program or its P4Info, or cannot read back what it is asked for (INVALID_ARGUMENT, OUT_OF_RANGE, UNIMPLEMENTED, too large) | lasting |
 //! | the switch refuses what follows from the configuration: tunnels, ports, networks, routes (those, NOT_FOUND and RESOURCE_EXHAUSTED) | lasting |
@@ -81,9 +81,12 @@ impl SwitchSetupError {
         match self {
             // Somebody else may listen there, and stop.
             Self::Management { .. } => true,
-            Self::File { .. } | Self::P4Info { .. } | Self::Tofino { .. } | Self::Bind { .. } | Self::Session(_) => {
-                false
-            }
+            Self::File { .. }
+            | Self::P4Info { .. }
+            | Self::Tofino { .. }
+            | Self::Bind { .. }
+            | Self::NextHops { .. }
+            | Self::Session(_) => false,
         }
     }
 }
