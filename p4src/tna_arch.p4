@@ -24,8 +24,12 @@
 #define TUNNELS 1024
 #define UNDERLAY_ROUTES 1024
 #define LOCAL_ADDRESSES 512
+// Ways may have several next hops. Tofino 1, and so the model, has no stage for them.
+#if __TARGET_TOFINO__ > 1
+#define NEXT_HOPS
 #define HOP_GROUPS 64
 #define NEIGHBOURS 512
+#endif
 #define BRIDGE_DOMAINS 4096
 #define HOSTS 102400
 #define SOURCES 102400

@@ -17,6 +17,8 @@
 #define TUNNELS 4096
 #define UNDERLAY_ROUTES 4096
 #define LOCAL_ADDRESSES 512
+// Ways may have several next hops: what follows from that is in the program where this is defined.
+#define NEXT_HOPS
 #define HOP_GROUPS 1024
 #define NEIGHBOURS 4096
 #define BRIDGE_DOMAINS 16384

@@ -29,7 +29,9 @@
 #include "parts/source.p4"
 #include "parts/binding.p4"
 #include "parts/destination.p4"
+#ifdef NEXT_HOPS
 #include "parts/next_hop.p4"
+#endif
 #include "parts/ingress.p4"
 #include "parts/egress.p4"
 #include "parts/bridge_parser.p4"
@@ -62,7 +64,9 @@ control TnaIngress(inout headers_t hdr,
         hdr.bridge.bd = meta.bd;
         hdr.bridge.in_location = meta.in_location;
         hdr.bridge.out_location = meta.out_location;
+#ifdef NEXT_HOPS
         hdr.bridge.neighbour = meta.neighbour;
+#endif
         hdr.bridge.frame_bytes = meta.frame_bytes;
     }
 
@@ -108,7 +112,9 @@ control TnaEgress(inout headers_t hdr,
         meta.bd = hdr.bridge.bd;
         meta.in_location = hdr.bridge.in_location;
         meta.out_location = hdr.bridge.out_location;
+#ifdef NEXT_HOPS
         meta.neighbour = hdr.bridge.neighbour;
+#endif
         meta.frame_bytes = hdr.bridge.frame_bytes + intrinsic.pkt_length;
         hdr.bridge.setInvalid();
     }

@@ -19,7 +19,9 @@ header bridge_t {
     location_t in_location;
     // 0 of a replica: its instance is the location.
     location_t out_location;
+#ifdef NEXT_HOPS
     neighbour_t neighbour;
+#endif
     // Less than zero: what ingress has stripped.
     bit<16> frame_bytes;
 }

@@ -162,19 +162,25 @@ control FindPort(inout metadata_t meta) {
     @name(".location_port.port")
     action to_port(port_t port) {
         meta.out_port = port;
+#ifdef NEXT_HOPS
         meta.hop_group = 0;
+#endif
     }
 
+#ifdef NEXT_HOPS
     // One of several next hops towards the peer, by flow.
     @name(".location_port.balance")
     action balance(hop_group_t group) {
         meta.hop_group = group;
     }
+#endif
 
     @name(".location_port.no_port")
     action no_port() {
         meta.no_way = drop_reason_t.NO_LOCATION_PORT;
+#ifdef NEXT_HOPS
         meta.hop_group = 0;
+#endif
     }
 
     @name(".location_port")
@@ -184,7 +190,9 @@ control FindPort(inout metadata_t meta) {
         }
         actions = {
             to_port;
+#ifdef NEXT_HOPS
             balance;
+#endif
             @defaultonly no_port;
         }
         const default_action = no_port();

@@ -186,10 +186,12 @@ control Encapsulate(inout headers_t hdr, inout metadata_t meta) {
         flow_entropy.apply(hdr, meta);
         if (bd_vni.apply().hit) {
             if (encapsulate.apply().hit) {
+#ifdef NEXT_HOPS
                 if (meta.neighbour != 0) {
                     hdr.outer_ethernet.src = meta.next_hop_src;
                     hdr.outer_ethernet.dst = meta.next_hop_dst;
                 }
+#endif
                 meta.excess_bytes = meta.frame_bytes |-| meta.max_frame_bytes;
                 if (!fits.apply().hit) {
                     COUNT_AT(exceeds_mtu, 3w0 ++ meta.in_location[15:15] ++ meta.in_location[PLACE_BITS - 1:0])
@@ -241,18 +243,24 @@ control TagForAccess(inout headers_t hdr, inout metadata_t meta) {
 control VtepEgress(inout headers_t hdr, inout metadata_t meta) {
     Encapsulate() encapsulate_for_tunnel;
     TagForAccess() tag_for_access;
+#ifdef NEXT_HOPS
     FindNeighbour() find_neighbour;
+#endif
 
     apply {
+#ifdef NEXT_HOPS
         if (meta.neighbour != 0) {
             find_neighbour.apply(meta);
         }
+#endif
         if (meta.path == path_t.ROUTE) {
             // A transit packet was finished in ingress, but for the addresses of one of several next hops.
+#ifdef NEXT_HOPS
             if (meta.neighbour != 0) {
                 hdr.ethernet.src = meta.next_hop_src;
                 hdr.ethernet.dst = meta.next_hop_dst;
             }
+#endif
         } else if (meta.path == path_t.BRIDGE && meta.out_location == meta.in_location) {
             // Never back to where it came from. Of a single frame ingress has seen to it; this prunes replicas. What the
             // controller sends came from nowhere.

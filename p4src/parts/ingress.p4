@@ -109,11 +109,15 @@ control VtepIngress(inout headers_t hdr, inout metadata_t meta) {
     JudgeSource() judge_source;
     JudgeDestination() judge_destination;
     FindPort() find_port;
+#ifdef NEXT_HOPS
     FlowBucket() flow_bucket;
     ChooseNextHop() choose_next_hop;
+#endif
 
     apply {
+#ifdef NEXT_HOPS
         HASH_ON_ARRIVAL(flow_bucket.apply(hdr, meta))
+#endif
         arrive.apply(hdr, meta);
 
         if (meta.path == path_t.BRIDGE) {
@@ -134,10 +138,12 @@ control VtepIngress(inout headers_t hdr, inout metadata_t meta) {
         if (meta.path != path_t.ROUTE) {
             find_port.apply(meta);
         }
+#ifdef NEXT_HOPS
         if (meta.hop_group != 0) {
             HASH_ON_DEMAND(flow_bucket.apply(hdr, meta))
             choose_next_hop.apply(meta);
         }
+#endif
 
         if (meta.drop_reason != drop_reason_t.NONE) {
             // Refused on the way.

@@ -262,9 +262,11 @@ struct metadata_t {
 
     // Where it goes: to a group if there is one, else to the port. Where several next hops lead there, which of them.
     port_t out_port;
+#ifdef NEXT_HOPS
     hop_group_t hop_group;
     bit<6> bucket;
     neighbour_t neighbour;
+#endif
     group_t group;
     // Why no port leads there.
     drop_reason_t no_way;

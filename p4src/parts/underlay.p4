@@ -96,12 +96,14 @@ control UnderlayLookups(in headers_t hdr, inout metadata_t meta) {
         meta.next_hop_dst = dst_mac;
     }
 
+#ifdef NEXT_HOPS
     // One of several next hops, by flow.
     @name(".underlay_route.balance")
     action balance(hop_group_t group) {
         meta.has_route = 1;
         meta.hop_group = group;
     }
+#endif
 
     // RFC 1812, section 5.2.4.3: no route, no forwarding. No ICMP error is generated.
     @name(".underlay_route.no_route")
@@ -114,7 +116,9 @@ control UnderlayLookups(in headers_t hdr, inout metadata_t meta) {
         }
         actions = {
             route;
+#ifdef NEXT_HOPS
             balance;
+#endif
             @defaultonly no_route;
         }
         const default_action = no_route();

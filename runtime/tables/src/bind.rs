@@ -3,7 +3,7 @@
 use vouch_p4runtime::P4Info;
 use vouch_p4runtime::p4info::{Counter, CounterUnit, MatchKind, Meter, MeterUnit, PacketHeader, Table, UnknownName};
 
-use crate::codec::{ParamShape, TableShape};
+use crate::codec::{ActionShape, ParamShape, Part, TableShape};
 use crate::counters::DropReason;
 use crate::entry::TABLE_SHAPES;
 use crate::error::{BindError, Mismatch};
@@ -14,8 +14,10 @@ use crate::punt::{PlaceCells, PuntBudgets};
 /// switch or read from it goes through here.
 #[derive(Debug, Clone)]
 pub struct Tables {
-    /// In the order of [`TABLE_SHAPES`].
-    pub(crate) tables: Vec<BoundTable>,
+    /// In the order of [`TABLE_SHAPES`]; None of a part that the program does not have.
+    pub(crate) tables: Vec<Option<BoundTable>>,
+    /// What it has of what it may do without.
+    parts: Vec<Part>,
     pub(crate) packet_in: BoundHeader,
     pub(crate) packet_out: BoundHeader,
     pub(crate) drops: u32,
@@ -30,7 +32,8 @@ pub struct Tables {
 pub(crate) struct BoundTable {
     pub(crate) id: u32,
     pub(crate) fields: Vec<u32>,
-    pub(crate) actions: Vec<BoundAction>,
+    /// None of a part that the program does not have.
+    pub(crate) actions: Vec<Option<BoundAction>>,
 }
 
 #[derive(Debug, Clone)]
@@ -42,11 +45,14 @@ pub(crate) struct BoundAction {
 impl Tables {
     /// Looks every name up. The error holds every difference, not only the first.
     ///
-    /// What the P4Info has besides is no difference: a program may know more tables than this controller.
+    /// What the P4Info has besides is no difference: a program may know more tables than this controller. Several next hops are a part
+    /// that it has as a whole, or not at all: [`Self::shares_next_hops`] says which.
     pub fn bind(p4info: &P4Info) -> Result<Self, BindError> {
-        let mut binder = Binder { p4info, mismatches: Vec::new() };
+        let parts: Vec<Part> = Part::ALL.into_iter().filter(|part| has_any_of(p4info, *part)).collect();
+        let mut binder = Binder { p4info, parts: &parts, mismatches: Vec::new() };
         let tables = Self {
             tables: TABLE_SHAPES.iter().map(|shape| binder.table(shape)).collect(),
+            parts: parts.clone(),
             packet_in: binder.header("packet_in", p4info.packet_in(), packet::PACKET_IN),
             packet_out: binder.header("packet_out", p4info.packet_out(), packet::PACKET_OUT),
             drops: binder.counter("drops", DropReason::CELLS),
@@ -59,11 +65,38 @@ impl Tables {
             false => Err(BindError { mismatches: binder.mismatches }),
         }
     }
+
+    /// Whether several next hops can share a way: the tables of [`NextHopKey`](crate::NextHopKey) and
+    /// [`NeighbourKey`](crate::NeighbourKey), and the actions that name a [`HopGroup`](crate::HopGroup). The program for Tofino 1 has none.
+    pub fn shares_next_hops(&self) -> bool {
+        self.parts.contains(&Part::NextHops)
+    }
+
+    /// A table of the position in [`TABLE_SHAPES`], if the program has it.
+    pub(crate) fn table(&self, position: usize) -> Option<&BoundTable> {
+        self.tables[position].as_ref()
+    }
+
+    /// The same, if it has this id.
+    pub(crate) fn table_with(&self, position: usize, id: u32) -> Option<&BoundTable> {
+        self.table(position).filter(|table| table.id == id)
+    }
+}
+
+/// Whether the P4Info has a table or an action of the part.
+fn has_any_of(p4info: &P4Info, part: Part) -> bool {
+    let action = |table: &Table, shape: &ActionShape| shape.part == Some(part) && table.action(shape.name).is_ok();
+    TABLE_SHAPES.iter().any(|shape| {
+        p4info
+            .table(shape.name)
+            .is_ok_and(|table| shape.part == Some(part) || shape.actions.iter().any(|shape| action(table, shape)))
+    })
 }
 
 /// Collects differences; what is missing gets id 0, which never leaves, because then binding fails.
 struct Binder<'a> {
     p4info: &'a P4Info,
+    parts: &'a [Part],
     mismatches: Vec<Mismatch>,
 }
 
@@ -79,11 +112,17 @@ impl Binder<'_> {
         }
     }
 
-    fn table(&mut self, shape: &TableShape) -> BoundTable {
+    /// Whether the program is to have what is of this part.
+    fn wants(&self, part: Option<Part>) -> bool {
+        part.is_none_or(|part| self.parts.contains(&part))
+    }
+
+    fn table(&mut self, shape: &TableShape) -> Option<BoundTable> {
+        if !self.wants(shape.part) {
+            return None;
+        }
         let p4info = self.p4info;
-        let Some(table) = self.found(p4info.table(shape.name)) else {
-            return BoundTable { id: 0, fields: Vec::new(), actions: Vec::new() };
-        };
+        let table = self.found(p4info.table(shape.name))?;
         let place = format!("table `{}`", shape.name);
         self.compare(format!("{place}, idle timeout"), shape.ageing, table.idle_timeout, |it| yes_or_no(*it));
         self.table_counter(&place, shape, table);
@@ -101,7 +140,11 @@ impl Binder<'_> {
 
         let mut actions = Vec::new();
         for expected in shape.actions {
-            let Some(action) = self.found(table.action(expected.name)) else { continue };
+            let found = self.wants(expected.part).then(|| table.action(expected.name));
+            let Some(action) = found.and_then(|found| self.found(found)) else {
+                actions.push(None);
+                continue;
+            };
             let place = format!("action `{}`", expected.name);
             let mut params = Vec::new();
             for expected in expected.params {
@@ -112,9 +155,9 @@ impl Binder<'_> {
             }
             let names = expected.params.iter().map(|param| param.name);
             self.nothing_else(&place, names, action.params.iter().map(|param| param.name.as_str()));
-            actions.push(BoundAction { id: action.id, params });
+            actions.push(Some(BoundAction { id: action.id, params }));
         }
-        BoundTable { id: table.id, fields, actions }
+        Some(BoundTable { id: table.id, fields, actions })
     }
 
     fn table_counter(&mut self, place: &str, shape: &TableShape, table: &Table) {

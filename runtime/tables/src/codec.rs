@@ -18,10 +18,23 @@ pub(crate) struct FieldShape {
     pub(crate) kind: MatchKind,
 }
 
+/// A part of the program that hardware may have no room for: it is there as a whole, or not at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Several next hops that share what goes one way.
+    NextHops,
+}
+
+impl Part {
+    pub(crate) const ALL: [Self; 1] = [Self::NextHops];
+}
+
 /// An action as the P4Info must have it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ActionShape {
     pub(crate) name: &'static str,
+    /// What it goes with, where that is not the program itself.
+    pub(crate) part: Option<Part>,
     pub(crate) params: &'static [ParamShape],
 }
 
@@ -36,6 +49,8 @@ pub(crate) struct ParamShape {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TableShape {
     pub(crate) name: &'static str,
+    /// What it goes with, where that is not the program itself.
+    pub(crate) part: Option<Part>,
     pub(crate) fields: &'static [FieldShape],
     pub(crate) actions: &'static [ActionShape],
     /// Full name of the direct counter, if the table has one.
@@ -48,11 +63,13 @@ pub(crate) struct TableShape {
 pub(crate) trait TableKey: Sized {
     type Action: ActionCodec;
     const NAME: &'static str;
+    const PART: Option<Part>;
     const FIELDS: &'static [FieldShape];
     const COUNTER: Option<&'static str>;
 
     const SHAPE: TableShape = TableShape {
         name: Self::NAME,
+        part: Self::PART,
         fields: Self::FIELDS,
         actions: Self::Action::ACTIONS,
         counter: Self::COUNTER,
@@ -141,27 +158,34 @@ impl<A: ActionCodec> ActionCodec for Aged<A> {
     }
 }
 
-pub(crate) fn encode<K: TableKey>(table: &BoundTable, key: &K, action: Option<&K::Action>) -> TableEntry {
-    TableEntry {
+/// None if the program has no such table or action.
+pub(crate) fn encode<K: TableKey>(
+    table: Option<&BoundTable>,
+    key: &K,
+    action: Option<&K::Action>,
+) -> Option<TableEntry> {
+    let table = table?;
+    let encode_action = |action: &K::Action| {
+        let (index, params) = action.to_params();
+        let bound = table.actions[index].as_ref()?;
+        let params =
+            bound.params.iter().zip(params).map(|(&param_id, bits)| action::Param { param_id, value: to_bytes(bits) });
+        let action = Action { action_id: bound.id, params: params.collect() };
+        Some(TableAction { r#type: Some(table_action::Type::Action(action)) })
+    };
+    Some(TableEntry {
         table_id: table.id,
         r#match: key.to_fields(&table.fields),
-        action: action.map(|action| {
-            let (index, params) = action.to_params();
-            let bound = &table.actions[index];
-            let params = bound
-                .params
-                .iter()
-                .zip(params)
-                .map(|(&param_id, bits)| action::Param { param_id, value: to_bytes(bits) });
-            let action = Action { action_id: bound.id, params: params.collect() };
-            TableAction { r#type: Some(table_action::Type::Action(action)) }
-        }),
+        action: match action {
+            Some(action) => Some(encode_action(action)?),
+            None => None,
+        },
         // `Aged::after` keeps it in range.
         idle_timeout_ns: action
             .and_then(ActionCodec::idle_timeout)
             .map_or(0, |timeout| i64::try_from(timeout.as_nanos()).unwrap_or(i64::MAX)),
         ..TableEntry::default()
-    }
+    })
 }
 
 pub(crate) fn decode_key<K: TableKey>(table: &BoundTable, entry: &TableEntry) -> Result<K, DecodeError> {
@@ -176,12 +200,15 @@ pub(crate) fn decode_action<K: TableKey>(table: &BoundTable, entry: &TableEntry)
         None => return Err(DecodeError::Missing("the action of a table entry")),
     };
     let unknown = DecodeError::UnknownAction { table: K::NAME, id: found.action_id };
-    let index = table.actions.iter().position(|action| action.id == found.action_id).ok_or(unknown)?;
+    let mut actions = table.actions.iter().enumerate();
+    let bound =
+        actions.find_map(|(index, action)| Some((index, action.as_ref().filter(|it| it.id == found.action_id)?)));
+    let (index, bound) = bound.ok_or(unknown)?;
     let shape = &K::Action::ACTIONS[index];
     let problem = |(field, source)| DecodeError::Value { place: format!("action `{}`", shape.name), field, source };
 
     let mut params = Vec::with_capacity(shape.params.len());
-    for (param, &id) in shape.params.iter().zip(&table.actions[index].params) {
+    for (param, &id) in shape.params.iter().zip(&bound.params) {
         let value = found.params.iter().find(|found| found.param_id == id);
         let bits = value.map_or(Err(ValueError::Missing), |value| from_bytes(&value.value, param.bits));
         params.push(bits.map_err(|error| problem((param.name, error)))?);
@@ -212,10 +239,10 @@ pub(crate) fn param<V: Value>(name: &'static str, bits: u64) -> Result<V, (&'sta
 }
 
 /// One table: its key struct and its action enum. Fields and parameters carry the names they have in the P4 program; so
-/// does an action, behind the table's name.
+/// does an action, behind the table's name. What a [`Part`] is in brackets of goes with that.
 macro_rules! table {
     (
-        table $table:literal $(counter $counter:literal)?;
+        table $table:literal $([$part:ident])? $(counter $counter:literal)?;
 
         $(#[$key_doc:meta])*
         key $Key:ident {
@@ -226,7 +253,7 @@ macro_rules! table {
         action $Action:ident as $Codec:ty {
             $(
                 $(#[$variant_doc:meta])*
-                $variant:literal $Variant:ident $({ $( $(#[$param_doc:meta])* $param:ident: $Param:ty, )+ })?,
+                $variant:literal $([$variant_part:ident])? $Variant:ident $({ $( $(#[$param_doc:meta])* $param:ident: $Param:ty, )+ })?,
             )+
         }
     ) => {
@@ -248,6 +275,10 @@ macro_rules! table {
         impl $crate::codec::TableKey for $Key {
             type Action = $Codec;
             const NAME: &'static str = $table;
+            const PART: Option<$crate::codec::Part> = {
+                let part: &[$crate::codec::Part] = &[$($crate::codec::Part::$part)?];
+                part.first().copied()
+            };
             const FIELDS: &'static [$crate::codec::FieldShape] = &[
                 $( $crate::codec::FieldShape {
                     name: stringify!($field),
@@ -297,6 +328,10 @@ macro_rules! table {
             const ACTIONS: &'static [$crate::codec::ActionShape] = &[
                 $( $crate::codec::ActionShape {
                     name: concat!($table, ".", $variant),
+                    part: {
+                        let part: &[$crate::codec::Part] = &[$($crate::codec::Part::$variant_part)?];
+                        part.first().copied()
+                    },
                     params: &[$($(
                         $crate::codec::ParamShape {
                             name: stringify!($param),

@@ -57,14 +57,14 @@ impl Tables {
     /// Reads of every counter but those of [`Tables::read_policed`] and [`Tables::read_exceeds_mtu`], of which there are
     /// thousands. What comes back is for [`Tables::decode_count`].
     pub fn read_counters(&self) -> Vec<Entity> {
-        let direct = [SOURCE, INGRESS_INTERFACE].map(|table| {
-            let table_entry = TableEntry { table_id: self.tables[table].id, ..TableEntry::default() };
+        let direct = [SOURCE, INGRESS_INTERFACE].into_iter().filter_map(|table| self.table(table)).map(|table| {
+            let table_entry = TableEntry { table_id: table.id, ..TableEntry::default() };
             let entry = DirectCounterEntry { table_entry: Some(table_entry), data: None };
             entity::Entity::DirectCounterEntry(entry)
         });
         let indexed = [self.drops, self.egress_drops]
             .map(|counter_id| entity::Entity::CounterEntry(CounterEntry { counter_id, index: None, data: None }));
-        direct.into_iter().chain(indexed).map(|entity| Entity { entity: Some(entity) }).collect()
+        direct.chain(indexed).map(|entity| Entity { entity: Some(entity) }).collect()
     }
 
     /// Reads of what was over these budgets: could an answer have been lost? What comes back is for
@@ -95,10 +95,10 @@ impl Tables {
             Some(entity::Entity::DirectCounterEntry(found)) => {
                 let entry = found.table_entry.as_ref().ok_or(DecodeError::Missing("the table entry of a counter"))?;
                 let count = found.data.as_ref().map_or(Count::default(), Count::from);
-                let counted = if entry.table_id == self.tables[SOURCE].id {
-                    Counted::Source(decode_key(&self.tables[SOURCE], entry)?)
-                } else if entry.table_id == self.tables[INGRESS_INTERFACE].id {
-                    Counted::IngressInterface(decode_key(&self.tables[INGRESS_INTERFACE], entry)?)
+                let counted = if let Some(table) = self.table_with(SOURCE, entry.table_id) {
+                    Counted::Source(decode_key(table, entry)?)
+                } else if let Some(table) = self.table_with(INGRESS_INTERFACE, entry.table_id) {
+                    Counted::IngressInterface(decode_key(table, entry)?)
                 } else {
                     return Err(DecodeError::UnknownId { what: "counted table", id: entry.table_id });
                 };

@@ -13,7 +13,7 @@ use vouch_p4runtime::p4::v1::{
 
 use crate::bind::Tables;
 use crate::codec::{Aged, TableKey, TableShape, decode_action, decode_key, encode};
-use crate::error::{DecodeError, MismatchedEntry};
+use crate::error::{DecodeError, EntryError};
 use crate::punt::{MeterRate, PuntMeter};
 use crate::replication::{CloneSession, Replica, decode_group, decode_session, encode_group, encode_session};
 use crate::tables::*;
@@ -69,14 +69,18 @@ macro_rules! entries {
         pub(crate) const TABLE_SHAPES: &[TableShape] = &[$(<$Key as TableKey>::SHAPE),+];
 
         impl Tables {
-            fn table_entry(&self, key: &EntryKey, action: Option<&EntryAction>) -> Result<entity::Entity, MismatchedEntry> {
+            fn table_entry(&self, key: &EntryKey, action: Option<&EntryAction>) -> Result<entity::Entity, EntryError> {
                 Ok(match (key, action) {
                     $(
                         (EntryKey::$Table(key), Some(EntryAction::$Table(action))) => {
-                            entity::Entity::TableEntry(encode(&self.tables[$INDEX], key, Some(action)))
+                            let absent = || EntryError::Absent { key: (*key).into(), action: action.to_string() };
+                            let entry = encode(self.table($INDEX), key, Some(action)).ok_or_else(absent)?;
+                            entity::Entity::TableEntry(entry)
                         }
                         (EntryKey::$Table(key), None) => {
-                            entity::Entity::TableEntry(encode(&self.tables[$INDEX], key, None))
+                            let absent = || EntryError::Absent { key: (*key).into(), action: String::new() };
+                            let entry = encode(self.table($INDEX), key, None).ok_or_else(absent)?;
+                            entity::Entity::TableEntry(entry)
                         }
                     )+
                     (EntryKey::MulticastGroup(group), Some(EntryAction::MulticastGroup(replicas))) => {
@@ -92,14 +96,13 @@ macro_rules! entries {
                     }
                     (EntryKey::PuntMeter(cell), None) => self.meter_entity(Some(*cell), None),
                     (key, Some(action)) => {
-                        return Err(MismatchedEntry { key: *key, action: action.to_string() });
+                        return Err(EntryError::Mismatched { key: *key, action: action.to_string() });
                     }
                 })
             }
 
             fn decode_table_entry(&self, entry: &TableEntry) -> Result<(EntryKey, EntryAction), DecodeError> {
-                $( if entry.table_id == self.tables[$INDEX].id {
-                    let table = &self.tables[$INDEX];
+                $( if let Some(table) = self.table_with($INDEX, entry.table_id) {
                     let key: $Key = decode_key(table, entry)?;
                     return Ok(key.with(decode_action::<$Key>(table, entry)?));
                 } )+
@@ -186,7 +189,7 @@ impl fmt::Display for Change {
 
 impl Tables {
     /// The write that makes a change. A meter's cell is always there, so its changes are all modifications.
-    pub fn update(&self, change: &Change) -> Result<Update, MismatchedEntry> {
+    pub fn update(&self, change: &Change) -> Result<Update, EntryError> {
         let (kind, action) = match change {
             Change::Insert(_, action) => (update::Type::Insert, Some(action)),
             Change::Modify(_, action) => (update::Type::Modify, Some(action)),
@@ -208,6 +211,7 @@ impl Tables {
         let tables = self
             .tables
             .iter()
+            .flatten()
             .map(|table| entity::Entity::TableEntry(TableEntry { table_id: table.id, ..TableEntry::default() }));
         let groups = group_entity(MulticastGroupEntry::default());
         let sessions = session_entity(CloneSessionEntry::default());
@@ -244,9 +248,9 @@ impl Tables {
 
     /// The host and place of an entry that timed out.
     pub fn idle_key(&self, entry: &TableEntry) -> Result<SourceKey, DecodeError> {
-        match entry.table_id == self.tables[SOURCE].id {
-            true => decode_key(&self.tables[SOURCE], entry),
-            false => Err(DecodeError::UnknownId { what: "ageing table", id: entry.table_id }),
+        match self.table_with(SOURCE, entry.table_id) {
+            Some(table) => decode_key(table, entry),
+            None => Err(DecodeError::UnknownId { what: "ageing table", id: entry.table_id }),
         }
     }
 

@@ -96,12 +96,24 @@ pub enum DecodeError {
     Foreign(&'static str),
 }
 
-/// The action belongs to another table than the key: the caller's mistake.
+/// An entry that cannot be written: the caller's mistake.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the action of `{key}` is one of another table: `{action}`")]
-pub struct MismatchedEntry {
-    /// The key.
-    pub key: EntryKey,
-    /// The action, as text.
-    pub action: String,
+pub enum EntryError {
+    /// The action belongs to another table than the key.
+    #[error("the action of `{key}` is one of another table: `{action}`")]
+    Mismatched {
+        /// The key.
+        key: EntryKey,
+        /// The action, as text.
+        action: String,
+    },
+    /// The table, or the action, is of a part that this program does not have: see
+    /// [`Tables::shares_next_hops`](crate::Tables::shares_next_hops).
+    #[error("the program of this switch has nothing for `{key}` {action}")]
+    Absent {
+        /// The key.
+        key: EntryKey,
+        /// The action, as text; empty without one.
+        action: String,
+    },
 }

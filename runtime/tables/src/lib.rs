@@ -29,7 +29,7 @@ pub use bind::Tables;
 pub use codec::Aged;
 pub use counters::{Count, Counted, DropReason, Pipeline};
 pub use entry::{Change, EntryAction, EntryKey};
-pub use error::{BindError, DecodeError, Mismatch, MismatchedEntry};
+pub use error::{BindError, DecodeError, EntryError, Mismatch};
 pub use packet::{PacketIn, PacketOut, Punt};
 pub use punt::{MeterRate, PuntMeter, PuntReason};
 pub use replication::{CPU_SESSION, CloneSession, Replica};

@@ -2,7 +2,7 @@
 
 use vouch_p4runtime::P4Info;
 use vouch_p4runtime::p4::config::v1::P4Info as Message;
-use vouch_tables::Tables;
+use vouch_tables::*;
 
 /// The lines of the error for a P4Info that was spoiled.
 fn differences(spoil: impl FnOnce(&mut Message)) -> Vec<String> {
@@ -112,4 +112,65 @@ fn a_key_field_or_parameter_that_we_do_not_know_is_a_difference() {
     });
     assert_eq!(lines[1], "action `destination.both`: expected group, found group, weight");
     assert_eq!(lines[2], "table `flood`, key: expected bd, found bd, colour");
+}
+
+const SHARING_TABLES: [&str; 2] = ["next_hop", "neighbour"];
+const SHARING_ACTIONS: [&str; 2] = ["location_port.balance", "underlay_route.balance"];
+
+/// Takes tables and actions of several next hops out of a P4Info.
+fn without(info: &mut Message, tables: &[&str], actions: &[&str]) {
+    let ids = |info: &Message| -> Vec<u32> {
+        let preambles = info.actions.iter().filter_map(|action| action.preamble.as_ref());
+        preambles.filter(|it| actions.contains(&it.name.as_str())).map(|it| it.id).collect()
+    };
+    let gone = ids(info);
+    assert_eq!(gone.len(), actions.len());
+    info.tables.retain(|table| !tables.contains(&table.preamble.as_ref().unwrap().name.as_str()));
+    info.actions.retain(|action| !gone.contains(&action.preamble.as_ref().unwrap().id));
+    for table in &mut info.tables {
+        table.action_refs.retain(|action| !gone.contains(&action.id));
+    }
+}
+
+#[test]
+fn several_next_hops_are_there_as_a_whole_or_not_at_all() {
+    assert!(Tables::bind(&p4info()).expect("our own").shares_next_hops());
+    assert_eq!(differences(|info| without(info, &SHARING_TABLES, &SHARING_ACTIONS)), Vec::<String>::new());
+    for missing in SHARING_TABLES {
+        let lines = differences(|info| without(info, &[missing], &[]));
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[1].starts_with(&format!("no table `{missing}` in the P4Info")), "{lines:?}");
+    }
+    for missing in SHARING_ACTIONS {
+        let lines = differences(|info| without(info, &[], &[missing]));
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[1].contains(&format!("`{missing}`")), "{lines:?}");
+    }
+    // Nor does what is left of them go for none.
+    let lines = differences(|info| without(info, &SHARING_TABLES, &SHARING_ACTIONS[..1]));
+    assert_eq!(lines.len(), 4, "{lines:?}");
+}
+
+#[test]
+fn a_program_for_single_next_hops_is_neither_asked_nor_told_of_others() {
+    let mut message = p4info().message().clone();
+    without(&mut message, &SHARING_TABLES, &SHARING_ACTIONS);
+    let [all, fewer] =
+        [p4info(), P4Info::new(message).expect("valid")].map(|info| Tables::bind(&info).expect("either will do"));
+    assert!(!fewer.shares_next_hops());
+    assert_eq!(all.read_tables().len(), fewer.read_tables().len() + SHARING_TABLES.len());
+
+    let (group, location) = (HopGroup::new(7).unwrap(), LocationId::tunnel(1).unwrap());
+    let key = NeighbourKey { neighbour: NeighbourId::new(9).unwrap() };
+    let (balance, to_balance) = LocationPortKey { location }.with(LocationPortAction::Balance { group });
+    for absent in [Change::Delete(key.into()), Change::Insert(balance, to_balance.clone())] {
+        all.update(&absent).expect("it has both");
+        assert!(matches!(fewer.update(&absent), Err(EntryError::Absent { .. })), "{absent}");
+    }
+    let (key, action) = LocationPortKey { location }.with(LocationPortAction::Port { port: Port::new(9).unwrap() });
+    let update = fewer.update(&Change::Insert(key, action.clone())).expect("a single next hop");
+    assert_eq!(fewer.decode(&update.entity.unwrap()), Ok(Some((key, action))));
+    // Of another program, it means nothing here.
+    let update = all.update(&Change::Insert(balance, to_balance)).expect("it has it");
+    assert!(matches!(fewer.decode(&update.entity.unwrap()), Err(DecodeError::UnknownAction { .. })));
 }

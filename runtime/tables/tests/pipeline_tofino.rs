@@ -1,5 +1,5 @@
 //! The tests of `pipeline`, on the TNA program: its parsers and controls, with v1model playing the hardware around them
-//! (`p4src/tna_model`).
+//! (`p4src/tna_model`). It takes each way to one next hop, so those of several (`next_hop`) are not among them.
 
 /// The program under test.
 pub(crate) const P4INFO: &str = vouch_tables::TOFINO_P4INFO_TEXT;
@@ -29,8 +29,6 @@ mod encapsulation;
 mod interfaces;
 #[path = "pipeline/link.rs"]
 mod link;
-#[path = "pipeline/next_hop.rs"]
-mod next_hop;
 #[path = "pipeline/request.rs"]
 mod request;
 #[path = "pipeline/source.rs"]

@@ -2,7 +2,7 @@
 //!
 //! | error | |
 //! |---|---|
-//! | the configuration, or a file that it names, is wrong when it is read | the agent does not start ([`SwitchSetupError`]) |
+//! | the configuration, or a file that it names, is wrong when it is read, or the one asks for what the pipeline does not have | the agent does not start ([`SwitchSetupError`]) |
 //! | the switch refuses the session as such: no such role, no P4Runtime (INVALID_ARGUMENT, OUT_OF_RANGE, PERMISSION_DENIED, UNAUTHENTICATED, UNIMPLEMENTED) | lasting |
 //! | the switch refuses the program or its P4Info, or cannot read back what it is asked for (INVALID_ARGUMENT, OUT_OF_RANGE, UNIMPLEMENTED, too large) | lasting |
 //! | the switch refuses what follows from the configuration: tunnels, ports, networks, routes (those, NOT_FOUND and RESOURCE_EXHAUSTED) | lasting |
@@ -86,6 +86,7 @@ impl SwitchSetupError {
             | Self::Tofino { .. }
             | Self::Bind { .. }
             | Self::Tracing { .. }
+            | Self::NextHops { .. }
             | Self::Session(_) => false,
         }
     }

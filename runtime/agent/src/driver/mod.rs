@@ -118,6 +118,7 @@ impl Agent {
     /// Needs a tokio runtime.
     pub fn start(mut config: Config, options: AgentOptions) -> Result<Self, SwitchSetupError> {
         let program = Program::load(&config.switch)?;
+        program.check(&config)?;
         fit_hosts(&mut config, &program);
         let AgentOptions { events: watcher, network, metrics, supervisor } = options;
         let (session, events) = Session::connect(session_config(&config, &program, &network)?)?;
@@ -176,6 +177,7 @@ impl Agent {
     /// What is wrong with the pipeline that it names, or with what it says of the switch.
     pub fn check(config: &Config) -> Result<(), SwitchSetupError> {
         let program = Program::load(&config.switch)?;
+        program.check(config)?;
         session_config(config, &program, &Network::default()).map(drop)
     }
 
@@ -346,7 +348,46 @@ fn warn_of_unshared_routes(config: &Config, program: &Program) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::config::{PipelineFiles, SwitchKind, TofinoServer};
+
+    #[test]
+    fn several_next_hops_want_a_pipeline_that_has_tables_for_them() {
+        const ONE: &str = "via: {port: 9, mac: \"02:00:00:00:fe:01\"}";
+        let text = include_str!("../../../../configs/demo/vtep1.yaml");
+        let config = |ways: &str| Config::parse("vtep1.yaml", &text.replace(ONE, ways)).expect("it is right").config;
+        let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../p4src/build/tofino");
+        let tofino = PipelineFiles::Tofino {
+            name: "vtep".to_owned(),
+            p4info: files.join("vtep.p4info.txtpb"),
+            binary: files.join("tofino.bin"),
+            context: files.join("context.json"),
+            bfrt: None,
+        };
+        let on_tofino = |mut config: Config| {
+            config.switch.kind = SwitchKind::Tofino(TofinoServer::Sde);
+            config.switch.pipeline = Some(tofino.clone());
+            Agent::check(&config)
+        };
+        on_tofino(config(ONE)).expect("one next hop");
+        let several = [
+            "via: [{port: 9, mac: \"02:00:00:00:fe:01\"}, {port: 9, mac: \"02:00:00:00:fe:02\"}]".to_owned(),
+            format!("{ONE}\n      backup: {{port: 9, mac: \"02:00:00:00:fe:02\"}}"),
+        ];
+        for ways in several {
+            Agent::check(&config(&ways)).expect("the pipeline that comes with the agent has them");
+            let refused = on_tofino(config(&ways)).expect_err("it has no tables for them");
+            assert!(!refused.may_heal());
+            let (text, of) =
+                (refused.to_string(), "vtep.p4info.txtpb takes each route to one next hop, and the route to ");
+            assert!(
+                text.contains(of) && text.contains(" has 2 in `via` and `backup`. Give it one, or the switch"),
+                "{text}"
+            );
+        }
+    }
 
     #[test]
     fn no_more_hosts_are_learned_than_the_tables_have_room_for() {

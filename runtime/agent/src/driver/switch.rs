@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::Ipv4Net;
 use vouch_p4runtime::P4Info;
 use vouch_p4runtime::client::{
     self, Pipeline, PushOutcome, RpcError, ServerTraits, Session, SessionConfig, TlsConfig, WriteError,
@@ -84,6 +85,19 @@ pub enum SwitchSetupError {
         /// What it lacks.
         error: vouch_tables::BindError,
     },
+    /// The pipeline is one without the tables that several next hops of a route are shared by.
+    #[error(
+        "{pipeline} takes each route to one next hop, and the route to {route} has {hops} in `via` and `backup`. Give it one, or the \
+         switch a pipeline with the tables `next_hop` and `neighbour`"
+    )]
+    NextHops {
+        /// Which.
+        pipeline: String,
+        /// The first such route.
+        route: Ipv4Net,
+        /// How many it has.
+        hops: usize,
+    },
     /// The management service cannot listen on its socket, or at its address.
     #[error("cannot serve management at {at}: {error}")]
     Management {
@@ -108,19 +122,36 @@ pub enum SwitchSetupError {
 impl Program {
     /// The configured pipeline, or the one that comes with the agent.
     pub(crate) fn load(switch: &SwitchConfig) -> Result<Self, SwitchSetupError> {
-        let (name, p4info, device_config) = match &switch.pipeline {
-            None => ("the built-in pipeline".to_owned(), vouch_tables::p4info(), vouch_tables::DEVICE_CONFIG.to_vec()),
+        let (p4info, device_config) = match &switch.pipeline {
+            None => (vouch_tables::p4info(), vouch_tables::DEVICE_CONFIG.to_vec()),
             Some(files) => {
                 let path = files.p4info();
                 let text = String::from_utf8_lossy(&read(path)?).into_owned();
                 let p4info =
                     P4Info::from_text(&text).map_err(|error| SwitchSetupError::P4Info { path: path.clone(), error })?;
-                (path.display().to_string(), p4info, device_config(files, switch.kind)?)
+                (p4info, device_config(files, switch.kind)?)
             }
         };
-        let tables = Tables::bind(&p4info).map_err(|error| SwitchSetupError::Bind { pipeline: name, error })?;
+        let refused = |error| SwitchSetupError::Bind { pipeline: pipeline_name(switch), error };
+        let tables = Tables::bind(&p4info).map_err(refused)?;
         Ok(Self { pipeline: Arc::new(Pipeline::new(Arc::new(p4info), device_config)), tables: Arc::new(tables) })
     }
+
+    /// Whether it can do what the configuration asks for.
+    pub(crate) fn check(&self, config: &Config) -> Result<(), SwitchSetupError> {
+        let hops = config.underlay.routes.iter().map(|route| (route.prefix, route.all_hops().count()));
+        match hops.into_iter().find(|(_, hops)| *hops > 1) {
+            Some((route, hops)) if !self.tables.shares_next_hops() => {
+                Err(SwitchSetupError::NextHops { pipeline: pipeline_name(&config.switch), route, hops })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The pipeline's name in errors.
+fn pipeline_name(switch: &SwitchConfig) -> String {
+    switch.pipeline.as_ref().map_or("the built-in pipeline".to_owned(), |files| files.p4info().display().to_string())
 }
 
 impl Program {

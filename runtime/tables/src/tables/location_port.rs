@@ -20,7 +20,7 @@ table! {
             port: Port,
         },
         /// By one of several next hops towards the peer, each flow by its own.
-        "balance" Balance {
+        "balance" [NextHops] Balance {
             /// The next hops.
             group: HopGroup,
         },

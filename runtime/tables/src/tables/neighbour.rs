@@ -6,7 +6,7 @@ use crate::codec::table;
 use crate::types::NeighbourId;
 
 table! {
-    table "neighbour";
+    table "neighbour" [NextHops];
 
     /// A neighbour that groups name. Without entry, a packet is dropped as `NO_NEXT_HOP`, in egress.
     key NeighbourKey {

@@ -4,7 +4,7 @@ use crate::codec::table;
 use crate::types::{Bucket, HopGroup, NeighbourId, Port};
 
 table! {
-    table "next_hop";
+    table "next_hop" [NextHops];
 
     /// A bucket of a group. Without entry, a packet is dropped as `NO_NEXT_HOP`.
     key NextHopKey {

@@ -27,7 +27,7 @@ table! {
             dst_mac: MacAddr,
         },
         /// The same, to one of several next hops, each flow to its own.
-        "balance" Balance {
+        "balance" [NextHops] Balance {
             /// The next hops.
             group: HopGroup,
         },

@@ -64,15 +64,18 @@ fn artifacts_name_no_machine() {
     }
 }
 
-/// One controller for both: the same names, widths and kinds, whatever the compiler numbers them.
+/// One controller for both: the same names, widths and kinds, whatever the compiler numbers them. Tofino 1 has no room for several
+/// next hops.
 #[test]
 fn the_tables_are_those_of_the_program_for_v1model() {
     for p4info in [P4INFO, MODEL_P4INFO] {
         let text = fs::read_to_string(p4src().join(p4info)).expect("committed");
         let info = P4Info::from_text(&text).unwrap_or_else(|error| panic!("p4src/{p4info}: {error}"));
-        Tables::bind(&info).unwrap_or_else(|error| panic!("p4src/{p4info}: {error}"));
+        let tables = Tables::bind(&info).unwrap_or_else(|error| panic!("p4src/{p4info}: {error}"));
+        assert!(!tables.shares_next_hops(), "p4src/{p4info}");
         let names = |info: &P4Info| info.tables().map(|table| table.name.clone()).collect::<Vec<_>>();
         let (mut theirs, mut ours) = (names(&info), names(&vouch_tables::p4info()));
+        ours.retain(|name| !["next_hop", "neighbour"].contains(&name.as_str()));
         theirs.sort();
         ours.sort();
         assert_eq!(theirs, ours, "p4src/{p4info}");
