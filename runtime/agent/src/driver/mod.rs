@@ -371,19 +371,19 @@ mod tests {
             config.switch.pipeline = Some(tofino.clone());
             Agent::check(&config)
         };
+        const TWO: &str = "[{port: 9, mac: \"02:00:00:00:fe:02\"}, {port: 9, mac: \"02:00:00:00:fe:03\"}]";
         on_tofino(config(ONE)).expect("one next hop");
-        let several = [
-            "via: [{port: 9, mac: \"02:00:00:00:fe:01\"}, {port: 9, mac: \"02:00:00:00:fe:02\"}]".to_owned(),
-            format!("{ONE}\n      backup: {{port: 9, mac: \"02:00:00:00:fe:02\"}}"),
-        ];
+        let with_backup = format!("{ONE}\n      backup: {{port: 9, mac: \"02:00:00:00:fe:02\"}}");
+        on_tofino(config(&with_backup)).expect("one at a time");
+        let several = [format!("via: {TWO}"), format!("{ONE}\n      backup: {TWO}")];
         for ways in several {
             Agent::check(&config(&ways)).expect("the pipeline that comes with the agent has them");
             let refused = on_tofino(config(&ways)).expect_err("it has no tables for them");
             assert!(!refused.may_heal());
             let (text, of) =
-                (refused.to_string(), "vtep.p4info.txtpb takes each route to one next hop, and the route to ");
+                (refused.to_string(), "vtep.p4info.txtpb has a route use one next hop at a time, and that to ");
             assert!(
-                text.contains(of) && text.contains(" has 2 in `via` and `backup`. Give it one, or the switch"),
+                text.contains(of) && text.contains(" has 2 in `via` or in `backup` that share. Give it one in each"),
                 "{text}"
             );
         }

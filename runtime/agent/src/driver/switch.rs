@@ -20,7 +20,7 @@ use vouch_tables::{Bucket, Change, Counted, EntryAction, EntryKey, PuntMeter, Ta
 use super::hearing;
 use super::numbering::HopRoom;
 use super::wanted::BindingRoom;
-use crate::config::{Ageing, Config, PipelineFiles, SwitchConfig, SwitchKind, TofinoServer};
+use crate::config::{Ageing, Config, PipelineFiles, Route, SwitchConfig, SwitchKind, TofinoServer};
 use crate::network::Network;
 
 /// How many packets that decide, and other events, may wait: the answers and confirmations of 10,000 questions at once.
@@ -87,8 +87,8 @@ pub enum SwitchSetupError {
     },
     /// The pipeline is one without the tables that several next hops of a route are shared by.
     #[error(
-        "{pipeline} takes each route to one next hop, and the route to {route} has {hops} in `via` and `backup`. Give it one, or the \
-         switch a pipeline with the tables `next_hop` and `neighbour`"
+        "{pipeline} has a route use one next hop at a time, and that to {route} has {hops} in `via` or in `backup` that share. Give \
+         it one in each, or the switch a pipeline with the tables `next_hop` and `neighbour`"
     )]
     NextHops {
         /// Which.
@@ -139,7 +139,8 @@ impl Program {
 
     /// Whether it can do what the configuration asks for.
     pub(crate) fn check(&self, config: &Config) -> Result<(), SwitchSetupError> {
-        let hops = config.underlay.routes.iter().map(|route| (route.prefix, route.all_hops().count()));
+        let at_once = |route: &Route| route.next_hops.len().max(route.backup.len());
+        let hops = config.underlay.routes.iter().map(|route| (route.prefix, at_once(route)));
         match hops.into_iter().find(|(_, hops)| *hops > 1) {
             Some((route, hops)) if !self.tables.shares_next_hops() => {
                 Err(SwitchSetupError::NextHops { pipeline: pipeline_name(&config.switch), route, hops })
