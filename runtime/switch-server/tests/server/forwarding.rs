@@ -96,7 +96,7 @@ async fn frames_pass_while_requests_wait_for_each_other() {
     let update = |dst| Update { r#type: Type::Insert as i32, entity: Some(entry(dst)) };
     let write =
         WriteRequest { device_id: 1, election_id, updates: (0..60).map(update).collect(), ..Default::default() };
-    let requests = {
+    let ask = || {
         let (mut pushing, mut reading, mut writing) =
             (controller.client.clone(), controller.client.clone(), controller.client.clone());
         [
@@ -109,10 +109,13 @@ async fn frames_pass_while_requests_wait_for_each_other() {
             }),
         ]
     };
+    let mut requests = None;
     let done = bench.switch.control().with(|running| {
         let switch = running.switch().clone();
         let table = switch.program().table("Forward.host").expect("the program has it");
         let entries = switch.entries(table).expect("the program has it");
+        // Not before: the program that is pushed comes without entries.
+        requests = Some(ask());
         switch.together(|| {
             entries.iter().for_each(|view| switch.delete_entry(table, &view.entry.key).expect("it is there"));
             // Packets see the tables as they were before.
@@ -123,7 +126,7 @@ async fn frames_pass_while_requests_wait_for_each_other() {
         });
     });
     done.expect("there is a program");
-    for request in requests {
+    for request in requests.into_iter().flatten() {
         soon(request).await.expect("no panic").expect("the request is valid");
     }
 }
