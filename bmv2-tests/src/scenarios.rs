@@ -28,10 +28,6 @@ pub enum On {
 }
 
 impl On {
-    /// Whatever there is.
-    pub const ALL: [Self; 3] =
-        [Self::Embedded, Self::Processes(SwitchProgram::P4Switch), Self::Processes(SwitchProgram::Bmv2)];
-
     /// What people call it.
     pub fn name(self) -> &'static str {
         match self {

@@ -494,7 +494,8 @@ mod linux {
         }
         let (mut site, mut score) = (None, Score::default());
         println!("{HEADER}");
-        for on in target.map_or(On::ALL.to_vec(), |target| vec![target.on()]) {
+        for ground in target.map_or(Ground::value_variants().to_vec(), |target| vec![target]) {
+            let on = ground.on();
             if let On::Processes(program) = on {
                 let lacks = program.missing().map(|reason| format!("{reason} (package p4lang-bmv2)"));
                 if let Some(reason) = lacking.clone().or(lacks) {
@@ -505,7 +506,7 @@ mod linux {
             each(&wanted.scenarios, repeat, |staged| {
                 match staged.lacks(on) {
                     Some(reason) => not_run(&staged.to_string(), on, reason),
-                    None => score.add(play_apart(staged, on, extent.timed, keep.as_deref())?),
+                    None => score.add(play_apart(staged, ground, extent.timed, keep.as_deref())?),
                 }
                 Ok(())
             })?;
@@ -544,14 +545,10 @@ mod linux {
     }
 
     /// Play a scenario in a process of its own, which prints what came of it. Whether that was as expected.
-    fn play_apart(staged: &Staged, on: On, timed: bool, keep: Option<&Path>) -> Result<bool, Failure> {
-        let ground = match on {
-            On::Embedded => "embedded",
-            On::Processes(SwitchProgram::P4Switch) => "p4-switch",
-            On::Processes(SwitchProgram::Bmv2) => "bmv2",
-        };
+    fn play_apart(staged: &Staged, ground: Ground, timed: bool, keep: Option<&Path>) -> Result<bool, Failure> {
+        let named = ground.to_possible_value().ok_or("it has no name on the command line")?;
         let mut child = bound(std::env::current_exe()?);
-        child.args(["scenario", ground, &staged.to_string()]).args((!timed).then_some("--untimed"));
+        child.args(["scenario", named.get_name(), &staged.to_string()]).args((!timed).then_some("--untimed"));
         if let Some(folder) = keep {
             child.arg("--keep").arg(folder);
         }
@@ -559,7 +556,7 @@ mod linux {
         match status.code() {
             Some(0) => Ok(true),
             Some(1) => Ok(false),
-            Some(_) | None => Err(format!("{staged} on {}: {status}", on.name()).into()),
+            Some(_) | None => Err(format!("{staged} on {}: {status}", ground.on().name()).into()),
         }
     }
 

@@ -519,6 +519,11 @@ impl Route {
     pub fn all_hops(&self) -> impl Iterator<Item = NextHop> {
         self.next_hops.iter().chain(&self.backup).copied()
     }
+
+    /// Whether what goes there has more than one way, at a time or one after the other.
+    pub fn has_several_hops(&self) -> bool {
+        self.all_hops().nth(1).is_some()
+    }
 }
 
 /// One next hop, or several.

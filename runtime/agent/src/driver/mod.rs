@@ -333,7 +333,7 @@ fn warn_of_probes_from_nobody(config: &Config) {
 
 /// Several next hops share a route as a group, of which a switch has room for some.
 fn warn_of_unshared_routes(config: &Config, program: &Program) {
-    let shared = config.underlay.routes.iter().filter(|route| route.all_hops().count() > 1);
+    let shared = config.underlay.routes.iter().filter(|route| route.has_several_hops());
     let groups: BTreeSet<_> = shared.map(|route| (&route.next_hops, &route.backup)).collect();
     let (groups, room) = (groups.len(), usize::from(program.room_for_hops().groups));
     if groups > room {

@@ -155,7 +155,7 @@ impl Numbering {
 
 impl Hops {
     fn assign(&self, underlay: &UnderlayConfig, room: HopRoom) -> Self {
-        let shared = || underlay.routes.iter().filter(|route| route.all_hops().count() > 1);
+        let shared = || underlay.routes.iter().filter(|route| route.has_several_hops());
         let hops: BTreeSet<_> = shared().flat_map(Route::all_hops).collect();
         let neighbours = self.neighbours.assign(hops.into_iter(), room.neighbours);
         let mut firsts: BTreeMap<HopList, Ipv4Net> = BTreeMap::new();
