@@ -90,6 +90,7 @@ guards! {
     Declined, "observer::reply_without_claim", "who is given a host that it does not claim says so";
     WholeLists, "Peers::list_ends", "a list with a gap deletes nothing";
     Wait, "Mobility::list_ended", "what a list leaves out is not gone at once";
+    Withheld, "World::somebody_withholds", "who is heard while a peer is out of use may be that peer's host";
     ToldAgain, "Owner::refuse", "who is out of use tells of a host again that is here though somebody else has it";
 }
 

@@ -42,7 +42,10 @@ fn expected(guard: Guard) -> Result<&'static str, &'static str> {
         Guard::ReplyToThis => Ok("moves-beside"),
         Guard::AddressOnProof => Ok("mute-addresses"),
         Guard::Wait => Ok("reboots-moved"),
-        Guard::ToldAgain => Ok("drained"),
+        Guard::Withheld => Ok("drained"),
+        Guard::ToldAgain => {
+            Err("not noticed: `a_host_that_is_still_here_when_somebody_else_has_it_is_told_of_again_and_reported`")
+        }
         Guard::MuteIsFoundOut => Err("not noticed: a mute host is presumed to be mute after a restart, too"),
         Guard::AllKnown => Err("not noticed: who is passed over contests it afterwards"),
         Guard::AddressIsAnothers => Err("not noticed: the binding table keeps the first holder, too"),

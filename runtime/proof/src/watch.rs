@@ -712,17 +712,17 @@ impl World {
         }
     }
 
-    /// Before anything has aged: whoever says that he has a host which answers at a VTEP that is out of use, nobody else sends to him.
+    /// Before anything has aged: whoever says that he has a host which answers at a VTEP that is out of use, and does not answer himself, does not keep it.
     pub(crate) fn nobody_is_misled(&mut self) {
         let Device { host: who, place, habit, .. } = self.devices[0];
         if !self.is_draining(place.vtep) || habit != Habit::InTime {
             return;
         }
         for at in (0..VTEPS).filter(|&at| at != place.vtep) {
-            if let Some(Location::Remote(vtep)) = self.vteps[at].location(&who)
-                && vtep != address(place.vtep)
+            if let Some(location) = self.vteps[at].location(&who)
+                && location != Location::Remote(address(place.vtep))
             {
-                let what = format!("the host is at {place}, and {} sends to {}", letter(at), letter(number(vtep)));
+                let what = format!("the host is at {place}, and {} has {location} for it", letter(at));
                 self.ghosts.fail(Property::Agreement, what);
             }
         }

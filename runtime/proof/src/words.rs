@@ -39,7 +39,10 @@ fn message(message: &Message) -> String {
         Message::Sync(Sync::Start) => "its list".to_owned(),
         Message::Sync(Sync::Host { sequence, .. }) => format!("\"I have the host\" ({sequence:?})"),
         Message::Sync(Sync::Yours { sequence, .. }) => format!("\"you had the host\" ({sequence:?})"),
-        Message::Sync(Sync::End { hosts }) => format!("\"that were all {hosts}\""),
+        Message::Sync(Sync::End { hosts, withheld: false }) => format!("\"that were all {hosts}\""),
+        Message::Sync(Sync::End { hosts, withheld: true }) => {
+            format!("\"that were {hosts}, and others, of which I do not say\"")
+        }
         Message::Sync(Sync::Again) => "\"list your hosts again\"".to_owned(),
         Message::Expect(_) => "\"the host is about to move\"".to_owned(),
         Message::AddressClaim(_) => "\"ask the host for its address\"".to_owned(),

@@ -215,6 +215,8 @@ pub(crate) enum Excuse {
     Drained,
     /// The same, and it answers nothing.
     DrainedMute,
+    /// Its VTEP was out of use, so that others had forgotten it, and then forgot everything as well, when somebody else was heard.
+    DrainedForgotten,
 }
 
 impl Excuse {
@@ -229,6 +231,9 @@ impl Excuse {
             Self::PolicyMute => "a claim of a mute host was accepted",
             Self::Drained => "somebody else was heard while its VTEP was out of use",
             Self::DrainedMute => "somebody else was heard while the VTEP of a mute host was out of use",
+            Self::DrainedForgotten => {
+                "somebody else was heard when its VTEP had been out of use, and had forgotten everything"
+            }
         }
     }
 }
@@ -272,9 +277,13 @@ fn excuse(frame: &Sent, outages: &Outages, script: &Script) -> Option<Excuse> {
     if from != home && frame.to != MUTE && claims.iter().any(learned_elsewhere) {
         return Some(Excuse::Drained);
     }
-    let given_away = |(when, site): &(Duration, usize)| *site != home && outages.was_drained(home, END, *when);
-    if frame.to == MUTE && claims.iter().any(given_away) {
+    let drained = outages.was_drained(home, END, frame.when) && elsewhere().next().is_some();
+    if drained && frame.to == MUTE {
         return Some(Excuse::DrainedMute);
+    }
+    let unknown_everywhere = |(when, site): &(Duration, usize)| *site != home && outages.has_forgotten(home, *when);
+    if drained && claims.iter().any(unknown_everywhere) {
+        return Some(Excuse::DrainedForgotten);
     }
     let heard_first = claims.iter().any(|(_, site)| *site == from) && has_just_forgotten(from);
     let sought = !claims.is_empty() && has_just_forgotten(home);

@@ -41,9 +41,9 @@ impl Doubts {
                 self.left_out.remove(&session);
                 Some(message)
             }
-            Message::Sync(Sync::End { hosts }) => {
+            Message::Sync(Sync::End { hosts, withheld }) => {
                 let left_out = self.left_out.remove(&session).unwrap_or(0);
-                Some(Message::Sync(Sync::End { hosts: hosts.saturating_sub(left_out) }))
+                Some(Message::Sync(Sync::End { hosts: hosts.saturating_sub(left_out), withheld }))
             }
             _ if !about(&message).is_some_and(|host| self.hosts.contains(&host)) => Some(message),
             Message::Sync(Sync::Host { .. }) => {
@@ -108,9 +108,10 @@ mod tests {
         assert_eq!(say(withdrawal(1)), None);
         assert_eq!(say(withdrawal(2)), Some(withdrawal(2)));
         // A list without it is whole.
-        let list = [Message::Sync(Sync::Start), listed(1), listed(2), Message::Sync(Sync::End { hosts: 2 })];
+        let list =
+            [Message::Sync(Sync::Start), listed(1), listed(2), Message::Sync(Sync::End { hosts: 2, withheld: false })];
         let said: Vec<_> = list.clone().into_iter().filter_map(&mut say).collect();
-        assert_eq!(said, [list[0].clone(), listed(2), Message::Sync(Sync::End { hosts: 1 })]);
+        assert_eq!(said, [list[0].clone(), listed(2), Message::Sync(Sync::End { hosts: 1, withheld: false })]);
         // It is refused again, and then taken.
         assert_eq!(doubts.only([host(1)].into()), []);
         assert_eq!(doubts.only(HashSet::new()), [(PEER, SESSION)]);

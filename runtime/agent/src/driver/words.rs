@@ -381,7 +381,10 @@ impl Core {
             Message::Sync(Sync::Host { bindings: of, sequence, .. }) => {
                 format!("it is here{} (sequence {sequence}), as listed", bindings(of))
             }
-            Message::Sync(Sync::End { hosts }) => format!("my list ends, with {hosts} hosts"),
+            Message::Sync(Sync::End { hosts, withheld: false }) => format!("my list ends, with {hosts} hosts"),
+            Message::Sync(Sync::End { hosts, withheld: true }) => {
+                format!("my list ends, with {hosts} hosts, and I have others: I am out of use")
+            }
             Message::Sync(Sync::Yours { sequence, .. }) => format!("it was yours (sequence {sequence}), as listed"),
             Message::Sync(Sync::Again) => "there is room again: list your hosts".to_owned(),
             Message::Expect(it) => format!("it will move to {}, within {}", self.vtep_name(it.to), time(it.within)),

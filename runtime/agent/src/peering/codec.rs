@@ -44,7 +44,9 @@ pub(super) fn encode(message: &Message) -> proto::Message {
         Message::Sync(Sync::Host { host, bindings, sequence }) => {
             Kind::SyncHost(sync_host_to_wire(*host, bindings, *sequence))
         }
-        Message::Sync(Sync::End { hosts }) => Kind::SyncEnd(proto::SyncEnd { hosts: *hosts }),
+        Message::Sync(Sync::End { hosts, withheld }) => {
+            Kind::SyncEnd(proto::SyncEnd { hosts: *hosts, withheld: *withheld })
+        }
         Message::Sync(Sync::Yours { host, bindings, sequence }) => {
             Kind::SyncYours(sync_host_to_wire(*host, bindings, *sequence))
         }
@@ -118,7 +120,7 @@ pub(super) fn decode(message: proto::Message) -> Result<Message, PeerMisbehaved>
             let (host, bindings, sequence) = sync_host(wire)?;
             Message::Sync(Sync::Host { host, bindings, sequence })
         }
-        Kind::SyncEnd(wire) => Message::Sync(Sync::End { hosts: wire.hosts }),
+        Kind::SyncEnd(wire) => Message::Sync(Sync::End { hosts: wire.hosts, withheld: wire.withheld }),
         Kind::SyncYours(wire) => {
             let (host, bindings, sequence) = sync_host(wire)?;
             Message::Sync(Sync::Yours { host, bindings, sequence })
@@ -309,7 +311,7 @@ mod tests {
                     false => Sync::Yours { host, bindings, sequence },
                 })
             }),
-            any::<u64>().prop_map(|hosts| Message::Sync(Sync::End { hosts })),
+            any::<(u64, bool)>().prop_map(|(hosts, withheld)| Message::Sync(Sync::End { hosts, withheld })),
             (a_host(), a_vtep(), time()).prop_map(|(host, to, within)| Message::Expect(Expect { host, to, within })),
             (a_host(), any::<IpAddr>(), claim()).prop_map(|(holder, address, claim)| {
                 Message::AddressClaim(AddressClaim { holder, address, claim })

@@ -638,7 +638,7 @@ async fn a_newer_session_replaces_the_one_before() {
     assert_eq!(b.down(A).await, DownReason::Replaced);
     b.up(A).await;
     assert_eq!(first.goodbye().await, "replaced by a newer session");
-    let withdrawal = Message::Sync(Sync::End { hosts: 3 });
+    let withdrawal = Message::Sync(Sync::End { hosts: 3, withheld: false });
     second.say(Some(Content::Batch(proto::Batch { messages: vec![codec::encode(&withdrawal)] }))).await;
     b.hears(A, withdrawal).await;
 }

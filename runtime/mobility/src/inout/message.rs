@@ -172,6 +172,8 @@ pub enum Sync {
     End {
         /// How many hosts it had; a list with a gap must not delete anything.
         hosts: u64,
+        /// The sender is out of use, and has not named the hosts that it has ([`Event::Drain`](crate::Event::Drain)).
+        withheld: bool,
     },
     /// A host that the sender believes to be the receiver's. A receiver that has restarted empty learns from it whom to look for.
     Yours {

@@ -105,13 +105,15 @@ pub(crate) struct Stay {
     awaited: bool,
 }
 
-/// Whether the host may have been elsewhere before this VTEP restarted, which it has forgotten.
+/// Whether the host may have been elsewhere before, which this VTEP does not know: it has forgotten it when it restarted, or was never told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Doubt {
     /// Nothing can have been forgotten, or what was does not matter.
     No,
     /// It was heard before all peers had said what they know. Once they have, and said nothing of this host, there was nothing to forget.
     Unheard,
+    /// It was heard while a peer was out of use, which does not say which hosts it has.
+    Withheld,
     /// A peer remembers it here, but not at which port.
     Here,
     /// A peer has it, too.
@@ -133,7 +135,7 @@ impl Stay {
         }
     }
 
-    /// This VTEP has just restarted, and may have forgotten where the host was.
+    /// It may have been elsewhere, which this VTEP does not know.
     pub(crate) fn doubtful(doubt: Doubt, now: Instant, timers: &Timers) -> Self {
         Self { trusted_at: now + timers.probation, doubt, ..Self::first(now) }
     }
@@ -148,6 +150,13 @@ impl Stay {
     pub(crate) fn heard_of(&mut self, remembered: Doubt, all_told: impl Fn() -> bool) {
         if self.doubt == Doubt::Unheard {
             self.doubt = if all_told() { Doubt::No } else { remembered };
+        }
+    }
+
+    /// A peer that was out of use says that it has it: it may have had it all the time.
+    pub(crate) fn is_withheld_elsewhere(&mut self) {
+        if self.doubt == Doubt::Withheld {
+            self.doubt = Doubt::Anywhere;
         }
     }
 
@@ -188,8 +197,8 @@ impl Stay {
         }
     }
 
-    /// Whether it was only heard here first after a restart, and a peer had it before that: if it answers there, and not here, it is there, and whoever
-    /// was heard here is silent for being somebody else, not for being a host that does not answer.
+    /// Whether it was only heard here first when it was not known who had it, and a peer had it before that: if it answers there, and not here, it is
+    /// there, and whoever was heard here is silent for being somebody else, not for being a host that does not answer.
     pub(crate) fn may_have_been_anywhere(&self, now: Instant) -> bool {
         self.doubt == Doubt::Anywhere && now < self.trusted_at && !is_out(Guard::AnsweredRival)
     }
@@ -221,7 +230,7 @@ impl Stay {
         now: Instant,
     ) -> bool {
         let doubted = match (self.doubt, place) {
-            (Doubt::No, _) | (Doubt::Here, Location::Remote(_)) => false,
+            (Doubt::No | Doubt::Withheld, _) | (Doubt::Here, Location::Remote(_)) => false,
             (Doubt::Unheard, _) => now < self.trusted_at && !all_told(),
             (Doubt::Anywhere, _) | (Doubt::Here, Location::Local(_)) => now < self.trusted_at,
         };

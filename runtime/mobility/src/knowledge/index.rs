@@ -120,6 +120,8 @@ pub(crate) struct Peer {
     round: u64,
     /// It has sent one to the end.
     told: bool,
+    /// The last that it sent did not name the hosts that it has.
+    withholds: bool,
     /// Which hosts of a list have come, while one is coming.
     listed: Option<BTreeSet<HostKey>>,
     routes: BTreeSet<HostKey>,
@@ -144,6 +146,11 @@ impl Peers {
     /// Whether the peer has said what it knows, since we started.
     pub(crate) fn has_told(&self, vtep: VtepAddr) -> bool {
         self.0.get(&vtep).is_some_and(|peer| peer.told)
+    }
+
+    /// Whether the peer is out of use, and does not say which hosts it has.
+    pub(crate) fn withholds(&self, vtep: VtepAddr) -> bool {
+        self.0.get(&vtep).is_some_and(|peer| peer.withholds)
     }
 
     /// Which of its lists the peer is at.
@@ -194,10 +201,11 @@ impl Peers {
     }
 
     /// The hosts with a route by this peer, which the list may have left out; `None` if the list was not whole.
-    pub(crate) fn list_ends(&mut self, vtep: VtepAddr, hosts: u64) -> Option<Vec<HostKey>> {
+    pub(crate) fn list_ends(&mut self, vtep: VtepAddr, hosts: u64, withheld: bool) -> Option<Vec<HostKey>> {
         let peer = self.0.get_mut(&vtep)?;
         let listed = peer.listed.take()?;
         peer.told |= listed.len() as u64 == hosts;
+        peer.withholds = withheld;
         (listed.len() as u64 == hosts || is_out(Guard::WholeLists)).then(|| peer.routes.iter().copied().collect())
     }
 

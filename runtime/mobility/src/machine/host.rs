@@ -69,7 +69,11 @@ fn if_absent(absent: Absent, known: &mut Known, world: &World<'_>, out: &mut Out
         Fact::Heard(heard) => {
             let sequence = crate::words::sequence::Sequence::FIRST;
             let forgotten = world.young && !world.all_have_told() && !is_out(Guard::Forgotten);
-            let doubt = if forgotten { Doubt::Unheard } else { Doubt::No };
+            let doubt = match (forgotten, world.somebody_withholds()) {
+                (true, _) => Doubt::Unheard,
+                (false, true) => Doubt::Withheld,
+                (false, false) => Doubt::No,
+            };
             after_owner(Owner::learn(absent, sequence, heard, doubt, known, world, out), known, world, out)
         }
         Fact::Requests { frame, .. } => {

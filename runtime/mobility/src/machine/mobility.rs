@@ -380,7 +380,7 @@ impl Mobility {
                 let told = Told { from, sequence, bindings: self.few(bindings), how: How::Listed };
                 self.tell_from(from, host, Fact::Told(told), now);
             }
-            Message::Sync(Sync::End { hosts }) => self.list_ended(from, hosts, now),
+            Message::Sync(Sync::End { hosts, withheld }) => self.list_ended(from, hosts, withheld, now),
             Message::Sync(Sync::Yours { host, bindings, sequence }) => {
                 let bindings = self.few(bindings);
                 self.tell_from(from, host, Fact::Ours { bindings, sequence }, now);

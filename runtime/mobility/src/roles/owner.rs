@@ -160,7 +160,9 @@ impl Owner {
         }
         let stay = match doubt {
             Doubt::No => Stay::first(world.now),
-            Doubt::Unheard | Doubt::Here | Doubt::Anywhere => Stay::doubtful(doubt, world.now, world.timers()),
+            Doubt::Unheard | Doubt::Withheld | Doubt::Here | Doubt::Anywhere => {
+                Stay::doubtful(doubt, world.now, world.timers())
+            }
         };
         let mut owner =
             Self { withheld: world.draining, ..Self::new(Local::learned(absent, heard.port, sequence), stay) };
@@ -677,6 +679,9 @@ impl Owner {
             return Became::Owner(self);
         }
         self.stay.heard_of(Doubt::Anywhere, || world.all_have_told());
+        if world.peers.withholds(told.from) {
+            self.stay.is_withheld_elsewhere();
+        }
         if known.routes.of(told.from).is_none_or(|route| route.disputed) {
             return Became::Owner(self);
         }

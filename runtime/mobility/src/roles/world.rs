@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::guards::{Guard, is_out};
 use crate::inout::action::{Action, Probe};
 use crate::inout::counters::Counters;
 use crate::inout::message::{
@@ -48,6 +49,11 @@ impl World<'_> {
     /// Whether every peer that has the VNI has said what it knows since this VTEP started. What none of them named, it cannot have forgotten.
     pub(crate) fn all_have_told(&self) -> bool {
         self.vni.peers.iter().all(|&peer| self.peers.has_told(peer))
+    }
+
+    /// Whether a peer that has the VNI is out of use, and may have the host without having said so.
+    pub(crate) fn somebody_withholds(&self) -> bool {
+        self.vni.peers.iter().any(|&peer| self.peers.withholds(peer)) && !is_out(Guard::Withheld)
     }
 
     /// The route to a VTEP that the host was given to.

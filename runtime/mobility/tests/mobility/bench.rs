@@ -263,7 +263,7 @@ pub(crate) fn lists(bench: &mut Bench, peer: VtepAddr, list: &[Message]) {
     let hosts = list.iter().filter(|message| matches!(message, Message::Sync(Sync::Host { .. }))).count() as u64;
     bench.says(peer, Message::Sync(Sync::Start));
     list.iter().for_each(|message| drop(bench.says(peer, message.clone())));
-    bench.says(peer, Message::Sync(Sync::End { hosts }));
+    bench.says(peer, Message::Sync(Sync::End { hosts, withheld: false }));
 }
 
 pub(crate) fn send(to: VtepAddr, message: Message) -> Action {

@@ -382,7 +382,7 @@ fn a_claim_during_an_idle_check_gives_the_host_the_full_time_to_answer() {
 
 #[test]
 fn a_list_removes_what_it_does_not_name_unless_it_has_a_gap() {
-    let end = |hosts| Message::Sync(Sync::End { hosts });
+    let end = |hosts| Message::Sync(Sync::End { hosts, withheld: false });
     let mut bench = Bench::new().following();
     bench.feed(Event::PeerDown { peer: B });
     assert_eq!(bench.location(), Some(THERE), "the tunnel may well work");
@@ -407,7 +407,10 @@ fn a_new_session_begins_with_the_whole_list() {
     let mut bench = Bench::new().owning();
     bench.feed(Event::PeerDown { peer: B });
     bench.session(B, true);
-    assert_eq!(bench.pull(B), [Message::Sync(Sync::Start), listed(0), Message::Sync(Sync::End { hosts: 1 })]);
+    assert_eq!(
+        bench.pull(B),
+        [Message::Sync(Sync::Start), listed(0), Message::Sync(Sync::End { hosts: 1, withheld: false })]
+    );
     assert_eq!(bench.pull(B), [], "once");
 }
 
@@ -614,7 +617,7 @@ fn every_event() -> Vec<Event> {
             messages.extend(verdicts.map(|verdict| reply(1, sequence, verdict)));
             events.extend(messages.into_iter().map(|message| Event::Message { from, message }));
         }
-        for sync in [Sync::Start, Sync::End { hosts: 0 }, Sync::Again] {
+        for sync in [Sync::Start, Sync::End { hosts: 0, withheld: false }, Sync::Again] {
             events.push(Event::Message { from, message: Message::Sync(sync) });
         }
         for answers in [true, false] {

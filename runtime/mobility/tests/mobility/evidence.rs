@@ -504,7 +504,7 @@ fn evidence_a_list_with_a_gap_says_nothing_of_what_was_forgotten() {
     let mut bench = heard_first();
     lists(&mut bench, B, &[]);
     bench.says(C, Message::Sync(Sync::Start));
-    bench.says(C, Message::Sync(Sync::End { hosts: 1 }));
+    bench.says(C, Message::Sync(Sync::End { hosts: 1, withheld: false }));
     bench.asked(C, 1, 1);
     bench.stands(C, 1, true);
     bench.answered(HERE);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use vouch_mobility::{
-    Census, ClaimDetail, ClaimView, Clear, Event, Evidence, ExpectedAt, Heard, HostKey, MacPrefix, Message, Migration,
-    Phase, Report, Sync, Verdict,
+    Census, ClaimDetail, ClaimId, ClaimView, Clear, Event, Evidence, ExpectedAt, Heard, HostKey, MacPrefix, Message,
+    Migration, Phase, Report, Sync, Verdict,
 };
 
 use crate::bench::{
@@ -128,9 +128,9 @@ fn drain(bench: &mut Bench, on: bool) -> [Vec<Message>; 2] {
     [B, C].map(|peer| bench.pull(peer))
 }
 
-/// All that there is, for a peer.
-fn list(hosts: &[Message]) -> Vec<Message> {
-    let end = Message::Sync(Sync::End { hosts: hosts.len() as u64 });
+/// All that there is, for a peer; or all that is said.
+fn list(hosts: &[Message], withheld: bool) -> Vec<Message> {
+    let end = Message::Sync(Sync::End { hosts: hosts.len() as u64, withheld });
     [&[Message::Sync(Sync::Start)], hosts, &[end]].concat()
 }
 
@@ -138,13 +138,13 @@ fn list(hosts: &[Message]) -> Vec<Message> {
 fn a_vtep_out_of_use_lists_no_hosts_and_goes_on_having_them() {
     let mut bench = Bench::new().owning();
     let before = bench.view().clone();
-    assert_eq!(drain(&mut bench, true), [list(&[]), list(&[])]);
+    assert_eq!(drain(&mut bench, true), [list(&[], true), list(&[], true)]);
     assert!(bench.machine.is_draining() && bench.machine.host(&host()).is_some_and(|host| host.withheld));
     assert_eq!(bench.view(), &before, "the switch forwards as before");
     // A session that begins later gets no other list.
     bench.session(B, false);
     bench.session(B, true);
-    assert_eq!(bench.pull(B), list(&[]));
+    assert_eq!(bench.pull(B), list(&[], true));
     // What is heard of it, and who is heard for the first time, is nobody else's business.
     let other = "192.168.0.9".parse().expect("an address");
     let again =
@@ -155,7 +155,7 @@ fn a_vtep_out_of_use_lists_no_hosts_and_goes_on_having_them() {
     assert_eq!(sent(&late.heard(P1, Evidence::Arp, None)), []);
     assert_eq!(late.location(), Some(HERE), "it is known here");
     // Back in use.
-    assert_eq!(drain(&mut late, false), [list(&[listed(0)]), list(&[listed(0)])]);
+    assert_eq!(drain(&mut late, false), [list(&[listed(0)], false), list(&[listed(0)], false)]);
     assert!(!late.machine.is_draining() && late.machine.host(&host()).is_some_and(|host| !host.withheld));
 }
 
@@ -185,10 +185,48 @@ fn a_host_that_is_still_here_when_somebody_else_has_it_is_told_of_again_and_repo
     assert!(bench.machine.is_draining() && bench.machine.host(&host()).is_some_and(|host| !host.withheld));
     bench.session(C, false);
     bench.session(C, true);
-    assert_eq!(bench.pull(C), list(&[listed(1)]));
+    assert_eq!(bench.pull(C), list(&[listed(1)], true));
     // The other says so once more, and is not outranked for ever.
     bench.told(B, 0, None);
     assert!(!sent(&bench.answered(HERE)).contains(&(C, advertisement(2, None))));
+}
+
+/// Somebody at port 1 is heard when all have told which hosts they have; or while B is out of use, and has not.
+fn heard_first(withheld: bool) -> Bench {
+    let mut bench = Bench::new();
+    bench.routine = false;
+    for (peer, withheld) in [(B, withheld), (C, false)] {
+        for message in list(&[], withheld) {
+            bench.says(peer, message);
+        }
+    }
+    bench.heard(P1, Evidence::Rarp, None);
+    assert_eq!(bench.location(), Some(HERE), "nobody else is known to have it");
+    bench
+}
+
+#[test]
+fn a_host_that_a_vtep_out_of_use_has_after_all_is_not_kept_by_who_never_answers() {
+    let mut bench = heard_first(true);
+    bench.told(B, 1, None);
+    bench.stands(B, ClaimId::NONE, true);
+    bench.wait(3_000);
+    assert_eq!(bench.location(), Some(THERE), "it answers there, and not here");
+    // Who was heard when everybody had said which hosts he has is as good as any host that does not answer.
+    let mut bench = heard_first(false);
+    bench.told(B, 1, None);
+    bench.stands(B, ClaimId::NONE, true);
+    bench.wait(3_000);
+    assert_eq!(bench.location(), Some(HERE));
+}
+
+#[test]
+fn a_host_that_answers_at_a_vtep_out_of_use_and_here_is_contested() {
+    let mut bench = heard_first(true);
+    bench.told(B, 1, None);
+    bench.stands(B, ClaimId::NONE, true);
+    bench.answered(HERE);
+    assert_eq!(bench.phase(), Phase::Contested, "it was there first, without saying so");
 }
 
 #[test]

@@ -228,7 +228,10 @@ fn shares_a_peer_that_asks_for_it_gets_the_list_again() {
     let mut bench = Bench::new().owning();
     assert!(bench.pull(C).is_empty());
     bench.says(C, Message::Sync(Sync::Again));
-    assert_eq!(bench.pull(C), [Message::Sync(Sync::Start), listed(0), Message::Sync(Sync::End { hosts: 1 })]);
+    assert_eq!(
+        bench.pull(C),
+        [Message::Sync(Sync::Start), listed(0), Message::Sync(Sync::End { hosts: 1, withheld: false })]
+    );
 }
 
 #[test]
@@ -243,7 +246,10 @@ fn a_list_names_the_receiver_s_hosts_and_then_the_sender_s() {
     let list = bench.pull(B);
     let yours = Message::Sync(Sync::Yours { host: theirs, bindings: told.bindings, sequence });
     // Whoever has heard the end knows all that the sender could remind it of.
-    assert_eq!(list, [Message::Sync(Sync::Start), yours, listed(0), Message::Sync(Sync::End { hosts: 1 })]);
+    assert_eq!(
+        list,
+        [Message::Sync(Sync::Start), yours, listed(0), Message::Sync(Sync::End { hosts: 1, withheld: false })]
+    );
 }
 
 #[test]
@@ -252,7 +258,7 @@ fn what_a_list_left_out_is_kept_if_the_peer_says_soon_that_it_is_its_own() {
     bench.session(B, false);
     bench.session(B, true);
     bench.says(B, Message::Sync(Sync::Start));
-    bench.says(B, Message::Sync(Sync::End { hosts: 0 }));
+    bench.says(B, Message::Sync(Sync::End { hosts: 0, withheld: false }));
     bench.wait(1_000);
     bench.told(B, 0, None);
     bench.wait(10_000);

@@ -163,7 +163,7 @@ fn message() -> impl Strategy<Value = Message> {
         1 => (host(), few_addresses(), claim(), any::<bool>()).prop_map(|(holder, address, claim, given_up)| {
             Message::AddressReply(AddressReply { holder, address, claim, given_up })
         }),
-        1 => (0_u64..4).prop_map(|hosts| Message::Sync(Sync::End { hosts })),
+        1 => (0_u64..4, any::<bool>()).prop_map(|(hosts, withheld)| Message::Sync(Sync::End { hosts, withheld })),
     ]
 }
 

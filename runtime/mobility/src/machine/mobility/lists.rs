@@ -76,7 +76,7 @@ impl Mobility {
     fn own(&self, peer: VtepAddr, after: Option<HostKey>, listed: u64) -> (Sync, Stage) {
         match self.next_own(peer, after) {
             Some((host, sync)) => (sync, Stage::Own { after: Some(host), listed: listed + 1 }),
-            None => (Sync::End { hosts: listed }, Stage::End),
+            None => (Sync::End { hosts: listed, withheld: self.draining }, Stage::End),
         }
     }
 
@@ -107,8 +107,8 @@ impl Mobility {
     }
 
     /// The peer has named all it owns: routes by it that it did not name are gone, unless it says otherwise soon.
-    pub(super) fn list_ended(&mut self, from: VtepAddr, hosts: u64, now: Instant) {
-        let Some(candidates) = self.peers.list_ends(from, hosts) else {
+    pub(super) fn list_ended(&mut self, from: VtepAddr, hosts: u64, withheld: bool, now: Instant) {
+        let Some(candidates) = self.peers.list_ends(from, hosts, withheld) else {
             self.counters.broken_syncs += 1;
             return;
         };
