@@ -91,6 +91,7 @@ guards! {
     WholeLists, "Peers::list_ends", "a list with a gap deletes nothing";
     Wait, "Mobility::list_ended", "what a list leaves out is not gone at once";
     Withheld, "World::somebody_withholds", "who is heard while a peer is out of use may be that peer's host";
+    NotGivenUp, "Mobility::may_be_withheld", "who is out of use decides about claims as ever";
     ToldAgain, "Owner::refuse", "who is out of use tells of a host again that is here though somebody else has it";
 }
 

@@ -42,7 +42,7 @@ fn expected(guard: Guard) -> Result<&'static str, &'static str> {
         Guard::ReplyToThis => Ok("moves-beside"),
         Guard::AddressOnProof => Ok("mute-addresses"),
         Guard::Wait => Ok("reboots-moved"),
-        Guard::Withheld => Ok("drained"),
+        Guard::Withheld | Guard::NotGivenUp => Ok("drained"),
         Guard::ToldAgain => {
             Err("not noticed: `a_host_that_is_still_here_when_somebody_else_has_it_is_told_of_again_and_reported`")
         }

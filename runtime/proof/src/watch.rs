@@ -517,9 +517,7 @@ impl World {
                 }
             }
             (Location::Remote(owner), Because::OwnerSaid) => {
-                // Who is out of use has said by its list that it does not have the host, and that has counted after a while.
-                let others = before.said.as_ref().map_or(!self.ghosts.drained, |said| address(said.from) != owner);
-                if others {
+                if before.said.as_ref().is_none_or(|said| address(said.from) != owner) {
                     let what = format!("{name} takes the host on the word of somebody who does not have it");
                     self.ghosts.fail(Property::Evidence, what);
                 }

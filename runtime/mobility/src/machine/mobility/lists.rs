@@ -126,13 +126,22 @@ impl Mobility {
         self.hosts.get(&host).and_then(|slot| slot.known.routes.of(from)).is_some_and(|route| route.round < round)
     }
 
+    /// Whether we claim the host from a peer that does not say which hosts it has: it decides about claims as ever, and has not given this one up.
+    fn may_be_withheld(&self, host: HostKey, from: VtepAddr) -> bool {
+        let claimed = self.hosts.get(&host).is_some_and(|slot| match &slot.role {
+            Role::Claimant(claimant) => claimant.owner() == from,
+            Role::Absent(_) | Role::Observer(_) | Role::Owner(_) | Role::Sought(_) => false,
+        });
+        claimed && self.peers.withholds(from) && !is_out(Guard::NotGivenUp)
+    }
+
     pub(super) fn unlisted_due(&mut self, now: Instant) {
         while let Some(&(due, host, from)) = self.lists.unlisted.first() {
             if due > now {
                 break;
             }
             self.lists.unlisted.pop_first();
-            if self.is_unlisted(host, from) {
+            if self.is_unlisted(host, from) && !self.may_be_withheld(host, from) {
                 let withdrawn = Withdrawn { from, sequence: Sequence::LAST, moved_to: None };
                 self.tell(host, Fact::Withdrawn(withdrawn), now);
             }
