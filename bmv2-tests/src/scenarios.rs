@@ -1,4 +1,5 @@
-//! The demo's scenarios, with the demo's hosts, beside the rows: written once, played on embedded switches and on processes.
+//! The demo's scenarios, and scenarios out of files, with the demo's hosts, beside the rows: written once, played on embedded switches and on
+//! processes.
 //!
 //! Whatever a scenario plays on, the same is done to the same hosts, and the same is expected.
 
@@ -6,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use vouch_lab::error::LabError;
-use vouch_lab::scenario::{ALL, Scenario, ScenarioReport};
+use vouch_lab::scenario::{Scenario, ScenarioReport};
 use vouch_lab::show::{Style, Timeline};
 use vouch_lab::target::{Embedded, Target};
 use vouch_lab::{Fabric, Variant, log};
@@ -49,32 +50,52 @@ impl On {
 }
 
 /// A scenario in one of its configurations.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Staged {
+    /// By what it is found: its name, or its file.
+    source: String,
     scenario: Scenario,
     variant: Variant,
 }
 
 impl Staged {
-    /// All that there are, in the order of the demo.
+    /// All of the demo, in its order.
     pub fn all() -> impl Iterator<Item = Self> {
-        ALL.into_iter()
-            .flat_map(|scenario| scenario.variants.iter().map(move |variant| Self { scenario, variant: *variant }))
+        Scenario::all().flat_map(|scenario| Self::of(scenario.name(), &scenario))
     }
 
-    /// Whether `name` means it: the scenario's, or with the configuration, as `move-hold`.
-    pub fn is_of(&self, name: &str) -> bool {
-        self.scenario.name == name || self.to_string() == name
+    /// What `name` means: a scenario of the demo in its configurations, or in one, as `move-hold`; or what is in a file.
+    ///
+    /// # Errors
+    /// Something in the file is wrong.
+    pub fn named(name: &str) -> Result<Vec<Self>, LabError> {
+        let known: Vec<_> = Self::all().filter(|one| one.scenario.name() == name || one.to_string() == name).collect();
+        match Scenario::find(name) {
+            Ok(scenario) if known.is_empty() => Ok(Self::of(name, &scenario)),
+            Ok(_) | Err(LabError::NoSuchScenario { .. }) => Ok(known),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn of(source: &str, scenario: &Scenario) -> Vec<Self> {
+        let one = |variant: &Variant| Self { source: source.to_owned(), scenario: scenario.clone(), variant: *variant };
+        scenario.variants().iter().map(one).collect()
+    }
+
+    /// By what [`Self::named`] finds it, and as which of those.
+    pub fn found_by(&self) -> (&str, usize) {
+        let at = self.scenario.variants().iter().position(|variant| *variant == self.variant);
+        (&self.source, at.unwrap_or_default())
     }
 
     /// What happens in it.
-    pub fn about(&self) -> &'static str {
-        self.scenario.about
+    pub fn about(&self) -> &str {
+        self.scenario.about()
     }
 
     /// Why it cannot be played there; `None` where it can.
     pub fn lacks(&self, on: On) -> Option<&'static str> {
-        match (self.scenario.name, on) {
+        match (self.source.as_str(), on) {
             ("link-down", On::Processes(SwitchProgram::Bmv2)) => {
                 Some("BMv2 tells port states only with a gNMI daemon that nobody installs")
             }
@@ -92,12 +113,13 @@ impl Staged {
             Err(error) => (Err(error), String::new()),
         };
         let result = report.map(|report| outcome(&report, timed)).map_err(Failure::from);
-        let line = Line { name: self.to_string(), what: self.about(), target: target.name().to_owned(), result };
+        let line =
+            Line { name: self.to_string(), what: self.about().to_owned(), target: target.name().to_owned(), result };
         Played { line, story }
     }
 
     async fn report(&self, target: &dyn Target) -> Result<(Result<ScenarioReport, LabError>, String), LabError> {
-        let Self { scenario, variant } = self;
+        let Self { scenario, variant, .. } = self;
         let mut fabric = Fabric::start(target, scenario.topology(), scenario.options(*variant, true)).await?;
         let report = scenario.play(&mut fabric, *variant).await;
         let timeline = Timeline::new(fabric.topology().clone());
@@ -121,8 +143,9 @@ pub struct Played {
 /// A scenario with several configurations goes by both names.
 impl fmt::Display for Staged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scenario, variant } = self;
-        if scenario.variants.len() > 1 { write!(f, "{}-{variant}", scenario.name) } else { f.write_str(scenario.name) }
+        let Self { scenario, variant, .. } = self;
+        let name = scenario.name();
+        if scenario.variants().len() > 1 { write!(f, "{name}-{variant}") } else { f.write_str(name) }
     }
 }
 

@@ -14,7 +14,7 @@ pub struct Line {
     /// What it is called.
     pub name: String,
     /// What happens in it.
-    pub what: &'static str,
+    pub what: String,
     /// What the switches were.
     pub target: String,
     /// What came of it.

@@ -14,6 +14,9 @@ use vouch_mobility::{Advertise, During};
 /// A machine that runs tests is busy, and one that stalls loses packets that no switch has lost. What a fabric does wrong, it does each time.
 const ATTEMPTS: u32 = 3;
 
+/// One out of a file.
+const WRITTEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../configs/scenarios/forged-then-real.yaml");
+
 /// All of them, on both programs.
 pub(crate) fn tests() -> Vec<Test> {
     SwitchProgram::ALL.into_iter().flat_map(tests_on).collect()
@@ -21,7 +24,8 @@ pub(crate) fn tests() -> Vec<Test> {
 
 fn tests_on(program: SwitchProgram) -> Vec<Test> {
     let there = Staged::all().filter(|staged| staged.lacks(On::Processes(program)).is_none());
-    let mut tests: Vec<Test> = there.map(|staged| scenario(program, staged)).collect();
+    let written = Staged::named(WRITTEN).expect("it is a scenario");
+    let mut tests: Vec<Test> = there.chain(written).map(|staged| scenario(program, staged)).collect();
     tests.push(Test::on(program, &on(program, "spoof_without_verification_is_a_hijack"), hijack));
     let example = on(program, "the_example_works_and_an_agent_restarts_unnoticed");
     tests.push(Test::on(program, &example, crate::example::restart));

@@ -82,8 +82,12 @@ fn play(case: &Case, stage: &Stage) -> Result<(), Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     for attempt in 1.. {
         let result = runtime.block_on(case.play(stage));
-        let line =
-            Line { name: case.name.to_owned(), what: case.what, target: stage.program().name().to_owned(), result };
+        let line = Line {
+            name: case.name.to_owned(),
+            what: case.what.to_owned(),
+            target: stage.program().name().to_owned(),
+            result,
+        };
         println!("\n{HEADER}\n{line}");
         match line.held() {
             true => break,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::error::LabError;
 use crate::fabric::{Fabric, Variant};
 use crate::log::{Entry, Log, Mark};
-use crate::scenario::{self, Outcome, Scenario, ScenarioReport};
+use crate::scenario::{Outcome, Scenario, ScenarioReport};
 use crate::show::{self, Line, Style, Timeline};
 use crate::target::{Embedded, Target, TofinoServer};
 use crate::topology::Topology;
@@ -20,7 +20,7 @@ const TELL_EVERY: Duration = Duration::from_millis(50);
 /// What to play and how to show it.
 #[derive(Clone, Debug)]
 pub struct DemoOptions {
-    /// The scenarios, by name; none means all.
+    /// The scenarios, by name or file; none means all that have names.
     pub scenarios: Vec<String>,
     /// JSON lines instead of text.
     pub json: bool,
@@ -64,7 +64,7 @@ impl DemoOutcome {
 #[serde(tag = "type", rename_all = "kebab-case")]
 enum Record<'a> {
     Event {
-        scenario: &'static str,
+        scenario: &'a str,
         #[serde(flatten)]
         line: &'a Line,
     },
@@ -98,18 +98,18 @@ pub async fn run_on(
     target: &mut dyn FnMut(&str) -> io::Result<Box<dyn Target>>,
 ) -> Result<DemoOutcome, LabError> {
     let scenarios = match options.scenarios.as_slice() {
-        [] => scenario::ALL.to_vec(),
-        names => names.iter().map(|name| Scenario::find(name)).collect::<Result<_, _>>()?,
+        [] => Scenario::all().collect(),
+        names => names.iter().map(|name| Scenario::find(name)).collect::<Result<Vec<_>, _>>()?,
     };
     let mut show = Show { out, json: options.json, style: Style { color: options.color } };
-    show.opening(&options)?;
+    show.opening(&options, &scenarios)?;
     let mut reports = Vec::new();
     for scenario in scenarios {
-        for variant in scenario.variants {
-            let name = if scenario.variants.len() > 1 {
-                format!("{}-{variant}", scenario.name)
+        for variant in scenario.variants() {
+            let name = if scenario.variants().len() > 1 {
+                format!("{}-{variant}", scenario.name())
             } else {
-                scenario.name.to_owned()
+                scenario.name().to_owned()
             };
             let target = target(&name)?;
             show.heading(&scenario, *variant, target.name())?;
@@ -137,7 +137,7 @@ async fn play(
 ) -> Result<ScenarioReport, LabError> {
     let mut fabric = Fabric::start(target, scenario.topology(), scenario.options(variant, verify)).await?;
     let (log, timeline) = (fabric.log().clone(), Timeline::new(fabric.topology().clone()));
-    let mut told = Told { scenario: scenario.name, log: log.clone(), mark: log.mark(), last: None };
+    let mut told = Told { scenario: scenario.name().to_owned(), log: log.clone(), mark: log.mark(), last: None };
     let mut telling = tokio::time::interval(TELL_EVERY);
     let result = {
         let mut playing = Box::pin(scenario.play(&mut fabric, variant));
@@ -156,12 +156,12 @@ async fn play(
 fn unplayed(scenario: &Scenario, variant: Variant, error: &LabError) -> ScenarioReport {
     let mut outcome = Outcome::default();
     outcome.expectations.judge("the scenario can be played", "yes", format!("no: {error}"), false);
-    ScenarioReport { scenario: scenario.name, variant, held: false, seconds: 0.0, outcome }
+    ScenarioReport { scenario: scenario.name().to_owned(), variant, held: false, seconds: 0.0, outcome }
 }
 
 /// How far the log has been told.
 struct Told {
-    scenario: &'static str,
+    scenario: String,
     log: Log,
     mark: Mark,
     last: Option<(String, String)>,
@@ -177,7 +177,7 @@ impl Told {
             // The same thing over and over is told once.
             let said = (line.who.clone(), line.text.clone());
             if self.last.as_ref() != Some(&said) || show.json {
-                show.line(self.scenario, &line)?;
+                show.line(&self.scenario, &line)?;
             }
             self.last = Some(said);
         }
@@ -193,11 +193,17 @@ struct Show<'a> {
 }
 
 impl Show<'_> {
-    fn opening(&mut self, options: &DemoOptions) -> io::Result<()> {
+    fn opening(&mut self, options: &DemoOptions, scenarios: &[Scenario]) -> io::Result<()> {
         if self.json {
             return Ok(());
         }
-        writeln!(self.out, "{}", show::picture(&Topology::demo(), self.style))?;
+        let topology = match scenarios {
+            [one] => one.topology(),
+            _ => Topology::demo(),
+        };
+        if topology.is_star() {
+            writeln!(self.out, "{}", show::picture(&topology, self.style))?;
+        }
         if !options.verify {
             writeln!(self.out, "Verification is off: every announcement is trusted.\n")?;
         }
@@ -208,12 +214,12 @@ impl Show<'_> {
         if self.json {
             return Ok(());
         }
-        let heading = format!("{}: {}", scenario.name, scenario.about);
+        let heading = format!("{}: {}", scenario.name(), scenario.about());
         writeln!(self.out, "{} (during verification: {variant}; {target})", self.style.bold(&heading))?;
         self.out.flush()
     }
 
-    fn line(&mut self, scenario: &'static str, line: &Line) -> io::Result<()> {
+    fn line(&mut self, scenario: &str, line: &Line) -> io::Result<()> {
         if self.json {
             self.record(&Record::Event { scenario, line })
         } else if line.is_news() {

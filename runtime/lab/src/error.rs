@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use vouch_certs::CertsError;
 
 use crate::host::HostGone;
+use crate::script::ScriptErrors;
 use crate::tables::ReadError;
 use crate::topology::PortRef;
 
@@ -65,6 +66,9 @@ pub enum LabError {
     /// A switch of this target cannot be treated like this.
     #[error("this target cannot {0}")]
     NotHere(&'static str),
+    /// A file with a scenario is wrong.
+    #[error(transparent)]
+    Script(#[from] ScriptErrors),
     /// There is no scenario of that name.
     #[error("there is no scenario `{name}`; there are: {known}", known = known.join(", "))]
     NoSuchScenario {

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
 
 use serde::Serialize;
 use vouch_net::{MacAddr, Vni};
@@ -44,6 +45,25 @@ impl fmt::Display for PortRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} port {}", self.switch, self.port)?;
         self.vlan.map_or(Ok(()), |vlan| write!(f, " VLAN {vlan}"))
+    }
+}
+
+/// No port is called like this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a port is `SWITCH port NUMBER`, or `SWITCH port NUMBER VLAN NUMBER`")]
+pub struct NoPort;
+
+impl FromStr for PortRef {
+    type Err = NoPort;
+
+    /// As it is displayed.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = |text: &str| text.parse().ok().filter(|number| *number > 0).ok_or(NoPort);
+        match *text.split_whitespace().collect::<Vec<_>>() {
+            [switch, "port", port] => Ok(Self::new(switch, number(port)?)),
+            [switch, "port", port, "VLAN", vlan] => Ok(Self::on_trunk(switch, number(port)?, number(vlan)?)),
+            _ => Err(NoPort),
+        }
     }
 }
 
@@ -89,7 +109,7 @@ pub struct Topology {
     pub cables: Vec<[PortRef; 2]>,
     /// The seats, taken and free.
     pub seats: Vec<Seat>,
-    /// The hosts. One of them is [`ATTACKER`].
+    /// The hosts. In the demo's scenarios, one of them is [`ATTACKER`].
     pub guests: Vec<Guest>,
 }
 
@@ -213,6 +233,13 @@ impl Topology {
         MacAddr([0x02, 0xfe, 0, device as u8, high, low])
     }
 
+    /// Whether all VTEPs hang off one switch that only routes.
+    pub fn is_star(&self) -> bool {
+        let mut routers = self.switches.iter().filter(|switch| switch.vtep.is_none());
+        let (Some(spine), None) = (routers.next(), routers.next()) else { return false };
+        self.vteps().all(|(switch, _)| self.neighbours(&spine.name).any(|(_, far)| far.switch == switch.name))
+    }
+
     /// The next port on the way from `switch` to the VTEP `to`, and the port at the other end of that cable.
     ///
     /// Works on trees, which is all that is needed here: the way is found by walking away from `switch` over each cable.
@@ -243,8 +270,8 @@ pub(crate) fn demo_vnis() -> [Vni; 2] {
     DEMO_VNIS.map(|vni| Vni::new(vni).expect("the demo's VNIs have 24 bits"))
 }
 
-/// A host of the demo: its number is the last byte of its addresses.
-fn host(name: &str, number: u8) -> HostSpec {
+/// A host whose number is the last byte of its addresses.
+pub(crate) fn host(name: &str, number: u8) -> HostSpec {
     HostSpec {
         name: name.to_owned(),
         mac: MacAddr([2, 0, 0, 0, 0, number]),
@@ -286,6 +313,16 @@ mod tests {
         assert_eq!(topology.seats.len(), Topology::demo().seats.len() + 2);
         assert_eq!(topology.cabling().seats.len(), Topology::demo().seats.len() + 1);
         assert_eq!(topology.guests[8].seat.to_string(), "vtep1 port 8 VLAN 100");
+    }
+
+    #[test]
+    fn ports_are_read_as_they_are_displayed() {
+        for port in [PortRef::new("leaf1", 2), PortRef::on_trunk("leaf1", 8, 100)] {
+            assert_eq!(port.to_string().parse(), Ok(port));
+        }
+        for wrong in ["leaf1", "leaf1 port", "leaf1 port 0", "leaf1 port 70000", "leaf1 2", "leaf1 port 2 VLAN"] {
+            assert_eq!(wrong.parse::<PortRef>(), Err(NoPort), "{wrong}");
+        }
     }
 
     #[test]

@@ -130,8 +130,9 @@ enum Command {
     ///
     /// The exit status is 0 only if every expectation of every scenario held.
     Demo {
-        /// Play only this scenario; may be repeated. A name that does not exist lists those that do
-        #[arg(long = "scenario", value_name = "NAME")]
+        /// Play only this scenario; may be repeated. A name that does not exist lists those that do; one that ends in
+        /// `.yaml` is a file, as in configs/scenarios
+        #[arg(long = "scenario", value_name = "NAME|FILE")]
         scenarios: Vec<String>,
         /// Print JSON lines instead of text
         #[arg(long)]

@@ -80,7 +80,8 @@ mod linux {
             /// Leave logs and configurations below this folder
             #[arg(long, value_name = "FOLDER")]
             keep: Option<PathBuf>,
-            /// Names, such as spoof, or numbers, such as 4, or cases of one, such as 4a [default: all]
+            /// Names, such as spoof, or numbers, such as 4, or cases of one, such as 4a, or files with scenarios, as in
+            /// configs/scenarios [default: all that have names]
             #[arg(value_name = "SCENARIO")]
             names: Vec<String>,
         },
@@ -90,6 +91,8 @@ mod linux {
             #[arg(value_enum)]
             target: Ground,
             name: String,
+            /// As which of its configurations
+            number: usize,
             #[arg(long)]
             untimed: bool,
             #[arg(long)]
@@ -416,7 +419,9 @@ mod linux {
                 };
                 ended(play(&wanted, target, repeat, extent, vouch, keep))
             }
-            Command::Scenario { target, name, untimed, keep } => ended(scenario(target.on(), &name, !untimed, keep)),
+            Command::Scenario { target, name, number, untimed, keep } => {
+                ended(scenario(target.on(), &name, number, !untimed, keep))
+            }
         }
     }
 
@@ -440,16 +445,20 @@ mod linux {
 
     impl Wanted {
         fn of(names: &[String], hosts: Option<Hosts>, quick: bool) -> Result<Self, String> {
-            let known = |name: &String| {
-                Staged::all().any(|staged| staged.is_of(name)) || CASES.iter().any(|case| case.is_of(name))
-            };
-            if let Some(name) = names.iter().find(|name| !known(name)) {
-                return Err(format!("there is no scenario {name}; `fabric list` shows those that there are"));
-            }
             let all = names.is_empty();
+            let mut scenarios = if all { Staged::all().collect() } else { Vec::new() };
+            for name in names {
+                let found = Staged::named(name).map_err(|error| error.to_string())?;
+                if found.is_empty() && !CASES.iter().any(|case| case.is_of(name)) {
+                    return Err(format!(
+                        "there is no scenario {name}; `fabric list` shows those that there are, and a file's name ends in `.yaml`"
+                    ));
+                }
+                scenarios.extend(found);
+            }
             let named = |case: &&Case| names.iter().any(|name| case.is_of(name));
             let mut wanted = Self {
-                scenarios: Staged::all().filter(|staged| all || names.iter().any(|name| staged.is_of(name))).collect(),
+                scenarios,
                 cases: CASES
                     .iter()
                     .filter(|case| if all { case.quick || !quick } else { named(case) })
@@ -524,7 +533,12 @@ mod linux {
             let stage = Stage::new(there.on(program), extent);
             each(&wanted.cases, repeat, |case| {
                 let result = in_runtime(case.play(&stage))?;
-                let line = Line { name: case.name.to_owned(), what: case.what, target: on.name().to_owned(), result };
+                let line = Line {
+                    name: case.name.to_owned(),
+                    what: case.what.to_owned(),
+                    target: on.name().to_owned(),
+                    result,
+                };
                 println!("{line}");
                 score.add(line.held());
                 Ok(())
@@ -548,7 +562,8 @@ mod linux {
     fn play_apart(staged: &Staged, ground: Ground, timed: bool, keep: Option<&Path>) -> Result<bool, Failure> {
         let named = ground.to_possible_value().ok_or("it has no name on the command line")?;
         let mut child = bound(std::env::current_exe()?);
-        child.args(["scenario", named.get_name(), &staged.to_string()]).args((!timed).then_some("--untimed"));
+        let (source, number) = staged.found_by();
+        child.args(["scenario", named.get_name(), source, &number.to_string()]).args((!timed).then_some("--untimed"));
         if let Some(folder) = keep {
             child.arg("--keep").arg(folder);
         }
@@ -561,11 +576,11 @@ mod linux {
     }
 
     /// Play a scenario here. Whether all was as expected.
-    fn scenario(on: On, name: &str, timed: bool, keep: Option<PathBuf>) -> Result<bool, Failure> {
+    fn scenario(on: On, name: &str, number: usize, timed: bool, keep: Option<PathBuf>) -> Result<bool, Failure> {
         if on != On::Embedded {
             harness::enter()?;
         }
-        let staged = Staged::all().find(|staged| staged.is_of(name)).ok_or("there is no such scenario")?;
+        let staged = Staged::named(name)?.into_iter().nth(number).ok_or("there is no such scenario")?;
         let target = on.target()?;
         let Played { mut line, story } = in_runtime(staged.play(&*target, timed))?;
         on.name().clone_into(&mut line.target);

@@ -3,17 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::claim::{Claim, VerdictKind, expect_verdict};
+use super::claim::{Claim, PERSISTENCE, VerdictKind, expect_verdict};
 use super::{LEAD, Outcome, PATIENCE, acquaint, expect_kept, expect_reachable, expect_untouched};
 use crate::error::LabError;
 use crate::fabric::Fabric;
 use crate::host::{Announcement, Stream};
 use crate::tables::{HostEntry, HostTable};
 
-/// How often the attacker repeats a frame that nobody has taken up: a refused claim is remembered for a while.
-const REPEAT: Duration = Duration::from_millis(100);
-/// How long the attacker keeps at it.
-const PERSISTENCE: Duration = Duration::from_secs(6);
 /// How long the tables may take until they are as before.
 const ANSWER: Duration = Duration::from_secs(2);
 
@@ -74,17 +70,7 @@ impl<'a> Attack<'a> {
 
     /// Have an attacker forge, as often as it takes to be heard; whether the victim withstood.
     pub(super) async fn forge(&mut self, attacker: &str, what: &str, forgery: Announcement) -> Result<bool, LabError> {
-        let claimant = &self.fabric.place(attacker)?.switch;
-        let claim = Claim::watch(self.fabric, self.victim, claimant, format!("forged {what}"))?;
-        let frame = forgery.frame(&self.fabric.guest(self.victim)?.host);
-        self.fabric.log().note(format!("{attacker} sends a forged {what} that claims to be {}", self.victim));
-        let deadline = tokio::time::Instant::now() + PERSISTENCE;
-        loop {
-            self.fabric.host(attacker)?.send(frame.clone()).await?;
-            if claim.raised(self.fabric, REPEAT).await || tokio::time::Instant::now() >= deadline {
-                break;
-            }
-        }
+        let claim = Claim::forge(self.fabric, attacker, self.victim, what, forgery).await?;
         let verdict = claim.verdict(self.fabric, PERSISTENCE).await;
         let name = format!("verdict on the {what} of {attacker}");
         Ok(expect_verdict(&mut self.outcome, &name, VerdictKind::Stayed, verdict))

@@ -2,17 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use vouch_agent::AgentEventKind;
 use vouch_mobility::{HostKey, Report};
 
 use crate::error::LabError;
 use crate::fabric::Fabric;
+use crate::host::Announcement;
 use crate::log::Mark;
 use crate::show::because_word;
 
 /// How a claim ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum VerdictKind {
     /// The host is where it was.
@@ -23,6 +24,13 @@ pub enum VerdictKind {
     Unproven,
     /// It answers in both places.
     Contested,
+}
+
+impl VerdictKind {
+    /// Whether the claim is still open.
+    pub(crate) fn is_open(self) -> bool {
+        matches!(self, Self::Unproven | Self::Contested)
+    }
 }
 
 impl std::fmt::Display for VerdictKind {
@@ -52,8 +60,13 @@ pub struct Verdict {
     pub ms: f64,
 }
 
+/// How often the attacker repeats a frame that nobody has taken up: a refused claim is remembered for a while.
+const REPEAT: Duration = Duration::from_millis(100);
+/// How long the attacker keeps at it.
+pub(crate) const PERSISTENCE: Duration = Duration::from_secs(6);
+
 /// A claim that is about to be made.
-pub(super) struct Claim {
+pub(crate) struct Claim {
     host: String,
     key: HostKey,
     claimed_by: String,
@@ -63,7 +76,7 @@ pub(super) struct Claim {
 
 impl Claim {
     /// Watch for claims to `host` at the VTEP `claimant` from now on.
-    pub(super) fn watch(
+    pub(crate) fn watch(
         fabric: &Fabric,
         host: &str,
         claimant: &str,
@@ -78,8 +91,57 @@ impl Claim {
         })
     }
 
+    /// Have an attacker forge, as often as it takes to be heard.
+    pub(crate) async fn forge(
+        fabric: &Fabric,
+        attacker: &str,
+        victim: &str,
+        what: &str,
+        forgery: Announcement,
+    ) -> Result<Self, LabError> {
+        let claimant = &fabric.place(attacker)?.switch;
+        let claim = Self::watch(fabric, victim, claimant, format!("forged {what}"))?;
+        let frame = forgery.frame(&fabric.guest(victim)?.host);
+        fabric.log().note(format!("{attacker} sends a forged {what} that claims to be {victim}"));
+        let deadline = tokio::time::Instant::now() + PERSISTENCE;
+        loop {
+            fabric.host(attacker)?.send(frame.clone()).await?;
+            if claim.raised(fabric, REPEAT).await || tokio::time::Instant::now() >= deadline {
+                return Ok(claim);
+            }
+        }
+    }
+
+    /// Wait until the claim stands like this, as one VTEP reports it, or any.
+    pub(crate) async fn open(
+        &self,
+        fabric: &Fabric,
+        wanted: VerdictKind,
+        agent: Option<&str>,
+        patience: Duration,
+    ) -> Option<Verdict> {
+        let at = fabric.log().wait(self.since, patience, |event| {
+            if agent.is_some_and(|agent| *event.agent != *agent) {
+                return None;
+            }
+            match event.kind {
+                AgentEventKind::Report(Report::Unproven { host, .. }) if wanted == VerdictKind::Unproven => {
+                    (host == self.key).then_some(event.at)
+                }
+                AgentEventKind::Report(Report::Contested { host, .. }) if wanted == VerdictKind::Contested => {
+                    (host == self.key).then_some(event.at)
+                }
+                _ => None,
+            }
+        });
+        let at = at.await?;
+        let ms = at.saturating_duration_since(self.heard(fabric).unwrap_or(at)).as_secs_f64() * 1e3;
+        let (host, claimed_by) = (self.host.clone(), self.claimed_by.clone());
+        Some(Verdict { host, claimed_by, verdict: wanted, because: None, ms: (ms * 100.0).round() / 100.0 })
+    }
+
     /// Wait until the claimant has taken the claim up; whether it did.
-    pub(super) async fn raised(&self, fabric: &Fabric, patience: Duration) -> bool {
+    pub(crate) async fn raised(&self, fabric: &Fabric, patience: Duration) -> bool {
         let raised = fabric.log().wait(self.since, patience, |event| match &event.kind {
             AgentEventKind::Report(Report::ClaimRaised { host, .. } | Report::Moved { host, .. })
                 if *host == self.key && *event.agent == *self.claimant =>
@@ -92,12 +154,12 @@ impl Claim {
     }
 
     /// Wait for the verdict as the claimant learns it.
-    pub(super) async fn verdict(&self, fabric: &Fabric, patience: Duration) -> Option<Verdict> {
+    pub(crate) async fn verdict(&self, fabric: &Fabric, patience: Duration) -> Option<Verdict> {
         self.verdict_at(fabric, &self.claimant, patience).await
     }
 
     /// Wait for the verdict as the VTEP `agent` reports it.
-    pub(super) async fn verdict_at(&self, fabric: &Fabric, agent: &str, patience: Duration) -> Option<Verdict> {
+    pub(crate) async fn verdict_at(&self, fabric: &Fabric, agent: &str, patience: Duration) -> Option<Verdict> {
         let (at, verdict, because) = fabric
             .log()
             .wait(self.since, patience, |event| {
@@ -123,7 +185,7 @@ impl Claim {
 
     /// What has come of the claim so far, as the first VTEP that says so sees it: where nothing proves anything there is no
     /// verdict to wait for.
-    pub(super) fn standing(&self, fabric: &Fabric) -> Option<Verdict> {
+    pub(crate) fn standing(&self, fabric: &Fabric) -> Option<Verdict> {
         let (mut heard, mut last) = (None, None);
         for entry in fabric.log().since(self.since) {
             let crate::log::Entry::Agent(event) = entry else { continue };
@@ -169,7 +231,7 @@ impl Claim {
 }
 
 /// Expect a verdict, and keep it.
-pub(super) fn expect_verdict(
+pub(crate) fn expect_verdict(
     outcome: &mut super::Outcome,
     name: &str,
     expected: VerdictKind,

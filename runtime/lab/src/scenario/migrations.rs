@@ -117,7 +117,7 @@ pub(super) async fn early(fabric: &mut Fabric) -> Result<Outcome, LabError> {
 
     let verdict = claim.verdict(fabric, PATIENCE).await;
     expect_verdict(&mut outcome, "verdict on the move", VerdictKind::Moved, verdict);
-    expect_placed_at(fabric, &mut outcome.expectations, HOST, &seat).await?;
+    expect_placed_at(fabric, &mut outcome.expectations, HOST, &seat, PATIENCE).await?;
     stream.ledger().sends(LEAD, PATIENCE).await;
     let before = stream.ledger().report_of(0..before);
     outcome.expectations.equal("lost before it was paused", 0, before.lost);
@@ -159,7 +159,7 @@ pub(super) async fn announced(fabric: &mut Fabric) -> Result<Outcome, LabError> 
 
     let verdict = claim.verdict(fabric, PATIENCE).await;
     expect_verdict(&mut outcome, "verdict on the move", VerdictKind::Moved, verdict);
-    expect_placed_at(fabric, &mut outcome.expectations, HOST, &seat).await?;
+    expect_placed_at(fabric, &mut outcome.expectations, HOST, &seat, PATIENCE).await?;
     stream.ledger().sends(LEAD, PATIENCE).await;
     let margin = u64::from(rate) * IN_FLIGHT.as_millis() as u64 / 1_000;
     let before = stream.ledger().report_of(0..before.saturating_sub(margin));

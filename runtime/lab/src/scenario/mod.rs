@@ -5,16 +5,18 @@
 
 mod absent;
 mod attack;
-mod claim;
+pub(crate) mod claim;
 mod flap;
 mod known;
 mod learn;
 mod mass;
 mod migrations;
-mod moves;
+pub(crate) mod moves;
 mod spoof;
 mod theft;
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -23,6 +25,7 @@ use vouch_mobility::{Advertise, During};
 use crate::error::LabError;
 use crate::expect::Expectations;
 use crate::fabric::{FRESH, Fabric, FabricOptions, SEASONED, Variant};
+use crate::script::Script;
 use crate::target::{BoxFuture, Target};
 use crate::topology::Topology;
 use crate::traffic::StreamReport;
@@ -35,19 +38,28 @@ const MIN_RATE: f64 = 0.8;
 /// answer is overdue; milliseconds.
 const MOVE_MS: f64 = 15.0;
 /// Packets sent before and after what a scenario does.
-const LEAD: u64 = 300;
+pub(crate) const LEAD: u64 = 300;
 /// How long anything that must happen may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// One scenario.
-#[derive(Clone, Copy)]
-pub struct Scenario {
+/// One scenario: of the demo, or out of a file.
+#[derive(Clone)]
+pub struct Scenario(Form);
+
+#[derive(Clone)]
+enum Form {
+    Coded(&'static Coded),
+    Written(Arc<Script>),
+}
+
+/// One of the demo.
+struct Coded {
     /// What it is called on the command line.
-    pub name: &'static str,
+    name: &'static str,
     /// What happens in it, in a line.
-    pub about: &'static str,
+    about: &'static str,
     /// The configurations it plays in.
-    pub variants: &'static [Variant],
+    variants: &'static [Variant],
     /// The fabric that it plays on.
     world: fn() -> Topology,
     /// How long a place must have had a host until it is trusted.
@@ -70,7 +82,7 @@ pub struct Outcome {
 #[derive(Clone, Debug, Serialize)]
 pub struct ScenarioReport {
     /// The scenario.
-    pub scenario: &'static str,
+    pub scenario: String,
     /// The configuration.
     pub variant: Variant,
     /// Whether every expectation held.
@@ -89,9 +101,9 @@ const AT_ONCE_HOLD: Variant = Variant { advertise: Advertise::AtOnce, during: Du
 const AT_ONCE: Variant = Variant { advertise: Advertise::AtOnce, during: During::Escalate };
 const AT_ONCE_BOTH: Variant = Variant { advertise: Advertise::AtOnce, during: During::Both };
 
-/// All scenarios, in the order in which the demo plays them.
-pub const ALL: [Scenario; 22] = [
-    Scenario {
+/// Those of the demo, in the order in which it plays them.
+static CODED: [Coded; 22] = [
+    Coded {
         name: "learn",
         about: "everybody reaches everybody in the VNI, nobody across VNIs",
         variants: &[ESCALATE],
@@ -99,7 +111,7 @@ pub const ALL: [Scenario; 22] = [
         probation: SEASONED,
         play: |fabric, _| Box::pin(learn::play(fabric)),
     },
-    Scenario {
+    Coded {
         name: "spoof",
         about: "forged ARP and RARP behind another VTEP while a stream runs to the victim",
         variants: &[ESCALATE],
@@ -107,7 +119,7 @@ pub const ALL: [Scenario; 22] = [
         probation: SEASONED,
         play: |fabric, _| Box::pin(spoof::remote(fabric)),
     },
-    Scenario {
+    Coded {
         name: "move",
         about: "a host really moves to another VTEP during a stream",
         variants: &[HOLD, ESCALATE, BOTH],
@@ -115,7 +127,7 @@ pub const ALL: [Scenario; 22] = [
         probation: SEASONED,
         play: |fabric, variant| Box::pin(moves::remote(fabric, variant)),
     },
-    Scenario {
+    Coded {
         name: "spoof-at-once",
         about: "a forged ARP that observers believe at once, until it is withdrawn",
         variants: &[AT_ONCE],
@@ -123,7 +135,7 @@ pub const ALL: [Scenario; 22] = [
         probation: SEASONED,
         play: |fabric, _| Box::pin(spoof::at_once(fabric)),
     },
-    Scenario {
+    Coded {
         name: "move-at-once",
         about: "a real move that observers believe at once",
         variants: &[AT_ONCE_HOLD, AT_ONCE, AT_ONCE_BOTH],
@@ -131,7 +143,7 @@ pub const ALL: [Scenario; 22] = [
         probation: SEASONED,
         play: |fabric, variant| Box::pin(moves::remote(fabric, variant)),
     },
-    Scenario {
+    Coded {
         name: "port-spoof",
         about: "a forged ARP on another port of the victim's own switch",
         variants: &[ESCALATE],
@@ -139,7 +151,7 @@ pub const ALL: [Scenario; 22] = [
         probation: SEASONED,
         play: |fabric, _| Box::pin(spoof::local(fabric)),
     },
-    Scenario {
+    Coded {
         name: "port-move",
         about: "a host really moves to another port of its switch",
         variants: &[ESCALATE],
@@ -147,7 +159,7 @@ pub const ALL: [Scenario; 22] = [
         probation: SEASONED,
         play: |fabric, variant| Box::pin(moves::local(fabric, variant)),
     },
-    Scenario {
+    Coded {
         name: "silent",
         about: "a forged ARP against a host that ignores ARP but sends data",
         variants: &[ESCALATE],
@@ -155,7 +167,7 @@ pub const ALL: [Scenario; 22] = [
         probation: SEASONED,
         play: |fabric, _| Box::pin(spoof::silent(fabric)),
     },
-    Scenario {
+    Coded {
         name: "link-down",
         about: "a host moves after its link went down: the verdict needs no waiting",
         variants: &[ESCALATE],
@@ -163,7 +175,7 @@ pub const ALL: [Scenario; 22] = [
         probation: SEASONED,
         play: |fabric, _| Box::pin(moves::link_down(fabric)),
     },
-    Scenario {
+    Coded {
         name: "flap",
         about: "ten real moves back and forth",
         variants: &[ESCALATE],
@@ -171,7 +183,7 @@ pub const ALL: [Scenario; 22] = [
         probation: SEASONED,
         play: |fabric, _| Box::pin(flap::play(fabric)),
     },
-    Scenario {
+    Coded {
         name: "restarted",
         about: "the agents that know a quiet host are killed and started, then it is claimed",
         variants: &[ESCALATE],
@@ -179,7 +191,7 @@ pub const ALL: [Scenario; 22] = [
         probation: SEASONED,
         play: |fabric, _| Box::pin(known::restarted(fabric)),
     },
-    Scenario {
+    Coded {
         name: "readdressed",
         about: "a host has other addresses than it was first known by, then it is claimed",
         variants: &[ESCALATE],
@@ -187,7 +199,7 @@ pub const ALL: [Scenario; 22] = [
         probation: SEASONED,
         play: |fabric, _| Box::pin(known::readdressed(fabric)),
     },
-    Scenario {
+    Coded {
         name: "ipv6-only",
         about: "a host that has only a temporary IPv6 address is claimed, by IPv4 too",
         variants: &[ESCALATE],
@@ -195,7 +207,7 @@ pub const ALL: [Scenario; 22] = [
         probation: SEASONED,
         play: |fabric, _| Box::pin(known::ipv6_only(fabric)),
     },
-    Scenario {
+    Coded {
         name: "shared-trunk",
         about: "hosts are claimed while another VLAN of their port sends false answers",
         variants: &[ESCALATE],
@@ -203,7 +215,7 @@ pub const ALL: [Scenario; 22] = [
         probation: SEASONED,
         play: |fabric, _| Box::pin(known::shared_trunk(fabric)),
     },
-    Scenario {
+    Coded {
         name: "address-theft",
         about: "plain ARP poisoning: the own MAC address with the victim's IP addresses",
         variants: &[ESCALATE],
@@ -211,7 +223,7 @@ pub const ALL: [Scenario; 22] = [
         probation: SEASONED,
         play: |fabric, _| Box::pin(theft::play(fabric)),
     },
-    Scenario {
+    Coded {
         name: "mute",
         about: "a host that never answers is claimed, then really moves",
         variants: &[ESCALATE],
@@ -219,7 +231,7 @@ pub const ALL: [Scenario; 22] = [
         probation: SEASONED,
         play: |fabric, _| Box::pin(absent::mute(fabric)),
     },
-    Scenario {
+    Coded {
         name: "late-answer",
         about: "a host that answers late is claimed",
         variants: &[ESCALATE],
@@ -227,7 +239,7 @@ pub const ALL: [Scenario; 22] = [
         probation: SEASONED,
         play: |fabric, _| Box::pin(known::late_answer(fabric)),
     },
-    Scenario {
+    Coded {
         name: "reboot",
         about: "a host is silent for 3 s, claimed by somebody who answers for it, and back",
         variants: &[ESCALATE],
@@ -235,7 +247,7 @@ pub const ALL: [Scenario; 22] = [
         probation: FRESH,
         play: |fabric, _| Box::pin(absent::reboot(fabric)),
     },
-    Scenario {
+    Coded {
         name: "stunned",
         about: "guests are claimed while a live migration has paused them",
         variants: &[ESCALATE],
@@ -243,7 +255,7 @@ pub const ALL: [Scenario; 22] = [
         probation: FRESH,
         play: |fabric, _| Box::pin(migrations::stunned(fabric)),
     },
-    Scenario {
+    Coded {
         name: "early",
         about: "a destination announces a guest several times before it is there",
         variants: &[ESCALATE],
@@ -251,7 +263,7 @@ pub const ALL: [Scenario; 22] = [
         probation: SEASONED,
         play: |fabric, _| Box::pin(migrations::early(fabric)),
     },
-    Scenario {
+    Coded {
         name: "mass",
         about: "1,000 hosts of one port move at once, one ARP each",
         variants: &[ESCALATE],
@@ -259,7 +271,7 @@ pub const ALL: [Scenario; 22] = [
         probation: SEASONED,
         play: |fabric, _| Box::pin(mass::play(fabric)),
     },
-    Scenario {
+    Coded {
         name: "announced",
         about: "a move is announced beforehand; somebody else claims the guest",
         variants: &[ESCALATE],
@@ -279,30 +291,72 @@ impl Outcome {
 }
 
 impl Scenario {
-    /// The scenario of that name.
+    /// Those of the demo, in its order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        CODED.iter().map(|coded| Self(Form::Coded(coded)))
+    }
+
+    /// The scenario of that name; or in that file, if the name is one of a file of YAML.
     pub fn find(name: &str) -> Result<Self, LabError> {
-        ALL.into_iter().find(|scenario| scenario.name == name).ok_or_else(|| LabError::NoSuchScenario {
+        if Path::new(name).extension().is_some_and(|it| it == "yaml" || it == "yml") {
+            return Ok(Self(Form::Written(Arc::new(Script::load(Path::new(name))?))));
+        }
+        Self::all().find(|scenario| scenario.name() == name).ok_or_else(|| LabError::NoSuchScenario {
             name: name.to_owned(),
-            known: ALL.iter().map(|scenario| scenario.name.to_owned()).collect(),
+            known: CODED.iter().map(|scenario| scenario.name.to_owned()).collect(),
         })
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        match &self.0 {
+            Form::Coded(coded) => coded.name,
+            Form::Written(script) => &script.name,
+        }
+    }
+
+    /// What happens in it, in a line.
+    pub fn about(&self) -> &str {
+        match &self.0 {
+            Form::Coded(coded) => coded.about,
+            Form::Written(script) => &script.about,
+        }
+    }
+
+    /// The configurations it plays in.
+    pub fn variants(&self) -> &[Variant] {
+        match &self.0 {
+            Form::Coded(coded) => coded.variants,
+            Form::Written(script) => &script.variants,
+        }
     }
 
     /// The fabric on paper that it plays on.
     pub fn topology(&self) -> Topology {
-        (self.world)()
+        match &self.0 {
+            Form::Coded(coded) => (coded.world)(),
+            Form::Written(script) => script.topology.clone(),
+        }
     }
 
     /// How the fabric is to be, in one of the configurations.
     pub fn options(&self, variant: Variant, verify: bool) -> FabricOptions {
-        FabricOptions { variant, verify, probation: self.probation }
+        let probation = match &self.0 {
+            Form::Coded(coded) => coded.probation,
+            Form::Written(script) => script.probation,
+        };
+        FabricOptions { variant, verify, probation }
     }
 
     /// Play on a fabric of its [`Self::topology`] and [`Self::options`].
     pub async fn play(&self, fabric: &mut Fabric, variant: Variant) -> Result<ScenarioReport, LabError> {
         let start = Instant::now();
-        let outcome = (self.play)(fabric, variant).await?;
+        let outcome = match &self.0 {
+            Form::Coded(coded) => (coded.play)(fabric, variant).await?,
+            Form::Written(script) => script.play(fabric).await?,
+        };
         Ok(ScenarioReport {
-            scenario: self.name,
+            scenario: self.name().to_owned(),
             variant,
             held: outcome.expectations.all_held(),
             seconds: start.elapsed().as_secs_f64(),
@@ -320,7 +374,7 @@ impl Scenario {
 }
 
 /// Make two hosts know each other's addresses, so that a stream can begin.
-async fn acquaint(fabric: &Fabric, from: &str, to: &str) -> Result<bool, LabError> {
+pub(crate) async fn acquaint(fabric: &Fabric, from: &str, to: &str) -> Result<bool, LabError> {
     let address = fabric.host(to)?.address();
     Ok(fabric.host(from)?.ping(address, PATIENCE).await?.is_some())
 }
@@ -382,9 +436,9 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_unknown_ones_are_answered_with_the_known() {
-        for scenario in ALL {
-            assert_eq!(Scenario::find(scenario.name).unwrap().about, scenario.about);
-            assert!(!scenario.variants.is_empty());
+        for scenario in Scenario::all() {
+            assert_eq!(Scenario::find(scenario.name()).unwrap().about(), scenario.about());
+            assert!(!scenario.variants().is_empty());
         }
         let error = Scenario::find("spof").err().expect("there is none of that name").to_string();
         assert!(error.contains("`spof`") && error.contains("port-spoof"), "{error}");

@@ -117,17 +117,18 @@ pub(super) async fn expect_placed(
     expectations: &mut Expectations,
     seat: &PortRef,
 ) -> Result<(), LabError> {
-    expect_placed_at(fabric, expectations, HOST, seat).await
+    expect_placed_at(fabric, expectations, HOST, seat, PATIENCE).await
 }
 
-/// Expect that every VTEP finds this host at its new place.
-pub(super) async fn expect_placed_at(
+/// Expect that every VTEP finds this host at its new place, after a while.
+pub(crate) async fn expect_placed_at(
     fabric: &Fabric,
     expectations: &mut Expectations,
     host: &str,
     seat: &PortRef,
+    patience: Duration,
 ) -> Result<(), LabError> {
-    let wrong = fabric.until_placed(host, seat, PATIENCE).await?;
+    let wrong = fabric.until_placed(host, seat, patience).await?;
     let measured = if wrong.is_empty() { "yes".to_owned() } else { wrong.join("; ") };
     expectations.judge(format!("every VTEP has {host} at {seat}"), "yes", measured, wrong.is_empty());
     Ok(())
@@ -144,6 +145,6 @@ fn expect_brief(expectations: &mut Expectations, variant: Variant, report: &Stre
 }
 
 /// Expect that no more was lost in a row than is sent in `limit_ms`.
-pub(super) fn expect_interruption(expectations: &mut Expectations, limit_ms: f64, report: &StreamReport) {
+pub(crate) fn expect_interruption(expectations: &mut Expectations, limit_ms: f64, report: &StreamReport) {
     expectations.at_most("longest interruption", limit_ms, report.longest_loss_ms, "ms");
 }

@@ -61,7 +61,7 @@ fn row(report: &ScenarioReport) -> [String; 12] {
         false => format!("{:.1} ms", streams.iter().map(pick).fold(0.0, f64::max)),
     };
     [
-        report.scenario.to_owned(),
+        report.scenario.clone(),
         report.variant.to_string(),
         verdicts(&outcome.verdicts),
         times(&outcome.verdicts),
@@ -125,7 +125,7 @@ mod tests {
         let mut outcome = Outcome::default();
         outcome.expectations.equal("lost", 0, u8::from(!held));
         outcome.expectations.equal("misdelivered", 0, 0);
-        ScenarioReport { scenario: "spoof", variant: Variant::default(), held, seconds: 1.0, outcome }
+        ScenarioReport { scenario: "spoof".to_owned(), variant: Variant::default(), held, seconds: 1.0, outcome }
     }
 
     #[test]
