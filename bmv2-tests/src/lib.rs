@@ -34,6 +34,8 @@ pub mod scenarios;
 pub mod stand;
 #[cfg(target_os = "linux")]
 mod target;
+#[cfg(target_os = "linux")]
+pub mod uplinks;
 
 #[cfg(target_os = "linux")]
 pub use p4_switch::interface::InterfacePort;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use vouch_bmv2_tests::harness::{Test, TestResult};
 use vouch_bmv2_tests::scenarios::{On, Played, Staged};
+use vouch_bmv2_tests::uplinks::{self, Cut};
 use vouch_bmv2_tests::{Processes, SwitchProgram};
 use vouch_lab::Variant;
 use vouch_lab::scenario::{Scenario, VerdictKind};
@@ -27,6 +28,8 @@ fn tests_on(program: SwitchProgram) -> Vec<Test> {
     let written = Staged::named(WRITTEN).expect("it is a scenario");
     let mut tests: Vec<Test> = there.chain(written).map(|staged| scenario(program, staged)).collect();
     tests.push(Test::on(program, &on(program, "spoof_without_verification_is_a_hijack"), hijack));
+    let uplinks = on(program, "uplinks_are_shared_and_a_cut_one_comes_back");
+    tests.push(Test::on(program, &uplinks, share));
     let example = on(program, "the_example_works_and_an_agent_restarts_unnoticed");
     tests.push(Test::on(program, &example, crate::example::restart));
     tests
@@ -55,6 +58,13 @@ fn scenario(program: SwitchProgram, staged: Staged) -> Test {
         }
         Ok(())
     })
+}
+
+/// What `fabric uplinks` measures must be right, whatever time it takes.
+async fn share(switches: Arc<Processes>) -> TestResult {
+    let outcome = uplinks::play(&*switches, 4, Cut::Silent).await?;
+    println!("\n{:?}, {} of {} packets lost", outcome.shares, outcome.stream.lost, outcome.stream.sent);
+    if outcome.problems.is_empty() { Ok(()) } else { Err(outcome.problems.join("; ").into()) }
 }
 
 /// What the verification is for: without it the same frames take the traffic, here as anywhere.

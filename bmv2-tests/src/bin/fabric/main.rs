@@ -37,6 +37,7 @@ mod linux {
     use vouch_bmv2_tests::rows::report::{HEADER, Line};
     use vouch_bmv2_tests::rows::{CASES, Case, Extent, Stage};
     use vouch_bmv2_tests::scenarios::{On, Played, Staged};
+    use vouch_bmv2_tests::uplinks::{self, Cut, Outcome};
     use vouch_bmv2_tests::{SwitchProgram, harness, process, stand};
 
     /// Play attacks, moves and failures on a fabric with Linux hosts
@@ -127,6 +128,18 @@ mod linux {
             /// Leave logs and configurations below this folder
             #[arg(long, value_name = "FOLDER")]
             keep: Option<PathBuf>,
+        },
+        /// Send 1,000 flows over shared uplinks, cut one under a stream, and say what becomes of both
+        ///
+        /// Two racks and two or four spines. The exit status is 0 only if the flows are shared within a tenth of even, those of
+        /// uplinks that are whole stay there, and all are as before when the cut one is back.
+        Uplinks {
+            /// What the switches are [default: all that are there]
+            #[arg(long, value_enum)]
+            target: Option<Ground>,
+            /// How many spines; may be repeated [default: 2 and 4]
+            #[arg(long, value_parser = clap::value_parser!(u16).range(2..=8))]
+            spines: Vec<u16>,
         },
         /// Leave a fabric standing to play with, until Ctrl-C
         ///
@@ -236,6 +249,35 @@ mod linux {
                 Self::Beside => live::Attack::Beside,
             }
         }
+    }
+
+    /// Share uplinks and cut them, and print what became of it. Whether all expectations held.
+    fn share(target: Option<Ground>, spines: &[u16]) -> Result<bool, Failure> {
+        println!("| uplinks | switches | flows on each | one is cut: | sent | lost | interruption |");
+        println!("|---|---|---|---|---|---|---|");
+        let (entered, mut held) = (harness::enter(), true);
+        for ground in target.map_or(Ground::value_variants().to_vec(), |target| vec![target]) {
+            let (on, name) = (ground.on(), ground.on().name());
+            if let On::Processes(program) = on {
+                let lacks = program.missing().map(|reason| format!("{reason} (package p4lang-bmv2)"));
+                if let Some(reason) = entered.as_ref().err().map(ToString::to_string).or(lacks) {
+                    println!("| | {name} | not run: {reason} | | | | |");
+                    continue;
+                }
+            }
+            for (spines, cut) in spines.iter().flat_map(|spines| Cut::ALL.map(|cut| (*spines, cut))) {
+                let target = on.target()?;
+                let Outcome { shares, stream, problems } = in_runtime(uplinks::play(&*target, spines, cut))??;
+                let shares: Vec<_> = shares.iter().map(ToString::to_string).collect();
+                let (sent, lost, ms) = (stream.sent, stream.lost, stream.longest_loss_ms);
+                println!("| {spines} | {name} | {} | {cut} | {sent} | {lost} | {ms:.0} ms |", shares.join(", "));
+                for problem in problems {
+                    held = false;
+                    eprintln!("NOT OK: {problem}");
+                }
+            }
+        }
+        Ok(held)
     }
 
     /// Have a fabric stand until it is ended.
@@ -400,6 +442,10 @@ mod linux {
                     modes.iter().flat_map(|mode| attacks.iter().map(|attack| scene(*mode, *attack))).collect();
                 let targets = target.map_or(SwitchProgram::ALL.to_vec(), |target| vec![target.program()]);
                 ended(migrate(&targets, &scenes, !untimed, vouch, keep))
+            }
+            Command::Uplinks { target, spines } => {
+                let spines = if spines.is_empty() { vec![2, 4] } else { spines };
+                ended(share(target, &spines))
             }
             Command::Up { target, during, vouch } => ended(up(target.program(), &during, vouch)),
             Command::Down => ended(stand::down().map(|gone| {
