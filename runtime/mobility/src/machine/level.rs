@@ -43,7 +43,8 @@ pub(crate) fn view(role: &Role, known: &Known, vni: &VniConfig, now: Instant) ->
                 location: Location::Remote(owner),
                 watch: false,
                 destination: if claimant.is_copied() {
-                    Destination::Both { with: Location::Local(port), and: None }
+                    let rival = claimant.rival_port().map(Location::Local);
+                    Destination::Both { with: Location::Local(port), and: rival }
                 } else {
                     Destination::Claimed { port, owner }
                 },
