@@ -3,7 +3,7 @@
 //! ```text
 //!            ┌── spine 1 ──┐        Each cable is two seats, with a relay between them, which writes down which flows it carries,
 //!   rack 1 ──┼── spine 2 ──┼── rack 2    and can be told to carry nothing while both ends have their link.
-//!            └──   ...   ──┘        Each spine has the next one for what it cannot deliver itself.
+//!            └──   ...   ──┘        Each spine has those beside it for what it cannot deliver itself.
 //! ```
 //!
 //! A thousand flows are sent to see which way each takes. Then a stream runs, the uplink that it takes is cut, and what it loses is counted;
@@ -159,8 +159,8 @@ impl Racks {
     /// Wait until all agents have their switches and neighbours, the racks each other, and the hosts, too.
     async fn settle(&mut self) -> Result<(), Failure> {
         let spines = usize::from(self.spines);
-        // Of a spine: the racks, and the next one.
-        let (mut ready, mut neighbours, mut peers) = (spines + 2, 5 * spines, 2);
+        // Of a spine: the racks, the next one and the one before.
+        let (mut ready, mut neighbours, mut peers) = (spines + 2, 6 * spines, 2);
         let all = async {
             while let Some(kind) = self.events.recv().await {
                 match kind {
@@ -439,7 +439,9 @@ fn configuration(number: u16, spines: u16, control: &str, peering: [SocketAddr; 
         port(4, [3, 2 * before + 1]);
         let _ = writeln!(text, "  routes:");
         for rack in 1..=2 {
-            let (via, backup) = (format!("192.0.{rack}.{}", 2 * spine), format!("192.0.3.{}", 2 * spine + 1));
+            // Both ends of a cable name each other: BFD takes two.
+            let backup = format!("[192.0.3.{}, 192.0.3.{}]", 2 * spine + 1, 2 * before);
+            let via = format!("192.0.{rack}.{}", 2 * spine);
             let _ = writeln!(text, "    - prefix: 10.0.0.{rack}/32\n      via: {via}\n      backup: {backup}");
         }
     }

@@ -253,9 +253,9 @@ mod linux {
 
     /// Share uplinks and cut them, and print what became of it. Whether all expectations held.
     fn share(target: Option<Ground>, spines: &[u16]) -> Result<bool, Failure> {
+        let (entered, mut held) = (harness::enter(), true);
         println!("| uplinks | switches | flows on each | one is cut: | sent | lost | interruption |");
         println!("|---|---|---|---|---|---|---|");
-        let (entered, mut held) = (harness::enter(), true);
         for ground in target.map_or(Ground::value_variants().to_vec(), |target| vec![target]) {
             let (on, name) = (ground.on(), ground.on().name());
             if let On::Processes(program) = on {
@@ -267,7 +267,14 @@ mod linux {
             }
             for (spines, cut) in spines.iter().flat_map(|spines| Cut::ALL.map(|cut| (*spines, cut))) {
                 let target = on.target()?;
-                let Outcome { shares, stream, problems } = in_runtime(uplinks::play(&*target, spines, cut))??;
+                let Outcome { shares, stream, problems } = match in_runtime(uplinks::play(&*target, spines, cut))? {
+                    Ok(outcome) => outcome,
+                    Err(error) => {
+                        held = false;
+                        println!("| {spines} | {name} | not played: {error} | {cut} | | | |");
+                        continue;
+                    }
+                };
                 let shares: Vec<_> = shares.iter().map(ToString::to_string).collect();
                 let (sent, lost, ms) = (stream.sent, stream.lost, stream.longest_loss_ms);
                 println!("| {spines} | {name} | {} | {cut} | {sent} | {lost} | {ms:.0} ms |", shares.join(", "));
