@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use crate::support::{PATIENCE, kinds};
+use crate::support::{PATIENCE, have, kinds};
 
 const SCRIPT: &str = include_str!("../scripts/simple_switch_cli.txt");
 
@@ -64,10 +64,6 @@ impl Drop for Switch {
     }
 }
 
-fn is_installed(program: &str) -> bool {
-    Command::new(program).arg("--help").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
-}
-
 /// Without the lines that tell of a moment.
 fn lasting(printed: &str) -> Vec<&str> {
     printed.lines().filter(|line| !line.starts_with("Life: ")).collect()
@@ -75,13 +71,8 @@ fn lasting(printed: &str) -> Vec<&str> {
 
 #[test]
 fn simple_switch_cli_prints_what_it_prints_on_bmv2() {
-    for program in ["simple_switch_CLI", "simple_switch"] {
-        if !is_installed(program) {
-            // Past the capture of the test runner, which would hide it.
-            let _ =
-                writeln!(std::io::stderr(), "SKIPPED simple_switch_cli_prints_what_it_prints_on_bmv2: no {program}");
-            return;
-        }
+    if !have("simple_switch_cli_prints_what_it_prints_on_bmv2", &["simple_switch_CLI", "simple_switch"]) {
+        return;
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let script = |name: &str| SCRIPT.replace("CONFIG", &folder.path().join(name).display().to_string());
