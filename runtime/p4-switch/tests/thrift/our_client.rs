@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use vouch_switch_server::{LinkConfig, link};
 
-use crate::support::{PATIENCE, Switch, have};
+use crate::support::{Bytes, PATIENCE, Reply, Switch, have};
 
 /// Changes of every kind. Some lines are refused, by both command lines.
 const SCRIPT: &str = "\
@@ -144,6 +144,16 @@ fn all_lines_are_carried_out_and_refusals_are_told_in_the_end() {
     ] {
         assert!(shown.lines().any(|shown| shown == line), "{line:?} is not in\n{shown}");
     }
+}
+
+/// No command asks for a session that copies to a group and to a port, but other clients of Thrift do.
+#[test]
+fn a_session_is_shown_with_all_its_places() {
+    let switch = Switch::start();
+    let config = Bytes::default().i32(1, 4).field(12, 2).i32(1, 3).i32(2, 5).end();
+    assert_eq!(switch.connect().call("simple_switch:mirroring_session_add", config), Reply::Done);
+    let (_, printed, _) = ours(&switch, "mirroring_get 4\n");
+    assert_eq!(printed, "session 4 -> multicast group 5, port 3\n");
 }
 
 #[test]
