@@ -3,6 +3,7 @@
 //! What is expected is written down, so that this switch is held to it also where there is no BMv2, and BMv2 to show that it is right
 //! where there is one.
 
+mod arrays;
 mod clones;
 mod support;
 #[path = "../thrift/support.rs"]
