@@ -97,6 +97,12 @@ impl Dialect {
         self.is_bmv2()
     }
 
+    /// The time since an entry's last hit is its timeout without the milliseconds that are left of it: at most the timeout, and 0 where
+    /// there is none.
+    pub(crate) fn counts_down(self) -> bool {
+        self.is_bmv2()
+    }
+
     /// A refusal about the id of a table, counter or meter.
     pub(crate) fn about_id(self, fault: Fault) -> Fault {
         self.or(fault, Code::InvalidArgument, "Invalid P4 id")

@@ -5,6 +5,7 @@
 
 mod arrays;
 mod clones;
+mod idle;
 mod support;
 #[path = "../thrift/support.rs"]
 #[expect(dead_code, reason = "`thrift` uses the rest")]
