@@ -196,6 +196,7 @@ fn session(input: &mut Input<'_>) -> CloneSession {
     let target = match input.u8() % 4 {
         0 => CloneTarget::Port(input.u16() % 520),
         1 => CloneTarget::Group(u32::from(input.u8())),
+        2 => CloneTarget::GroupAndPort(input.u8().into(), input.u16() % 520),
         _ => CloneTarget::Replicas(nodes(input)),
     };
     let max_packet_length = if input.u8() % 4 == 3 { input.u16() } else { 0 };

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::{fs, io};
 
 use libtest_mimic::{Arguments, Trial};
-use vouch_hostile::{device_config, packets, program, requests, thrift};
+use vouch_hostile::{device_config, nanomsg, packets, program, requests, thrift};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -15,6 +15,7 @@ fn main() -> ExitCode {
         ("packets", packets::run as fn(&[u8])),
         ("requests", requests::run as fn(&[u8])),
         ("thrift", thrift::run as fn(&[u8])),
+        ("nanomsg", nanomsg::run as fn(&[u8])),
         ("device_config", device_config::run as fn(&[u8])),
     ] {
         match seeds(target) {

@@ -160,15 +160,21 @@ pub async fn start(command: Command, log: &Path) -> Result<Addresses, Failure> {
 }
 
 /// A switch with its ports in a stream, and a controller's session, which is primary.
-pub(crate) struct StreamedSwitch {
-    pub(crate) session: Session,
-    pub(crate) events: EventReceiver,
+pub struct StreamedSwitch {
+    /// The controller's session.
+    pub session: Session,
+    /// What the switch tells the controller.
+    pub events: EventReceiver,
     ports: DataplaneInterfaceClient<Channel>,
     _running: Box<dyn Any + Send>,
 }
 
 impl StreamedSwitch {
-    pub(crate) async fn start(kind: &dyn Streamed) -> Result<Self, Failure> {
+    /// Bring one up, without a program.
+    ///
+    /// # Errors
+    /// Why it does not serve.
+    pub async fn start(kind: &dyn Streamed) -> Result<Self, Failure> {
         let Addresses { control, ports, running } = kind.start().await?;
         let (session, events) = Session::connect(SessionConfig::new(control, DEVICE, 1))?;
         timeout(PATIENCE, session.until_primary()).await?;
@@ -177,7 +183,10 @@ impl StreamedSwitch {
     }
 
     /// Put frames into ports, and give everything that came out, when nothing more does.
-    pub(crate) async fn carry(&mut self, frames: Vec<(u16, Vec<u8>)>) -> Result<Vec<(u16, Vec<u8>)>, Failure> {
+    ///
+    /// # Errors
+    /// The switch serves no longer.
+    pub async fn carry(&mut self, frames: Vec<(u16, Vec<u8>)>) -> Result<Vec<(u16, Vec<u8>)>, Failure> {
         let request = |(port, packet): (u16, Vec<u8>)| PacketStreamRequest {
             device_id: DEVICE,
             port: port.into(),

@@ -3,7 +3,14 @@
 //! PI deviates from the specification. Controllers that were written against BMv2 may have come to count on that, so that
 //! a switch that takes BMv2's place can be told to do the same. Each deviation has its name here; what is not here follows
 //! the specification in both dialects, where no client can be the worse for it: default actions are not hidden from those
-//! who ask for them, nor are registers and value sets refused.
+//! who ask for them, nor are registers, value sets and writes of all cells of an array refused.
+//!
+//! Refusals about counters and meters are told by PI's codes and in its words (`about_...`), which are what scripts for BMv2 look for.
+
+use tonic::Code;
+
+use crate::entity::Operation;
+use crate::fault::Fault;
 
 /// The dialect of a switch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,5 +85,66 @@ impl Dialect {
     /// The sizes of groups count members, and are not checked beyond that.
     pub(crate) fn counts_members(self) -> bool {
         self.is_bmv2()
+    }
+
+    /// To delete a counter is to reset it.
+    pub(crate) fn deletes_counters(self) -> bool {
+        self.is_bmv2()
+    }
+
+    /// Meters whose rates and bursts are all -1 have none.
+    pub(crate) fn has_rates_without_limit(self) -> bool {
+        self.is_bmv2()
+    }
+
+    /// The time since an entry's last hit is its timeout without the milliseconds that are left of it: at most the timeout, and 0 where
+    /// there is none.
+    pub(crate) fn counts_down(self) -> bool {
+        self.is_bmv2()
+    }
+
+    /// A refusal about the id of a table, counter or meter.
+    pub(crate) fn about_id(self, fault: Fault) -> Fault {
+        self.or(fault, Code::InvalidArgument, "Invalid P4 id")
+    }
+
+    /// One about the index of a cell; `beyond` is what is said of an index beyond the end.
+    pub(crate) fn about_index(self, fault: Fault, beyond: &str) -> Fault {
+        match fault.code {
+            Code::OutOfRange => self.or(fault, Code::Unknown, beyond),
+            _ => self.or(fault, Code::InvalidArgument, "A negative number is not a valid index value"),
+        }
+    }
+
+    /// One about what an update does to `kind`, of which there are many.
+    pub(crate) fn about_operation(self, fault: Fault, operation: Operation, kind: &str) -> Fault {
+        let update = match operation {
+            Operation::Insert => "INSERT",
+            Operation::Modify => "MODIFY",
+            Operation::Delete => "DELETE",
+        };
+        self.or(fault, Code::InvalidArgument, format!("{update} update type not supported for {kind}"))
+    }
+
+    /// One of an entry whose table has no direct resource of this kind.
+    pub(crate) fn about_missing(self, fault: Fault, kind: &str) -> Fault {
+        self.or(fault, Code::InvalidArgument, format!("Table has no direct {kind}"))
+    }
+
+    /// One of a message `kind` without an entry.
+    pub(crate) fn about_no_entry(self, fault: Fault, kind: &str) -> Fault {
+        self.or(fault, Code::InvalidArgument, format!("Missing table_entry field in {kind}"))
+    }
+
+    /// One about an entry that may not be there.
+    pub(crate) fn about_entry(self, fault: Fault) -> Fault {
+        match fault.code {
+            Code::NotFound => self.or(fault, Code::InvalidArgument, "Cannot map table entry to handle"),
+            _ => fault,
+        }
+    }
+
+    fn or(self, fault: Fault, code: Code, message: impl Into<String>) -> Fault {
+        if self.is_bmv2() { Fault { code, message: message.into() } } else { fault }
     }
 }

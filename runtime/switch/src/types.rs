@@ -276,6 +276,8 @@ pub enum CloneTarget {
     Port(Port),
     /// To a multicast group by its id.
     Group(u32),
+    /// To a multicast group by its id, and then to a port: with the `egress_rid` of the group's last copy, as in BMv2.
+    GroupAndPort(u32, Port),
     /// To replicas of its own, each with its instance as `egress_rid`.
     Replicas(Vec<ReplicationNode>),
 }

@@ -80,6 +80,17 @@ fn an_ingress_clone_is_the_frame_as_it_came_with_its_field_list() {
 }
 
 #[test]
+fn a_clone_for_a_group_and_a_port_goes_to_the_port_last() {
+    let mut bench = Bench::new();
+    bench.switch.insert_multicast_group(2, &ReplicationNode::from_replicas(&[(9, 1), (7, 2)])).unwrap();
+    bench.switch.insert_clone_session(5, &session(CloneTarget::GroupAndPort(2, 6))).unwrap();
+    let copy = |rid| vec![1, 1, 3, rid, 0xee];
+    assert_eq!(bench.send(1, 0x0102, 0), [(9, copy(1)), (7, copy(2)), (6, copy(2))], "by the number of the one before");
+    bench.switch.modify_clone_session(5, &session(CloneTarget::GroupAndPort(77, 6))).unwrap();
+    assert_eq!(bench.send(1, 0x0102, 0), [(6, copy(0))], "a group that is not there makes no copies");
+}
+
+#[test]
 fn a_clone_for_no_session_is_counted() {
     let mut bench = Bench::new();
     assert!(bench.send(1, 0, 0).is_empty());

@@ -302,6 +302,8 @@ vouch_mobility::counters! {
         unwritten,
         /// Messages sent.
         sent,
+        /// Bytes of the messages sent, without what HTTP/2 and TLS add.
+        bytes_sent,
         /// Messages received.
         received,
         /// Messages dropped because there was no session, or no room.

@@ -266,10 +266,10 @@ async fn write(
     outbound: &mpsc::Sender<Frame>,
 ) -> DownReason {
     let gone = || DownReason::Closed("the connection is gone".to_owned());
-    let mut batch = Vec::with_capacity(BATCH);
+    let mut messages = Vec::with_capacity(BATCH);
     loop {
         let taken = tokio::select! {
-            taken = queue.recv_many(&mut batch, BATCH) => taken,
+            taken = queue.recv_many(&mut messages, BATCH) => taken,
             () = sleep(shared.setup.config.heartbeat) => {
                 let beat = Frame { content: Some(Content::Heartbeat(proto::Heartbeat {})) };
                 if outbound.send(beat).await.is_err() {
@@ -283,37 +283,34 @@ async fn write(
             return std::future::pending().await;
         }
         shared.room.notify_one();
-        for frame in frames(&mut batch) {
-            let messages = match &frame.content {
-                Some(Content::Batch(batch)) => batch.messages.len() as u64,
-                Some(Content::Hello(_) | Content::Heartbeat(_) | Content::Goodbye(_)) | None => 0,
-            };
-            if outbound.send(frame).await.is_err() {
+        for (batch, bytes) in batches(&mut messages) {
+            let messages = batch.messages.len() as u64;
+            if outbound.send(Frame { content: Some(Content::Batch(batch)) }).await.is_err() {
                 return gone();
             }
             shared.counters.sent.fetch_add(messages, Ordering::Relaxed);
+            shared.counters.bytes_sent.fetch_add(bytes as u64, Ordering::Relaxed);
             peer.sent.fetch_add(messages, Ordering::Relaxed);
         }
     }
 }
 
-/// The messages in frames of bounded size.
-fn frames(messages: &mut Vec<Message>) -> Vec<Frame> {
-    let mut frames = Vec::new();
+/// The messages in batches of bounded size, each with its size.
+fn batches(messages: &mut Vec<Message>) -> Vec<(proto::Batch, usize)> {
+    let mut batches = Vec::new();
     let mut batch = proto::Batch::default();
     let mut bytes = 0;
     for message in messages.drain(..) {
         let message = codec::encode(&message);
         let length = message.encoded_len();
         if bytes + length > FRAME_BYTES && !batch.messages.is_empty() {
-            frames.push(Frame { content: Some(Content::Batch(std::mem::take(&mut batch))) });
-            bytes = 0;
+            batches.push((std::mem::take(&mut batch), std::mem::take(&mut bytes)));
         }
         bytes += length;
         batch.messages.push(message);
     }
-    frames.push(Frame { content: Some(Content::Batch(batch)) });
-    frames
+    batches.push((batch, bytes));
+    batches
 }
 
 /// Says why, if there is room; the stream ends anyway.

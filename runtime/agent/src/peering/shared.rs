@@ -294,6 +294,7 @@ pub(super) struct Counters {
     pub(super) not_in_charge: AtomicU64,
     pub(super) unwritten: AtomicU64,
     pub(super) sent: AtomicU64,
+    pub(super) bytes_sent: AtomicU64,
     pub(super) received: AtomicU64,
     pub(super) dropped: AtomicU64,
 }
@@ -324,6 +325,7 @@ impl Counters {
             not_in_charge: read(&self.not_in_charge),
             unwritten: read(&self.unwritten),
             sent: read(&self.sent),
+            bytes_sent: read(&self.bytes_sent),
             received: read(&self.received),
             dropped: read(&self.dropped),
         }

@@ -99,11 +99,11 @@ pub trait Nodes {
 
 /// Where the clones of a session go.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Clones {
-    /// To these ports, sorted.
-    Copies(Vec<Replica>),
+pub struct Clones {
     /// To a multicast group.
-    Group(u32),
+    pub group: Option<u32>,
+    /// To these ports, sorted.
+    pub copies: Vec<Replica>,
 }
 
 /// A port of a switch.

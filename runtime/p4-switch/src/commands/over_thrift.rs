@@ -565,12 +565,10 @@ impl Target for OverThrift {
             Err(Refusal::Declared(_)) => return Ok(None),
             other => other?,
         };
-        Ok(Some(match config {
-            MirroringSessionConfig { mgid: Some(group), .. } => Clones::Group(group.cast_unsigned()),
-            MirroringSessionConfig { port: Some(port), .. } => {
-                Clones::Copies(vec![vouch_p4runtime::client::Replica { port: port.cast_unsigned(), instance: 0 }])
-            }
-            MirroringSessionConfig { .. } => Clones::Copies(Vec::new()),
+        let copy = |port: i32| vouch_p4runtime::client::Replica { port: port.cast_unsigned(), instance: 0 };
+        Ok(Some(Clones {
+            group: config.mgid.map(i32::cast_unsigned),
+            copies: config.port.map(copy).into_iter().collect(),
         }))
     }
 

@@ -571,7 +571,7 @@ impl Target for Remote {
     }
 
     fn clones(&mut self, session: u16) -> Result<Option<Clones>, Refused> {
-        Ok(self.replicas(session)?.map(Clones::Copies))
+        Ok(self.replicas(session)?.map(|copies| Clones { group: None, copies }))
     }
 
     fn meter(&mut self, meter: &Meter, index: u64) -> Result<Option<MeterConfig>, Refused> {

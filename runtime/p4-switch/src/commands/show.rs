@@ -11,7 +11,7 @@ use vouch_switch::{EntryKey, Match};
 
 use super::catalog::{Catalog, actions_of, value_bits};
 use super::command::{Cells, Show};
-use super::device::{Clones, Target};
+use super::device::Target;
 use super::interpreter::{Interpreter, direct};
 use super::values::{digits, list, shown_priority};
 use super::{Refused, wire};
@@ -70,12 +70,13 @@ impl<D: Target> Interpreter<D> {
             }
             Show::Mirror { session } => {
                 let clones = self.device.clones(*session)?.ok_or_else(|| format!("there is no session {session}"))?;
-                let copies: Vec<String> = match clones {
-                    Clones::Group(group) => vec![format!("multicast group {group}")],
-                    Clones::Copies(copies) => {
-                        copies.iter().map(|copy| format!("port {} (rid {})", copy.port, copy.instance)).collect()
-                    }
-                };
+                let group = clones.group.map(|group| format!("multicast group {group}"));
+                let ports = clones.copies.iter().map(|copy| match clones.group {
+                    // It has the number of the group's last copy.
+                    Some(_) => format!("port {}", copy.port),
+                    None => format!("port {} (rid {})", copy.port, copy.instance),
+                });
+                let copies: Vec<String> = group.into_iter().chain(ports).collect();
                 let copies: Vec<&str> = copies.iter().map(String::as_str).collect();
                 line(out, format!("session {session} -> {}", list(&copies)));
             }

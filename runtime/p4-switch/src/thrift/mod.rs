@@ -28,7 +28,8 @@
 //! - A new rate counts at once, also for packets that wait in the queue already: in the reference these leave at the rate that
 //!   there was when they came. A queue's first packet does not wait for the rate's pause; there, it may.
 //! - A program that is swapped in has no P4Info: P4Runtime's clients find no pipeline then.
-//! - A mirroring session leads to a port or to a group, not to both.
+//! - A mirroring session that P4Runtime has set is shown with its port, where it has one; the reference shows the multicast group
+//!   that it makes for it.
 //! - Digests are gathered for these clients where [notifications](crate::notifications) are published. Elsewhere what says how
 //!   they are is taken, and has no effect.
 //! - `bm_reset_state` brings back the entries that a program has from the start, and custom CRCs have the parameters they had then.

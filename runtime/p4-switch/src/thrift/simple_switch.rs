@@ -25,16 +25,12 @@ impl From<MirroringOperationErrorCode> for Failure<InvalidMirroringOperation> {
 impl Services {
     fn add_session(&self, id: i32, config: &MirroringSessionConfig) -> Mirrors<bool> {
         let (Ok(session), 0..=MAX_SESSION) = (u16::try_from(id), id) else { return Ok(false) };
-        let target = match (config.port, config.mgid) {
-            (Some(port), None) => {
-                CloneTarget::Port(u16::try_from(port).map_err(|_| Failure::Other(format!("there is no port {port}")))?)
-            }
+        let port = |port| u16::try_from(port).map_err(|_| Failure::Other(format!("there is no port {port}")));
+        let target = match (config.port.map(port).transpose()?, config.mgid) {
+            (Some(port), None) => CloneTarget::Port(port),
             (None, Some(group)) => CloneTarget::Group(group.cast_unsigned()),
+            (Some(port), Some(group)) => CloneTarget::GroupAndPort(group.cast_unsigned(), port),
             (None, None) => CloneTarget::Replicas(Vec::new()),
-            (Some(_), Some(_)) => {
-                let text = "a session copies to a port or to a multicast group, not to both";
-                return Err(Failure::Other(text.to_owned()));
-            }
         };
         let wanted = CloneSession { target, max_packet_length: 0, class_of_service: 0 };
         self.with(|running, _| {
@@ -82,6 +78,9 @@ fn shown(target: &CloneTarget) -> MirroringSessionConfig {
     match target {
         CloneTarget::Port(port) => MirroringSessionConfig { port: Some((*port).into()), mgid: None },
         CloneTarget::Group(group) => MirroringSessionConfig { port: None, mgid: Some(group.cast_signed()) },
+        CloneTarget::GroupAndPort(group, port) => {
+            MirroringSessionConfig { port: Some((*port).into()), mgid: Some(group.cast_signed()) }
+        }
         CloneTarget::Replicas(nodes) => match nodes.iter().flat_map(|node| &node.ports).collect::<Vec<_>>()[..] {
             [port] => MirroringSessionConfig { port: Some((*port).into()), mgid: None },
             _ => MirroringSessionConfig::default(),

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,33 @@ use vouch_switch_server::{Builder, LinkConfig, Port, ServerHandle, SwitchServer,
 
 /// How long anything may take that does not fail.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Whether these are installed and can run. If not, `test` is skipped, and this has said why: a command line in Python lacks
+/// its modules as easily as it is missing itself.
+pub(crate) fn have(test: &str, programs: &[&str]) -> bool {
+    let missing = programs.iter().find_map(|program| Some(format!("{program}: {}", why_not(program)?)));
+    if let Some(why) = &missing {
+        skipped(test, why);
+    }
+    missing.is_none()
+}
+
+/// Why a program cannot even say what its options are.
+fn why_not(program: &str) -> Option<String> {
+    match Command::new(program).arg("--help").output() {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            Some(said.trim().lines().last().map_or_else(|| output.status.to_string(), str::to_owned))
+        }
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+/// Past the capture of the test runner, which would hide it.
+pub(crate) fn skipped(test: &str, why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
+}
 
 /// The program that has one of each kind of object.
 pub(crate) fn kinds() -> PathBuf {

@@ -2,7 +2,7 @@
 //! stand on, gets them from this switch. Needs BMv2 and libnanomsg; no rights and no interfaces.
 
 use std::fs::OpenOptions;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use pcap_file::pcap::{PcapPacket, PcapWriter};
 
 use crate::subscriber::Subscriber;
-use crate::support::{Client, DEVICE, Key as _, PATIENCE, Reply, kinds, of};
+use crate::support::{Client, DEVICE, Key as _, PATIENCE, Reply, have, kinds, of, skipped};
 
 /// What picks what happens to each frame, and its source: a miss that drops, a digest, the same one again, another, an entry
 /// that is hit, a miss that passes, a clone without a session.
@@ -117,15 +117,10 @@ fn ours() -> Switch {
     Switch::start(command)
 }
 
-fn skip(test: &str, why: &str) {
-    // Past the capture of the test runner, which would hide it.
-    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
-}
-
 #[test]
 fn subscribers_are_told_what_bmv2_tells_them() {
-    if Command::new("simple_switch").arg("--help").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
-        return skip("subscribers_are_told_what_bmv2_tells_them", "no simple_switch");
+    if !have("subscribers_are_told_what_bmv2_tells_them", &["simple_switch"]) {
+        return;
     }
     let (ours, theirs) = (told(&ours()), told(&Switch::start(Command::new("simple_switch"))));
     assert_eq!(ours.0, theirs.0);
@@ -163,12 +158,12 @@ fn libnanomsg_takes_what_is_published() {
     let address = format!("ipc://{}", switch.path("notices").display());
     let mut receiver = Command::new("python3");
     let receiver = receiver.args(["-c", RECEIVER, &address]).stdout(Stdio::piped()).spawn();
-    let Ok(mut receiver) = receiver else { return skip(name, "no python3") };
+    let Ok(mut receiver) = receiver else { return skipped(name, "no python3") };
     let mut printed = BufReader::new(receiver.stdout.take().expect("it is piped"));
     let mut line = String::new();
     printed.read_line(&mut line).expect("it is text");
     if line.is_empty() && receiver.wait().expect("it ends").code() == Some(77) {
-        return skip(name, "no libnanomsg");
+        return skipped(name, "no libnanomsg");
     }
     assert_eq!(line, "ready\n");
     switch.feed();

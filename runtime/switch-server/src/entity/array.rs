@@ -2,18 +2,20 @@
 
 use vouch_p4runtime::p4::v1;
 
-use super::direct::{decode_colors, decode_meter};
+use super::direct::{decode_colors, decode_rates};
 use super::{Operation, Target};
 use crate::convert::decode_counter;
 use crate::fault::{Fault, Outcome};
 
 impl Target {
     pub(super) fn write_counter(&mut self, operation: Operation, entry: &v1::CounterEntry) -> Outcome {
-        operation.only_modify("counter")?;
-        let counter = self.schema.counter(entry.counter_id)?;
+        let dialect = self.dialect;
+        let counter = self.schema.counter(entry.counter_id).map_err(|fault| dialect.about_id(fault))?;
         let within = |fault: Fault| fault.within(format_args!("counter {}", counter.info.name));
-        let cells = counter.cells.find(entry.index.as_ref()).map_err(within)?;
-        let Some(data) = &entry.data else {
+        let data = operation.counts(dialect, "counter", entry.data.as_ref())?;
+        let cells = counter.cells.find(entry.index.as_ref()).map_err(within);
+        let cells = cells.map_err(|fault| dialect.about_index(fault, "Error when writing to counter"))?;
+        let Some(data) = data else {
             return Ok(());
         };
         let data = decode_counter(data).map_err(|error| within(error.into()))?;
@@ -24,12 +26,13 @@ impl Target {
     }
 
     pub(super) fn write_meter(&mut self, operation: Operation, entry: &v1::MeterEntry) -> Outcome {
-        operation.only_modify("meter")?;
-        let meter = self.schema.meter(entry.meter_id)?;
+        let dialect = self.dialect;
+        let meter = self.schema.meter(entry.meter_id).map_err(|fault| dialect.about_id(fault))?;
         let within = |fault: Fault| fault.within(format_args!("meter {}", meter.info.name));
-        let cells = meter.cells.find(entry.index.as_ref()).map_err(within)?;
-        let config = entry.config.as_ref().map(|config| decode_meter(config, meter.info.meter_type));
-        let config = config.transpose().map_err(within)?;
+        operation.only_modify("meter").map_err(|fault| dialect.about_operation(fault, operation, "meters"))?;
+        let cells = meter.cells.find(entry.index.as_ref()).map_err(within);
+        let cells = cells.map_err(|fault| dialect.about_index(fault, "Error when writing meter spec"))?;
+        let config = decode_rates(dialect, entry.config.as_ref(), meter.info.meter_type).map_err(within)?;
         let colors = entry.counter_data.as_ref().map(decode_colors).transpose().map_err(within)?;
         for index in cells {
             self.switch.set_meter(meter.engine, index, config)?;

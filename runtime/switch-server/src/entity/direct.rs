@@ -8,36 +8,66 @@ use vouch_switch::{CounterData, DefaultView, EntryKey, EntryView, MeterColors, M
 use super::key::{decode_key, encode_matches};
 use super::{Operation, Target};
 use crate::convert::{self, decode_counter, encode_counter, encode_meter};
+use crate::dialect::Dialect;
 use crate::fault::{Fault, Outcome};
 use crate::schema::Table;
 
-impl Target {
-    pub(super) fn write_direct_counter(&mut self, operation: Operation, entry: &v1::DirectCounterEntry) -> Outcome {
-        operation.only_modify("direct counter")?;
-        let (table, key) = self.direct_key(entry.table_entry.as_ref())?;
-        let within = |fault: Fault| fault.within(table.place());
-        if !table.direct_counter {
-            return Err(within(Fault::invalid("the table has no direct counter")));
-        }
-        match &entry.data {
-            Some(data) => {
-                let data = decode_counter(data).map_err(|error| within(error.into()))?;
-                let set = self.switch.set_direct_counter(table.engine, key.as_ref(), data);
-                set.map_err(|error| within(error.into()))
-            }
-            None => self.direct(table, key.as_ref()).map(|_| ()).map_err(within),
+/// What a table can have beside each entry.
+#[derive(Clone, Copy)]
+enum Resource {
+    Counter,
+    Meter,
+}
+
+impl Resource {
+    fn is_beside(self, table: &Table) -> bool {
+        match self {
+            Resource::Counter => table.direct_counter,
+            Resource::Meter => table.direct_meter.is_some(),
         }
     }
 
-    pub(super) fn write_direct_meter(&mut self, operation: Operation, entry: &v1::DirectMeterEntry) -> Outcome {
-        operation.only_modify("direct meter")?;
-        let (table, key) = self.direct_key(entry.table_entry.as_ref())?;
+    fn name(self) -> &'static str {
+        match self {
+            Resource::Counter => "direct counter",
+            Resource::Meter => "direct meter",
+        }
+    }
+
+    /// Its plural and its message, as they appear in what PI says.
+    fn in_pi(self) -> (&'static str, &'static str) {
+        match self {
+            Resource::Counter => ("counters", "DirectCounterEntry"),
+            Resource::Meter => ("meters", "DirectMeterEntry"),
+        }
+    }
+
+    fn lacking(self, table: &Table, dialect: Dialect) -> Fault {
+        let fault = Fault::invalid(format!("the table has no {}", self.name())).within(table.place());
+        dialect.about_missing(fault, self.in_pi().0)
+    }
+}
+
+impl Target {
+    pub(super) fn write_direct_counter(&mut self, operation: Operation, entry: &v1::DirectCounterEntry) -> Outcome {
+        let (table, key) = self.written_direct(Resource::Counter, entry.table_entry.as_ref())?;
         let within = |fault: Fault| fault.within(table.place());
-        let Some(meter_type) = table.direct_meter else {
-            return Err(within(Fault::invalid("the table has no direct meter")));
+        let Some(data) = operation.counts(self.dialect, "direct counter", entry.data.as_ref())? else {
+            return Ok(());
         };
-        let config =
-            entry.config.as_ref().map(|config| decode_meter(config, meter_type)).transpose().map_err(within)?;
+        let data = decode_counter(data).map_err(|error| within(error.into()))?;
+        self.switch.set_direct_counter(table.engine, key.as_ref(), data).map_err(|error| within(error.into()))
+    }
+
+    pub(super) fn write_direct_meter(&mut self, operation: Operation, entry: &v1::DirectMeterEntry) -> Outcome {
+        let dialect = self.dialect;
+        let (table, key) = self.written_direct(Resource::Meter, entry.table_entry.as_ref())?;
+        let within = |fault: Fault| fault.within(table.place());
+        operation.only_modify("direct meter").map_err(|fault| dialect.about_operation(fault, operation, "meters"))?;
+        let Some(meter_type) = table.direct_meter else {
+            return Err(Resource::Meter.lacking(table, dialect));
+        };
+        let config = decode_rates(dialect, entry.config.as_ref(), meter_type).map_err(within)?;
         let colors = entry.counter_data.as_ref().map(decode_colors).transpose().map_err(within)?;
         self.switch.set_direct_meter(table.engine, key.as_ref(), config).map_err(|error| within(error.into()))?;
         match colors {
@@ -49,15 +79,30 @@ impl Target {
         }
     }
 
+    /// The table and key of an entry that is there and has such a resource beside it.
+    fn written_direct(
+        &self,
+        resource: Resource,
+        entry: Option<&v1::TableEntry>,
+    ) -> Outcome<(&Table, Option<EntryKey>)> {
+        let dialect = self.dialect;
+        if entry.is_none() {
+            let fault = Fault::invalid("the table entry is missing");
+            return Err(dialect.about_no_entry(fault, resource.in_pi().1));
+        }
+        let (table, key) = self.direct_key(entry)?;
+        let there = self.direct(table, key.as_ref()).map_err(|fault| fault.within(table.place()));
+        there.map_err(|fault| dialect.about_entry(fault))?;
+        if resource.is_beside(table) { Ok((table, key)) } else { Err(resource.lacking(table, dialect)) }
+    }
+
     pub(super) fn read_direct_counters(&self, wanted: &v1::DirectCounterEntry) -> Outcome<Vec<Kind>> {
-        let has = |table: &Table| table.direct_counter;
-        let found = self.direct_entries(wanted.table_entry.as_ref(), "direct counter", has)?;
+        let found = self.direct_entries(wanted.table_entry.as_ref(), Resource::Counter)?;
         Ok(found.into_iter().map(|direct| Kind::DirectCounterEntry(direct.show_counter())).collect())
     }
 
     pub(super) fn read_direct_meters(&self, wanted: &v1::DirectMeterEntry) -> Outcome<Vec<Kind>> {
-        let has = |table: &Table| table.direct_meter.is_some();
-        let found = self.direct_entries(wanted.table_entry.as_ref(), "direct meter", has)?;
+        let found = self.direct_entries(wanted.table_entry.as_ref(), Resource::Meter)?;
         let colors = wanted.counter_data.is_some();
         Ok(found.into_iter().map(|direct| Kind::DirectMeterEntry(direct.show_meter(colors))).collect())
     }
@@ -76,12 +121,8 @@ impl Target {
 
     /// What a read of a direct resource selects: that of one entry by its key, or those of all of a table, or of all
     /// tables; of default entries only where it asks for them.
-    fn direct_entries(
-        &self,
-        wanted: Option<&v1::TableEntry>,
-        what: &str,
-        has: impl Fn(&Table) -> bool,
-    ) -> Outcome<Vec<Direct>> {
+    fn direct_entries(&self, wanted: Option<&v1::TableEntry>, resource: Resource) -> Outcome<Vec<Direct>> {
+        let dialect = self.dialect;
         let of_default = wanted.is_some_and(|wanted| wanted.is_default_action);
         let all = |table: &Table| -> Outcome<Vec<Direct>> {
             if of_default {
@@ -90,20 +131,21 @@ impl Target {
             Ok(self.switch.entries(table.engine)?.iter().map(|view| Direct::of_entry(table, view)).collect())
         };
         let Some(wanted) = wanted.filter(|wanted| wanted.table_id != 0) else {
-            let tables = self.schema.tables.values().filter(|table| has(table));
+            let tables = self.schema.tables.values().filter(|table| resource.is_beside(table));
             let found: Outcome<Vec<_>> = tables.map(all).collect();
             return Ok(found?.into_iter().flatten().collect());
         };
-        let table = self.schema.table(wanted.table_id)?;
-        if !has(table) {
-            return Err(Fault::invalid(format!("the table has no {what}")).within(table.place()));
+        let table = self.schema.table(wanted.table_id).map_err(|fault| dialect.about_id(fault))?;
+        if !resource.is_beside(table) {
+            return Err(resource.lacking(table, dialect));
         }
         if wanted.r#match.is_empty() && !of_default {
             return all(table);
         }
         let (table, key) = self.direct_key(Some(wanted))?;
-        let mut found = self.direct(table, key.as_ref()).map_err(|fault| fault.within(table.place()))?;
-        if self.dialect.echoes_entries() {
+        let found = self.direct(table, key.as_ref()).map_err(|fault| fault.within(table.place()));
+        let mut found = found.map_err(|fault| dialect.about_entry(fault))?;
+        if dialect.echoes_entries() {
             found.entry = wanted.clone();
         }
         Ok(vec![found])
@@ -114,7 +156,7 @@ impl Target {
         let Some(entry) = entry else {
             return Err(Fault::invalid("the table entry is missing"));
         };
-        let table = self.schema.table(entry.table_id)?;
+        let table = self.schema.table(entry.table_id).map_err(|fault| self.dialect.about_id(fault))?;
         let key = if entry.is_default_action {
             check_default_key(entry).map(|()| None)
         } else {
@@ -189,6 +231,20 @@ pub(super) fn encode_colors(colors: &MeterColors) -> v1::MeterCounterData {
         green: Some(encode_counter(&colors.green)),
         yellow: Some(encode_counter(&colors.yellow)),
         red: Some(encode_counter(&colors.red)),
+    }
+}
+
+/// The rates and bursts of a meter; none if it is to have none.
+pub(super) fn decode_rates(
+    dialect: Dialect,
+    config: Option<&v1::MeterConfig>,
+    meter_type: MeterType,
+) -> Outcome<Option<MeterConfig>> {
+    const NO_LIMIT: v1::MeterConfig = v1::MeterConfig { cir: -1, cburst: -1, pir: -1, pburst: -1, eburst: 0 };
+    match config {
+        Some(config) if dialect.has_rates_without_limit() && *config == NO_LIMIT => Ok(None),
+        Some(config) => decode_meter(config, meter_type).map(Some),
+        None => Ok(None),
     }
 }
 

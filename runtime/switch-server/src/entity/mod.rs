@@ -143,6 +143,21 @@ impl Operation {
         }
     }
 
+    /// For counters, whose data is set by this update to what it gives, if that is anything.
+    fn counts<'a>(
+        self,
+        dialect: Dialect,
+        what: &str,
+        data: Option<&'a v1::CounterData>,
+    ) -> Outcome<Option<&'a v1::CounterData>> {
+        const NOTHING: v1::CounterData = v1::CounterData { byte_count: 0, packet_count: 0 };
+        if self == Operation::Delete && dialect.deletes_counters() {
+            return Ok(Some(&NOTHING));
+        }
+        self.only_modify(what).map_err(|fault| dialect.about_operation(fault, self, "counters"))?;
+        Ok(data)
+    }
+
     /// For entities that are always there.
     fn only_modify(self, what: &str) -> Outcome {
         match self {

@@ -171,7 +171,7 @@ impl Target {
         let (replicas, copies) = match &session.target {
             CloneTarget::Port(port) => self.encode_replicas(&[ReplicationNode { instance: 0, ports: vec![*port] }]),
             CloneTarget::Replicas(nodes) => self.encode_replicas(nodes),
-            CloneTarget::Group(_) => Default::default(),
+            CloneTarget::Group(_) | CloneTarget::GroupAndPort(..) => Default::default(),
         };
         let entry = v1::CloneSessionEntry {
             session_id: id.into(),

@@ -44,22 +44,27 @@ enum Array {
 impl Target {
     /// The cells that a request means; none, if it is not about an array.
     pub(super) fn stretches(&self, wanted: &Kind) -> Outcome<Vec<Stretch>> {
-        let schema = &self.schema;
+        let (schema, dialect) = (&self.schema, self.dialect);
         match wanted {
             Kind::CounterEntry(v1::CounterEntry { counter_id: 0, .. }) => {
                 Ok(schema.counters.iter().map(|(id, it)| Array::Counter(*id).whole(&it.cells)).collect())
             }
-            Kind::CounterEntry(wanted) => schema.counter(wanted.counter_id).and_then(|it| {
-                Array::Counter(wanted.counter_id).part(&it.cells, wanted.index.as_ref(), "counter", &it.info.name)
-            }),
+            Kind::CounterEntry(wanted) => {
+                let it = schema.counter(wanted.counter_id).map_err(|fault| dialect.about_id(fault))?;
+                let array = Array::Counter(wanted.counter_id);
+                let part = array.part(&it.cells, wanted.index.as_ref(), "counter", &it.info.name);
+                part.map_err(|fault| dialect.about_index(fault, "Error when reading counter from target"))
+            }
             Kind::MeterEntry(wanted @ v1::MeterEntry { meter_id: 0, .. }) => {
                 let colors = wanted.counter_data.is_some();
                 Ok(schema.meters.iter().map(|(id, it)| Array::Meter(*id, colors).whole(&it.cells)).collect())
             }
-            Kind::MeterEntry(wanted) => schema.meter(wanted.meter_id).and_then(|it| {
+            Kind::MeterEntry(wanted) => {
+                let it = schema.meter(wanted.meter_id).map_err(|fault| dialect.about_id(fault))?;
                 let array = Array::Meter(wanted.meter_id, wanted.counter_data.is_some());
-                array.part(&it.cells, wanted.index.as_ref(), "meter", &it.info.name)
-            }),
+                let part = array.part(&it.cells, wanted.index.as_ref(), "meter", &it.info.name);
+                part.map_err(|fault| dialect.about_index(fault, "Error when reading meter spec from target"))
+            }
             Kind::RegisterEntry(v1::RegisterEntry { register_id: 0, .. }) => {
                 Ok(schema.registers.iter().map(|(id, it)| Array::Register(*id).whole(&it.cells)).collect())
             }

@@ -300,12 +300,26 @@ impl Target {
         shown.is_const = view.is_const;
         show_resources(&mut shown, table, wanted, &view.counter, entry.meter.as_ref(), &view.colors);
         if wanted.time_since_last_hit.is_some() && table.info.idle_timeout {
-            let elapsed = now.since(view.last_hit).0.saturating_mul(1000);
-            let elapsed_ns = i64::try_from(elapsed).unwrap_or(i64::MAX);
+            let elapsed_ns = if self.dialect.counts_down() {
+                counted_down(shown.idle_timeout_ns, now.since(view.last_hit))
+            } else {
+                i64::try_from(now.since(view.last_hit).0.saturating_mul(1000)).unwrap_or(i64::MAX)
+            };
             shown.time_since_last_hit = Some(v1::table_entry::IdleTimeout { elapsed_ns });
         }
         shown
     }
+}
+
+/// A timeout without the milliseconds that are left of it, in nanoseconds.
+fn counted_down(idle_timeout_ns: i64, since: Micros) -> i64 {
+    const NANOS_PER_MILLI: i64 = 1_000_000;
+    if idle_timeout_ns == 0 {
+        return 0;
+    }
+    let passed = i64::try_from(since.0 / 1000).unwrap_or(i64::MAX);
+    let left = (idle_timeout_ns / NANOS_PER_MILLI).saturating_sub(passed).max(0);
+    idle_timeout_ns - left * NANOS_PER_MILLI
 }
 
 /// The fields that every form of an entry has: its key and what the controller wrote for itself.

@@ -26,7 +26,7 @@ use crate::program::Program;
 use crate::queueing::{Left, PortSet, Queued, Queues};
 use crate::state::Tables;
 use crate::state::arrays::{Counter, Meter, Registers};
-use crate::state::replication::Replica;
+use crate::state::replication::{Cloning, Replica};
 use crate::switch::SwitchConfig;
 use crate::trace::{Origin, Trace, TraceEvent};
 
@@ -234,7 +234,7 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
             self.trace(|| TraceEvent::Multicast { group: group as u32, copies: replicas.len() });
             // Copies start without the requests that ingress made.
             phv.meta = Meta { passes: phv.meta.passes, ..self.copied(&phv.meta) };
-            self.replicate(phv, replicas);
+            self.replicate(phv, replicas, None);
             return;
         }
         let port = get(&phv, intrinsic.egress_spec) as Port;
@@ -292,45 +292,45 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
 
     /// The frame as it came in, parsed anew, with nothing of the metadata but the field list.
     fn clone_ingress(&mut self, phv: &Phv, session: u16, list: u16) {
-        let Some((replicas, limit)) = self.session(phv, session).filter(|(replicas, _)| !replicas.is_empty()) else {
+        let Some(cloning) = self.session(phv, session).filter(|cloning| cloning.copies() > 0) else {
             return;
         };
         let mut copy = self.blank();
         let intrinsic = &self.program.code.intrinsic;
-        copy.meta = Meta { length: phv.meta.ingress_length, limit, ..self.copied(&phv.meta) };
+        copy.meta = Meta { length: phv.meta.ingress_length, limit: cloning.limit, ..self.copied(&phv.meta) };
         set(&mut copy, intrinsic.ingress_port, u64::from(phv.meta.port));
         self.parse(&mut copy);
         if copy.meta.dead {
             // All copies are lost, and one is counted.
-            self.output.drops.step_limit += replicas.len() as u64 - 1;
+            self.output.drops.step_limit += cloning.copies() as u64 - 1;
             return self.recycle(copy);
         }
         copy.reset_metadata(self.code);
         self.copy_list(list, phv, &mut copy);
         set(&mut copy, intrinsic.instance_type, Instance::IngressClone as u64);
-        self.replicate(copy, replicas);
+        self.replicate(copy, cloning.replicas, cloning.also);
     }
 
     /// The packet as egress left it, neither put together nor parsed again.
     fn clone_egress(&mut self, phv: &Phv, session: u16, list: u16) {
-        let Some((replicas, limit)) = self.session(phv, session) else { return };
+        let Some(cloning) = self.session(phv, session) else { return };
         let mut copy = self.blank();
         copy.copy_from(phv);
-        copy.meta = Meta { payload: phv.meta.payload, limit, ..self.copied(&phv.meta) };
+        copy.meta = Meta { payload: phv.meta.payload, limit: cloning.limit, ..self.copied(&phv.meta) };
         copy.reset_metadata(self.code);
         self.copy_list(list, phv, &mut copy);
         set(&mut copy, self.code.intrinsic.instance_type, Instance::EgressClone as u64);
-        self.replicate(copy, replicas);
+        self.replicate(copy, cloning.replicas, cloning.also);
     }
 
-    fn session(&mut self, phv: &Phv, session: u16) -> Option<(&'a [Replica], u32)> {
+    fn session(&mut self, phv: &Phv, session: u16) -> Option<Cloning<'a>> {
         if phv.meta.passes >= MAX_PASSES {
             self.output.drops.too_many_passes += 1;
             return None;
         }
         let tables = self.tables;
         let found = tables.replication.session(session);
-        let copies = found.map(|(replicas, _)| replicas.len());
+        let copies = found.map(|cloning| cloning.copies());
         self.trace(|| TraceEvent::Clone { session, copies });
         if found.is_none() {
             self.output.drops.no_clone_session += 1;
@@ -391,15 +391,21 @@ impl<'a, const TRACE: bool> Run<'a, TRACE> {
         }
     }
 
-    /// One copy per replica, in order.
-    fn replicate(&mut self, phv: Phv, replicas: &[Replica]) {
+    /// One copy per replica, in order, and then one for a port.
+    fn replicate(&mut self, mut phv: Phv, replicas: &[Replica], also: Option<Port>) {
         for (port, instance) in replicas {
             let mut copy = self.blank();
             copy.copy_from(&phv);
             set(&mut copy, self.code.intrinsic.egress_rid, u64::from(*instance));
             self.enqueue(*port, copy);
         }
-        self.recycle(phv);
+        let Some(port) = also else {
+            return self.recycle(phv);
+        };
+        if let Some((_, last)) = replicas.last() {
+            set(&mut phv, self.code.intrinsic.egress_rid, u64::from(*last));
+        }
+        self.enqueue(port, phv);
     }
 
     fn enqueue(&mut self, port: Port, mut phv: Phv) {

@@ -93,25 +93,42 @@ impl Replication {
         self.sessions.sorted().map(|(id, session)| (id as u16, &session.written))
     }
 
-    /// Copies that a clone session makes and the most bytes of each; `None` if it does not exist.
-    pub(crate) fn session(&self, id: u16) -> Option<(&[Replica], u32)> {
+    /// What a clone session does; `None` if it does not exist.
+    pub(crate) fn session(&self, id: u16) -> Option<Cloning<'_>> {
         let session = self.sessions.get(id.into())?;
         let limit = match session.written.max_packet_length {
             0 => u32::MAX,
             length => u32::from(length),
         };
-        let replicas = match session.written.target {
-            CloneTarget::Group(group) => self.replicas(group),
-            CloneTarget::Port(_) | CloneTarget::Replicas(_) => &session.replicas,
+        let (replicas, also) = match session.written.target {
+            CloneTarget::Group(group) => (self.replicas(group), None),
+            CloneTarget::GroupAndPort(group, port) => (self.replicas(group), Some(port)),
+            CloneTarget::Port(_) | CloneTarget::Replicas(_) => (session.replicas.as_slice(), None),
         };
-        Some((replicas, limit))
+        Some(Cloning { replicas, also, limit })
+    }
+}
+
+/// The copies that a clone session makes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cloning<'a> {
+    pub(crate) replicas: &'a [Replica],
+    /// Where one more goes, after those.
+    pub(crate) also: Option<Port>,
+    /// The most bytes of each.
+    pub(crate) limit: u32,
+}
+
+impl Cloning<'_> {
+    pub(crate) fn copies(&self) -> usize {
+        self.replicas.len() + usize::from(self.also.is_some())
     }
 }
 
 fn listed(session: &CloneSession) -> Result<Listed<CloneSession>, ControlError> {
     let replicas = match &session.target {
         CloneTarget::Port(port) => vec![(*port, 0)],
-        CloneTarget::Group(_) => Vec::new(),
+        CloneTarget::Group(_) | CloneTarget::GroupAndPort(..) => Vec::new(),
         CloneTarget::Replicas(nodes) => flatten(nodes)?,
     };
     Ok(Listed { written: session.clone(), replicas })
