@@ -596,12 +596,15 @@ pub struct Neighbours {
     /// After how many questions without an answer it is gone.
     #[schemars(range(min = 1))]
     pub misses: u32,
+    /// How many packets per second one link may send to the agent: ARP there, and BFD.
+    pub punt_rate: PuntRate,
 }
 
 impl Default for Neighbours {
     /// It is known within a second that one is gone.
     fn default() -> Self {
-        Self { ask_every: Duration::from_millis(200), misses: 3 }
+        let punt_rate = PuntRate { rate: 1_000, burst: 1_024 };
+        Self { ask_every: Duration::from_millis(200), misses: 3, punt_rate }
     }
 }
 
@@ -810,8 +813,6 @@ pub struct PuntRates {
     pub probe_reply: PuntRate,
     /// Frames of hosts under verification, from their recorded port.
     pub alive: PuntRate,
-    /// ARP and BFD on a link of the underlay where we have an address.
-    pub neighbour: PuntRate,
 }
 
 impl Default for PuntRates {
@@ -826,7 +827,6 @@ impl Default for PuntRates {
             request: PuntRate { rate: 1_000, burst: 4_096 },
             probe_reply: PuntRate { rate: 4_000, burst: BURST },
             alive: PuntRate { rate: 4_000, burst: BURST },
-            neighbour: PuntRate { rate: 1_000, burst: 1_024 },
         }
     }
 }

@@ -163,11 +163,12 @@ impl Program {
         BindingRoom { ipv4: room("binding_ipv4"), ipv6: room("binding_ipv6") }
     }
 
-    /// How many next hops that share routes the tables have room for.
-    pub(crate) fn room_for_hops(&self) -> HopRoom {
+    /// How many next hops that share routes the tables have room for; `None` if the program has no such tables.
+    pub(crate) fn room_for_hops(&self) -> Option<HopRoom> {
         let size = |table| self.pipeline.p4info().table(table).map_or(0, |table| table.size);
         let room = |entries: u64| u16::try_from(entries).unwrap_or(u16::MAX);
-        HopRoom { groups: room(size("next_hop") / u64::from(Bucket::COUNT)), neighbours: room(size("neighbour")) }
+        let groups = room(size("next_hop") / u64::from(Bucket::COUNT));
+        self.tables.shares_next_hops().then(|| HopRoom { groups, neighbours: room(size("neighbour")) })
     }
 
     /// How many hosts the tables have room for, with a probe address in each of `vnis` networks, and as many claims as

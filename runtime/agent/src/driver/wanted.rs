@@ -251,7 +251,7 @@ impl Wanted {
         let links = config.underlay.ports.iter().filter(|port| port.address.is_some());
         for location in links.map(|port| LocationId::link(port.port)) {
             let meter = EntryKey::PuntMeter(PuntMeter { reason: PuntReason::Neighbour, location });
-            self.ledger.set(meter, Some(EntryAction::PuntMeter(meter_rate(config.punt_rates.neighbour))));
+            self.ledger.set(meter, Some(EntryAction::PuntMeter(meter_rate(config.underlay.neighbours.punt_rate))));
         }
         // Tunnels too that lead nowhere now.
         let peers = config.vtep.iter().flat_map(|vtep| &vtep.peers);
