@@ -19,6 +19,7 @@
 
 // Entries, as many as fit: build/tofino/fit.txt says with what room to spare.
 #define INGRESS_INTERFACES 4096
+#define UNDERLAY_PORTS 512
 #define ACCESS_INTERFACES 4096
 #define LOCATIONS 8192
 #define TUNNELS 1024

@@ -12,6 +12,7 @@
 
 // Entries, where memory is no limit.
 #define INGRESS_INTERFACES 4096
+#define UNDERLAY_PORTS 512
 #define ACCESS_INTERFACES 16384
 #define LOCATIONS 16384
 #define TUNNELS 4096

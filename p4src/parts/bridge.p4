@@ -30,7 +30,9 @@ header copy_t {
     bit<8> kind;
     // punt_reason_t
     bit<8> reason;
-    @padding bit<5> reserved;
+    @padding bit<4> reserved;
+    // It came in behind a tag.
+    bit<1> tagged;
     // origin_t: what stands in front of the frame.
     bit<2> origin;
     port_t ingress_port;

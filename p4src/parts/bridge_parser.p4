@@ -24,9 +24,10 @@ parser BridgedParser(packet_in packet, inout headers_t hdr, inout metadata_t met
     // A copy is what came in. What stands in front of the frame comes off, of the frame itself nothing is asked.
     state copy {
         packet.extract(hdr.copy);
-        transition select(hdr.copy.origin) {
-            (bit<2>) origin_t.UNDERLAY: outer_headers;
-            (bit<2>) origin_t.CONTROLLER: from_controller;
+        transition select(hdr.copy.origin, hdr.copy.tagged) {
+            ((bit<2>) origin_t.UNDERLAY, 0): outer_headers;
+            ((bit<2>) origin_t.UNDERLAY, 1): tagged_outer_headers;
+            ((bit<2>) origin_t.CONTROLLER, _): from_controller;
             default: from_host;
         }
     }
@@ -34,6 +35,11 @@ parser BridgedParser(packet_in packet, inout headers_t hdr, inout metadata_t met
     // 50 bytes: an outer IPv4 header with options is not decapsulated.
     state outer_headers {
         packet.advance(400);
+        transition accept;
+    }
+
+    state tagged_outer_headers {
+        packet.advance(432);
         transition accept;
     }
 

@@ -240,7 +240,72 @@ control TagForAccess(inout headers_t hdr, inout metadata_t meta) {
     }
 }
 
+// The tag of an underlay port (IEEE 802.1Q, section 9.3): on a link that shares its cable with others, what the neighbour tells them
+// apart by. It does not wait for the addresses of the link.
+control UnderlayTag(inout metadata_t meta) {
+    @name(".underlay_tag.untagged")
+    action untagged() {}
+
+    @name(".underlay_tag.tagged")
+    action tagged(vlan_id_t vlan_id) {
+        meta.underlay_tagged = 1;
+        meta.underlay_vlan = vlan_id;
+    }
+
+    @name(".underlay_tag")
+    table underlay_tag {
+        key = {
+            meta.out_port : exact @name("port");
+        }
+        actions = {
+            tagged;
+            @defaultonly untagged;
+        }
+        const default_action = untagged();
+        size = UNDERLAY_PORTS;
+    }
+
+    apply {
+        underlay_tag.apply();
+    }
+}
+
+// Puts it on a packet in transit, or on the outer headers of a tunnel.
+control PushUnderlayTag(inout headers_t hdr, inout metadata_t meta) {
+    @hidden
+    action push_on_transit() {
+        hdr.vlan.setValid();
+        hdr.vlan.priority = 0;
+        hdr.vlan.drop_eligible = 0;
+        hdr.vlan.vlan_id = meta.underlay_vlan;
+        hdr.vlan.ether_type = hdr.ethernet.ether_type;
+        hdr.ethernet.ether_type = ETHERTYPE_VLAN;
+    }
+
+    @hidden
+    action push_on_tunnel() {
+        hdr.outer_vlan.setValid();
+        hdr.outer_vlan.priority = 0;
+        hdr.outer_vlan.drop_eligible = 0;
+        hdr.outer_vlan.vlan_id = meta.underlay_vlan;
+        hdr.outer_vlan.ether_type = hdr.outer_ethernet.ether_type;
+        hdr.outer_ethernet.ether_type = ETHERTYPE_VLAN;
+    }
+
+    apply {
+        if (meta.underlay_tagged == 1) {
+            if (hdr.outer_ethernet.isValid()) {
+                push_on_tunnel();
+            } else if (meta.path == path_t.ROUTE) {
+                push_on_transit();
+            }
+        }
+    }
+}
+
 control VtepEgress(inout headers_t hdr, inout metadata_t meta) {
+    UnderlayTag() underlay_tag;
+    PushUnderlayTag() push_underlay_tag;
     Encapsulate() encapsulate_for_tunnel;
     TagForAccess() tag_for_access;
 #ifdef NEXT_HOPS
@@ -248,6 +313,7 @@ control VtepEgress(inout headers_t hdr, inout metadata_t meta) {
 #endif
 
     apply {
+        underlay_tag.apply(meta);
 #ifdef NEXT_HOPS
         if (meta.neighbour != 0) {
             find_neighbour.apply(meta);
@@ -275,6 +341,7 @@ control VtepEgress(inout headers_t hdr, inout metadata_t meta) {
         } else {
             tag_for_access.apply(hdr, meta);
         }
+        push_underlay_tag.apply(hdr, meta);
     }
 }
 

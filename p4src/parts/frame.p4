@@ -15,6 +15,7 @@ struct headers_t {
     packet_in_header_t packet_in;
     packet_out_header_t packet_out;
     ethernet_t outer_ethernet;
+    vlan_tag_t outer_vlan;
     ipv4_header_t outer_ipv4;
     udp_t outer_udp;
     vxlan_t outer_vxlan;

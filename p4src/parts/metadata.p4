@@ -182,6 +182,7 @@ struct metadata_t {
 
     // Set by the parser: the frame's tag, its addresses, UDP to the VXLAN port (whole enough or not), and whether it
     // announces its sender: ARP, RARP, neighbour solicitation or advertisement.
+    @field_list(1)
     bit<1> tagged;
     vlan_id_t vlan_id;
     mac_t src_mac;
@@ -260,7 +261,7 @@ struct metadata_t {
     // Why it cannot go there.
     drop_reason_t undeliverable;
 
-    // Where it goes: to a group if there is one, else to the port. Where several next hops lead there, which of them.
+    // Where it goes: to a group if there is one, else to the port; in egress, the port that it or its replica leaves by. Where several next hops lead there, which of them.
     port_t out_port;
 #ifdef NEXT_HOPS
     hop_group_t hop_group;
@@ -274,6 +275,9 @@ struct metadata_t {
     bit<1> flooded;
 
     drop_reason_t drop_reason;
+    // The tag that the underlay port wants.
+    bit<1> underlay_tagged;
+    vlan_id_t underlay_vlan;
     // A replica that must not leave. Not a loss, so not counted.
     bit<1> pruned;
 

@@ -154,6 +154,7 @@ entries! {
     NEIGHBOUR Neighbour(NeighbourKey => NeighbourAction)
     BD_VNI BdVni(BdVniKey => BdVniAction)
     ENCAPSULATE Encapsulate(EncapsulateKey => EncapsulateAction)
+    UNDERLAY_TAG UnderlayTag(UnderlayTagKey => UnderlayTagAction)
     ACCESS_TAG AccessTag(AccessTagKey => AccessTagAction)
 }
 

@@ -168,6 +168,10 @@ fn every_entry() -> Vec<((EntryKey, EntryAction), &'static str)> {
         ),
         (AccessTagKey { location: access }.with(AccessTagAction::Untagged), "access_tag location=access3: untagged"),
         (
+            UnderlayTagKey { port }.with(UnderlayTagAction::Tagged { vlan_id: vlan }),
+            "underlay_tag port=300: tagged vlan_id=100",
+        ),
+        (
             AccessTagKey { location: access }.with(AccessTagAction::Tagged { vlan_id: vlan }),
             "access_tag location=access3: tagged vlan_id=100",
         ),

@@ -35,3 +35,5 @@ mod request;
 mod source;
 #[path = "pipeline/transit.rs"]
 mod transit;
+#[path = "pipeline/underlay_tag.rs"]
+mod underlay_tag;

@@ -371,8 +371,8 @@ pub struct UnderlayConfig {
     #[schemars(range(max = 63))]
     pub dscp: u8,
     /// The longest IPv4 packet that its links carry, in bytes. Tunnels take 50 bytes of it, and what does not fit is dropped and
-    /// reported: with 1550 hosts have their usual 1500. Without it, it is what the switch says of its ports (over gNMI), or else 1500,
-    /// which leaves hosts 1450.
+    /// reported: with 1550 hosts have their usual 1500. A port's `vlan` is no part of it. Without it, it is what the switch says of its
+    /// ports (over gNMI; a `vlan` takes 4 bytes of that), or else 1500, which leaves hosts 1450.
     // The smallest that every IPv4 host takes (RFC 791, section 3.1).
     #[schemars(range(min = 576))]
     pub mtu: Option<u16>,
@@ -390,6 +390,8 @@ impl Default for UnderlayConfig {
 pub const DEFAULT_MTU: u16 = 1500;
 /// An Ethernet header.
 pub const ETHERNET_BYTES: u16 = 14;
+/// A VLAN tag (IEEE 802.1Q, section 9.3).
+pub const TAG_BYTES: u16 = 4;
 /// By how much an IP packet of a host gets longer on the underlay: its Ethernet header, and those of VXLAN, UDP and IPv4 (RFC 7348,
 /// section 5).
 pub const TUNNEL_BYTES: u16 = ETHERNET_BYTES + 8 + 8 + 20;
@@ -431,6 +433,11 @@ pub struct UnderlayPort {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Interface>")]
     pub address: Option<LinkAddress>,
+    /// The VLAN of its link. What leaves by the port has this tag, and what arrives with another or without one is dropped
+    /// (`UNKNOWN_INTERFACE`). Without it, frames on the link have no tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<u16>", range(min = 1, max = 4094))]
+    pub vlan: Option<VlanId>,
     /// Whether such next hops are watched by BFD as well (RFC 5880 and 5881): one is used when its session is up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bfd: Option<Bfd>,

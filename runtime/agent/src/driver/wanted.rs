@@ -36,7 +36,8 @@ use self::groups::{Groups, Places};
 use super::ledger::Ledger;
 use super::numbering::Numbering;
 use crate::config::{
-    AccessInterface, Ageing, ClaimantData, Config, DEFAULT_MTU, ETHERNET_BYTES, PuntRate, VniConfig, VtepConfig,
+    AccessInterface, Ageing, ClaimantData, Config, DEFAULT_MTU, ETHERNET_BYTES, PuntRate, TAG_BYTES, VniConfig,
+    VtepConfig,
 };
 
 pub(crate) use self::bindings::BindingRoom;
@@ -135,11 +136,10 @@ impl Wanted {
     /// Wants tunnels to take what all underlay ports carry, unless the configuration says what that is. The bytes are of a frame
     /// with its Ethernet header.
     pub(crate) fn set_port_mtu(&mut self, port: u16, bytes: u16, config: &Config, numbering: &Numbering) {
-        let is_underlay = config.underlay.ports.iter().any(|underlay| underlay.port.get() == port);
-        if !is_underlay || config.underlay.mtu.is_some() {
-            return;
-        }
-        self.port_mtus.insert(port, bytes.saturating_sub(ETHERNET_BYTES));
+        let underlay = config.underlay.ports.iter().find(|underlay| underlay.port.get() == port);
+        let Some(underlay) = underlay.filter(|_| config.underlay.mtu.is_none()) else { return };
+        let around = if underlay.vlan.is_some() { ETHERNET_BYTES + TAG_BYTES } else { ETHERNET_BYTES };
+        self.port_mtus.insert(port, bytes.saturating_sub(around));
         let mtu = self.port_mtus.values().copied().min().unwrap_or(DEFAULT_MTU);
         if mtu != self.mtu {
             self.mtu = mtu;

@@ -16,6 +16,7 @@ mod recorded_location;
 mod source;
 mod underlay_peer;
 mod underlay_route;
+mod underlay_tag;
 mod vni_to_bd;
 
 pub use access_tag::{AccessTagAction, AccessTagKey};
@@ -34,4 +35,5 @@ pub use recorded_location::{RecordedLocationAction, RecordedLocationKey};
 pub use source::{SourceAction, SourceKey};
 pub use underlay_peer::{UnderlayPeerAction, UnderlayPeerKey};
 pub use underlay_route::{UnderlayRouteAction, UnderlayRouteKey};
+pub use underlay_tag::{UnderlayTagAction, UnderlayTagKey};
 pub use vni_to_bd::{VniToBdAction, VniToBdKey};

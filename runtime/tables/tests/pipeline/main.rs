@@ -29,3 +29,4 @@ mod next_hop;
 mod request;
 mod source;
 mod transit;
+mod underlay_tag;

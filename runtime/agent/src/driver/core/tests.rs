@@ -8,8 +8,9 @@ use vouch_mobility::{
 };
 use vouch_net::{MacAddr, Vni};
 use vouch_tables::{
-    Aged, Bd, BindingIpv4Action, BindingIpv4Key, Change, DestinationAction, DestinationKey, LocationPortAction,
-    NextHopAction, PacketIn, PuntMeter, PuntReason, RecordedLocationAction, RecordedLocationKey, SourceAction,
+    AccessTagAction, AccessTagKey, Aged, Bd, BindingIpv4Action, BindingIpv4Key, Change, DestinationAction,
+    DestinationKey, EncapsulateAction, LocationPortAction, NextHopAction, PacketIn, PuntMeter, PuntReason,
+    RecordedLocationAction, RecordedLocationKey, SourceAction, Tag, UnderlayTagAction, UnderlayTagKey, VlanId,
 };
 
 use vouch_underlay::Asking;
@@ -455,6 +456,58 @@ fn two_neighbours() -> String {
         )
         .replace("  routes:", "    - {port: 10, mac: \"02:00:00:00:01:0a\", address: 192.0.2.2/31}\n  routes:")
         .replace("via: {port: 9, mac: \"02:00:00:00:fe:01\"}", "via: [192.0.2.1, 192.0.2.3]")
+}
+
+#[test]
+fn a_tagged_underlay_port_expects_its_tag_and_puts_it_on() {
+    let text = two_neighbours().replace("address: 192.0.2.0/31}", "address: 192.0.2.0/31, vlan: 30}");
+    let (mut core, _) = start(&text, &Switch::new());
+    let mut switch = Switch::new();
+    write(&mut core, &mut switch);
+    let [nine, ten] = [9, 10].map(|port| vouch_tables::Port::new(port).expect("small"));
+    let vlan_id = VlanId::new(30).expect("in range");
+    let expected = |port| {
+        let interfaces = switch.keys().filter_map(|key| match key {
+            EntryKey::IngressInterface(key) if key.ingress_port == port => Some(key.vlan_id),
+            _ => None,
+        });
+        interfaces.collect::<Vec<_>>()
+    };
+    assert_eq!((expected(nine), expected(ten)), (vec![Tag::Vlan(vlan_id)], vec![Tag::Untagged]));
+    let [of_nine, of_ten] = [nine, ten].map(|port| switch.get(&UnderlayTagKey { port }.into()).cloned());
+    assert_eq!(of_nine, Some(EntryAction::UnderlayTag(UnderlayTagAction::Tagged { vlan_id })));
+    assert_eq!(of_ten, None);
+    let on_link = |port| &switch[&AccessTagKey { location: LocationId::link(port) }.into()];
+    assert_eq!(*on_link(nine), EntryAction::AccessTag(AccessTagAction::Tagged { vlan_id }));
+    assert_eq!(*on_link(ten), EntryAction::AccessTag(AccessTagAction::Untagged));
+}
+
+/// What the switch says of its ports are bytes of frames, tags among them.
+#[test]
+fn a_tag_takes_four_bytes_of_what_a_port_carries() {
+    let longest = |text: &str, mtus: &[(u16, u16)]| {
+        let (mut core, _) = start(text, &Switch::new());
+        for (port, bytes) in mtus {
+            core.port_mtu(*port, *bytes);
+        }
+        let mut switch = Switch::new();
+        write(&mut core, &mut switch);
+        let longest = switch.values().find_map(|action| match action {
+            EntryAction::Encapsulate(EncapsulateAction::Encapsulate { max_frame_bytes, .. }) => Some(*max_frame_bytes),
+            _ => None,
+        });
+        longest.expect("a tunnel")
+    };
+    let unsaid: String =
+        CONFIG.lines().filter(|line| !line.starts_with("  mtu:")).map(|line| format!("{line}\n")).collect();
+    let with_tag = |text: &str| text.replace("\"02:00:00:00:01:09\"}", "\"02:00:00:00:01:09\", vlan: 30}");
+    let (tagged, given) = (with_tag(&unsaid), with_tag(CONFIG));
+    assert!(tagged != unsaid && given != tagged);
+    assert_eq!(longest(&unsaid, &[(9, 1564)]), 1514);
+    assert_eq!(longest(&tagged, &[(9, 1564)]), 1510);
+    assert_eq!(longest(&tagged, &[(9, 1568)]), 1514);
+    // What is configured is of IP packets.
+    assert_eq!(longest(&given, &[(9, 1564)]), 1514);
 }
 
 fn at_once(core: &mut Core) -> Vec<(PacketOut, Vec<u8>)> {

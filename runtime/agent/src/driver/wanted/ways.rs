@@ -12,7 +12,7 @@ use vouch_tables::{
     AccessTagAction, AccessTagKey, Bucket, Dscp, EncapsulateAction, EncapsulateKey, EntryAction, EntryKey, HopGroup,
     IngressInterfaceAction, IngressInterfaceKey, LocalVtepAction, LocalVtepKey, LocationId, LocationPortAction,
     LocationPortKey, NeighbourAction, NeighbourKey, NextHopAction, NextHopKey, Port, Tag, UnderlayPeerAction,
-    UnderlayPeerKey, UnderlayRouteAction, UnderlayRouteKey,
+    UnderlayPeerKey, UnderlayRouteAction, UnderlayRouteKey, UnderlayTagAction, UnderlayTagKey,
 };
 
 use super::Wanted;
@@ -74,7 +74,11 @@ impl Wanted {
     /// A port, and its link where we have an address there.
     fn port_of_underlay(&mut self, underlay: &UnderlayPort) {
         let port = underlay.port;
-        let interface = IngressInterfaceKey { ingress_port: port, vlan_id: Tag::Untagged };
+        let vlan_id = underlay.vlan.map_or(Tag::Untagged, Tag::Vlan);
+        let interface = IngressInterfaceKey { ingress_port: port, vlan_id };
+        if let Some(vlan_id) = underlay.vlan {
+            self.want(UnderlayTagKey { port }.with(UnderlayTagAction::Tagged { vlan_id }));
+        }
         let Some(address) = underlay.address else {
             return self.want(interface.with(IngressInterfaceAction::Underlay { router_mac: underlay.mac }));
         };
@@ -82,7 +86,10 @@ impl Wanted {
         self.want(interface.with(IngressInterfaceAction::Link { router_mac: underlay.mac, location }));
         self.want(LocalVtepKey { dst: address.address() }.with(LocalVtepAction::HandOver));
         self.want(LocationPortKey { location }.with(LocationPortAction::Port { port }));
-        self.want(AccessTagKey { location }.with(AccessTagAction::Untagged));
+        self.want(AccessTagKey { location }.with(match underlay.vlan {
+            Some(vlan_id) => AccessTagAction::Tagged { vlan_id },
+            None => AccessTagAction::Untagged,
+        }));
     }
 
     /// The way to each peer, and back.
