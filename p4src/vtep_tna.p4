@@ -180,8 +180,8 @@ control TnaIngressDeparser(packet_out packet,
     apply {
         if (for_deparser.mirror_type == MIRROR_TO_CPU) {
             mirror.emit<copy_t>(meta.mirror_session, {
-                meta.mirror_kind, (bit<8>) meta.punt_reason, 0, meta.tagged, (bit<2>) meta.origin, meta.ingress_port, meta.bd,
-                meta.in_location, meta.recorded
+                meta.mirror_kind, (bit<8>) meta.punt_reason, 0, COPY_OF_IPV6(meta.over_ipv6) meta.tagged, (bit<2>) meta.origin,
+                meta.ingress_port, meta.bd, meta.in_location, meta.recorded
             });
         }
         packet.emit(hdr);

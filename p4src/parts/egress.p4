@@ -135,6 +135,50 @@ control Encapsulate(inout headers_t hdr, inout metadata_t meta) {
         hdr.outer_udp.checksum = 0;
     }
 
+#ifdef IPV6_UNDERLAY
+    // The same over IPv6.
+    @name(".encapsulate.encapsulate_ipv6")
+    action encapsulate_frame_ipv6(ipv6_t src_ip, ipv6_t dst_ip, mac_t src_mac, mac_t dst_mac, bit<8> hop_limit, bit<6> dscp,
+                                  bit<16> max_frame_bytes) {
+        meta.max_frame_bytes = max_frame_bytes;
+
+        hdr.outer_ethernet.setValid();
+        hdr.outer_ethernet.dst = dst_mac;
+        hdr.outer_ethernet.src = src_mac;
+        hdr.outer_ethernet.ether_type = ETHERTYPE_IPV6;
+
+        hdr.outer_ipv6.setValid();
+        hdr.outer_ipv6.version = 6;
+        hdr.outer_ipv6.dscp = dscp;
+        hdr.outer_ipv6.ecn = 0;
+        hdr.outer_ipv6.flow_label = 0;
+        hdr.outer_ipv6.payload_bytes = meta.frame_bytes + (UDP_BYTES + VXLAN_BYTES);
+        hdr.outer_ipv6.next_header = PROTOCOL_UDP;
+        hdr.outer_ipv6.hop_limit = hop_limit;
+        hdr.outer_ipv6.src = src_ip;
+        hdr.outer_ipv6.dst = dst_ip;
+
+        hdr.outer_udp.setValid();
+        hdr.outer_udp.src = 2w3 ++ meta.entropy;
+        hdr.outer_udp.dst = VXLAN_UDP_PORT;
+        hdr.outer_udp.total_bytes = meta.frame_bytes + (UDP_BYTES + VXLAN_BYTES);
+        // RFC 6935, section 5: zero is for tunnels like this one.
+        hdr.outer_udp.checksum = 0;
+    }
+
+    // What is of the frame comes afterwards: hardware fills a word from few places at a time.
+    @hidden
+    action mark_outer_ipv6() {
+        hdr.outer_ipv6.ecn = meta.ecn;
+    }
+
+    // RFC 6438, section 2: the flow label spreads flows as the source port does.
+    @hidden
+    action label_outer_ipv6() {
+        hdr.outer_ipv6.flow_label[13:0] = meta.entropy;
+    }
+#endif
+
     @name(".encapsulate.no_encapsulation")
     action no_encapsulation() {
         meta.drop_reason = drop_reason_t.NO_ENCAPSULATION;
@@ -147,6 +191,9 @@ control Encapsulate(inout headers_t hdr, inout metadata_t meta) {
         }
         actions = {
             encapsulate_frame;
+#ifdef IPV6_UNDERLAY
+            encapsulate_frame_ipv6;
+#endif
             @defaultonly no_encapsulation;
         }
         const default_action = no_encapsulation();
@@ -186,6 +233,12 @@ control Encapsulate(inout headers_t hdr, inout metadata_t meta) {
         flow_entropy.apply(hdr, meta);
         if (bd_vni.apply().hit) {
             if (encapsulate.apply().hit) {
+#ifdef IPV6_UNDERLAY
+                if (hdr.outer_ipv6.isValid()) {
+                    mark_outer_ipv6();
+                    label_outer_ipv6();
+                }
+#endif
 #ifdef NEXT_HOPS
                 if (meta.neighbour != 0) {
                     hdr.outer_ethernet.src = meta.next_hop_src;

@@ -17,6 +17,9 @@ struct headers_t {
     ethernet_t outer_ethernet;
     vlan_tag_t outer_vlan;
     ipv4_header_t outer_ipv4;
+#ifdef IPV6_UNDERLAY
+    ipv6_header_t outer_ipv6;
+#endif
     udp_t outer_udp;
     vxlan_t outer_vxlan;
     ethernet_t ethernet;

@@ -77,7 +77,7 @@ fn what_arrives_has_the_tag_of_its_link_or_is_dropped_and_counted() {
     for other in [packet.clone(), tagged(OTHER_TAG, &packet), tagged(0, &packet)] {
         bench.send(10, &other).dropped(DropReason::UnknownInterface);
     }
-    bench.send(10, &tagged(TAG, &tagged(TAG, &packet))).dropped(DropReason::UnderlayNotIpv4);
+    bench.send(10, &tagged(TAG, &tagged(TAG, &packet))).dropped(DropReason::UnderlayNotIp);
     bench.send(11, &tagged(TAG, &packet)).dropped(DropReason::UnknownInterface);
     let mut cut = tagged(TAG, &packet);
     cut.truncate(cut.len() - 1);
