@@ -398,6 +398,41 @@ mod tests {
     }
 
     #[test]
+    fn an_underlay_of_ipv6_wants_a_pipeline_that_has_tables_for_it() {
+        let text = include_str!("../../../../configs/two-rack-ipv6/rack1.yaml");
+        let rack = Config::parse("rack1.yaml", text).expect("it is right").config;
+        let spine = include_str!("../../../../configs/two-rack-ipv6/spine1.yaml");
+        let spine = Config::parse("spine1.yaml", spine).expect("it is right").config;
+        let route =
+            config(&format!("{ONE}\n    - {{prefix: 2001:db8::/64, via: {{port: 9, mac: \"02:00:00:00:fe:01\"}}}}"));
+        let wants = [
+            "`vtep.address`, 2001:db8::1,",
+            "the address of a link, 2001:db8:ffff::1,",
+            "the prefix of a route, 2001:db8::,",
+        ];
+        for (config, wants) in [rack, spine, route].into_iter().zip(wants) {
+            Agent::check(&config).expect("the pipeline that comes with the agent has them");
+            let refused = Agent::check(&on_tofino(config)).expect_err("it has no tables for it");
+            assert!(!refused.may_heal());
+            let expected = format!(
+                "vtep.p4info.txtpb has an underlay of IPv4 only, and {wants} is one of IPv6. Give it one of IPv4"
+            );
+            assert!(refused.to_string().contains(&expected), "{refused}");
+        }
+        // A tag is no matter of the pipeline.
+        Agent::check(&on_tofino(tagged())).expect("all pipelines have tags");
+    }
+
+    /// The demo's first VTEP, with a tag on its uplink.
+    fn tagged() -> Config {
+        let text = include_str!("../../../../configs/demo/vtep1.yaml");
+        let tagged =
+            text.replace("{port: 9, mac: \"02:00:00:00:01:09\"}", "{port: 9, mac: \"02:00:00:00:01:09\", vlan: 30}");
+        assert_ne!(tagged, text);
+        Config::parse("vtep1.yaml", &tagged).expect("it is right").config
+    }
+
+    #[test]
     fn groups_that_have_no_room_are_told_where_groups_are_needed() {
         let beyond = |config: &Config| groups_beyond(config, &Program::load(&config.switch).expect("it is there"));
         let routes = |count: u16| {

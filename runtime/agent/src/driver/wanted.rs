@@ -18,7 +18,7 @@ mod ring;
 mod ways;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::ops::Bound;
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ pub(crate) struct Wanted {
     /// Underlay ports without link: their next hops carry nothing.
     down: BTreeSet<u16>,
     /// The MAC addresses of next hops that are known by their IP addresses, as far as they answer.
-    next_hops: BTreeMap<Ipv4Addr, MacAddr>,
+    next_hops: BTreeMap<IpAddr, MacAddr>,
     /// The longest IPv4 packet that the underlay carries, in bytes.
     mtu: u16,
     /// The same of its ports, as far as the switch says so.
