@@ -19,13 +19,15 @@
 
 // Entries, as many as fit: build/tofino/fit.txt says with what room to spare.
 #define INGRESS_INTERFACES 4096
+#define UNDERLAY_PORTS 512
 #define ACCESS_INTERFACES 4096
 #define LOCATIONS 8192
 #define TUNNELS 1024
 #define UNDERLAY_ROUTES 1024
 #define LOCAL_ADDRESSES 512
-// Ways may have several next hops. Tofino 1, and so the model, has no stage for them.
+// The underlay may be IPv6, and ways may have several next hops. Tofino 1, and so the model, has no stage for them.
 #if __TARGET_TOFINO__ > 1
+#define IPV6_UNDERLAY
 #define NEXT_HOPS
 #define HOP_GROUPS 64
 #define NEIGHBOURS 512
@@ -95,9 +97,16 @@ typedef bit<8> colour_t;
 // its outer lengths say is decapsulated as it is.
 #define TOO_LONG(bytes) false
 #define SHORTER_THAN(ipv4, bytes) false
+#define SHORTER_THAN_IPV6(ipv6, bytes) false
 
 // The frame is parsed again after this, so it is enough to take away what stands in front of the inner one.
+#ifdef IPV6_UNDERLAY
+#define TAKE_OUTER_IPV6(hdr) hdr.ipv6.setInvalid();
+#else
+#define TAKE_OUTER_IPV6(hdr)
+#endif
 #define TAKE_INNER_HEADERS(hdr) \
+    TAKE_OUTER_IPV6(hdr) \
     hdr.ethernet.setInvalid(); \
     hdr.vlan.setInvalid(); \
     hdr.ipv4.setInvalid(); \

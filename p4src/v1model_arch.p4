@@ -12,11 +12,14 @@
 
 // Entries, where memory is no limit.
 #define INGRESS_INTERFACES 4096
+#define UNDERLAY_PORTS 512
 #define ACCESS_INTERFACES 16384
 #define LOCATIONS 16384
 #define TUNNELS 4096
 #define UNDERLAY_ROUTES 4096
 #define LOCAL_ADDRESSES 512
+// The underlay may be IPv6: what follows from that is in the program where this is defined.
+#define IPV6_UNDERLAY
 // Ways may have several next hops: what follows from that is in the program where this is defined.
 #define NEXT_HOPS
 #define HOP_GROUPS 1024
@@ -53,9 +56,10 @@ typedef bit<2> colour_t;
 #define IPV4_CHECKSUM_UNIT
 #define VERIFY_IPV4_CHECKSUM(hdr, meta)
 
-// Whether a frame is too long for the 16 bits of the outer total length, or shorter than its IPv4 header says.
+// Whether a frame is too long for the 16 bits of the outer total length, or shorter than its IPv4 or IPv6 header says.
 #define TOO_LONG(bytes) bytes > 0xffff - IPV4_BYTES - UDP_BYTES - VXLAN_BYTES
 #define SHORTER_THAN(ipv4, bytes) ipv4.total_bytes > bytes - ETHERNET_BYTES
+#define SHORTER_THAN_IPV6(ipv6, bytes) ipv6.payload_bytes > bytes - (ETHERNET_BYTES + IPV6_BYTES)
 
 // Nothing is parsed again before egress, so the inner headers move. An assignment carries validity with it.
 #define TAKE_INNER_HEADERS(hdr) \

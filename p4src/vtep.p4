@@ -110,6 +110,7 @@ control VtepEgressTop(inout headers_t hdr,
             if (meta.group != 0) {
                 meta.out_location = standard_metadata.egress_rid;
             }
+            meta.out_port = standard_metadata.egress_port;
             vtep_egress.apply(hdr, meta);
             if (meta.drop_reason != drop_reason_t.NONE) {
                 COUNT_AT(egress_drops, (bit<8>) meta.drop_reason)

@@ -136,6 +136,7 @@ control TnaEgress(inout headers_t hdr,
             to_controller.apply(hdr, meta);
         } else {
             take_bridge();
+            meta.out_port = intrinsic.egress_port;
             meta.frame_bytes = meta.frame_bytes - FRAME_CHECK_SEQUENCE_BYTES;
             if (meta.out_location == 0) {
                 meta.out_location = intrinsic.egress_rid;
@@ -179,8 +180,8 @@ control TnaIngressDeparser(packet_out packet,
     apply {
         if (for_deparser.mirror_type == MIRROR_TO_CPU) {
             mirror.emit<copy_t>(meta.mirror_session, {
-                meta.mirror_kind, (bit<8>) meta.punt_reason, 0, (bit<2>) meta.origin, meta.ingress_port, meta.bd, meta.in_location,
-                meta.recorded
+                meta.mirror_kind, (bit<8>) meta.punt_reason, 0, COPY_OF_IPV6(meta.over_ipv6) meta.tagged, (bit<2>) meta.origin,
+                meta.ingress_port, meta.bd, meta.in_location, meta.recorded
             });
         }
         packet.emit(hdr);

@@ -6,6 +6,13 @@
 #ifndef VOUCH_BRIDGE_P4
 #define VOUCH_BRIDGE_P4
 
+// What of a copy is there only where the underlay may be IPv6.
+#ifdef IPV6_UNDERLAY
+#define COPY_OF_IPV6(over_ipv6) over_ipv6,
+#else
+#define COPY_OF_IPV6(over_ipv6)
+#endif
+
 const bit<8> BRIDGED_FRAME = 1;
 const bit<8> BRIDGED_COPY = 2;
 
@@ -30,7 +37,15 @@ header copy_t {
     bit<8> kind;
     // punt_reason_t
     bit<8> reason;
-    @padding bit<5> reserved;
+#ifdef IPV6_UNDERLAY
+    @padding bit<3> reserved;
+    // It came in over IPv6.
+    bit<1> over_ipv6;
+#else
+    @padding bit<4> reserved;
+#endif
+    // It came in behind a tag.
+    bit<1> tagged;
     // origin_t: what stands in front of the frame.
     bit<2> origin;
     port_t ingress_port;

@@ -24,9 +24,14 @@ parser BridgedParser(packet_in packet, inout headers_t hdr, inout metadata_t met
     // A copy is what came in. What stands in front of the frame comes off, of the frame itself nothing is asked.
     state copy {
         packet.extract(hdr.copy);
-        transition select(hdr.copy.origin) {
-            (bit<2>) origin_t.UNDERLAY: outer_headers;
-            (bit<2>) origin_t.CONTROLLER: from_controller;
+        transition select(hdr.copy.origin, COPY_OF_IPV6(hdr.copy.over_ipv6) hdr.copy.tagged) {
+            ((bit<2>) origin_t.UNDERLAY, COPY_OF_IPV6(0) 0): outer_headers;
+            ((bit<2>) origin_t.UNDERLAY, COPY_OF_IPV6(0) 1): tagged_outer_headers;
+#ifdef IPV6_UNDERLAY
+            ((bit<2>) origin_t.UNDERLAY, 1, 0): outer_ipv6_headers;
+            ((bit<2>) origin_t.UNDERLAY, 1, 1): tagged_outer_ipv6_headers;
+#endif
+            ((bit<2>) origin_t.CONTROLLER, COPY_OF_IPV6(_) _): from_controller;
             default: from_host;
         }
     }
@@ -36,6 +41,23 @@ parser BridgedParser(packet_in packet, inout headers_t hdr, inout metadata_t met
         packet.advance(400);
         transition accept;
     }
+
+    state tagged_outer_headers {
+        packet.advance(432);
+        transition accept;
+    }
+
+#ifdef IPV6_UNDERLAY
+    state outer_ipv6_headers {
+        packet.advance(560);
+        transition accept;
+    }
+
+    state tagged_outer_ipv6_headers {
+        packet.advance(592);
+        transition accept;
+    }
+#endif
 
     state from_controller {
         packet.extract(hdr.packet_out);

@@ -11,8 +11,20 @@ const bit<2> ECN_ECT_1 = 1;
 const bit<2> ECN_ECT_0 = 2;
 const bit<2> ECN_CE = 3;
 
-const bit<16> OUTER_BYTES = ETHERNET_BYTES + IPV4_BYTES + UDP_BYTES + VXLAN_BYTES;
+// What taking off the outer headers adds to the length: less than zero, because hardware adds what an entry says, and subtracts nothing
+// of it.
+const bit<16> LESS_OUTER = 0 - (ETHERNET_BYTES + IPV4_BYTES + UDP_BYTES + VXLAN_BYTES);
+const bit<16> LESS_OUTER_IPV6 = 0 - (ETHERNET_BYTES + IPV6_BYTES + UDP_BYTES + VXLAN_BYTES);
 const bit<16> MIN_VXLAN_UDP_BYTES = UDP_BYTES + VXLAN_BYTES + ETHERNET_BYTES;
+
+// The outer mark, and in tables the columns that only IPv6 has.
+#ifdef IPV6_UNDERLAY
+#define OUTER_ECN(hdr, meta) meta.ecn
+#define OF_IPV6(is_ipv6, next_header) is_ipv6, next_header,
+#else
+#define OUTER_ECN(hdr, meta) hdr.ipv4.ecn
+#define OF_IPV6(is_ipv6, next_header)
+#endif
 
 // RFC 6040, section 4.2, figure 4: what the inner frame leaves with.
 //
@@ -48,7 +60,7 @@ control CombineEcn(inout headers_t hdr, inout metadata_t meta) {
     @hidden
     table combine_ecn {
         key = {
-            hdr.ipv4.ecn : ternary;
+            OUTER_ECN(hdr, meta) : ternary;
             hdr.inner_ipv4.isValid() : ternary;
             hdr.inner_ipv4.ecn : ternary;
             hdr.inner_ipv4.checksum : ternary;
@@ -95,22 +107,37 @@ control CheckOuterLengths(in headers_t hdr, inout metadata_t meta) {
         meta.udp_beyond = meta.ipv4_bytes_wanted |-| hdr.ipv4.total_bytes;
     }
 
+#ifdef IPV6_UNDERLAY
+    @hidden
+    action compare_ipv6() {
+        meta.udp_beyond = hdr.udp_rest.total_bytes |-| hdr.ipv6.payload_bytes;
+    }
+#endif
+
     apply {
         measure();
+#ifdef IPV6_UNDERLAY
+        if (hdr.ipv6.isValid()) {
+            compare_ipv6();
+        } else {
+            compare();
+        }
+#else
         compare();
+#endif
     }
 }
 
 control Decapsulate(inout headers_t hdr, inout metadata_t meta) {
     // The inner frame becomes the frame. Of the outer headers nothing stays.
     @hidden
-    action take_inner_frame() {
+    action take_inner_frame(bit<16> less_outer) {
         meta.path = path_t.BRIDGE;
         meta.bd = meta.vni_bd;
         meta.in_location = meta.peer_location;
         meta.src_mac = hdr.inner_ethernet.src;
         meta.dst_mac = hdr.inner_ethernet.dst;
-        meta.frame_bytes = meta.frame_bytes - OUTER_BYTES;
+        meta.frame_bytes = meta.frame_bytes + less_outer;
         TAKE_INNER_HEADERS(hdr)
     }
 
@@ -119,10 +146,16 @@ control Decapsulate(inout headers_t hdr, inout metadata_t meta) {
         meta.drop_reason = reason;
     }
 
-    // The outer UDP checksum is not looked at: any is acceptable (RFC 7348, section 5).
+    // The outer UDP checksum is not looked at: zero must be accepted, and whether another is right may be left open (RFC 7348, section 5;
+    // over IPv6, RFC 6935, section 5). What RFC 6936, section 5, asks for instead is asked: both addresses and the port are those of a
+    // tunnel. The parser goes on to VXLAN with whole packets only.
     @hidden
     table judge_vxlan {
         key = {
+#ifdef IPV6_UNDERLAY
+            hdr.ipv6.isValid() : ternary;
+            hdr.ipv6.next_header : ternary;
+#endif
             hdr.ipv4.more_fragments : ternary;
             hdr.ipv4.fragment_offset : ternary;
             meta.to_vxlan_port : ternary;
@@ -142,26 +175,41 @@ control Decapsulate(inout headers_t hdr, inout metadata_t meta) {
             take_inner_frame;
         }
         const entries = {
-            (1, _, _, _, _, _, _, _, _, _, _, _, _) : refuse(drop_reason_t.OUTER_FRAGMENT);
-            (_, 0, 0, _, _, _, _, _, _, _, _, _, _) : refuse(drop_reason_t.NOT_VXLAN);
-            (_, 0, _, false, _, _, _, _, _, _, _, _, _) : refuse(drop_reason_t.VXLAN_TOO_SHORT);
-            (_, 0, _, _, false, _, _, _, _, _, _, _, _) : refuse(drop_reason_t.VXLAN_TOO_SHORT);
-            (_, 0, _, _, _, 1, _, _, _, _, _, _, _) : refuse(drop_reason_t.VXLAN_TOO_SHORT);
+#ifdef IPV6_UNDERLAY
+            (true, PROTOCOL_FRAGMENT, _, _, 0, _, _, _, _, _, _, _, _, _, _) : refuse(drop_reason_t.OUTER_FRAGMENT);
+            (true, _, _, _, 0, _, _, _, _, _, _, _, _, _, _) : refuse(drop_reason_t.NOT_VXLAN);
+#endif
+            (OF_IPV6(_, _) 1, _, 0, _, _, _, _, _, _, _, _, _, _) : refuse(drop_reason_t.OUTER_FRAGMENT);
+            (OF_IPV6(_, _) _, 0, 0, _, _, _, _, _, _, _, _, _, _) : refuse(drop_reason_t.NOT_VXLAN);
+            (OF_IPV6(_, _) _, _, 0, _, _, _, _, _, _, _, _, _, _) : refuse(drop_reason_t.OUTER_FRAGMENT);
+            (OF_IPV6(_, _) _, _, _, false, _, _, _, _, _, _, _, _, _) : refuse(drop_reason_t.VXLAN_TOO_SHORT);
+            (OF_IPV6(_, _) _, _, _, _, false, _, _, _, _, _, _, _, _) : refuse(drop_reason_t.VXLAN_TOO_SHORT);
+            (OF_IPV6(_, _) _, _, _, _, _, 1, _, _, _, _, _, _, _) : refuse(drop_reason_t.VXLAN_TOO_SHORT);
             // Lengths that agree, and the I flag.
-            (_, 0, _, _, _, _, 0, 0, VXLAN_I_FLAG &&& VXLAN_I_FLAG, 0, _, _, _) : refuse(drop_reason_t.UNKNOWN_PEER);
-            (_, 0, _, _, _, _, 0, 0, VXLAN_I_FLAG &&& VXLAN_I_FLAG, _, 0, _, _) : refuse(drop_reason_t.UNKNOWN_VNI);
-            (_, 0, _, _, _, _, 0, 0, VXLAN_I_FLAG &&& VXLAN_I_FLAG, _, _, ETHERTYPE_VLAN, _) : refuse(drop_reason_t.INNER_TAG);
-            (_, 0, _, _, _, _, 0, 0, VXLAN_I_FLAG &&& VXLAN_I_FLAG, _, _, ETHERTYPE_SERVICE_VLAN, _) : refuse(drop_reason_t.INNER_TAG);
-            (_, 0, _, _, _, _, 0, 0, VXLAN_I_FLAG &&& VXLAN_I_FLAG, _, _, _, 1) : refuse(drop_reason_t.ECN_NOT_CAPABLE);
-            (_, 0, _, _, _, _, 0, 0, VXLAN_I_FLAG &&& VXLAN_I_FLAG, _, _, _, _) : take_inner_frame();
-            (_, 0, _, _, _, _, 0, 0, _, _, _, _, _) : refuse(drop_reason_t.VXLAN_FLAGS);
-            (_, 0, _, _, _, _, _, _, _, _, _, _, _) : refuse(drop_reason_t.VXLAN_TOO_SHORT);
+            (OF_IPV6(_, _) _, _, _, _, _, _, 0, 0, VXLAN_I_FLAG &&& VXLAN_I_FLAG, 0, _, _, _) : refuse(drop_reason_t.UNKNOWN_PEER);
+            (OF_IPV6(_, _) _, _, _, _, _, _, 0, 0, VXLAN_I_FLAG &&& VXLAN_I_FLAG, _, 0, _, _) : refuse(drop_reason_t.UNKNOWN_VNI);
+            (OF_IPV6(_, _) _, _, _, _, _, _, 0, 0, VXLAN_I_FLAG &&& VXLAN_I_FLAG, _, _, ETHERTYPE_VLAN, _) : refuse(drop_reason_t.INNER_TAG);
+            (OF_IPV6(_, _) _, _, _, _, _, _, 0, 0, VXLAN_I_FLAG &&& VXLAN_I_FLAG, _, _, ETHERTYPE_SERVICE_VLAN, _) : refuse(drop_reason_t.INNER_TAG);
+            (OF_IPV6(_, _) _, _, _, _, _, _, 0, 0, VXLAN_I_FLAG &&& VXLAN_I_FLAG, _, _, _, 1) : refuse(drop_reason_t.ECN_NOT_CAPABLE);
+#ifdef IPV6_UNDERLAY
+            (true, _, _, _, _, _, _, _, 0, 0, VXLAN_I_FLAG &&& VXLAN_I_FLAG, _, _, _, _) : take_inner_frame(LESS_OUTER_IPV6);
+#endif
+            (OF_IPV6(_, _) _, _, _, _, _, _, 0, 0, VXLAN_I_FLAG &&& VXLAN_I_FLAG, _, _, _, _) : take_inner_frame(LESS_OUTER);
+            (OF_IPV6(_, _) _, _, _, _, _, _, 0, 0, _, _, _, _, _) : refuse(drop_reason_t.VXLAN_FLAGS);
         }
-        const default_action = refuse(drop_reason_t.OUTER_FRAGMENT);
+        const default_action = refuse(drop_reason_t.VXLAN_TOO_SHORT);
     }
 
     apply {
+#ifdef IPV6_UNDERLAY
+        if (hdr.ipv6.isValid()) {
+            if (SHORTER_THAN_IPV6(hdr.ipv6, meta.frame_bytes)) {
+                meta.too_short = 1;
+            }
+        } else if (SHORTER_THAN(hdr.ipv4, meta.frame_bytes)) {
+#else
         if (SHORTER_THAN(hdr.ipv4, meta.frame_bytes)) {
+#endif
             meta.too_short = 1;
         }
         judge_vxlan.apply();

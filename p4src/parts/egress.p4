@@ -135,6 +135,50 @@ control Encapsulate(inout headers_t hdr, inout metadata_t meta) {
         hdr.outer_udp.checksum = 0;
     }
 
+#ifdef IPV6_UNDERLAY
+    // The same over IPv6.
+    @name(".encapsulate.encapsulate_ipv6")
+    action encapsulate_frame_ipv6(ipv6_t src_ip, ipv6_t dst_ip, mac_t src_mac, mac_t dst_mac, bit<8> hop_limit, bit<6> dscp,
+                                  bit<16> max_frame_bytes) {
+        meta.max_frame_bytes = max_frame_bytes;
+
+        hdr.outer_ethernet.setValid();
+        hdr.outer_ethernet.dst = dst_mac;
+        hdr.outer_ethernet.src = src_mac;
+        hdr.outer_ethernet.ether_type = ETHERTYPE_IPV6;
+
+        hdr.outer_ipv6.setValid();
+        hdr.outer_ipv6.version = 6;
+        hdr.outer_ipv6.dscp = dscp;
+        hdr.outer_ipv6.ecn = 0;
+        hdr.outer_ipv6.flow_label = 0;
+        hdr.outer_ipv6.payload_bytes = meta.frame_bytes + (UDP_BYTES + VXLAN_BYTES);
+        hdr.outer_ipv6.next_header = PROTOCOL_UDP;
+        hdr.outer_ipv6.hop_limit = hop_limit;
+        hdr.outer_ipv6.src = src_ip;
+        hdr.outer_ipv6.dst = dst_ip;
+
+        hdr.outer_udp.setValid();
+        hdr.outer_udp.src = 2w3 ++ meta.entropy;
+        hdr.outer_udp.dst = VXLAN_UDP_PORT;
+        hdr.outer_udp.total_bytes = meta.frame_bytes + (UDP_BYTES + VXLAN_BYTES);
+        // RFC 6935, section 5: zero is for tunnels like this one.
+        hdr.outer_udp.checksum = 0;
+    }
+
+    // What is of the frame comes afterwards: hardware fills a word from few places at a time.
+    @hidden
+    action mark_outer_ipv6() {
+        hdr.outer_ipv6.ecn = meta.ecn;
+    }
+
+    // RFC 6438, section 2: the flow label spreads flows as the source port does.
+    @hidden
+    action label_outer_ipv6() {
+        hdr.outer_ipv6.flow_label[13:0] = meta.entropy;
+    }
+#endif
+
     @name(".encapsulate.no_encapsulation")
     action no_encapsulation() {
         meta.drop_reason = drop_reason_t.NO_ENCAPSULATION;
@@ -147,6 +191,9 @@ control Encapsulate(inout headers_t hdr, inout metadata_t meta) {
         }
         actions = {
             encapsulate_frame;
+#ifdef IPV6_UNDERLAY
+            encapsulate_frame_ipv6;
+#endif
             @defaultonly no_encapsulation;
         }
         const default_action = no_encapsulation();
@@ -186,6 +233,12 @@ control Encapsulate(inout headers_t hdr, inout metadata_t meta) {
         flow_entropy.apply(hdr, meta);
         if (bd_vni.apply().hit) {
             if (encapsulate.apply().hit) {
+#ifdef IPV6_UNDERLAY
+                if (hdr.outer_ipv6.isValid()) {
+                    mark_outer_ipv6();
+                    label_outer_ipv6();
+                }
+#endif
 #ifdef NEXT_HOPS
                 if (meta.neighbour != 0) {
                     hdr.outer_ethernet.src = meta.next_hop_src;
@@ -240,7 +293,72 @@ control TagForAccess(inout headers_t hdr, inout metadata_t meta) {
     }
 }
 
+// The tag of an underlay port (IEEE 802.1Q, section 9.3): on a link that shares its cable with others, what the neighbour tells them
+// apart by. It does not wait for the addresses of the link.
+control UnderlayTag(inout metadata_t meta) {
+    @name(".underlay_tag.untagged")
+    action untagged() {}
+
+    @name(".underlay_tag.tagged")
+    action tagged(vlan_id_t vlan_id) {
+        meta.underlay_tagged = 1;
+        meta.underlay_vlan = vlan_id;
+    }
+
+    @name(".underlay_tag")
+    table underlay_tag {
+        key = {
+            meta.out_port : exact @name("port");
+        }
+        actions = {
+            tagged;
+            @defaultonly untagged;
+        }
+        const default_action = untagged();
+        size = UNDERLAY_PORTS;
+    }
+
+    apply {
+        underlay_tag.apply();
+    }
+}
+
+// Puts it on a packet in transit, or on the outer headers of a tunnel.
+control PushUnderlayTag(inout headers_t hdr, inout metadata_t meta) {
+    @hidden
+    action push_on_transit() {
+        hdr.vlan.setValid();
+        hdr.vlan.priority = 0;
+        hdr.vlan.drop_eligible = 0;
+        hdr.vlan.vlan_id = meta.underlay_vlan;
+        hdr.vlan.ether_type = hdr.ethernet.ether_type;
+        hdr.ethernet.ether_type = ETHERTYPE_VLAN;
+    }
+
+    @hidden
+    action push_on_tunnel() {
+        hdr.outer_vlan.setValid();
+        hdr.outer_vlan.priority = 0;
+        hdr.outer_vlan.drop_eligible = 0;
+        hdr.outer_vlan.vlan_id = meta.underlay_vlan;
+        hdr.outer_vlan.ether_type = hdr.outer_ethernet.ether_type;
+        hdr.outer_ethernet.ether_type = ETHERTYPE_VLAN;
+    }
+
+    apply {
+        if (meta.underlay_tagged == 1) {
+            if (hdr.outer_ethernet.isValid()) {
+                push_on_tunnel();
+            } else if (meta.path == path_t.ROUTE) {
+                push_on_transit();
+            }
+        }
+    }
+}
+
 control VtepEgress(inout headers_t hdr, inout metadata_t meta) {
+    UnderlayTag() underlay_tag;
+    PushUnderlayTag() push_underlay_tag;
     Encapsulate() encapsulate_for_tunnel;
     TagForAccess() tag_for_access;
 #ifdef NEXT_HOPS
@@ -248,6 +366,7 @@ control VtepEgress(inout headers_t hdr, inout metadata_t meta) {
 #endif
 
     apply {
+        underlay_tag.apply(meta);
 #ifdef NEXT_HOPS
         if (meta.neighbour != 0) {
             find_neighbour.apply(meta);
@@ -275,6 +394,7 @@ control VtepEgress(inout headers_t hdr, inout metadata_t meta) {
         } else {
             tag_for_access.apply(hdr, meta);
         }
+        push_underlay_tag.apply(hdr, meta);
     }
 }
 

@@ -15,7 +15,11 @@ struct headers_t {
     packet_in_header_t packet_in;
     packet_out_header_t packet_out;
     ethernet_t outer_ethernet;
+    vlan_tag_t outer_vlan;
     ipv4_header_t outer_ipv4;
+#ifdef IPV6_UNDERLAY
+    ipv6_header_t outer_ipv6;
+#endif
     udp_t outer_udp;
     vxlan_t outer_vxlan;
     ethernet_t ethernet;

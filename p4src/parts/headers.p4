@@ -43,6 +43,7 @@ const bit<16> ETHERTYPE_IPV6 = 0x86dd;
 
 const bit<8> PROTOCOL_TCP = 6;
 const bit<8> PROTOCOL_UDP = 17;
+const bit<8> PROTOCOL_FRAGMENT = 44;
 const bit<8> PROTOCOL_ICMPV6 = 58;
 
 // RFC 4861, sections 4.3 and 4.4.
@@ -57,6 +58,7 @@ const bit<8> VXLAN_I_FLAG = 0x08;
 const bit<16> ETHERNET_BYTES = 14;
 const bit<16> VLAN_TAG_BYTES = 4;
 const bit<16> IPV4_BYTES = 20;
+const bit<16> IPV6_BYTES = 40;
 const bit<16> UDP_BYTES = 8;
 const bit<16> VXLAN_BYTES = 8;
 const bit<16> PACKET_OUT_BYTES = 12;

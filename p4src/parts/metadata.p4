@@ -26,14 +26,14 @@ enum bit<8> drop_reason_t {
 
     // On the underlay, but not addressed to this router's MAC.
     NOT_ROUTER_MAC = 7,
-    // On the underlay, and not a well-formed IPv4 packet.
-    UNDERLAY_NOT_IPV4 = 8,
+    // On the underlay, and not a well-formed IPv4 packet; where it may be IPv6, nor such a one.
+    UNDERLAY_NOT_IP = 8,
     // The outer IPv4 header checksum is wrong (RFC 1812, section 5.2.2).
     OUTER_CHECKSUM = 9,
     // To our tunnel address in fragments. RFC 7348, section 4.3: a VTEP may discard them, and the pieces after the
     // first carry no VNI.
     OUTER_FRAGMENT = 10,
-    // To our tunnel address, but not VXLAN: another protocol or port, or IPv4 options before UDP.
+    // To our tunnel address, but not VXLAN: another protocol or port, or IPv4 options or IPv6 extension headers before UDP.
     NOT_VXLAN = 11,
     // Too short for the VXLAN header and an Ethernet header, or shorter than its outer lengths say.
     VXLAN_TOO_SHORT = 12,
@@ -109,7 +109,7 @@ enum bit<8> punt_reason_t {
     REQUEST = 6,
     // What the controller itself sent (ASK, ECHO), back. Not metered.
     SENT = 7,
-    // On a link of the underlay: ARP, or a packet for our own address there. The controller only, as it came.
+    // On a link of the underlay: ARP, neighbour discovery, or a packet for our own address there. The controller only, as it came.
     NEIGHBOUR = 8
 }
 
@@ -182,6 +182,7 @@ struct metadata_t {
 
     // Set by the parser: the frame's tag, its addresses, UDP to the VXLAN port (whole enough or not), and whether it
     // announces its sender: ARP, RARP, neighbour solicitation or advertisement.
+    @field_list(1)
     bit<1> tagged;
     vlan_id_t vlan_id;
     mac_t src_mac;
@@ -212,7 +213,14 @@ struct metadata_t {
     mac_t not_to_router;
     bit<1> on_link;
     bit<1> terminates;
+#ifdef IPV6_UNDERLAY
+    // The outermost IP header is one of IPv6.
+    @field_list(1)
+    bit<1> over_ipv6;
+#endif
     bit<1> for_controller;
+    // It is to be decapsulated, if it is valid.
+    bit<1> for_us;
     bit<1> vni_known;
     bd_t vni_bd;
     location_t peer_location;
@@ -260,7 +268,7 @@ struct metadata_t {
     // Why it cannot go there.
     drop_reason_t undeliverable;
 
-    // Where it goes: to a group if there is one, else to the port. Where several next hops lead there, which of them.
+    // Where it goes: to a group if there is one, else to the port; in egress, the port that it or its replica leaves by. Where several next hops lead there, which of them.
     port_t out_port;
 #ifdef NEXT_HOPS
     hop_group_t hop_group;
@@ -274,6 +282,9 @@ struct metadata_t {
     bit<1> flooded;
 
     drop_reason_t drop_reason;
+    // The tag that the underlay port wants.
+    bit<1> underlay_tagged;
+    vlan_id_t underlay_vlan;
     // A replica that must not leave. Not a loss, so not counted.
     bit<1> pruned;
 

@@ -148,7 +148,11 @@ parser FrameParser(packet_in packet, inout headers_t hdr, inout metadata_t meta)
         transition select(hdr.ipv6.next_header) {
             PROTOCOL_ICMPV6: icmpv6;
             PROTOCOL_TCP: l4;
+#ifdef IPV6_UNDERLAY
+            PROTOCOL_UDP: udp;
+#else
             PROTOCOL_UDP: l4;
+#endif
             default: accept;
         }
     }

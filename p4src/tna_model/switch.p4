@@ -117,6 +117,10 @@ control ModelEgress(inout headers_t hdr,
         hdr.copy.kind = BRIDGED_COPY;
         hdr.copy.reason = (bit<8>) meta.vtep.punt_reason;
         hdr.copy.reserved = 0;
+#ifdef IPV6_UNDERLAY
+        hdr.copy.over_ipv6 = meta.vtep.over_ipv6;
+#endif
+        hdr.copy.tagged = meta.vtep.tagged;
         hdr.copy.origin = (bit<2>) meta.vtep.origin;
         hdr.copy.ingress_port = meta.vtep.ingress_port;
         hdr.copy.bd = meta.vtep.bd;

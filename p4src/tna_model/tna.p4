@@ -78,6 +78,9 @@ typedef bit<2> colour_t;
 #define FLOW_HASH_UNIT(unit)
 #define FLOW_HASH(unit, result, ...) \
     hash(result, HashAlgorithm.crc16, 14w0, __VA_ARGS__, 15w0x4000);
+#define BUCKET_HASH_UNIT(unit)
+#define BUCKET_HASH(unit, result, ...) \
+    hash(result, HashAlgorithm.crc32, 6w0, __VA_ARGS__, 7w64);
 #define MODEL_HEADERS to_egress_t to_egress;
 
 #endif

@@ -85,6 +85,8 @@ pub(crate) fn all() -> Vec<Case> {
         decapsulation(),
         refusals(),
         transit(),
+        tagged_underlay(),
+        ipv6_underlay(),
         sources(),
         claims(),
         bindings(),
@@ -242,8 +244,9 @@ fn refusals() -> Vec<Case> {
     vec![
         Case::new("not to the router's MAC", [at(1, ethernet(HOP_1, HOP_1, 0x0800, &whole))]).drops([7]),
         Case::new("ARP on the underlay", [at(1, gratuitous(HOP_1))]).drops([7]),
-        Case::new("not IPv4 on the underlay", [at(1, ethernet(ROUTER_1, HOP_1, 0x86dd, &ipv6(0, 17, (1, 2), b"")))])
-            .drops([8]),
+        Case::new("not IP on the underlay", [at(1, ethernet(ROUTER_1, HOP_1, 0x88b5, &[0; 46]))]).drops([8]),
+        Case::new("IPv6 without route", [at(1, ethernet(ROUTER_1, HOP_1, 0x86dd, &ipv6(0, 17, (1, 2), b"")))])
+            .drops([19]),
         Case::new("a wrong outer checksum", [to_router(&bad_sum)]).drops([9]),
         Case::new("a first fragment", [tunnelled(Ipv4 { fragment: (true, 0), ..from_peer() }, &good)]).drops([10]),
         Case::new("a later fragment", [tunnelled(Ipv4 { fragment: (false, 9), ..from_peer() }, &good)]).drops([10]),
@@ -273,6 +276,72 @@ fn transit() -> Vec<Case> {
         Case::new("transit whose time has run out", arrive(packet(1, BEYOND))).drops([18]),
         Case::new("transit to nowhere", arrive(packet(64, [203, 0, 113, 1]))).drops([19]),
         Case::new("transit with options", arrive(options)).leaves([5]),
+    ]
+}
+
+fn tagged_underlay() -> Vec<Case> {
+    let tag = |port| entry("underlay_tag", &[port], "underlay_tag.tagged", &[30]);
+    let expects = entry("ingress_interface", &[1, 30], "underlay", &[mac(ROUTER_1)]);
+    let from_tunnel =
+        ethernet(ROUTER_1, HOP_1, 0x0800, &from_peer().udp(50_000, 4789, &vxlan(8, VNIS[0], &data(A, R))));
+    let through = ethernet(ROUTER_1, HOP_1, 0x0800, &Ipv4::new(PEER_1, BEYOND).udp(1, 2, b"x"));
+    vec![
+        Case::new("a tunnel by a tagged port", [at(2, data(R, A))]).with([tag(1)]).leaves([1]),
+        Case::new("copies by a tagged port and others", [at(2, data(BROADCAST, A))])
+            .with([tag(1)])
+            .leaves([1, 3, 4, 5]),
+        Case::new("from a tunnel behind the tag", [at(1, tagged(30, &from_tunnel))])
+            .with([expects.clone()])
+            .leaves([2]),
+        Case::new("from a tunnel behind another tag", [at(1, tagged(31, &from_tunnel))])
+            .with([expects.clone()])
+            .drops([3]),
+        Case::new("transit from tag to tag", [at(1, tagged(30, &through))]).with([expects.clone(), tag(5)]).leaves([5]),
+        Case::new("transit from a tag to none", [at(1, tagged(30, &through))]).with([expects]).leaves([5]),
+    ]
+}
+
+/// Our tunnel address ends in 1, that of the peer behind port 1 in 2, and what is in transit goes beyond port 5.
+fn ipv6_underlay() -> Vec<Case> {
+    let address = |last: u8| 0xfd00 << 112 | u128::from(last);
+    let (to, macs) = ([address(1), address(2)], [mac(ROUTER_1), mac(HOP_1)]);
+    let entries = [
+        entry("local_vtep_ipv6", &[to[0]], "local_vtep_ipv6.terminate", &[]),
+        entry("underlay_peer_ipv6", &[to[1]], "underlay_peer_ipv6.from_tunnel", &[TUNNEL_1.into()]),
+        entry(
+            "encapsulate",
+            &[TUNNEL_1.into()],
+            "encapsulate.encapsulate_ipv6",
+            &[to[0], to[1], macs[0], macs[1], 64, 10, 0xffff],
+        ),
+        Entry {
+            prefix: 64,
+            ..entry(
+                "underlay_route_ipv6",
+                &[0xfd00 << 112],
+                "underlay_route_ipv6.route",
+                &[5, mac(ROUTER_5), mac(HOP_5)],
+            )
+        },
+    ];
+    let case = |name, input| Case::new(name, [input]).with(entries.clone());
+    let arrive = |packet: Vec<u8>| at(1, ethernet(ROUTER_1, HOP_1, 0x86dd, &packet));
+    let carry = |ecn, ends, port, content: &[u8]| arrive(ipv6(ecn, 17, ends, &udp(50_000, port, content)));
+    let good = vxlan(8, VNIS[0], &data(A, R));
+    let mut last_hop = ipv6(0, 17, (2, 7), b"x");
+    last_hop[7] = 1;
+    vec![
+        case("to a tunnel over IPv6", at(2, data(R, A))).leaves([1]),
+        case("copies to tunnels of both families", at(2, data(BROADCAST, A))).leaves([1, 3, 4, 5]),
+        case("from a tunnel over IPv6", carry(0, (2, 1), 4789, &good)).leaves([2]),
+        case("from a tunnel over IPv6, marked", carry(3, (2, 1), 4789, &good)).drops([17]),
+        case("from no peer over IPv6", carry(0, (3, 1), 4789, &good)).drops([14]),
+        case("over IPv6 to another port", carry(0, (2, 1), 4790, &good)).drops([11]),
+        case("over IPv6 in fragments", arrive(ipv6(0, 44, (2, 1), &good))).drops([10]),
+        case("over IPv6 without the I flag", carry(0, (2, 1), 4789, &vxlan(0, VNIS[0], &data(A, R)))).drops([13]),
+        case("over IPv6 cut short", carry(0, (2, 1), 4789, &good[..10])).drops([12]),
+        case("IPv6 in transit", carry(1, (2, 7), 4789, &good)).leaves([5]),
+        case("IPv6 at its last hop", arrive(last_hop)).drops([18]),
     ]
 }
 
@@ -449,7 +518,7 @@ fn controller() -> Vec<Case> {
         Case::new("a VLAN from the controller is no interface", [send(2, 1, tagged(7, &data(A, PROBE)))]).drops([3]),
         Case::new("a mode that does not exist", [Input::FromController([9, 1, 2], data(A, PROBE))]).drops([27]),
         Case::new("more VXLAN ports do not matter without value sets", [at(2, data(R, A))])
-            .with([entry("underlay_peer", &[ip([192, 0, 2, 50])], "from_tunnel", &[TUNNEL_1.into()])])
+            .with([entry("underlay_peer", &[ip([192, 0, 2, 50])], "underlay_peer.from_tunnel", &[TUNNEL_1.into()])])
             .leaves([1]),
     ]
 }

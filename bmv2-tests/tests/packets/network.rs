@@ -91,15 +91,15 @@ pub(crate) fn entries() -> Vec<Entry> {
         entry("ingress_interface", &[4, 10], "access", &[1, 4, 0, 0]),
         entry("ingress_interface", &[4, 20], "access", &[2, 5, 0, 0]),
         entry("ingress_interface", &[CPU_PORT.into(), 0], "controller", &[]),
-        entry("local_vtep", &[ip(VTEP)], "terminate", &[]),
+        entry("local_vtep", &[ip(VTEP)], "local_vtep.terminate", &[]),
         Entry {
             prefix: 24,
-            ..entry("underlay_route", &[ip([198, 51, 100, 0])], "route", &[5, mac(ROUTER_5), mac(HOP_5)])
+            ..entry("underlay_route", &[ip([198, 51, 100, 0])], "underlay_route.route", &[5, mac(ROUTER_5), mac(HOP_5)])
         },
-        entry("access_tag", &[2], "untagged", &[]),
-        entry("access_tag", &[3], "untagged", &[]),
-        entry("access_tag", &[4], "tagged", &[10]),
-        entry("access_tag", &[5], "tagged", &[20]),
+        entry("access_tag", &[2], "access_tag.untagged", &[]),
+        entry("access_tag", &[3], "access_tag.untagged", &[]),
+        entry("access_tag", &[4], "access_tag.tagged", &[10]),
+        entry("access_tag", &[5], "access_tag.tagged", &[20]),
         entry("destination", &[1, mac(PROBE)], "probe_reply", &[]),
     ];
     for (location, port) in [(2, 2), (3, 3), (4, 4), (5, 4), (TUNNEL_1, 1), (TUNNEL_2, 5)] {
@@ -114,7 +114,7 @@ pub(crate) fn entries() -> Vec<Entry> {
         [(TUNNEL_1, PEER_1, [ROUTER_1, HOP_1], 64, 0), (TUNNEL_2, PEER_2, [ROUTER_5, HOP_5], 32, 10)]
     {
         let params = [ip(VTEP), ip(peer), mac(macs[0]), mac(macs[1]), ttl, dscp, 0xffff];
-        entries.push(entry("underlay_peer", &[ip(peer)], "from_tunnel", &[tunnel.into()]));
+        entries.push(entry("underlay_peer", &[ip(peer)], "underlay_peer.from_tunnel", &[tunnel.into()]));
         entries.push(entry("encapsulate", &[tunnel.into()], "encapsulate.encapsulate", &params));
     }
     for (bd, host, location) in [(1, A, 2), (1, B, 3), (1, C, 4), (2, A, 5)] {
@@ -139,7 +139,7 @@ fn barrier() -> Vec<Entry> {
     ];
     for port in PORTS.map(u128::from) {
         entries.push(entry("ingress_interface", &[port, BARRIER_VLAN.into()], "access", &[bd, location, 0, 0]));
-        entries.push(entry("access_tag", &[location + port], "tagged", &[BARRIER_VLAN.into()]));
+        entries.push(entry("access_tag", &[location + port], "access_tag.tagged", &[BARRIER_VLAN.into()]));
     }
     entries
 }

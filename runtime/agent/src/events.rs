@@ -3,12 +3,12 @@
 //! Events decide nothing. They go through a bounded channel, and an agent never waits for whoever reads it: what does
 //! not fit is dropped and counted.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use vouch_mobility::{Evidence, HostKey, Message, Report, VtepAddr};
 use vouch_net::MacAddr;
 
@@ -66,15 +66,15 @@ pub enum AgentEventKind {
         /// The port of its link.
         port: u16,
         /// Its address.
-        address: Ipv4Addr,
+        address: IpAddr,
         /// Its MAC address; `None` if it cannot be used.
         mac: Option<MacAddr>,
         /// Why it cannot.
         why: Option<String>,
         /// The routes that name it.
-        routes: Vec<Ipv4Net>,
+        routes: Vec<IpNet>,
         /// Those of them that have no next hop now.
-        without: Vec<Ipv4Net>,
+        without: Vec<IpNet>,
     },
     /// Frames that came in here do not fit the underlay. Told once for each place.
     ExceedsMtu {
@@ -165,7 +165,7 @@ pub enum Place {
 /// A text that names no place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no place: give a VTEP by its tunnel address, as `10.0.0.2`, or an access interface, as `2` or `2.100` for VLAN 100 of port 2"
+    "`{0}` is no place: give a VTEP by its tunnel address, as `10.0.0.2` or `2001:db8::2`, or an access interface, as `2` or `2.100` for VLAN 100 of port 2"
 )]
 pub struct NoPlace(String);
 
@@ -174,7 +174,7 @@ impl FromStr for Place {
 
     /// A VTEP's address, `PORT`, or `PORT.VLAN`.
     fn from_str(text: &str) -> Result<Self, NoPlace> {
-        if let Ok(address) = text.parse::<Ipv4Addr>() {
+        if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self::Vtep(VtepAddr(address)));
         }
         let number = |text: &str| text.parse::<u16>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
@@ -200,6 +200,8 @@ mod tests {
             Ok(Place::Interface(AccessInterface { port: Port::new(port).expect("in range"), vlan }))
         };
         assert_eq!("10.0.0.2".parse(), Ok(Place::Vtep(VtepAddr([10, 0, 0, 2].into()))));
+        let ipv6 = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
+        assert_eq!("2001:db8::2".parse(), Ok(Place::Vtep(VtepAddr(ipv6.into()))));
         assert_eq!("2".parse(), interface(2, None));
         assert_eq!("2.100".parse(), interface(2, Some(100)));
         for wrong in ["", "2.", ".100", "2.4095", "511", "+2", "2.1.1", "vtep2"] {

@@ -160,7 +160,7 @@ fn each_mistake_is_told_with_its_place_and_what_would_be_right() {
     one_problem(
         "  address: 10.0.0.1\n",
         "  adress: 10.0.0.1\n",
-        "3:3: vtep.adress: unknown field; did you mean `address`?\nt.yaml:3:3: vtep.address: the field is missing; it is the tunnel address, an IPv4 address as `10.0.0.1`",
+        "3:3: vtep.adress: unknown field; did you mean `address`?\nt.yaml:3:3: vtep.address: the field is missing; it is the tunnel address, as `10.0.0.1` or `2001:db8::1`: the tunnels are over IPv4 or over IPv6",
     );
     one_problem(
         "vni: 5001",
@@ -252,7 +252,7 @@ fn parts_that_do_not_fit_each_other_are_told() {
     for (address, what) in [
         (
             "192.0.2.0/32",
-            "`192.0.2.0/32` is wrong; it is an IPv4 address and the length of its link's prefix, at most 31, as `192.0.2.0/31`",
+            "`192.0.2.0/32` is wrong; it is an IP address, not link-local, and the length of its link's prefix, as `192.0.2.0/31` or `2001:db8:ffff::/127`",
         ),
         ("192.0.2.0/24", "192.0.2.0 is the network address of its link; it is an address that one machine has"),
         ("10.0.0.1/24", "10.0.0.1 is the tunnel address of this VTEP; the address on a link is another one"),
@@ -771,6 +771,75 @@ fn punt_rates_are_those_of_the_port_or_the_vni_or_the_file() {
     assert_eq!(told, [(4_000, 2, 1, 1_000), (3, 2, 1, 1_000)]);
     let elsewhere = Config::parse("t.yaml", VALID).expect("it is right").config.vtep.expect("it is a VTEP");
     assert!(elsewhere.vnis[0].rates.is_empty());
+}
+
+/// [`VALID`], over IPv6.
+fn over_ipv6() -> String {
+    VALID
+        .replace("address: 10.0.0.1\n", "address: 2001:db8::1\n")
+        .replace("address: 10.0.0.2\n", "address: 2001:db8::2\n")
+        .replace("10.0.0.2/32", "2001:db8::2/128")
+}
+
+#[test]
+fn an_underlay_may_be_ipv6() {
+    let config = Config::parse("t.yaml", &over_ipv6()).expect("it is right").config;
+    let vtep = config.vtep.expect("it is a VTEP");
+    assert_eq!((vtep.address.to_string(), vtep.tunnel_bytes()), ("2001:db8::1".to_owned(), 70));
+    assert_eq!(vtep.probe_mac.to_string(), "02:76:00:00:00:01");
+    assert_eq!(config.underlay.routes_to(vtep.peers[0].address.0).len(), 1);
+    let warned = Config::parse("t.yaml", &over_ipv6()).expect("it is right").warnings;
+    assert!(warned.iter().any(|it| it.to_string().contains("more than 1430 bytes")), "{warned:?}");
+
+    // Each with one change, its line and what is wrong.
+    let cases = [
+        (
+            "address: 2001:db8::2\n",
+            "address: 10.0.0.2\n",
+            "21:14: peers[0].address: 10.0.0.2 and the address of this VTEP, 2001:db8::1, are of two families; the tunnels of a fabric are \
+             all over IPv4 or all over IPv6",
+        ),
+        (
+            "address: 2001:db8::2\n",
+            "address: 2001:db8:2::1\n",
+            "21:14: peers[0].address: the last four bytes of 2001:db8:2::1 are those of this VTEP's address; give both VTEPs a \
+             `vtep.probe_mac` of their own, which is made of them otherwise",
+        ),
+        (
+            "address: 2001:db8::2\n",
+            "address: 2001:db8::3\n",
+            "21:14: peers[0].address: no route leads to 2001:db8::3; add one to `underlay.routes`, as `2001:db8::3/128`",
+        ),
+        (
+            "address: 2001:db8::1\n",
+            "address: fe80::1\n",
+            "3:12: vtep.address: `fe80::1` is wrong; it is the IP address of one machine, as `10.0.0.2` or `2001:db8::2`, not link-local",
+        ),
+        (
+            "'02:00:00:00:01:09'}",
+            "'02:00:00:00:01:09', address: 'fe80::1/64'}",
+            "12:52: underlay.ports[0].address: `fe80::1/64` is wrong; it is an IP address, not link-local, and the length of its link's \
+             prefix, as `192.0.2.0/31` or `2001:db8:ffff::/127`",
+        ),
+        (
+            "underlay:\n",
+            "underlay:\n  mtu: 1279\n",
+            "11:8: underlay.mtu: `1279` is too little; a link that carries IPv6 carries 1280 bytes at least",
+        ),
+        (
+            "'02:00:00:00:01:09'}",
+            "'02:00:00:00:01:09', vlan: 4095}",
+            "12:49: underlay.ports[0].vlan: `4095` is wrong; it is a whole number from 1 to 4094",
+        ),
+    ];
+    for (text, instead, expected) in cases {
+        assert_eq!(problems(&over_ipv6().replacen(text, instead, 1)), format!("t.yaml:{expected}"));
+    }
+    // With a probe MAC of one's own, the last bytes are of no account.
+    let own = over_ipv6()
+        .replace("address: 2001:db8::1\n", "address: 2001:db8::1\n  probe_mac: '02:76:00:00:01:01'\n")
+        .replace("2001:db8::2", "2001:db8:2::1");
+    Config::parse("t.yaml", &own).expect("it is right");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use serde::Serialize;
@@ -205,8 +205,8 @@ impl Topology {
     }
 
     /// The VTEP that has this tunnel address.
-    pub fn vtep_at(&self, address: Ipv4Addr) -> Option<&SwitchSpec> {
-        self.vteps().find(|(_, candidate)| *candidate == address).map(|(switch, _)| switch)
+    pub fn vtep_at(&self, address: IpAddr) -> Option<&SwitchSpec> {
+        self.vteps().find(|(_, candidate)| IpAddr::V4(*candidate) == address).map(|(switch, _)| switch)
     }
 
     /// A host by its name.

@@ -1,6 +1,7 @@
 //! What may happen in a model, and how often: a scene is a fabric, who is in it, and a budget of deeds.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use vouch_mobility::{
@@ -208,7 +209,8 @@ pub fn address(vtep: usize) -> VtepAddr {
 
 /// The number of a VTEP.
 pub fn number(vtep: VtepAddr) -> usize {
-    usize::from(vtep.0.octets()[3]) - 1
+    let IpAddr::V4(address) = vtep.0 else { panic!("{vtep} is none of the scene's") };
+    usize::from(address.octets()[3]) - 1
 }
 
 const fn ms(millis: u64) -> Duration {

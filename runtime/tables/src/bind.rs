@@ -45,8 +45,9 @@ pub(crate) struct BoundAction {
 impl Tables {
     /// Looks every name up. The error holds every difference, not only the first.
     ///
-    /// What the P4Info has besides is no difference: a program may know more tables than this controller. Several next hops are a part
-    /// that it has as a whole, or not at all: [`Self::shares_next_hops`] says which.
+    /// What the P4Info has besides is no difference: a program may know more tables than this controller. Several next hops, and
+    /// IPv6 in the underlay, are parts that it has as a whole, or not at all: [`Self::shares_next_hops`] and [`Self::carries_ipv6`] say
+    /// which.
     pub fn bind(p4info: &P4Info) -> Result<Self, BindError> {
         let parts: Vec<Part> = Part::ALL.into_iter().filter(|part| has_any_of(p4info, *part)).collect();
         let mut binder = Binder { p4info, parts: &parts, mismatches: Vec::new() };
@@ -70,6 +71,13 @@ impl Tables {
     /// [`NeighbourKey`](crate::NeighbourKey), and the actions that name a [`HopGroup`](crate::HopGroup). The program for Tofino 1 has none.
     pub fn shares_next_hops(&self) -> bool {
         self.parts.contains(&Part::NextHops)
+    }
+
+    /// Whether the underlay may be IPv6: the tables of [`LocalVtepIpv6Key`](crate::LocalVtepIpv6Key),
+    /// [`UnderlayPeerIpv6Key`](crate::UnderlayPeerIpv6Key) and [`UnderlayRouteIpv6Key`](crate::UnderlayRouteIpv6Key), and what
+    /// encapsulates so. The program for Tofino 1 has none.
+    pub fn carries_ipv6(&self) -> bool {
+        self.parts.contains(&Part::Ipv6Underlay)
     }
 
     /// A table of the position in [`TABLE_SHAPES`], if the program has it.

@@ -23,10 +23,12 @@ pub(crate) struct FieldShape {
 pub(crate) enum Part {
     /// Several next hops that share what goes one way.
     NextHops,
+    /// An underlay of IPv6.
+    Ipv6Underlay,
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 1] = [Self::NextHops];
+    pub(crate) const ALL: [Self; 2] = [Self::NextHops, Self::Ipv6Underlay];
 }
 
 /// An action as the P4Info must have it.
@@ -86,9 +88,9 @@ pub(crate) trait ActionCodec: Sized {
     const AGEING: bool;
 
     /// The index into [`Self::ACTIONS`] and the parameters in that shape's order.
-    fn to_params(&self) -> (usize, Vec<u64>);
+    fn to_params(&self) -> (usize, Vec<u128>);
     /// The reverse; `params` are as many as the shape says.
-    fn from_params(index: usize, params: &[u64]) -> Result<Self, (&'static str, ValueError)>;
+    fn from_params(index: usize, params: &[u128]) -> Result<Self, (&'static str, ValueError)>;
 
     fn idle_timeout(&self) -> Option<Duration> {
         None
@@ -138,11 +140,11 @@ impl<A: ActionCodec> ActionCodec for Aged<A> {
     const ACTIONS: &'static [ActionShape] = A::ACTIONS;
     const AGEING: bool = true;
 
-    fn to_params(&self) -> (usize, Vec<u64>) {
+    fn to_params(&self) -> (usize, Vec<u128>) {
         self.action.to_params()
     }
 
-    fn from_params(index: usize, params: &[u64]) -> Result<Self, (&'static str, ValueError)> {
+    fn from_params(index: usize, params: &[u128]) -> Result<Self, (&'static str, ValueError)> {
         A::from_params(index, params).map(Self::never)
     }
 
@@ -234,7 +236,7 @@ pub(crate) fn field<F: KeyField>(
 }
 
 /// For the table macro: one parameter.
-pub(crate) fn param<V: Value>(name: &'static str, bits: u64) -> Result<V, (&'static str, ValueError)> {
+pub(crate) fn param<V: Value>(name: &'static str, bits: u128) -> Result<V, (&'static str, ValueError)> {
     V::from_bits(bits).map_err(|error| (name, error))
 }
 
@@ -342,7 +344,7 @@ macro_rules! table {
             ];
             const AGEING: bool = false;
 
-            fn to_params(&self) -> (usize, Vec<u64>) {
+            fn to_params(&self) -> (usize, Vec<u128>) {
                 let (name, params) = match *self {
                     $( Self::$Variant $({ $($param),+ })? => (
                         concat!($table, ".", $variant),
@@ -356,7 +358,7 @@ macro_rules! table {
             #[allow(unused_mut, unused_variables)]
             fn from_params(
                 index: usize,
-                params: &[u64],
+                params: &[u128],
             ) -> Result<Self, (&'static str, $crate::value::ValueError)> {
                 let mut params = params.iter().copied();
                 let name = Self::ACTIONS[index].name;

@@ -165,7 +165,7 @@ drop_reasons! {
     5 LinkLocal "LINK_LOCAL" "To an address that bridges never forward.",
     6 StackedTag "STACKED_TAG" "A second VLAN tag, or a tag on a frame from the controller.",
     7 NotRouterMac "NOT_ROUTER_MAC" "On the underlay, to another router's MAC.",
-    8 UnderlayNotIpv4 "UNDERLAY_NOT_IPV4" "On the underlay, not well-formed IPv4.",
+    8 UnderlayNotIp "UNDERLAY_NOT_IP" "On the underlay, not well-formed IPv4, nor IPv6 where the program takes that.",
     9 OuterChecksum "OUTER_CHECKSUM" "Outer IPv4 header checksum wrong.",
     10 OuterFragment "OUTER_FRAGMENT" "To our tunnel address in fragments.",
     11 NotVxlan "NOT_VXLAN" "To our tunnel address, not VXLAN.",

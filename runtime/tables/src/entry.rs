@@ -141,10 +141,13 @@ entries! {
     INGRESS_INTERFACE IngressInterface(IngressInterfaceKey => IngressInterfaceAction)
     LOCAL_VTEP LocalVtep(LocalVtepKey => LocalVtepAction)
     UNDERLAY_PEER UnderlayPeer(UnderlayPeerKey => UnderlayPeerAction)
+    LOCAL_VTEP_IPV6 LocalVtepIpv6(LocalVtepIpv6Key => LocalVtepIpv6Action)
+    UNDERLAY_PEER_IPV6 UnderlayPeerIpv6(UnderlayPeerIpv6Key => UnderlayPeerIpv6Action)
     BINDING_IPV4 BindingIpv4(BindingIpv4Key => BindingIpv4Action)
     BINDING_IPV6 BindingIpv6(BindingIpv6Key => BindingIpv6Action)
     VNI_TO_BD VniToBd(VniToBdKey => VniToBdAction)
     UNDERLAY_ROUTE UnderlayRoute(UnderlayRouteKey => UnderlayRouteAction)
+    UNDERLAY_ROUTE_IPV6 UnderlayRouteIpv6(UnderlayRouteIpv6Key => UnderlayRouteIpv6Action)
     SOURCE Source(SourceKey => Aged<SourceAction>)
     RECORDED_LOCATION RecordedLocation(RecordedLocationKey => RecordedLocationAction)
     DESTINATION Destination(DestinationKey => DestinationAction)
@@ -154,6 +157,7 @@ entries! {
     NEIGHBOUR Neighbour(NeighbourKey => NeighbourAction)
     BD_VNI BdVni(BdVniKey => BdVniAction)
     ENCAPSULATE Encapsulate(EncapsulateKey => EncapsulateAction)
+    UNDERLAY_TAG UnderlayTag(UnderlayTagKey => UnderlayTagAction)
     ACCESS_TAG AccessTag(AccessTagKey => AccessTagAction)
 }
 

@@ -108,7 +108,7 @@ pub enum EntryError {
         action: String,
     },
     /// The table, or the action, is of a part that this program does not have: see
-    /// [`Tables::shares_next_hops`](crate::Tables::shares_next_hops).
+    /// [`Tables::shares_next_hops`](crate::Tables::shares_next_hops) and [`Tables::carries_ipv6`](crate::Tables::carries_ipv6).
     #[error("the program of this switch has nothing for `{key}` {action}")]
     Absent {
         /// The key.

@@ -110,8 +110,8 @@ impl Tables {
     pub fn packet_in(&self, packet: &v1::PacketIn) -> Result<Punt, DecodeError> {
         let header = self.packet_in.header.as_ref().ok_or(DecodeError::Missing("the header packet_in"))?;
         let values = header.decode(&packet.metadata)?;
-        // Binding has checked that there are five, and that none has more than 16 bits.
-        let value = |field: usize| values[self.packet_in.positions[field]] as u64;
+        // Binding has checked that there are five.
+        let value = |field: usize| values[self.packet_in.positions[field]];
         let problem = |field: usize| {
             move |source| DecodeError::Value { place: "`packet_in`".to_owned(), field: PACKET_IN[field].name, source }
         };
@@ -145,7 +145,7 @@ impl Tables {
         let bound = &self.packet_out;
         let mut values = vec![None; bound.header.as_ref().map_or(0, |header| header.fields.len())];
         for (&position, value) in bound.positions.iter().zip([mode, bd, location.to_bits(), 0]) {
-            values[position] = Some(u128::from(value));
+            values[position] = Some(value);
         }
         let metadata = bound.header.as_ref().map(|header| header.encode_positions(&values));
         let metadata = metadata.expect("binding found the header").expect("binding checked fields and widths");
@@ -156,7 +156,7 @@ impl Tables {
     pub fn decode_packet_out(&self, packet: &v1::PacketOut) -> Result<PacketOut, DecodeError> {
         let header = self.packet_out.header.as_ref().ok_or(DecodeError::Missing("the header packet_out"))?;
         let values = header.decode(&packet.metadata)?;
-        let value = |field: usize| values[self.packet_out.positions[field]] as u64;
+        let value = |field: usize| values[self.packet_out.positions[field]];
         let problem = |field: usize| {
             move |source| DecodeError::Value { place: "`packet_out`".to_owned(), field: PACKET_OUT[field].name, source }
         };

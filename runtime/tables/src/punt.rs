@@ -74,12 +74,12 @@ impl fmt::Display for PuntReason {
 impl Value for PuntReason {
     const BITS: u32 = 8;
 
-    fn to_bits(self) -> u64 {
-        self as u64
+    fn to_bits(self) -> u128 {
+        self as u128
     }
 
-    fn from_bits(bits: u64) -> Result<Self, ValueError> {
-        let reason = Self::ALL.into_iter().find(|reason| *reason as u64 == bits);
+    fn from_bits(bits: u128) -> Result<Self, ValueError> {
+        let reason = Self::ALL.into_iter().find(|reason| *reason as u128 == bits);
         reason.ok_or(ValueError::Meaningless { value: bits, kind: "a punt reason (1 to 8)" })
     }
 }
@@ -173,7 +173,7 @@ impl PuntBudgets {
             let cell = PuntMeter { reason: PuntReason::Neighbour, location: link };
             return (self.index(cell) == index).then_some(cell);
         }
-        let reason = PuntReason::from_bits(bits >> self.reason_at()).ok()?;
+        let reason = PuntReason::from_bits(u128::from(bits >> self.reason_at())).ok()?;
         Some(PuntMeter { reason, location: self.places.place(place)? })
     }
 

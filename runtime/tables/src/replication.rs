@@ -109,7 +109,7 @@ fn decode_port(replica: &P4Replica) -> Result<u16, ValueError> {
     #[allow(deprecated)]
     let bits = match &replica.port_kind {
         Some(PortKind::Port(bytes)) => from_bytes(bytes, 32)?,
-        Some(PortKind::EgressPort(port)) => u64::from(*port),
+        Some(PortKind::EgressPort(port)) => u128::from(*port),
         None => return Err(ValueError::Missing),
     };
     u16::try_from(bits).map_err(|_| ValueError::Meaningless { value: bits, kind: "a port" })

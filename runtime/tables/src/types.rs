@@ -82,11 +82,11 @@ impl fmt::Debug for LocationId {
 impl Value for LocationId {
     const BITS: u32 = 16;
 
-    fn to_bits(self) -> u64 {
+    fn to_bits(self) -> u128 {
         self.0.into()
     }
 
-    fn from_bits(bits: u64) -> Result<Self, ValueError> {
+    fn from_bits(bits: u128) -> Result<Self, ValueError> {
         u16::try_from(bits)
             .ok()
             .and_then(Self::from_id)
@@ -143,11 +143,11 @@ macro_rules! number {
         impl Value for $Name {
             const BITS: u32 = $bits;
 
-            fn to_bits(self) -> u64 {
+            fn to_bits(self) -> u128 {
                 self.0.into()
             }
 
-            fn from_bits(bits: u64) -> Result<Self, ValueError> {
+            fn from_bits(bits: u128) -> Result<Self, ValueError> {
                 <$Inner>::try_from(bits)
                     .ok()
                     .and_then(Self::new)
@@ -244,14 +244,14 @@ impl fmt::Display for Tag {
 impl Value for Tag {
     const BITS: u32 = 12;
 
-    fn to_bits(self) -> u64 {
+    fn to_bits(self) -> u128 {
         match self {
             Self::Untagged => 0,
             Self::Vlan(vlan) => vlan.to_bits(),
         }
     }
 
-    fn from_bits(bits: u64) -> Result<Self, ValueError> {
+    fn from_bits(bits: u128) -> Result<Self, ValueError> {
         if bits == 0 { Ok(Self::Untagged) } else { VlanId::from_bits(bits).map(Self::Vlan) }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 use vouch_net::{MacAddr, Vni};
 use vouch_p4runtime::p4::v1::FieldMatch;
 use vouch_p4runtime::p4::v1::field_match::{Exact, FieldMatchType, Lpm};
@@ -19,7 +19,7 @@ pub enum ValueError {
     #[error("{value:#x} is not {kind}")]
     Meaningless {
         /// The number found.
-        value: u64,
+        value: u128,
         /// What it should have been.
         kind: &'static str,
     },
@@ -34,18 +34,18 @@ pub enum ValueError {
 /// A typed value of a `bit<BITS>` field.
 pub(crate) trait Value: Copy {
     const BITS: u32;
-    fn to_bits(self) -> u64;
-    fn from_bits(bits: u64) -> Result<Self, ValueError>;
+    fn to_bits(self) -> u128;
+    fn from_bits(bits: u128) -> Result<Self, ValueError>;
 }
 
-/// Reads any byte string, canonical or padded. Only IPv6 addresses are wider than 64 bits, and they are no [`Value`].
-pub(crate) fn from_bytes(bytes: &[u8], width: u32) -> Result<u64, ValueError> {
-    Ok(value::decode(bytes, width.min(64))? as u64)
+/// Reads any byte string, canonical or padded.
+pub(crate) fn from_bytes(bytes: &[u8], width: u32) -> Result<u128, ValueError> {
+    Ok(value::decode(bytes, width)?)
 }
 
 /// The canonical byte string.
-pub(crate) fn to_bytes(bits: u64) -> Vec<u8> {
-    value::encode(bits.into())
+pub(crate) fn to_bytes(bits: u128) -> Vec<u8> {
+    value::encode(bits)
 }
 
 /// One field of a table's key.
@@ -74,48 +74,40 @@ impl<V: Value> KeyField for V {
     }
 }
 
-impl KeyField for Ipv4Net {
-    const BITS: u32 = 32;
-    const KIND: MatchKind = MatchKind::Lpm;
+/// A prefix, the longest of which wins.
+macro_rules! prefix {
+    ($Net:ident of $Addr:ident) => {
+        impl KeyField for $Net {
+            const BITS: u32 = $Addr::BITS;
+            const KIND: MatchKind = MatchKind::Lpm;
 
-    fn to_match(self) -> Option<FieldMatchType> {
-        let value = to_bytes(u64::from(self.network().to_bits()));
-        (self.prefix_len() > 0).then(|| FieldMatchType::Lpm(Lpm { value, prefix_len: i32::from(self.prefix_len()) }))
-    }
-
-    fn from_match(found: Option<&FieldMatchType>) -> Result<Self, ValueError> {
-        match found {
-            Some(FieldMatchType::Lpm(lpm)) => {
-                let network = Ipv4Addr::from_bits(from_bytes(&lpm.value, 32)? as u32);
-                let meaningless = || ValueError::Meaningless { value: lpm.prefix_len as u64, kind: "a prefix length" };
-                let length = u8::try_from(lpm.prefix_len).map_err(|_| meaningless())?;
-                let prefix = Ipv4Net::new(network, length).map_err(|_| meaningless())?;
-                // What stands behind the length would be compared by no switch.
-                if prefix.trunc() == prefix { Ok(prefix) } else { Err(meaningless()) }
+            fn to_match(self) -> Option<FieldMatchType> {
+                let value = to_bytes(Value::to_bits(self.network()));
+                let prefix_len = i32::from(self.prefix_len());
+                (prefix_len > 0).then(|| FieldMatchType::Lpm(Lpm { value, prefix_len }))
             }
-            Some(other) => Err(ValueError::MatchKind(kind_name(other))),
-            None => Ok(Ipv4Net::default()),
+
+            fn from_match(found: Option<&FieldMatchType>) -> Result<Self, ValueError> {
+                match found {
+                    Some(FieldMatchType::Lpm(lpm)) => {
+                        let network = <$Addr as Value>::from_bits(from_bytes(&lpm.value, $Addr::BITS)?)?;
+                        let meaningless =
+                            || ValueError::Meaningless { value: lpm.prefix_len as u128, kind: "a prefix length" };
+                        let length = u8::try_from(lpm.prefix_len).map_err(|_| meaningless())?;
+                        let prefix = $Net::new(network, length).map_err(|_| meaningless())?;
+                        // What stands behind the length would be compared by no switch.
+                        if prefix.trunc() == prefix { Ok(prefix) } else { Err(meaningless()) }
+                    }
+                    Some(other) => Err(ValueError::MatchKind(kind_name(other))),
+                    None => Ok($Net::default()),
+                }
+            }
         }
-    }
+    };
 }
 
-/// Too wide for a [`Value`].
-impl KeyField for Ipv6Addr {
-    const BITS: u32 = 128;
-    const KIND: MatchKind = MatchKind::Exact;
-
-    fn to_match(self) -> Option<FieldMatchType> {
-        Some(FieldMatchType::Exact(Exact { value: value::encode(self.to_bits()) }))
-    }
-
-    fn from_match(found: Option<&FieldMatchType>) -> Result<Self, ValueError> {
-        match found {
-            Some(FieldMatchType::Exact(exact)) => Ok(Self::from_bits(value::decode(&exact.value, Self::BITS)?)),
-            Some(other) => Err(ValueError::MatchKind(kind_name(other))),
-            None => Err(ValueError::Missing),
-        }
-    }
-}
+prefix!(Ipv4Net of Ipv4Addr);
+prefix!(Ipv6Net of Ipv6Addr);
 
 /// The match of a key field by id, as the protocol has it.
 pub(crate) fn find_match(found: &[FieldMatch], field_id: u32) -> Option<&FieldMatchType> {
@@ -136,11 +128,11 @@ fn kind_name(found: &FieldMatchType) -> &'static str {
 impl Value for bool {
     const BITS: u32 = 1;
 
-    fn to_bits(self) -> u64 {
+    fn to_bits(self) -> u128 {
         self.into()
     }
 
-    fn from_bits(bits: u64) -> Result<Self, ValueError> {
+    fn from_bits(bits: u128) -> Result<Self, ValueError> {
         Ok(bits != 0)
     }
 }
@@ -148,11 +140,11 @@ impl Value for bool {
 impl Value for u8 {
     const BITS: u32 = 8;
 
-    fn to_bits(self) -> u64 {
+    fn to_bits(self) -> u128 {
         self.into()
     }
 
-    fn from_bits(bits: u64) -> Result<Self, ValueError> {
+    fn from_bits(bits: u128) -> Result<Self, ValueError> {
         Ok(bits as u8)
     }
 }
@@ -160,11 +152,11 @@ impl Value for u8 {
 impl Value for u16 {
     const BITS: u32 = 16;
 
-    fn to_bits(self) -> u64 {
+    fn to_bits(self) -> u128 {
         self.into()
     }
 
-    fn from_bits(bits: u64) -> Result<Self, ValueError> {
+    fn from_bits(bits: u128) -> Result<Self, ValueError> {
         Ok(bits as u16)
     }
 }
@@ -172,12 +164,12 @@ impl Value for u16 {
 impl Value for MacAddr {
     const BITS: u32 = 48;
 
-    fn to_bits(self) -> u64 {
-        self.0.iter().fold(0, |bits, &byte| bits << 8 | u64::from(byte))
+    fn to_bits(self) -> u128 {
+        self.0.iter().fold(0, |bits, &byte| bits << 8 | u128::from(byte))
     }
 
-    fn from_bits(bits: u64) -> Result<Self, ValueError> {
-        let [_, _, a, b, c, d, e, f] = bits.to_be_bytes();
+    fn from_bits(bits: u128) -> Result<Self, ValueError> {
+        let [.., a, b, c, d, e, f] = bits.to_be_bytes();
         Ok(MacAddr([a, b, c, d, e, f]))
     }
 }
@@ -185,23 +177,35 @@ impl Value for MacAddr {
 impl Value for Ipv4Addr {
     const BITS: u32 = 32;
 
-    fn to_bits(self) -> u64 {
+    fn to_bits(self) -> u128 {
         Ipv4Addr::to_bits(self).into()
     }
 
-    fn from_bits(bits: u64) -> Result<Self, ValueError> {
+    fn from_bits(bits: u128) -> Result<Self, ValueError> {
         Ok(Ipv4Addr::from_bits(bits as u32))
+    }
+}
+
+impl Value for Ipv6Addr {
+    const BITS: u32 = 128;
+
+    fn to_bits(self) -> u128 {
+        Ipv6Addr::to_bits(self)
+    }
+
+    fn from_bits(bits: u128) -> Result<Self, ValueError> {
+        Ok(Ipv6Addr::from_bits(bits))
     }
 }
 
 impl Value for Vni {
     const BITS: u32 = 24;
 
-    fn to_bits(self) -> u64 {
+    fn to_bits(self) -> u128 {
         self.get().into()
     }
 
-    fn from_bits(bits: u64) -> Result<Self, ValueError> {
+    fn from_bits(bits: u128) -> Result<Self, ValueError> {
         let vni = u32::try_from(bits).ok().and_then(|bits| Vni::new(bits).ok());
         vni.ok_or(ValueError::Meaningless { value: bits, kind: "a VNI" })
     }
@@ -225,7 +229,15 @@ mod tests {
     fn an_empty_prefix_is_left_out_of_the_key() {
         assert_eq!(Ipv4Net::default().to_match(), None);
         assert_eq!(Ipv4Net::from_match(None), Ok(Ipv4Net::default()));
-        let found = FieldMatchType::Lpm(Lpm { value: vec![10, 0, 0, 0], prefix_len: 33 });
-        assert!(Ipv4Net::from_match(Some(&found)).is_err());
+        assert_eq!(Ipv6Net::default().to_match(), None);
+        assert_eq!(Ipv6Net::from_match(None), Ok(Ipv6Net::default()));
+        let lpm = |first: u8, prefix_len| FieldMatchType::Lpm(Lpm { value: vec![first, 0, 0, 0], prefix_len });
+        assert!(Ipv4Net::from_match(Some(&lpm(10, 8))).is_ok());
+        assert!(Ipv4Net::from_match(Some(&lpm(10, 4))).is_err());
+        assert!(Ipv4Net::from_match(Some(&lpm(10, 33))).is_err());
+        // `::a00:0/8` has bits behind its length; `::a00:0/104` has not.
+        assert!(Ipv6Net::from_match(Some(&lpm(10, 8))).is_err());
+        assert!(Ipv6Net::from_match(Some(&lpm(10, 104))).is_ok());
+        assert!(Ipv6Net::from_match(Some(&lpm(10, 129))).is_err());
     }
 }

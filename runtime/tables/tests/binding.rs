@@ -115,9 +115,11 @@ fn a_key_field_or_parameter_that_we_do_not_know_is_a_difference() {
 }
 
 const SHARING_TABLES: [&str; 2] = ["next_hop", "neighbour"];
-const SHARING_ACTIONS: [&str; 2] = ["location_port.balance", "underlay_route.balance"];
+const SHARING_ACTIONS: [&str; 3] = ["location_port.balance", "underlay_route.balance", "underlay_route_ipv6.balance"];
+const IPV6_TABLES: [&str; 3] = ["local_vtep_ipv6", "underlay_peer_ipv6", "underlay_route_ipv6"];
+const IPV6_ACTIONS: [&str; 1] = ["encapsulate.encapsulate_ipv6"];
 
-/// Takes tables and actions of several next hops out of a P4Info.
+/// Takes tables and actions of a part out of a P4Info.
 fn without(info: &mut Message, tables: &[&str], actions: &[&str]) {
     let ids = |info: &Message| -> Vec<u32> {
         let preambles = info.actions.iter().filter_map(|action| action.preamble.as_ref());
@@ -149,6 +151,25 @@ fn several_next_hops_are_there_as_a_whole_or_not_at_all() {
     // Nor does what is left of them go for none.
     let lines = differences(|info| without(info, &SHARING_TABLES, &SHARING_ACTIONS[..1]));
     assert_eq!(lines.len(), 4, "{lines:?}");
+}
+
+#[test]
+fn an_underlay_of_ipv6_is_there_as_a_whole_or_not_at_all() {
+    assert!(Tables::bind(&p4info()).expect("our own").carries_ipv6());
+    assert_eq!(differences(|info| without(info, &IPV6_TABLES, &IPV6_ACTIONS)), Vec::<String>::new());
+    for missing in IPV6_TABLES {
+        let lines = differences(|info| without(info, &[missing], &[]));
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[1].starts_with(&format!("no table `{missing}` in the P4Info")), "{lines:?}");
+    }
+    let lines = differences(|info| without(info, &[], &IPV6_ACTIONS));
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    let mut message = p4info().message().clone();
+    without(&mut message, &IPV6_TABLES, &IPV6_ACTIONS);
+    let fewer = Tables::bind(&P4Info::new(message).expect("valid")).expect("it will do");
+    assert!(!fewer.carries_ipv6() && fewer.shares_next_hops());
+    let (key, action) = LocalVtepIpv6Key { dst: std::net::Ipv6Addr::LOCALHOST }.with(LocalVtepIpv6Action::Terminate);
+    assert!(matches!(fewer.update(&Change::Insert(key, action)), Err(EntryError::Absent { .. })));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 use prost::Message;
 use vouch_net::{MacAddr, Vni};
 use vouch_p4runtime::p4::v1::field_match::FieldMatchType;
@@ -74,6 +74,37 @@ fn every_entry() -> Vec<((EntryKey, EntryAction), &'static str)> {
             "binding_ipv4 bd=5 ip=10.0.0.1: bound mac=02:00:00:00:00:07 confirmed=true",
         ),
         (BindingIpv4Key { bd, ip: VTEP2 }.with(BindingIpv4Action::Shared), "binding_ipv4 bd=5 ip=10.0.0.2: shared"),
+        (LocalVtepIpv6Key { dst: LONG }.with(LocalVtepIpv6Action::Terminate), "local_vtep_ipv6 dst=ffff::1: terminate"),
+        (LocalVtepIpv6Key { dst: LONG }.with(LocalVtepIpv6Action::HandOver), "local_vtep_ipv6 dst=ffff::1: hand_over"),
+        (
+            UnderlayPeerIpv6Key { src: LONG }.with(UnderlayPeerIpv6Action::FromTunnel { location: tunnel }),
+            "underlay_peer_ipv6 src=ffff::1: from_tunnel location=tunnel2",
+        ),
+        (
+            UnderlayRouteIpv6Key { dst: Ipv6Net::new(LONG, 128).unwrap() }.with(UnderlayRouteIpv6Action::Route {
+                port,
+                src_mac: OURS,
+                dst_mac: THEIRS,
+            }),
+            "underlay_route_ipv6 dst=ffff::1/128: route port=300 src_mac=02:10:00:00:00:01 dst_mac=02:10:00:00:00:02",
+        ),
+        (
+            UnderlayRouteIpv6Key { dst: Ipv6Net::default() }.with(UnderlayRouteIpv6Action::Balance { group: hops }),
+            "underlay_route_ipv6 dst=::/0: balance group=7",
+        ),
+        (
+            EncapsulateKey { location: tunnel }.with(EncapsulateAction::EncapsulateIpv6 {
+                src_ip: LONG,
+                dst_ip: Ipv6Addr::LOCALHOST,
+                src_mac: OURS,
+                dst_mac: THEIRS,
+                hop_limit: 64,
+                dscp: Dscp::new(46).unwrap(),
+                max_frame_bytes: 1494,
+            }),
+            "encapsulate location=tunnel2: encapsulate_ipv6 src_ip=ffff::1 dst_ip=::1 src_mac=02:10:00:00:00:01 \
+             dst_mac=02:10:00:00:00:02 hop_limit=64 dscp=46 max_frame_bytes=1494",
+        ),
         (
             BindingIpv6Key { bd, ip: LONG }.with(BindingIpv6Action::Bound { mac: HOST, confirmed: false }),
             "binding_ipv6 bd=5 ip=ffff::1: bound mac=02:00:00:00:00:07 confirmed=false",
@@ -167,6 +198,10 @@ fn every_entry() -> Vec<((EntryKey, EntryAction), &'static str)> {
              src_mac=02:10:00:00:00:01 dst_mac=02:10:00:00:00:02 ttl=64 dscp=46 max_frame_bytes=1514",
         ),
         (AccessTagKey { location: access }.with(AccessTagAction::Untagged), "access_tag location=access3: untagged"),
+        (
+            UnderlayTagKey { port }.with(UnderlayTagAction::Tagged { vlan_id: vlan }),
+            "underlay_tag port=300: tagged vlan_id=100",
+        ),
         (
             AccessTagKey { location: access }.with(AccessTagAction::Tagged { vlan_id: vlan }),
             "access_tag location=access3: tagged vlan_id=100",

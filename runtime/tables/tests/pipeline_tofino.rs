@@ -1,5 +1,6 @@
 //! The tests of `pipeline`, on the TNA program: its parsers and controls, with v1model playing the hardware around them
-//! (`p4src/tna_model`). It takes each way to one next hop, so those of several (`next_hop`) are not among them.
+//! (`p4src/tna_model`). It takes each way to one next hop, and its underlay is IPv4, so those of several (`next_hop`) and of IPv6
+//! (`underlay_ipv6`) are not among them: see `pipeline_tofino2`.
 
 /// The program under test.
 pub(crate) const P4INFO: &str = vouch_tables::TOFINO_P4INFO_TEXT;
@@ -35,3 +36,5 @@ mod request;
 mod source;
 #[path = "pipeline/transit.rs"]
 mod transit;
+#[path = "pipeline/underlay_tag.rs"]
+mod underlay_tag;

@@ -1,6 +1,6 @@
 //! Next hops by their addresses: who answers, with which MAC address, and who has gone.
 //!
-//! A route names a router by its IP address, and frames need its MAC address. [`Underlay`] asks for it (ARP, RFC 826), goes on asking so
+//! A route names a router by its IP address, and frames need its MAC address. [`Underlay`] asks for it (ARP, RFC 826, or neighbour discovery, RFC 4861), goes on asking so
 //! that it is known within a second that the router is gone, and watches it by BFD ([`bfd`]) where that is configured. It is a state
 //! machine without I/O and without clock: [`Underlay::handle`] takes frames, [`Underlay::timeout`] the time, and
 //! [`Underlay::poll_action`] gives what follows. The driver sends frames, and takes next hops into use and out of it.
@@ -16,7 +16,7 @@
 //! |---|---|
 //! | `lib` | all next hops of a switch |
 //! | `neighbour` | one |
-//! | `frames` | ARP and BFD on the wire |
+//! | `frames` | ARP, neighbour discovery and BFD on the wire |
 //! | `bfd` | the protocol, and one session |
 
 pub mod bfd;
@@ -25,7 +25,7 @@ mod neighbour;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use vouch_net::MacAddr;
@@ -53,8 +53,8 @@ pub struct Asking {
 pub struct Link {
     /// Its MAC address.
     pub mac: MacAddr,
-    /// Its IP address.
-    pub address: Ipv4Addr,
+    /// Its IP address. Next hops there are of the same family.
+    pub address: IpAddr,
     /// How next hops there are watched beside.
     pub bfd: Option<BfdTimers>,
 }
@@ -65,7 +65,7 @@ pub struct NextHop {
     /// The port of its link.
     pub port: u16,
     /// Its address.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
 }
 
 impl fmt::Display for NextHop {
@@ -115,7 +115,7 @@ pub enum Why {
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Silent { questions } => write!(f, "no answer to {questions} ARP requests"),
+            Self::Silent { questions } => write!(f, "no answer to {questions} questions for its MAC address"),
             Self::Bfd(diagnostic) => write!(f, "BFD: {diagnostic}"),
         }
     }
@@ -136,7 +136,7 @@ pub enum Refused {
         /// Whose it says that the address is.
         from: MacAddr,
         /// To whom.
-        to: Ipv4Addr,
+        to: IpAddr,
     },
     /// An answer, or a BFD packet, of a next hop that is at another port.
     #[error("{mac} speaks for {address} at port {here}, which is a next hop at port {there}")]
@@ -144,7 +144,7 @@ pub enum Refused {
         /// Who; of a BFD packet, nobody knows.
         mac: MacAddr,
         /// For which address.
-        address: Ipv4Addr,
+        address: IpAddr,
         /// Where.
         here: u16,
         /// Where it would be right.
@@ -154,7 +154,7 @@ pub enum Refused {
     #[error("{address} at port {port} is no next hop")]
     NoNextHop {
         /// Who.
-        address: Ipv4Addr,
+        address: IpAddr,
         /// Where.
         port: u16,
     },
@@ -164,7 +164,7 @@ pub enum Refused {
         /// Who.
         mac: MacAddr,
         /// The address.
-        address: Ipv4Addr,
+        address: IpAddr,
     },
     /// A BFD packet of a next hop that is not watched so, or of another session.
     #[error("{hop} has no BFD session {number}")]
@@ -202,7 +202,7 @@ enum Told {
 }
 
 impl Underlay {
-    /// The next hops of a switch, of which nobody knows anything yet. Each is on one of the links; others are left out. `seed` tells
+    /// The next hops of a switch, of which nobody knows anything yet. Each is on one of the links, and of its family; others are left out. `seed` tells
     /// the BFD sessions of this life from those of the one before.
     pub fn new(
         links: BTreeMap<u16, Link>,
@@ -213,7 +213,8 @@ impl Underlay {
     ) -> Self {
         let mut watched = BTreeMap::new();
         for (session, hop) in (0_u16..).zip(hops) {
-            let Some(link) = links.get(&hop.port) else { continue };
+            let link = links.get(&hop.port).filter(|link| link.address.is_ipv6() == hop.address.is_ipv6());
+            let Some(link) = link else { continue };
             let number = seed.wrapping_mul(1 << 16).wrapping_add(u32::from(session) + 1);
             let neighbour = Neighbour::new(link.bfd.map(|timers| (number, timers)), now);
             watched.insert(hop, Watched { neighbour, told: Told::Nothing, session });
@@ -242,6 +243,8 @@ impl Underlay {
         let link = *self.links.get(&port).ok_or(Refused::NoLink(port))?;
         match frames::read(frame)? {
             Heard::Question { from, target } => self.question(port, link, from, target, now),
+            // The other family's affairs are none of this link's.
+            Heard::Answer { from, .. } if from.address.is_ipv6() != link.address.is_ipv6() => Ok(()),
             Heard::Answer { from, to } => self.answer(port, link, from, to, now),
             Heard::Bfd { from, to, packet } => self.bfd(port, link, from, to, &packet, now),
         }
@@ -288,13 +291,17 @@ impl Underlay {
         })
     }
 
-    fn question(&mut self, port: u16, link: Link, from: End, target: Ipv4Addr, now: Time) -> Result<(), Refused> {
+    fn question(&mut self, port: u16, link: Link, from: End, target: IpAddr, now: Time) -> Result<(), Refused> {
         if from.address == link.address {
             return Err(Refused::OurAddress { mac: from.mac, address: from.address });
         }
         if target == link.address {
             let own = End { mac: link.mac, address: link.address };
             self.actions.push_back(Action::Send { port, frame: frames::answer(own, from) });
+            // RFC 4862, section 5.4.3: he asks because he wants to have it.
+            if from.address.is_unspecified() && from.address.is_ipv6() {
+                return Err(Refused::OurAddress { mac: from.mac, address: target });
+            }
         }
         // Whoever speaks is there, but what he says to others is not said to us.
         if let Some(watched) = self.hops.get_mut(&NextHop { port, address: from.address }) {
@@ -323,8 +330,8 @@ impl Underlay {
         &mut self,
         port: u16,
         link: Link,
-        from: Ipv4Addr,
-        to: Ipv4Addr,
+        from: IpAddr,
+        to: IpAddr,
         packet: &bfd::ControlPacket,
         now: Time,
     ) -> Result<(), Refused> {
@@ -350,7 +357,7 @@ impl Underlay {
     }
 
     /// The next hop of that address, if it is at that port.
-    fn at(&self, port: u16, address: Ipv4Addr, mac: MacAddr) -> Result<NextHop, Refused> {
+    fn at(&self, port: u16, address: IpAddr, mac: MacAddr) -> Result<NextHop, Refused> {
         let hop = NextHop { port, address };
         if self.hops.contains_key(&hop) {
             return Ok(hop);

@@ -148,7 +148,7 @@ impl Neighbour {
         self.bfd.as_ref().map(|watch| watch.number)
     }
 
-    /// The MAC address, as far as ARP knows it.
+    /// The MAC address, as far as it is known.
     pub(crate) fn mac(&self) -> Option<MacAddr> {
         match self.state {
             State::Known { mac, .. } => Some(mac),

@@ -7,7 +7,7 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -17,15 +17,44 @@ use vouch_underlay::{Action, Asking, FrameError, Link, NextHop, Refused, Time, U
 
 const ASKING: Asking = Asking { every: Duration::from_millis(200), misses: 3 };
 const BFD: BfdTimers = BfdTimers { interval: Duration::from_millis(100), multiplier: 3 };
-const FIRST: NextHop = NextHop { port: 9, address: Ipv4Addr::new(192, 0, 2, 1) };
-const SECOND: NextHop = NextHop { port: 10, address: Ipv4Addr::new(192, 0, 2, 3) };
+const FIRST: NextHop = NextHop { port: 9, address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)) };
+const SECOND: NextHop = NextHop { port: 10, address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 3)) };
 
 fn mac(number: u8) -> MacAddr {
     MacAddr([2, 0, 0, 0, 0, number])
 }
 
-fn link(number: u8, last: u8, bfd: Option<BfdTimers>) -> Link {
-    Link { mac: mac(number), address: Ipv4Addr::new(192, 0, 2, last), bfd }
+/// What the links speak.
+#[derive(Debug, Clone, Copy)]
+enum Family {
+    Ipv4,
+    Ipv6,
+}
+
+impl Family {
+    /// The address on a link that ends so.
+    fn address(self, last: u8) -> IpAddr {
+        match self {
+            Self::Ipv4 => Ipv4Addr::new(192, 0, 2, last).into(),
+            Self::Ipv6 => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last.into()).into(),
+        }
+    }
+
+    fn link(self, number: u8, last: u8, bfd: Option<BfdTimers>) -> Link {
+        Link { mac: mac(number), address: self.address(last), bfd }
+    }
+
+    fn leaf(self, bfd: Option<BfdTimers>, now: Time) -> Underlay {
+        let links = BTreeMap::from([(9, self.link(9, 0, bfd)), (10, self.link(10, 2, bfd))]);
+        let hops = [(9, 1), (10, 3)].map(|(port, last)| NextHop { port, address: self.address(last) });
+        Underlay::new(links, hops, ASKING, 1, now)
+    }
+
+    fn spine(self, bfd: Option<BfdTimers>, now: Time) -> Underlay {
+        let links = BTreeMap::from([(1, self.link(1, 1, bfd)), (2, self.link(2, 3, bfd))]);
+        let back = [(1, 0), (2, 2)].map(|(port, last)| NextHop { port, address: self.address(last) });
+        Underlay::new(links, back, ASKING, 2, now)
+    }
 }
 
 fn ms(millis: u64) -> Duration {
@@ -33,14 +62,11 @@ fn ms(millis: u64) -> Duration {
 }
 
 fn leaf(bfd: Option<BfdTimers>, now: Time) -> Underlay {
-    let links = BTreeMap::from([(9, link(9, 0, bfd)), (10, link(10, 2, bfd))]);
-    Underlay::new(links, [FIRST, SECOND], ASKING, 1, now)
+    Family::Ipv4.leaf(bfd, now)
 }
 
 fn spine(bfd: Option<BfdTimers>, now: Time) -> Underlay {
-    let links = BTreeMap::from([(1, link(1, 1, bfd)), (2, link(2, 3, bfd))]);
-    let back = [(1, 0), (2, 2)].map(|(port, last)| NextHop { port, address: Ipv4Addr::new(192, 0, 2, last) });
-    Underlay::new(links, back, ASKING, 2, now)
+    Family::Ipv4.spine(bfd, now)
 }
 
 /// Both ends, and the two cables.
@@ -63,7 +89,11 @@ enum Toward {
 
 impl Fabric {
     fn new(bfd: Option<BfdTimers>) -> Self {
-        let (leaf, spine) = (leaf(bfd, Time::ZERO), Some(spine(bfd, Time::ZERO)));
+        Self::of(Family::Ipv4, bfd)
+    }
+
+    fn of(family: Family, bfd: Option<BfdTimers>) -> Self {
+        let (leaf, spine) = (family.leaf(bfd, Time::ZERO), Some(family.spine(bfd, Time::ZERO)));
         Self { leaf, spine, now: Time::ZERO, cut: Vec::new(), news: Vec::new() }
     }
 
@@ -138,15 +168,39 @@ fn up(hop: NextHop, number: u8) -> Action {
 const SILENT: Why = Why::Silent { questions: 3 };
 
 /// An ARP answer of `from` for `address`, to `to`.
-fn answer(from: MacAddr, address: Ipv4Addr, to: (MacAddr, Ipv4Addr)) -> Vec<u8> {
-    let mut frame = [&to.0.0[..], &from.0, &[8, 6, 0, 1, 8, 0, 6, 4, 0, 2], &from.0, &address.octets()].concat();
+fn answer(from: MacAddr, address: IpAddr, to: (MacAddr, IpAddr)) -> Vec<u8> {
+    let mut frame = [&to.0.0[..], &from.0, &[8, 6, 0, 1, 8, 0, 6, 4, 0, 2], &from.0, &octets(address)].concat();
     frame.extend(to.0.0);
-    frame.extend(to.1.octets());
+    frame.extend(octets(to.1));
     frame
 }
 
+fn octets(address: IpAddr) -> [u8; 4] {
+    let IpAddr::V4(address) = address else { panic!("{address} in an ARP") };
+    address.octets()
+}
+
+/// A message of neighbour discovery: 135 asks, 136 answers.
+fn discovery(kind: u8, from: (MacAddr, IpAddr), to: (MacAddr, IpAddr), target: IpAddr, hop_limit: u8) -> Vec<u8> {
+    let octets = |address: IpAddr| match address {
+        IpAddr::V6(address) => address.octets(),
+        IpAddr::V4(address) => panic!("{address} in neighbour discovery"),
+    };
+    // What it is about is the link's address of who sends it: an advertisement's target, and a solicitation's source.
+    let option =
+        if kind == 135 && octets(from.1) == [0; 16] { vec![] } else { [&[kind - 134, 1][..], &from.0.0].concat() };
+    let flags = if kind == 136 { 0xe0 } else { 0 };
+    let mut message = [&[kind, 0, 0, 0, flags, 0, 0, 0][..], &octets(target), &option].concat();
+    let pseudo = [&octets(from.1)[..], &octets(to.1), &[0, 0, 0, message.len() as u8, 0, 0, 0, 58], &message].concat();
+    let sum: u32 = pseudo.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+    let sum = !((sum & 0xffff) + (sum >> 16)) as u16;
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+    let header = [0x60, 0, 0, 0, 0, message.len() as u8, 58, hop_limit];
+    [&to.0.0[..], &from.0.0, &[0x86, 0xdd], &header, &octets(from.1), &octets(to.1), &message].concat()
+}
+
 /// The leaf's first link.
-const US: (MacAddr, Ipv4Addr) = (MacAddr([2, 0, 0, 0, 0, 9]), Ipv4Addr::new(192, 0, 2, 0));
+const US: (MacAddr, IpAddr) = (MacAddr([2, 0, 0, 0, 0, 9]), IpAddr::V4(Ipv4Addr::new(192, 0, 2, 0)));
 
 #[test]
 fn who_answers_is_used_and_who_falls_silent_is_not_within_a_second() {
@@ -167,6 +221,87 @@ fn who_answers_is_used_and_who_falls_silent_is_not_within_a_second() {
     fabric.cut.clear();
     fabric.run(ASKING.every);
     assert_eq!(fabric.told(), [up(FIRST, 1)]);
+}
+
+#[test]
+fn over_ipv6_it_is_the_same_story() {
+    let [first, second] = [(9, 1), (10, 3)].map(|(port, last)| NextHop { port, address: Family::Ipv6.address(last) });
+    for bfd in [None, Some(BFD)] {
+        let mut fabric = Fabric::of(Family::Ipv6, bfd);
+        fabric.run(Duration::from_secs(4));
+        assert_eq!(fabric.told(), [up(first, 1), up(second, 2)], "{bfd:?}");
+        fabric.run(Duration::from_secs(60));
+        assert_eq!(fabric.told(), []);
+        fabric.cut = vec![(9, Toward::Leaf)];
+        fabric.run(Duration::from_secs(1));
+        let why = if bfd.is_some() { Why::Bfd(Diagnostic::TimeExpired) } else { SILENT };
+        assert_eq!(fabric.told(), [Action::Down { hop: first, why }]);
+        fabric.run(Duration::from_secs(5));
+        fabric.cut.clear();
+        fabric.run(Duration::from_secs(4));
+        assert_eq!(fabric.told(), [up(first, 1)]);
+    }
+}
+
+#[test]
+fn over_ipv6_answers_of_others_are_refused() {
+    let at = |last| Family::Ipv6.address(last);
+    let us = (mac(9), at(0));
+    let answer = |from, target, to, hops| discovery(136, (from, target), to, target, hops);
+    let mut leaf = Family::Ipv6.leaf(None, Time::ZERO);
+    let all_nodes = (MacAddr([0x33, 0x33, 0, 0, 0, 1]), Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1).into());
+    let cases = [
+        (9, answer(mac(66), at(3), us, 255), Refused::WrongPort { mac: mac(66), address: at(3), here: 9, there: 10 }),
+        (9, answer(mac(66), at(77), us, 255), Refused::NoNextHop { address: at(77), port: 9 }),
+        (9, answer(mac(66), at(0), us, 255), Refused::OurAddress { mac: mac(66), address: at(0) }),
+        (9, answer(mac(66), at(1), (mac(9), at(9)), 255), Refused::NotToUs { from: mac(66), to: at(9) }),
+        (9, answer(mac(66), at(1), (mac(8), at(0)), 255), Refused::NotToUs { from: mac(66), to: at(0) }),
+        (9, answer(mac(66), at(1), all_nodes, 255), Refused::NotToUs { from: mac(66), to: all_nodes.1 }),
+        (7, answer(mac(1), at(1), us, 255), Refused::NoLink(7)),
+        (9, answer(mac(1), at(1), us, 254), Refused::Frame(FrameError::HopLimit(254))),
+    ];
+    for (port, frame, refused) in cases {
+        assert_eq!(leaf.handle(port, &frame, ms(5)), Err(refused));
+    }
+    assert!(leaf.next_hops().all(|(_, mac)| mac.is_none()));
+    assert!(std::iter::from_fn(|| leaf.poll_action()).next().is_none());
+    assert_eq!(leaf.handle(9, &answer(mac(1), at(1), us, 255), ms(5)), Ok(()));
+    assert_eq!(leaf.poll_action(), Some(up(NextHop { port: 9, address: at(1) }, 1)));
+}
+
+#[test]
+fn who_wants_our_ipv6_address_is_told_that_it_is_taken() {
+    let (us, nobody) = (Family::Ipv6.address(0), IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+    let group = |last| {
+        (MacAddr([0x33, 0x33, 0xff, 0, 0, last]), Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00, last.into()).into())
+    };
+    let mut leaf = Family::Ipv6.leaf(None, Time::ZERO);
+    let wants = discovery(135, (mac(66), nobody), group(0), us, 255);
+    assert_eq!(leaf.handle(9, &wants, ms(5)), Err(Refused::OurAddress { mac: mac(66), address: us }));
+    let Some(Action::Send { port: 9, frame }) = leaf.poll_action() else { panic!("nobody is told") };
+    assert_eq!((&frame[..6], frame[54], frame[58]), (&[0x33, 0x33, 0, 0, 0, 1][..], 136, 0xa0));
+    // Another address is none of ours, and whoever asks from one is answered there.
+    let other = discovery(135, (mac(66), nobody), group(7), Family::Ipv6.address(7), 255);
+    assert_eq!((leaf.handle(9, &other, ms(5)), leaf.poll_action()), (Ok(()), None));
+    let link_local = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 66).into();
+    assert_eq!(leaf.handle(9, &discovery(135, (mac(66), link_local), group(0), us, 255), ms(5)), Ok(()));
+    let Some(Action::Send { port: 9, frame }) = leaf.poll_action() else { panic!("no answer") };
+    assert_eq!((&frame[..6], frame[54], frame[58]), (&mac(66).0[..], 136, 0xe0));
+}
+
+#[test]
+fn the_other_family_is_none_of_a_links_affairs() {
+    let at = |last| Family::Ipv6.address(last);
+    let mut leaf = leaf(None, Time::ZERO);
+    let all_nodes = (MacAddr([0x33, 0x33, 0, 0, 0, 1]), Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1).into());
+    for (kind, from, to) in [(135, (mac(1), at(1)), all_nodes), (136, (mac(1), at(1)), all_nodes)] {
+        assert_eq!((leaf.handle(9, &discovery(kind, from, to, at(1), 255), ms(5)), leaf.poll_action()), (Ok(()), None));
+    }
+    // Nor is a next hop that cannot be asked there.
+    let links = BTreeMap::from([(9, Family::Ipv4.link(9, 0, None))]);
+    let mut leaf = Underlay::new(links, [NextHop { port: 9, address: at(1) }], ASKING, 1, Time::ZERO);
+    leaf.timeout(Time::ZERO);
+    assert_eq!((leaf.next_hops().count(), leaf.poll_action()), (0, None));
 }
 
 #[test]
@@ -250,7 +385,7 @@ fn who_asks_for_us_is_answered_and_asked_but_not_believed() {
     question[21] = 1;
     assert_eq!(leaf.handle(9, &question, ms(5)), Ok(()));
     let Some(Action::Send { port: 9, frame }) = leaf.poll_action() else { panic!("no answer") };
-    assert_eq!((&frame[..6], &frame[20..22], &frame[28..32]), (&mac(1).0[..], &[0, 2][..], &US.1.octets()[..]));
+    assert_eq!((&frame[..6], &frame[20..22], &frame[28..32]), (&mac(1).0[..], &[0, 2][..], &octets(US.1)[..]));
     assert_eq!((leaf.poll_action(), leaf.next_deadline()), (None, Some(ms(5))), "it is asked at once");
     // For others, nothing.
     question[38..42].copy_from_slice(&[192, 0, 2, 99]);

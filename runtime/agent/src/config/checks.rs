@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::document::{Document, Identity};
+use super::document::{Document, Identity, default_probe_mac};
 use super::problem::Problems;
 use super::schema;
 use super::switch::{SwitchKind, TofinoServer};
 use super::text::Node;
-use super::types::{DEFAULT_MTU, LinkAddress, NextHop, PeeringConfig, ProbeAs, TUNNEL_BYTES, VniConfig};
+use super::types::{DEFAULT_MTU, LinkAddress, NextHop, PeeringConfig, ProbeAs, VniConfig, tunnel_bytes};
 
 pub(super) const PROBE_AS: &str = "`{gateway: {ip: 192.168.1.254, mac: \"02:00:00:00:00:fe\"}}` with the gateway's own pair, or \
                                    `{address: 192.168.1.253}` with an address of the hosts' subnet that nobody has";
+/// RFC 8200, section 5.
+const LEAST_IPV6_MTU: u16 = 1280;
 /// The sections that only a VTEP has.
 const VTEP_SECTIONS: [&str; 8] =
     ["vnis", "peers", "peering", "timers", "limits", "quarantine", "management", "tracing"];
@@ -212,7 +214,7 @@ impl Check<'_> {
         let links = self.each("underlay.ports", &document.underlay.ports, ".address", |port| port.address);
         let links: Vec<_> = links.into_iter().filter_map(|(path, link)| Some((path, link?))).collect();
         for (at, (path, link)) in links.iter().enumerate() {
-            if let Some(name) = reserved_in(link.prefix().into(), link.address().into()) {
+            if let Some(name) = reserved_in(link.prefix(), link.address()) {
                 let what = format!("{} is the {name} of its link", link.address());
                 self.error(path, what, "it is an address that one machine has");
             }
@@ -328,7 +330,7 @@ impl Check<'_> {
         }
         let peers = self.each("peers", &document.peers, ".address", |peer| peer.address);
         let vteps = [("vtep.address".to_owned(), vtep.address)].into_iter().chain(peers);
-        if let Some((place, _)) = self.good(vteps).into_iter().find(|(_, it)| IpAddr::V4(it.0) == address) {
+        if let Some((place, _)) = self.good(vteps).into_iter().find(|(_, it)| it.0 == address) {
             let what = format!("{address} is a VTEP's address ({})", self.place(&place));
             self.error(path, what, "hosts are asked from an address of their subnet that nobody has");
         }
@@ -357,8 +359,16 @@ impl Check<'_> {
             if address == vtep.address && self.problems.good("vtep.address") {
                 let help = "a peer is another VTEP: give its `vtep.address`, or remove the entry";
                 self.error(&path, format!("{address} is the address of this VTEP"), help);
+            } else if address.0.is_ipv6() != vtep.address.0.is_ipv6() && self.problems.good("vtep.address") {
+                let what = format!("{address} and the address of this VTEP, {}, are of two families", vtep.address);
+                self.error(&path, what, "the tunnels of a fabric are all over IPv4 or all over IPv6");
+            } else if vtep.probe_mac.is_none() && vtep.probe_mac() == default_probe_mac(address) {
+                let what = format!("the last four bytes of {address} are those of this VTEP's address");
+                let help = "give both VTEPs a `vtep.probe_mac` of their own, which is made of them otherwise";
+                self.error(&path, what, help);
             } else if !routes.iter().any(|(_, prefix)| prefix.contains(&address.0)) {
-                let help = format!("add one to `underlay.routes`, as `{address}/32`");
+                let all_bits = IpNet::from(address.0).max_prefix_len();
+                let help = format!("add one to `underlay.routes`, as `{address}/{all_bits}`");
                 self.error(&path, format!("no route leads to {address}"), help);
             }
         }
@@ -378,13 +388,18 @@ impl Check<'_> {
             }
         }
         if self.has("underlay") && !document.peers.is_empty() && self.problems.good("underlay.mtu") {
-            self.mtu(document.underlay.mtu);
+            self.mtu(document.underlay.mtu, vtep);
         }
     }
 
     /// Whether hosts' packets fit. Hosts send what their own links carry, unless somebody has told them.
-    fn mtu(&mut self, mtu: Option<u16>) {
-        let room = mtu.unwrap_or(DEFAULT_MTU) - TUNNEL_BYTES;
+    fn mtu(&mut self, mtu: Option<u16>, vtep: &Identity) {
+        if let Some(mtu) = mtu.filter(|mtu| vtep.address.0.is_ipv6() && *mtu < LEAST_IPV6_MTU) {
+            let help = format!("a link that carries IPv6 carries {LEAST_IPV6_MTU} bytes at least");
+            return self.error("underlay.mtu", format!("`{mtu}` is too little"), help);
+        }
+        let bytes = tunnel_bytes(vtep.address);
+        let room = mtu.unwrap_or(DEFAULT_MTU) - bytes;
         if room >= DEFAULT_MTU {
             return;
         }
@@ -392,7 +407,7 @@ impl Check<'_> {
             Some(_) => String::new(),
             None => format!("is not given, and {DEFAULT_MTU} is taken where the switch does not say: "),
         };
-        let enough = DEFAULT_MTU + TUNNEL_BYTES;
+        let enough = DEFAULT_MTU + bytes;
         self.warn(
             "underlay.mtu",
             format!("{what}hosts' packets of more than {room} bytes do not fit, and are dropped"),

@@ -1,6 +1,6 @@
 //! The file as a whole: which sections there are, and what they come to.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -14,7 +14,7 @@ use super::types::{
     AccessInterface, Config, PeerConfig, PeeringConfig, PuntRates, Quarantine, RemoteManagement, UnderlayConfig,
     VniConfig, VtepConfig,
 };
-use super::written::{CollectorUrl, HostV4, Name, Socket};
+use super::written::{CollectorUrl, Host, Name, Socket};
 
 /// A VTEP, or a switch that only routes the underlay, and the agent that controls it. Times have a unit (us, ms, s, min, h); paths
 /// are relative to the file.
@@ -59,10 +59,11 @@ pub(super) struct Document {
 /// Who this VTEP is.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Identity {
-    /// The tunnel address, an IPv4 address as `10.0.0.1`. It is unique in the fabric, and the identity among the peers.
-    #[schemars(with = "HostV4")]
+    /// The tunnel address, as `10.0.0.1` or `2001:db8::1`: the tunnels are over IPv4 or over IPv6. It is unique in the fabric, and the
+    /// identity among the peers.
+    #[schemars(with = "Host")]
     pub(super) address: VtepAddr,
-    /// The source address of probes. It is unique in the fabric; without it, it is 02:76 and `address`.
+    /// The source address of probes. It is unique in the fabric; without it, it is 02:76 and the last four bytes of `address`.
     pub(super) probe_mac: Option<MacAddr>,
 }
 
@@ -173,8 +174,15 @@ impl Identity {
     }
 }
 
-/// A locally administered address that no other VTEP has: a probe sent through a tunnel must be answered to this switch.
+/// A locally administered address that no other VTEP has: a probe sent through a tunnel must be answered to this switch. Of IPv6
+/// addresses, the configuration checks that the last four bytes tell VTEPs apart.
 pub(crate) fn default_probe_mac(VtepAddr(address): VtepAddr) -> MacAddr {
-    let [a, b, c, d] = Ipv4Addr::octets(&address);
+    let [a, b, c, d] = match address {
+        IpAddr::V4(address) => address.octets(),
+        IpAddr::V6(address) => {
+            let [.., a, b, c, d] = address.octets();
+            [a, b, c, d]
+        }
+    };
     MacAddr([0x02, 0x76, a, b, c, d])
 }

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use vouch_mobility::{
@@ -17,7 +17,7 @@ use vouch_net::{MacAddr, Span, Vni, written_as};
 use vouch_tables::{Port, VlanId};
 
 use super::switch::SwitchConfig;
-use super::written::{File, HostV4, HostV6, Interface, Listen, Name, PeerUrl, Prefix, PrefixV4};
+use super::written::{File, Host, HostV4, HostV6, Interface, Listen, Name, PeerUrl, Prefix};
 
 /// One agent: the switch it controls and what the switch is in the fabric.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +63,13 @@ pub struct VtepConfig {
     pub quarantine: Quarantine,
     /// `false` trusts every announcement, which lets a forged one win. It exists to show what verification prevents.
     pub verify: bool,
+}
+
+impl VtepConfig {
+    /// By how many bytes an IP packet of a host gets longer on the underlay.
+    pub fn tunnel_bytes(&self) -> u16 {
+        tunnel_bytes(self.address)
+    }
 }
 
 /// One layer-2 network on this switch.
@@ -364,15 +371,15 @@ pub struct UnderlayConfig {
     pub ports: Vec<UnderlayPort>,
     /// The routes, no prefix twice.
     pub routes: Vec<Route>,
-    /// The time to live of the packets that carry tunnels.
+    /// The time to live of the packets that carry tunnels; over IPv6, their hop limit.
     #[schemars(range(min = 1))]
     pub ttl: u8,
     /// Their differentiated services code point.
     #[schemars(range(max = 63))]
     pub dscp: u8,
-    /// The longest IPv4 packet that its links carry, in bytes. Tunnels take 50 bytes of it, and what does not fit is dropped and
-    /// reported: with 1550 hosts have their usual 1500. Without it, it is what the switch says of its ports (over gNMI), or else 1500,
-    /// which leaves hosts 1450.
+    /// The longest IP packet that its links carry, in bytes. Tunnels take 50 bytes of it, over IPv6 70, and what does not fit is dropped
+    /// and reported: with 1550, or 1570, hosts have their usual 1500. A port's `vlan` is no part of it. Without it, it is what the switch says of its
+    /// ports (over gNMI; a `vlan` takes 4 bytes of that), or else 1500, which leaves hosts 1450.
     // The smallest that every IPv4 host takes (RFC 791, section 3.1).
     #[schemars(range(min = 576))]
     pub mtu: Option<u16>,
@@ -390,13 +397,17 @@ impl Default for UnderlayConfig {
 pub const DEFAULT_MTU: u16 = 1500;
 /// An Ethernet header.
 pub const ETHERNET_BYTES: u16 = 14;
-/// By how much an IP packet of a host gets longer on the underlay: its Ethernet header, and those of VXLAN, UDP and IPv4 (RFC 7348,
-/// section 5).
-pub const TUNNEL_BYTES: u16 = ETHERNET_BYTES + 8 + 8 + 20;
+/// A VLAN tag (IEEE 802.1Q, section 9.3).
+pub const TAG_BYTES: u16 = 4;
+/// By how much an IP packet of a host gets longer on the underlay: its Ethernet header, and those of VXLAN, UDP and IPv4 or IPv6
+/// (RFC 7348, section 5).
+pub(super) fn tunnel_bytes(VtepAddr(address): VtepAddr) -> u16 {
+    ETHERNET_BYTES + 8 + 8 + if address.is_ipv6() { 40 } else { 20 }
+}
 
 impl UnderlayConfig {
     /// The routes to `address`, the most specific first.
-    pub fn routes_to(&self, address: Ipv4Addr) -> Vec<&Route> {
+    pub fn routes_to(&self, address: IpAddr) -> Vec<&Route> {
         let mut routes: Vec<_> = self.routes.iter().filter(|route| route.prefix.contains(&address)).collect();
         routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.prefix_len()));
         routes
@@ -426,35 +437,43 @@ pub struct UnderlayPort {
     pub port: Port,
     /// The address of our end. What arrives for others is not ours, and what leaves is from it.
     pub mac: MacAddr,
-    /// Our IP address on its link, and how long the link's prefix is, as `192.0.2.0/31`. Next hops there may then be given by their IP
+    /// Our IP address on its link, and how long the link's prefix is, as `192.0.2.0/31` or `2001:db8:ffff::/127`. Next hops there may then be given by their IP
     /// addresses: they are asked for their MAC addresses, again and again, and who asks for ours is answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Interface>")]
     pub address: Option<LinkAddress>,
+    /// The VLAN of its link. What leaves by the port has this tag, and what arrives with another or without one is dropped
+    /// (`UNKNOWN_INTERFACE`). Without it, frames on the link have no tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<u16>", range(min = 1, max = 4094))]
+    pub vlan: Option<VlanId>,
     /// Whether such next hops are watched by BFD as well (RFC 5880 and 5881): one is used when its session is up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bfd: Option<Bfd>,
 }
 
-/// An IPv4 address, and how long the prefix of its link is.
+/// An IP address, and how long the prefix of its link is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LinkAddress(Ipv4Net);
+pub struct LinkAddress(IpNet);
 
 impl LinkAddress {
     /// The address.
-    pub fn address(self) -> Ipv4Addr {
+    pub fn address(self) -> IpAddr {
         self.0.addr()
     }
 
     /// The addresses of the link.
-    pub fn prefix(self) -> Ipv4Net {
+    pub fn prefix(self) -> IpNet {
         self.0.trunc()
     }
 
     /// Whether another machine of the link can have the address.
-    pub fn reaches(self, address: Ipv4Addr) -> bool {
-        // RFC 3021: of two addresses, both are machines'.
-        let of_a_machine = self.0.prefix_len() >= 31 || (address != self.0.network() && address != self.0.broadcast());
+    pub fn reaches(self, address: IpAddr) -> bool {
+        let of_a_machine = match self.0 {
+            // RFC 3021: of two addresses, both are machines'.
+            IpNet::V4(net) => net.prefix_len() >= 31 || (address != net.network() && address != net.broadcast()),
+            IpNet::V6(_) => true,
+        };
         self.0.contains(&address) && address != self.0.addr() && of_a_machine
     }
 }
@@ -473,7 +492,7 @@ impl Serialize for LinkAddress {
 
 impl<'de> Deserialize<'de> for LinkAddress {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ipv4Net::deserialize(deserializer).map(Self)
+        IpNet::deserialize(deserializer).map(Self)
     }
 }
 
@@ -499,9 +518,9 @@ impl Default for Bfd {
 /// Where packets for a prefix go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Route {
-    /// The destinations, as `10.0.0.2/32`.
-    #[schemars(with = "PrefixV4")]
-    pub prefix: Ipv4Net,
+    /// The destinations, as `10.0.0.2/32` or `2001:db8::2/128`.
+    #[schemars(with = "Prefix")]
+    pub prefix: IpNet,
     /// The next hop, by its IP address (on the link of a port with `address`), or with `port` and `mac`; or a list of up to 64 that share
     /// what goes there, flow by flow. One that is silent, or whose port is down, leaves its flows to the others, whose own stay where
     /// they are. Never empty.
@@ -533,7 +552,7 @@ mod via {
     #[derive(Serialize, Deserialize, JsonSchema)]
     #[serde(untagged)]
     pub(super) enum Via {
-        Address(#[schemars(with = "HostV4")] Ipv4Addr),
+        Address(#[schemars(with = "Host")] IpAddr),
         At {
             /// A switch port: the underlay port it is behind.
             #[schemars(with = "OnePort")]
@@ -565,7 +584,7 @@ mod via {
 #[serde(untagged)]
 pub enum NextHop {
     /// An IP address on the link of a port.
-    Address(#[schemars(with = "HostV4")] Ipv4Addr),
+    Address(#[schemars(with = "Host")] IpAddr),
     /// A MAC address at a port.
     At {
         /// A switch port: the underlay port it is behind.
@@ -596,12 +615,15 @@ pub struct Neighbours {
     /// After how many questions without an answer it is gone.
     #[schemars(range(min = 1))]
     pub misses: u32,
+    /// How many packets per second one link may send to the agent: ARP there, and BFD.
+    pub punt_rate: PuntRate,
 }
 
 impl Default for Neighbours {
     /// It is known within a second that one is gone.
     fn default() -> Self {
-        Self { ask_every: Duration::from_millis(200), misses: 3 }
+        let punt_rate = PuntRate { rate: 1_000, burst: 1_024 };
+        Self { ask_every: Duration::from_millis(200), misses: 3, punt_rate }
     }
 }
 
@@ -611,8 +633,8 @@ pub struct PeerConfig {
     /// The name in its certificate and in its own configuration.
     #[schemars(with = "Name")]
     pub name: String,
-    /// Its tunnel address. It is its identity.
-    #[schemars(with = "HostV4")]
+    /// Its tunnel address, of the same family as ours. It is its identity.
+    #[schemars(with = "Host")]
     pub address: VtepAddr,
     /// Where its agent listens, as `https://192.0.2.2:7000`. With `plaintext: true` it is `http://`.
     #[schemars(with = "PeerUrl")]
@@ -810,8 +832,6 @@ pub struct PuntRates {
     pub probe_reply: PuntRate,
     /// Frames of hosts under verification, from their recorded port.
     pub alive: PuntRate,
-    /// ARP and BFD on a link of the underlay where we have an address.
-    pub neighbour: PuntRate,
 }
 
 impl Default for PuntRates {
@@ -826,7 +846,6 @@ impl Default for PuntRates {
             request: PuntRate { rate: 1_000, burst: 4_096 },
             probe_reply: PuntRate { rate: 4_000, burst: BURST },
             alive: PuntRate { rate: 4_000, burst: BURST },
-            neighbour: PuntRate { rate: 1_000, burst: 1_024 },
         }
     }
 }

@@ -29,11 +29,11 @@ macro_rules! formats {
 
 formats! {
     Name, "hostname", r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$";
+    Host, "ip", "^[0-9A-Fa-f:.]+$";
     HostV4, "ipv4", r"^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$";
     HostV6, "ipv6", "^[0-9A-Fa-f:.]+$";
     Prefix, "ip-prefix", "^[0-9A-Fa-f:.]+(/[0-9]+)?$";
-    Interface, "ipv4-interface", r"^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+/[0-9]+$";
-    PrefixV4, "ipv4-prefix", r"^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+/[0-9]+$";
+    Interface, "ip-interface", "^[0-9A-Fa-f:.]+/[0-9]+$";
     Listen, "socket-address", r"^\[?[0-9A-Fa-f:.]+\]?:[0-9]+$";
     SwitchUrl, "switch-url", "^https?://";
     PeerUrl, "peer-url", "^https?://";
@@ -117,18 +117,16 @@ impl Surroundings {
             "hostname" if is_name(text) => Ok(given()),
             "mac" => parsed::<MacAddr>(text).filter(|mac| mac.is_host()).map(|_| given()).ok_or_else(wrong),
             "mac-prefix" => parsed::<MacPrefix>(text).map(|_| given()).ok_or_else(wrong),
+            "ip" => parsed::<IpAddr>(text).filter(|it| is_routed(*it)).map(|_| given()).ok_or_else(wrong),
             "ipv4" => parsed::<Ipv4Addr>(text).filter(|it| is_machine((*it).into())).map(|_| given()).ok_or_else(wrong),
             "ipv6" => parsed::<Ipv6Addr>(text).filter(|it| is_machine((*it).into())).map(|_| given()).ok_or_else(wrong),
             "ip-prefix" => {
                 let alone = parsed::<IpAddr>(text).map(IpNet::from);
                 without_host_bits(text, alone.or_else(|| prefix(text)).ok_or_else(wrong)?)
             }
-            "ipv4-prefix" => {
-                without_host_bits(text, prefix(text).filter(|prefix| prefix.addr().is_ipv4()).ok_or_else(wrong)?)
-            }
-            "ipv4-interface" => {
-                let interface = prefix(text).filter(|it| is_machine(it.addr()) && it.addr().is_ipv4());
-                interface.filter(|it| it.prefix_len() < 32).map(|_| given()).ok_or_else(wrong)
+            "ip-interface" => {
+                let interface = prefix(text).filter(|it| is_routed(it.addr()));
+                interface.filter(|it| it.prefix_len() < it.max_prefix_len()).map(|_| given()).ok_or_else(wrong)
             }
             "socket-address" => parsed::<SocketAddr>(text).map(|_| given()).ok_or_else(wrong),
             "span" => time(text).map(|_| given()).ok_or_else(wrong),
@@ -191,11 +189,13 @@ pub(super) fn what(format: &str) -> &'static str {
         "hostname" => "a name of letters, digits, `-` and `.`, at most 253, as `vtep1` or `vtep1.example.net`",
         "mac" => "the MAC address of one machine, as `02:00:00:00:00:01`, neither multicast nor zero",
         "mac-prefix" => "a MAC address or prefix: `02:00:00:00:00:01`, or `00:00:5e:00:01:00/40` for all VRRP routers",
+        "ip" => "the IP address of one machine, as `10.0.0.2` or `2001:db8::2`, not link-local",
         "ipv4" => "the IPv4 address of one machine, as `192.168.1.253`",
         "ipv6" => "the IPv6 address of one machine, as `fd00::fd`",
         "ip-prefix" => "an IP prefix, as `192.168.1.0/24` or `fd00::/64`, or one address",
-        "ipv4-prefix" => "an IPv4 prefix, as `10.0.0.0/24`",
-        "ipv4-interface" => "an IPv4 address and the length of its link's prefix, at most 31, as `192.0.2.0/31`",
+        "ip-interface" => {
+            "an IP address, not link-local, and the length of its link's prefix, as `192.0.2.0/31` or `2001:db8:ffff::/127`"
+        }
         "socket-address" => "an IP address and a port, as `0.0.0.0:7000`",
         "span" => "a number with the unit `us`, `ms`, `s`, `min` or `h`, as `300ms`, at most a day",
         "ports" => "a port, or several as `1-8`",
@@ -210,10 +210,10 @@ pub(super) fn what(format: &str) -> &'static str {
 pub(super) fn example(format: &str) -> Option<Value> {
     Some(match format {
         "mac" | "mac-prefix" => "02:00:00:00:00:01".into(),
-        "ipv4" => "192.0.2.1".into(),
+        "ip" | "ipv4" => "192.0.2.1".into(),
         "ipv6" => "2001:db8::1".into(),
-        "ip-prefix" | "ipv4-prefix" => "192.0.2.0/24".into(),
-        "ipv4-interface" => "192.0.2.0/31".into(),
+        "ip-prefix" => "192.0.2.0/24".into(),
+        "ip-interface" => "192.0.2.0/31".into(),
         "socket-address" => "127.0.0.1:0".into(),
         "span" => "1s".into(),
         "election-id" => "1".into(),
@@ -273,6 +273,12 @@ fn is_name(text: &str) -> bool {
 fn is_machine(address: IpAddr) -> bool {
     let everybody = matches!(address, IpAddr::V4(address) if address.is_broadcast());
     !(address.is_unspecified() || address.is_multicast() || address.is_loopback() || everybody)
+}
+
+/// Whether one machine can have the address, and routers lead to it.
+fn is_routed(address: IpAddr) -> bool {
+    let link_local = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+    is_machine(address) && !link_local
 }
 
 /// Checks a URL to dial, with the scheme that goes with TLS or without.

@@ -87,7 +87,7 @@ mod tests {
 
     use super::*;
 
-    const PEER: VtepAddr = VtepAddr(std::net::Ipv4Addr::new(10, 0, 0, 2));
+    const PEER: VtepAddr = VtepAddr(std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2)));
     const SESSION: SessionId = SessionId(1);
 
     fn host(last: u8) -> HostKey {

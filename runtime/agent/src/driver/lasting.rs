@@ -87,6 +87,7 @@ impl SwitchSetupError {
             | Self::Bind { .. }
             | Self::Tracing { .. }
             | Self::NextHops { .. }
+            | Self::Ipv6Underlay { .. }
             | Self::Session(_) => false,
         }
     }

@@ -123,7 +123,14 @@ impl Agent {
         let AgentOptions { events: watcher, network, metrics, supervisor } = options;
         let (session, events) = Session::connect(session_config(&config, &program, &network)?)?;
         warn_of_probes_from_nobody(&config);
-        warn_of_unshared_routes(&config, &program);
+        if let Some((groups, room)) = groups_beyond(&config, &program) {
+            tracing::warn!(
+                agent = config.name,
+                groups,
+                room,
+                "the switch has no room for so many groups of next hops: some routes have only the first of theirs that is there"
+            );
+        }
         let (commands, receiver) = mpsc::channel(16);
         let (orders, ordered) = Orders::channel();
         let (ask, asked) = mpsc::channel(16);
@@ -331,19 +338,13 @@ fn warn_of_probes_from_nobody(config: &Config) {
     }
 }
 
-/// Several next hops share a route as a group, of which a switch has room for some.
-fn warn_of_unshared_routes(config: &Config, program: &Program) {
+/// Several next hops share a route as a group, of which a switch has room for some: how many there are to be, and that, where it is too
+/// few. Of those that come one after the other, a switch that shares nothing needs no group.
+fn groups_beyond(config: &Config, program: &Program) -> Option<(usize, usize)> {
     let shared = config.underlay.routes.iter().filter(|route| route.has_several_hops());
     let groups: BTreeSet<_> = shared.map(|route| (&route.next_hops, &route.backup)).collect();
-    let (groups, room) = (groups.len(), usize::from(program.room_for_hops().groups));
-    if groups > room {
-        tracing::warn!(
-            agent = config.name,
-            groups,
-            room,
-            "the switch has no room for so many groups of next hops: some routes have only the first of theirs that is there"
-        );
-    }
+    let (groups, room) = (groups.len(), usize::from(program.room_for_hops()?.groups));
+    (groups > room).then_some((groups, room))
 }
 
 #[cfg(test)]
@@ -353,24 +354,31 @@ mod tests {
     use super::*;
     use crate::config::{PipelineFiles, SwitchKind, TofinoServer};
 
-    #[test]
-    fn several_next_hops_want_a_pipeline_that_has_tables_for_them() {
-        const ONE: &str = "via: {port: 9, mac: \"02:00:00:00:fe:01\"}";
+    const ONE: &str = "via: {port: 9, mac: \"02:00:00:00:fe:01\"}";
+
+    /// The demo's first VTEP, with these ways to all others.
+    fn config(ways: &str) -> Config {
         let text = include_str!("../../../../configs/demo/vtep1.yaml");
-        let config = |ways: &str| Config::parse("vtep1.yaml", &text.replace(ONE, ways)).expect("it is right").config;
+        Config::parse("vtep1.yaml", &text.replace(ONE, ways)).expect("it is right").config
+    }
+
+    /// The same on a Tofino 1.
+    fn on_tofino(mut config: Config) -> Config {
         let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../p4src/build/tofino");
-        let tofino = PipelineFiles::Tofino {
+        config.switch.kind = SwitchKind::Tofino(TofinoServer::Sde);
+        config.switch.pipeline = Some(PipelineFiles::Tofino {
             name: "vtep".to_owned(),
             p4info: files.join("vtep.p4info.txtpb"),
             binary: files.join("tofino.bin"),
             context: files.join("context.json"),
             bfrt: None,
-        };
-        let on_tofino = |mut config: Config| {
-            config.switch.kind = SwitchKind::Tofino(TofinoServer::Sde);
-            config.switch.pipeline = Some(tofino.clone());
-            Agent::check(&config)
-        };
+        });
+        config
+    }
+
+    #[test]
+    fn several_next_hops_want_a_pipeline_that_has_tables_for_them() {
+        let on_tofino = |config| Agent::check(&on_tofino(config));
         const TWO: &str = "[{port: 9, mac: \"02:00:00:00:fe:02\"}, {port: 9, mac: \"02:00:00:00:fe:03\"}]";
         on_tofino(config(ONE)).expect("one next hop");
         let with_backup = format!("{ONE}\n      backup: {{port: 9, mac: \"02:00:00:00:fe:02\"}}");
@@ -387,6 +395,61 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn an_underlay_of_ipv6_wants_a_pipeline_that_has_tables_for_it() {
+        let text = include_str!("../../../../configs/two-rack-ipv6/rack1.yaml");
+        let rack = Config::parse("rack1.yaml", text).expect("it is right").config;
+        let spine = include_str!("../../../../configs/two-rack-ipv6/spine1.yaml");
+        let spine = Config::parse("spine1.yaml", spine).expect("it is right").config;
+        let route =
+            config(&format!("{ONE}\n    - {{prefix: 2001:db8::/64, via: {{port: 9, mac: \"02:00:00:00:fe:01\"}}}}"));
+        let wants = [
+            "`vtep.address`, 2001:db8::1,",
+            "the address of a link, 2001:db8:ffff::1,",
+            "the prefix of a route, 2001:db8::,",
+        ];
+        for (config, wants) in [rack, spine, route].into_iter().zip(wants) {
+            Agent::check(&config).expect("the pipeline that comes with the agent has them");
+            let refused = Agent::check(&on_tofino(config)).expect_err("it has no tables for it");
+            assert!(!refused.may_heal());
+            let expected = format!(
+                "vtep.p4info.txtpb has an underlay of IPv4 only, and {wants} is one of IPv6. Give it one of IPv4"
+            );
+            assert!(refused.to_string().contains(&expected), "{refused}");
+        }
+        // A tag is no matter of the pipeline.
+        Agent::check(&on_tofino(tagged())).expect("all pipelines have tags");
+    }
+
+    /// The demo's first VTEP, with a tag on its uplink.
+    fn tagged() -> Config {
+        let text = include_str!("../../../../configs/demo/vtep1.yaml");
+        let tagged =
+            text.replace("{port: 9, mac: \"02:00:00:00:01:09\"}", "{port: 9, mac: \"02:00:00:00:01:09\", vlan: 30}");
+        assert_ne!(tagged, text);
+        Config::parse("vtep1.yaml", &tagged).expect("it is right").config
+    }
+
+    #[test]
+    fn groups_that_have_no_room_are_told_where_groups_are_needed() {
+        let beyond = |config: &Config| groups_beyond(config, &Program::load(&config.switch).expect("it is there"));
+        let routes = |count: u16| {
+            let hop =
+                |number: u16| format!("{{port: 9, mac: \"02:00:00:01:{:02x}:{:02x}\"}}", number >> 8, number & 0xff);
+            let each = |number| {
+                let [a, b] = [number / 256, number % 256];
+                format!("\n    - prefix: 10.9.{a}.{b}/32\n      via: [{}, {}]", hop(number), hop(number + 1))
+            };
+            config(&format!("{ONE}{}", (0..count).map(each).collect::<String>()))
+        };
+        assert_eq!(beyond(&routes(1_024)), None);
+        assert_eq!(beyond(&routes(1_025)), Some((1_025, 1_024)));
+        // One after the other needs no group where there are none.
+        let with_backup = config(&format!("{ONE}\n      backup: {{port: 9, mac: \"02:00:00:00:fe:02\"}}"));
+        assert_eq!(beyond(&with_backup), None);
+        assert_eq!(beyond(&on_tofino(with_backup)), None);
     }
 
     #[test]

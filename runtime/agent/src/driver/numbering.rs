@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use vouch_mobility::{AccessId, Location, VtepAddr};
 use vouch_net::Vni;
 use vouch_tables::{Bd, HopGroup, LocationId, NeighbourId};
@@ -26,7 +26,7 @@ pub(crate) struct Numbering {
 /// The numbers of the underlay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Hops {
-    groups: Names<Ipv4Net>,
+    groups: Names<IpNet>,
     neighbours: Names<NextHop>,
     lists: BTreeMap<HopList, HopGroup>,
 }
@@ -60,7 +60,7 @@ impl Numbering {
         bds: impl IntoIterator<Item = (Vni, Bd)>,
         interfaces: impl IntoIterator<Item = (AccessInterface, u16)>,
         tunnels: impl IntoIterator<Item = (VtepAddr, u16)>,
-        groups: impl IntoIterator<Item = (Ipv4Net, HopGroup)>,
+        groups: impl IntoIterator<Item = (IpNet, HopGroup)>,
         neighbours: impl IntoIterator<Item = (NextHop, NeighbourId)>,
     ) -> Self {
         let groups = groups.into_iter().map(|(prefix, group)| (prefix, group.get())).collect();
@@ -158,7 +158,7 @@ impl Hops {
         let shared = || underlay.routes.iter().filter(|route| route.has_several_hops());
         let hops: BTreeSet<_> = shared().flat_map(Route::all_hops).collect();
         let neighbours = self.neighbours.assign(hops.into_iter(), room.neighbours);
-        let mut firsts: BTreeMap<HopList, Ipv4Net> = BTreeMap::new();
+        let mut firsts: BTreeMap<HopList, IpNet> = BTreeMap::new();
         let mut prefixes = Vec::new();
         for route in shared().filter(|route| route.all_hops().all(|hop| neighbours.number(hop).is_some())) {
             firsts.entry(HopList::of(route)).or_insert_with(|| {

@@ -126,8 +126,8 @@ mod tests {
 
     use super::*;
 
-    const PEER: VtepAddr = VtepAddr(std::net::Ipv4Addr::new(10, 0, 0, 2));
-    const OTHER: VtepAddr = VtepAddr(std::net::Ipv4Addr::new(10, 0, 0, 3));
+    const PEER: VtepAddr = VtepAddr(std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2)));
+    const OTHER: VtepAddr = VtepAddr(std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 3)));
     const FIRST: SessionId = SessionId(1);
     const NEXT: SessionId = SessionId(2);
 

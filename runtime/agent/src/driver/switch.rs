@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use vouch_p4runtime::P4Info;
 use vouch_p4runtime::client::{
     self, Pipeline, PushOutcome, RpcError, ServerTraits, Session, SessionConfig, TlsConfig, WriteError,
@@ -94,9 +94,20 @@ pub enum SwitchSetupError {
         /// Which.
         pipeline: String,
         /// The first such route.
-        route: Ipv4Net,
+        route: IpNet,
         /// How many it has.
         hops: usize,
+    },
+    /// The pipeline carries no tunnels over IPv6, and no such packets of others.
+    #[error(
+        "{pipeline} has an underlay of IPv4 only, and {what} is one of IPv6. Give it one of IPv4, or the switch a pipeline with the \
+         tables `local_vtep_ipv6`, `underlay_peer_ipv6` and `underlay_route_ipv6`"
+    )]
+    Ipv6Underlay {
+        /// Which.
+        pipeline: String,
+        /// What in the configuration, with its address.
+        what: String,
     },
     /// The management service cannot listen on its socket, or at its address.
     #[error("cannot serve management at {at}: {error}")]
@@ -139,6 +150,9 @@ impl Program {
 
     /// Whether it can do what the configuration asks for.
     pub(crate) fn check(&self, config: &Config) -> Result<(), SwitchSetupError> {
+        if let Some(what) = ipv6_of(config).filter(|_| !self.tables.carries_ipv6()) {
+            return Err(SwitchSetupError::Ipv6Underlay { pipeline: pipeline_name(&config.switch), what });
+        }
         let at_once = |route: &Route| route.next_hops.len().max(route.backup.len());
         let hops = config.underlay.routes.iter().map(|route| (route.prefix, at_once(route)));
         match hops.into_iter().find(|(_, hops)| *hops > 1) {
@@ -148,6 +162,16 @@ impl Program {
             _ => Ok(()),
         }
     }
+}
+
+/// What of the configuration wants an underlay of IPv6, if anything.
+fn ipv6_of(config: &Config) -> Option<String> {
+    let vtep = config.vtep.iter().map(|vtep| (vtep.address.0, "`vtep.address`"));
+    let links =
+        config.underlay.ports.iter().filter_map(|port| Some((port.address?.address(), "the address of a link")));
+    let routes = config.underlay.routes.iter().map(|route| (route.prefix.addr(), "the prefix of a route"));
+    let first = vtep.chain(links).chain(routes).find(|(address, _)| address.is_ipv6());
+    first.map(|(address, what)| format!("{what}, {address},"))
 }
 
 /// The pipeline's name in errors.
@@ -163,11 +187,12 @@ impl Program {
         BindingRoom { ipv4: room("binding_ipv4"), ipv6: room("binding_ipv6") }
     }
 
-    /// How many next hops that share routes the tables have room for.
-    pub(crate) fn room_for_hops(&self) -> HopRoom {
+    /// How many next hops that share routes the tables have room for; `None` if the program has no such tables.
+    pub(crate) fn room_for_hops(&self) -> Option<HopRoom> {
         let size = |table| self.pipeline.p4info().table(table).map_or(0, |table| table.size);
         let room = |entries: u64| u16::try_from(entries).unwrap_or(u16::MAX);
-        HopRoom { groups: room(size("next_hop") / u64::from(Bucket::COUNT)), neighbours: room(size("neighbour")) }
+        let groups = room(size("next_hop") / u64::from(Bucket::COUNT));
+        self.tables.shares_next_hops().then(|| HopRoom { groups, neighbours: room(size("neighbour")) })
     }
 
     /// How many hosts the tables have room for, with a probe address in each of `vnis` networks, and as many claims as

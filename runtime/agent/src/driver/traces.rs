@@ -14,6 +14,7 @@
 //! What is open is bounded: the oldest makes room, and is not told.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use opentelemetry::trace::{Event, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState};
@@ -338,11 +339,11 @@ impl Traces {
     ) -> SpanData {
         self.numbered += 1;
         let begun = times.0.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_nanos();
-        let own = [&self.me.0.octets()[..], &self.numbered.to_be_bytes(), &begun.to_be_bytes()].concat();
+        let own = [&octets(self.me)[..], &self.numbered.to_be_bytes(), &begun.to_be_bytes()].concat();
         let claim = match claim {
             Some(claim) => {
                 let Claim { claimant, life, sequence } = claim;
-                let parts = [&claimant.0.octets()[..], &life.0.to_be_bytes(), &sequence.0.to_be_bytes()];
+                let parts = [&octets(claimant)[..], &life.0.to_be_bytes(), &sequence.0.to_be_bytes()];
                 parts.concat()
             }
             None => own.clone(),
@@ -388,6 +389,14 @@ impl Open {
     }
 }
 
+/// An address as agents have it in common.
+fn octets(VtepAddr(address): VtepAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use vouch_mobility::{AccessId, Advertisement, ClaimId, Reply};
@@ -395,9 +404,9 @@ mod tests {
 
     use super::*;
 
-    const OWNER: VtepAddr = VtepAddr(std::net::Ipv4Addr::new(10, 0, 0, 1));
-    const CLAIMANT: VtepAddr = VtepAddr(std::net::Ipv4Addr::new(10, 0, 0, 2));
-    const OBSERVER: VtepAddr = VtepAddr(std::net::Ipv4Addr::new(10, 0, 0, 3));
+    const OWNER: VtepAddr = VtepAddr(std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)));
+    const CLAIMANT: VtepAddr = VtepAddr(std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2)));
+    const OBSERVER: VtepAddr = VtepAddr(std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 3)));
     const LIFE: Incarnation = Incarnation(7);
     const CLAIM: ClaimId = ClaimId { incarnation: LIFE, number: 1 };
 

@@ -18,7 +18,7 @@ mod ring;
 mod ways;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::ops::Bound;
 use std::time::Duration;
 
@@ -36,7 +36,8 @@ use self::groups::{Groups, Places};
 use super::ledger::Ledger;
 use super::numbering::Numbering;
 use crate::config::{
-    AccessInterface, Ageing, ClaimantData, Config, DEFAULT_MTU, ETHERNET_BYTES, PuntRate, VniConfig, VtepConfig,
+    AccessInterface, Ageing, ClaimantData, Config, DEFAULT_MTU, ETHERNET_BYTES, PuntRate, TAG_BYTES, VniConfig,
+    VtepConfig,
 };
 
 pub(crate) use self::bindings::BindingRoom;
@@ -56,7 +57,7 @@ pub(crate) struct Wanted {
     /// Underlay ports without link: their next hops carry nothing.
     down: BTreeSet<u16>,
     /// The MAC addresses of next hops that are known by their IP addresses, as far as they answer.
-    next_hops: BTreeMap<Ipv4Addr, MacAddr>,
+    next_hops: BTreeMap<IpAddr, MacAddr>,
     /// The longest IPv4 packet that the underlay carries, in bytes.
     mtu: u16,
     /// The same of its ports, as far as the switch says so.
@@ -135,11 +136,10 @@ impl Wanted {
     /// Wants tunnels to take what all underlay ports carry, unless the configuration says what that is. The bytes are of a frame
     /// with its Ethernet header.
     pub(crate) fn set_port_mtu(&mut self, port: u16, bytes: u16, config: &Config, numbering: &Numbering) {
-        let is_underlay = config.underlay.ports.iter().any(|underlay| underlay.port.get() == port);
-        if !is_underlay || config.underlay.mtu.is_some() {
-            return;
-        }
-        self.port_mtus.insert(port, bytes.saturating_sub(ETHERNET_BYTES));
+        let underlay = config.underlay.ports.iter().find(|underlay| underlay.port.get() == port);
+        let Some(underlay) = underlay.filter(|_| config.underlay.mtu.is_none()) else { return };
+        let around = if underlay.vlan.is_some() { ETHERNET_BYTES + TAG_BYTES } else { ETHERNET_BYTES };
+        self.port_mtus.insert(port, bytes.saturating_sub(around));
         let mtu = self.port_mtus.values().copied().min().unwrap_or(DEFAULT_MTU);
         if mtu != self.mtu {
             self.mtu = mtu;
@@ -251,7 +251,7 @@ impl Wanted {
         let links = config.underlay.ports.iter().filter(|port| port.address.is_some());
         for location in links.map(|port| LocationId::link(port.port)) {
             let meter = EntryKey::PuntMeter(PuntMeter { reason: PuntReason::Neighbour, location });
-            self.ledger.set(meter, Some(EntryAction::PuntMeter(meter_rate(config.punt_rates.neighbour))));
+            self.ledger.set(meter, Some(EntryAction::PuntMeter(meter_rate(config.underlay.neighbours.punt_rate))));
         }
         // Tunnels too that lead nowhere now.
         let peers = config.vtep.iter().flat_map(|vtep| &vtep.peers);

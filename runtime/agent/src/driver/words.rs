@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use vouch_mobility::{
     Because, Binding, Evidence, Full, HostKey, Location, Message, Migration, Open, Report, Sync, Verdict, VtepAddr,
     WhyUnproven,
@@ -158,7 +158,7 @@ impl Core {
                     "next hop {address} at port {port} is there, at {mac}: it takes part in {}",
                     prefixes(routes)
                 );
-                Line::new("next-hop-up", text).with(&[IpAddr::V4(*address)])
+                Line::new("next-hop-up", text).with(&[*address])
             }
             AgentEventKind::NextHop { port, address, mac: None, why, routes, without } => {
                 let why = why.as_deref().unwrap_or("it is gone");
@@ -170,7 +170,7 @@ impl Core {
                 if !without.is_empty() {
                     let _ = write!(text, "; no next hop is left to {}", prefixes(without));
                 }
-                Line::new("next-hop-down", text).with(&[IpAddr::V4(*address)])
+                Line::new("next-hop-down", text).with(&[*address])
             }
             AgentEventKind::PortsUnknown => {
                 Line::new("ports-unknown", "it is not known any more which ports have links")
@@ -451,9 +451,9 @@ fn list(addresses: &[IpAddr]) -> String {
 }
 
 /// The first few, and how many more.
-fn prefixes(prefixes: &[Ipv4Net]) -> String {
+fn prefixes(prefixes: &[IpNet]) -> String {
     const SHOWN: usize = 4;
-    let mut shown: Vec<String> = prefixes.iter().take(SHOWN).map(Ipv4Net::to_string).collect();
+    let mut shown: Vec<String> = prefixes.iter().take(SHOWN).map(IpNet::to_string).collect();
     if let Some(more) = prefixes.len().checked_sub(SHOWN).filter(|more| *more > 0) {
         shown.push(format!("{more} more"));
     }

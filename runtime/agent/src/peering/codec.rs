@@ -1,6 +1,6 @@
 //! Between the state machine's messages and their form on the wire. What decodes is well-formed; nothing later re-checks it.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use vouch_mobility::{
@@ -35,11 +35,14 @@ pub(super) fn encode(message: &Message) -> proto::Message {
             claim: Some(claim_to_wire(it.claim)),
             answers: it.answers,
         }),
-        Message::Withdrawal(it) => Kind::Withdrawal(proto::Withdrawal {
-            host: Some(host_to_wire(it.host)),
-            sequence: it.sequence.0,
-            moved_to: it.moved_to.map(|vtep| vtep.0.to_bits()),
-        }),
+        Message::Withdrawal(it) => {
+            let (moved_to, moved_to_ipv6) = match it.moved_to.map(vtep_to_wire) {
+                Some((bits, ipv6)) => (Some(bits), ipv6),
+                None => (None, Vec::new()),
+            };
+            let (host, sequence) = (Some(host_to_wire(it.host)), it.sequence.0);
+            Kind::Withdrawal(proto::Withdrawal { host, sequence, moved_to, moved_to_ipv6 })
+        }
         Message::Sync(Sync::Start) => Kind::SyncStart(proto::SyncStart {}),
         Message::Sync(Sync::Host { host, bindings, sequence }) => {
             Kind::SyncHost(sync_host_to_wire(*host, bindings, *sequence))
@@ -51,11 +54,10 @@ pub(super) fn encode(message: &Message) -> proto::Message {
             Kind::SyncYours(sync_host_to_wire(*host, bindings, *sequence))
         }
         Message::Sync(Sync::Again) => Kind::SyncAgain(proto::SyncAgain {}),
-        Message::Expect(it) => Kind::Expect(proto::Expect {
-            host: Some(host_to_wire(it.host)),
-            to: it.to.0.to_bits(),
-            within: micros(it.within),
-        }),
+        Message::Expect(it) => {
+            let (to, to_ipv6) = vtep_to_wire(it.to);
+            Kind::Expect(proto::Expect { host: Some(host_to_wire(it.host)), to, to_ipv6, within: micros(it.within) })
+        }
         Message::AddressClaim(it) => Kind::AddressClaim(proto::AddressClaim {
             holder: Some(host_to_wire(it.holder)),
             address: address_to_wire(it.address),
@@ -77,7 +79,10 @@ fn stage_to_wire(migration: Migration) -> Stage {
             Stage::Asked(proto::Asked { claim: Some(claim_to_wire(claim)), tenure: micros(tenure), damped })
         }
         Migration::AtOnce => Stage::AtOnce(proto::AtOnce {}),
-        Migration::Verified { by } => Stage::Verified(proto::Verified { by: by.0.to_bits() }),
+        Migration::Verified { by } => {
+            let (by, by_ipv6) = vtep_to_wire(by);
+            Stage::Verified(proto::Verified { by, by_ipv6 })
+        }
     }
 }
 
@@ -88,7 +93,8 @@ fn verdict_to_wire(verdict: Verdict) -> WireVerdict {
         Verdict::Open(Open::Overdue) => WireVerdict::Open(proto::Open::Overdue.into()),
         Verdict::Open(Open::Unproven) => WireVerdict::Open(proto::Open::Unproven.into()),
         Verdict::Open(Open::Contested) => WireVerdict::Open(proto::Open::Contested.into()),
-        Verdict::Elsewhere(vtep) => WireVerdict::Elsewhere(vtep.0.to_bits()),
+        Verdict::Elsewhere(VtepAddr(IpAddr::V4(vtep))) => WireVerdict::Elsewhere(vtep.to_bits()),
+        Verdict::Elsewhere(VtepAddr(IpAddr::V6(vtep))) => WireVerdict::ElsewhereIpv6(vtep.octets().to_vec()),
     }
 }
 
@@ -113,7 +119,7 @@ pub(super) fn decode(message: proto::Message) -> Result<Message, PeerMisbehaved>
         Kind::Withdrawal(wire) => Message::Withdrawal(Withdrawal {
             host: host(wire.host)?,
             sequence: Sequence(wire.sequence),
-            moved_to: wire.moved_to.map(vtep).transpose()?,
+            moved_to: wire.moved_to.map(|bits| vtep(bits, &wire.moved_to_ipv6)).transpose()?,
         }),
         Kind::SyncStart(proto::SyncStart {}) => Message::Sync(Sync::Start),
         Kind::SyncHost(wire) => {
@@ -128,7 +134,7 @@ pub(super) fn decode(message: proto::Message) -> Result<Message, PeerMisbehaved>
         Kind::SyncAgain(proto::SyncAgain {}) => Message::Sync(Sync::Again),
         Kind::Expect(wire) => Message::Expect(Expect {
             host: host(wire.host)?,
-            to: vtep(wire.to)?,
+            to: vtep(wire.to, &wire.to_ipv6)?,
             within: Duration::from_micros(wire.within),
         }),
         Kind::AddressClaim(wire) => Message::AddressClaim(AddressClaim {
@@ -153,7 +159,7 @@ fn migration(wire: proto::Migration) -> Result<Migration, PeerMisbehaved> {
             damped: wire.damped,
         },
         Stage::AtOnce(proto::AtOnce {}) => Migration::AtOnce,
-        Stage::Verified(wire) => Migration::Verified { by: vtep(wire.by)? },
+        Stage::Verified(wire) => Migration::Verified { by: vtep(wire.by, &wire.by_ipv6)? },
     })
 }
 
@@ -162,7 +168,8 @@ fn verdict(wire: Option<WireVerdict>) -> Result<Verdict, PeerMisbehaved> {
     Ok(match wire.ok_or(MISSING)? {
         WireVerdict::Stayed(proto::Stayed {}) => Verdict::Stayed,
         WireVerdict::Moved(wire) => Verdict::Moved { tenure: Duration::from_micros(wire.tenure) },
-        WireVerdict::Elsewhere(address) => Verdict::Elsewhere(vtep(address)?),
+        WireVerdict::Elsewhere(bits) => Verdict::Elsewhere(vtep(bits, &[])?),
+        WireVerdict::ElsewhereIpv6(ipv6) => Verdict::Elsewhere(vtep(0, &ipv6)?),
         WireVerdict::Open(open) => Verdict::Open(match proto::Open::try_from(open).map_err(|_| MISSING)? {
             proto::Open::Unspecified => return Err(MISSING),
             proto::Open::Overdue => Open::Overdue,
@@ -229,10 +236,21 @@ fn address(wire: &[u8]) -> Result<IpAddr, PeerMisbehaved> {
     v4.or_else(|_| <[u8; 16]>::try_from(wire).map(IpAddr::from)).map_err(|_| PeerMisbehaved::IpOfBytes(wire.len()))
 }
 
-fn vtep(bits: u32) -> Result<VtepAddr, PeerMisbehaved> {
-    match Ipv4Addr::from_bits(bits) {
-        Ipv4Addr::UNSPECIFIED => Err(PeerMisbehaved::NotAVtep),
-        address => Ok(VtepAddr(address)),
+/// A tunnel address in its two fields: of IPv4, and of IPv6.
+pub(super) fn vtep_to_wire(VtepAddr(address): VtepAddr) -> (u32, Vec<u8>) {
+    match address {
+        IpAddr::V4(address) => (address.to_bits(), Vec::new()),
+        IpAddr::V6(address) => (0, address.octets().to_vec()),
+    }
+}
+
+/// The meaning of both fields: one of them holds the address.
+pub(super) fn vtep(bits: u32, ipv6: &[u8]) -> Result<VtepAddr, PeerMisbehaved> {
+    let ipv6 = <[u8; 16]>::try_from(ipv6).map(Ipv6Addr::from).map_err(|_| ipv6.len());
+    match (Ipv4Addr::from_bits(bits), ipv6) {
+        (Ipv4Addr::UNSPECIFIED, Ok(address)) if !address.is_unspecified() => Ok(VtepAddr(address.into())),
+        (address, Err(0)) if !address.is_unspecified() => Ok(VtepAddr(address.into())),
+        (_, _) => Err(PeerMisbehaved::NotAVtep),
     }
 }
 
@@ -255,7 +273,10 @@ mod tests {
     }
 
     fn a_vtep() -> impl Strategy<Value = VtepAddr> {
-        (1_u32..).prop_map(|bits| VtepAddr(Ipv4Addr::from_bits(bits)))
+        prop_oneof![
+            (1_u32..).prop_map(|bits| VtepAddr(Ipv4Addr::from_bits(bits).into())),
+            (1_u128..).prop_map(|bits| VtepAddr(Ipv6Addr::from_bits(bits).into())),
+        ]
     }
 
     fn a_message() -> impl Strategy<Value = Message> {
@@ -352,7 +373,8 @@ mod tests {
         };
         let reply = |claim, verdict| Kind::Reply(proto::Reply { host: host(1, &[2; 6]), claim, sequence: 0, verdict });
         let a_claim = Some(proto::ClaimId { incarnation: 1, number: 1 });
-        let withdrawal = proto::Withdrawal { host: host(1, &[2; 6]), sequence: 0, moved_to: Some(0) };
+        let withdrawal =
+            proto::Withdrawal { host: host(1, &[2; 6]), sequence: 0, moved_to: Some(0), moved_to_ipv6: Vec::new() };
         let cases = [
             (None, PeerMisbehaved::UnknownMessage),
             (Some(advertisement(None, vec![])), PeerMisbehaved::Missing("host")),

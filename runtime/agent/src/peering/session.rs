@@ -1,6 +1,5 @@
 //! One session, whoever dialled: hello, then messages both ways until there is a reason to end.
 
-use std::net::Ipv4Addr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,7 +9,7 @@ use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Status, Streaming};
-use vouch_mobility::{Incarnation, Message};
+use vouch_mobility::{Incarnation, Message, VtepAddr};
 use vouch_net::MacAddr;
 
 use super::api::{DownReason, PeerEvent, RefusalReason, VERSION};
@@ -49,7 +48,7 @@ pub(super) struct Wire {
 /// What the other side says of itself.
 struct Hello {
     name: String,
-    address: Ipv4Addr,
+    address: VtepAddr,
     incarnation: Incarnation,
     probe_mac: MacAddr,
 }
@@ -128,9 +127,10 @@ async fn hello(shared: &Shared, inbound: &mut Streaming<Frame>) -> Result<Hello,
         return Err(RefusalReason::Version(hello.version));
     }
     let probe_mac = codec::mac(&hello.probe_mac);
+    let address = codec::vtep(hello.vtep_address, &hello.vtep_ipv6);
     Ok(Hello {
         name: hello.name,
-        address: Ipv4Addr::from_bits(hello.vtep_address),
+        address: address.map_err(|error| RefusalReason::Hello(error.to_string()))?,
         incarnation: Incarnation(hello.incarnation),
         probe_mac: probe_mac.map_err(|error| RefusalReason::Hello(format!("its probe MAC is {error}")))?,
     })
@@ -144,7 +144,7 @@ fn expect(hello: &Hello, peer: &Peer) -> Result<(), RefusalReason> {
             certified: vec![peer.config.name.clone()],
         });
     }
-    if hello.address != peer.config.address.0 {
+    if hello.address != peer.config.address {
         return Err(RefusalReason::Address {
             name: peer.config.name.clone(),
             announced: hello.address.to_string(),

@@ -15,7 +15,7 @@ use super::api::{
     SessionId, VERSION,
 };
 use super::identity::{self, Chain};
-use super::proto;
+use super::{codec, proto};
 use crate::config::PeerConfig;
 use crate::network::Network;
 use crate::tls::Identity;
@@ -75,10 +75,12 @@ impl Shared {
 
     /// What we say first.
     pub(super) fn hello(&self) -> proto::Frame {
+        let (vtep_address, vtep_ipv6) = codec::vtep_to_wire(self.setup.address);
         let hello = proto::Hello {
             version: VERSION,
             name: self.setup.name.clone(),
-            vtep_address: self.setup.address.0.to_bits(),
+            vtep_address,
+            vtep_ipv6,
             incarnation: self.setup.incarnation.0,
             probe_mac: self.setup.probe_mac.octets().to_vec(),
         };

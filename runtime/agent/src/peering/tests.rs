@@ -1,7 +1,7 @@
 //! Peers over loopback: honest ones, mistaken ones, and ones that only pretend.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,9 +21,9 @@ use super::*;
 use crate::config::{PeerConfig, PeerSecurity, PeeringConfig};
 use crate::network::Network;
 
-const A: VtepAddr = VtepAddr(Ipv4Addr::new(10, 0, 0, 1));
-const B: VtepAddr = VtepAddr(Ipv4Addr::new(10, 0, 0, 2));
-const C: VtepAddr = VtepAddr(Ipv4Addr::new(10, 0, 0, 3));
+const A: VtepAddr = VtepAddr(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
+const B: VtepAddr = VtepAddr(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)));
+const C: VtepAddr = VtepAddr(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 3)));
 
 /// An authority, and the folder with the certificates it signed.
 struct Authority {
@@ -91,7 +91,7 @@ fn setup(name: &str, address: VtepAddr, security: PeerSecurity, peers: &[(&str, 
 }
 
 fn probe_mac(address: VtepAddr) -> MacAddr {
-    MacAddr([2, 0x76, 10, 0, 0, address.0.octets()[3]])
+    crate::config::default_probe_mac(address)
 }
 
 /// The endpoint of a peer that dials us, and so is never dialled.
@@ -217,7 +217,8 @@ fn hello(name: &str, address: VtepAddr) -> Content {
     Content::Hello(proto::Hello {
         version: VERSION,
         name: name.to_owned(),
-        vtep_address: address.0.to_bits(),
+        vtep_address: codec::vtep_to_wire(address).0,
+        vtep_ipv6: codec::vtep_to_wire(address).1,
         incarnation: 7,
         probe_mac: probe_mac(address).octets().to_vec(),
     })
@@ -418,7 +419,7 @@ async fn who_is_revoked_is_believed_no_more() {
 async fn a_known_name_with_another_address_is_refused() {
     let authority = Authority::new();
     let mut b = Agent::start(setup("b", B, authority.identity("b", &authority), &[("a", A, NEVER)])).await;
-    let zero = VtepAddr(Ipv4Addr::new(10, 0, 0, 0));
+    let zero = VtepAddr(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 0)));
     let a = setup("a", zero, authority.identity("a", &authority), &[("b", B, &b.url("https"))]);
     let mut a = Agent::start(a).await;
     let expected = RefusalReason::Address { name: "a".to_owned(), announced: "10.0.0.0".to_owned(), configured: A };
@@ -442,7 +443,8 @@ async fn strangers_and_wrong_hellos_are_refused_with_the_reason() {
         Content::Hello(proto::Hello {
             version,
             name: "a".to_owned(),
-            vtep_address: A.0.to_bits(),
+            vtep_address: codec::vtep_to_wire(A).0,
+            vtep_ipv6: Vec::new(),
             incarnation: 0,
             probe_mac: probe_mac.to_vec(),
         })
@@ -470,7 +472,7 @@ async fn what_is_no_message_closes_its_session_and_no_other() {
     let (mut b, mut c) = under_attack().await;
     let batch = |message| Some(Content::Batch(proto::Batch { messages: vec![message] }));
     let host = Some(proto::Host { vni: 5001, mac: vec![1; 7] });
-    let withdrawal = proto::Withdrawal { host, sequence: 0, moved_to: None };
+    let withdrawal = proto::Withdrawal { host, sequence: 0, moved_to: None, moved_to_ipv6: Vec::new() };
     let cases = [
         (None, "the peer misbehaved: a frame of unknown kind"),
         (Some(hello("a", A)), "the peer misbehaved: a second hello"),

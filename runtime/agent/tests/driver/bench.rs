@@ -1,6 +1,6 @@
 //! One VTEP: an agent, the embedded switch, and two hosts' cables.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -132,15 +132,20 @@ pub(crate) fn start_counted(config: Config, metrics: &Metrics) -> Watched {
 impl Watched {
     /// The first event of interest.
     pub(crate) async fn until<T>(&mut self, mut wanted: impl FnMut(&AgentEventKind) -> Option<T>) -> T {
+        let mut others = Vec::new();
         let found = async {
             loop {
                 let event = self.events.recv().await.expect("the agent runs");
                 if let Some(found) = wanted(&event.kind) {
                     return found;
                 }
+                others.push(event.kind);
             }
         };
-        tokio::time::timeout(PATIENCE, found).await.expect("the event comes")
+        match tokio::time::timeout(PATIENCE, found).await {
+            Ok(found) => found,
+            Err(_) => panic!("{} waits for another event than {others:#?}", self.agent.name()),
+        }
     }
 
     /// Whether the program was installed, how many hosts were restored, how many entries were written.
@@ -155,7 +160,7 @@ impl Watched {
     }
 
     /// The next news of a next hop that it can be used, or cannot: of which.
-    pub(crate) async fn next_hop(&mut self, used: bool) -> Ipv4Addr {
+    pub(crate) async fn next_hop(&mut self, used: bool) -> IpAddr {
         self.until(|kind| match kind {
             AgentEventKind::NextHop { address, mac, .. } if mac.is_some() == used => Some(*address),
             _ => None,

@@ -1,4 +1,4 @@
-//! `configs/two-rack`, brought up: two racks, two spines, and every flow on one of two ways.
+//! `configs/two-rack` and `configs/two-rack-ipv6`, brought up: two racks, two spines, and every flow on one of two ways.
 //!
 //! ```text
 //!   rack1 ═══ spine1 ═══ rack2        A tap on each uplink writes down which flows it carries.
@@ -17,12 +17,22 @@ use vouch_switch_server::{Endpoint, Frame, LinkConfig, ServerHandle, SwitchServe
 
 use crate::bench::*;
 
-const FILES: [(&str, &str); 4] = [
-    ("rack1", include_str!("../../../../configs/two-rack/rack1.yaml")),
-    ("rack2", include_str!("../../../../configs/two-rack/rack2.yaml")),
-    ("spine1", include_str!("../../../../configs/two-rack/spine1.yaml")),
-    ("spine2", include_str!("../../../../configs/two-rack/spine2.yaml")),
-];
+/// The files of a fabric, by name.
+type Files = [(&'static str, &'static str); 4];
+
+macro_rules! files {
+    ($folder:literal) => {
+        [
+            ("rack1", include_str!(concat!("../../../../configs/", $folder, "/rack1.yaml"))),
+            ("rack2", include_str!(concat!("../../../../configs/", $folder, "/rack2.yaml"))),
+            ("spine1", include_str!(concat!("../../../../configs/", $folder, "/spine1.yaml"))),
+            ("spine2", include_str!(concat!("../../../../configs/", $folder, "/spine2.yaml"))),
+        ]
+    };
+}
+
+const OVER_IPV4: Files = files!("two-rack");
+const OVER_IPV6: Files = files!("two-rack-ipv6");
 /// As the files say.
 const CABLES: [[(&str, u16); 2]; 5] = [
     [("rack1", 9), ("spine1", 1)],
@@ -80,16 +90,34 @@ fn flow(from: usize, number: u16) -> Vec<u8> {
     frame
 }
 
-/// The source port of a frame of a flow, behind the 50 bytes of its tunnel or without.
+/// The frame in a tunnel over IPv4, or over IPv6 behind a tag; of any other, itself.
+fn inner(frame: &[u8]) -> &[u8] {
+    let carries = |ethertypes: &[u8], port_at: usize| {
+        frame.get(12..12 + ethertypes.len()) == Some(ethertypes)
+            && frame.get(port_at..port_at + 2) == Some(&[0x12, 0xb5])
+    };
+    if carries(&[8, 0], 36) {
+        &frame[50..]
+    } else if carries(&[0x81, 0], 60) && frame[16..18] == [0x86, 0xdd] {
+        &frame[74..]
+    } else {
+        frame
+    }
+}
+
+/// The source port of a frame of a flow, in its tunnel or without.
 fn flow_of(frame: &[u8]) -> Option<u16> {
-    let inner = if frame.get(36..38)? == [0x12, 0xb5] { &frame[50..] } else { frame };
+    let inner = inner(frame);
+    if inner.len() < 38 {
+        return None;
+    }
     let port = u16::from_be_bytes([*inner.get(34)?, *inner.get(35)?]);
     let is_flow = inner[12..14] == [8, 0] && inner[36..38] == [0x10, 0x92];
     (is_flow && (FIRST..FIRST + FLOWS).contains(&port)).then_some(port)
 }
 
 impl TwoRacks {
-    async fn start() -> Self {
+    async fn start(files: Files) -> Self {
         let seen: Arc<Mutex<BTreeMap<u16, Vec<usize>>>> = Arc::default();
         let mut taps = JoinSet::new();
         let mut ports: BTreeMap<&str, Vec<(u16, Endpoint)>> = BTreeMap::new();
@@ -124,7 +152,7 @@ impl TwoRacks {
 
         let peering = [free_address(), free_address()];
         let (mut servers, mut agents) = (Vec::new(), BTreeMap::new());
-        for (number, (name, text)) in (1..).zip(FILES) {
+        for (number, (name, text)) in (1..).zip(files) {
             let ports = ports.remove(name).unwrap_or_default();
             let builder = SwitchServer::builder().device_id(number);
             let builder = ports.into_iter().fold(builder, |builder, (port, end)| builder.port(port.into(), end));
@@ -133,13 +161,14 @@ impl TwoRacks {
             servers.push(server);
         }
         for agent in agents.values_mut() {
-            agent.ready().await;
-            // Its neighbours answer, and its peer has a session, in whatever order.
-            let mut missing = 3;
+            // It has its switch, its neighbours answer, and its peer has a session, in whatever order.
+            let mut missing = 4;
             agent
                 .until(|kind| {
                     missing -= match kind {
-                        AgentEventKind::NextHop { mac: Some(_), .. } | AgentEventKind::PeerUp { .. } => 1,
+                        AgentEventKind::SwitchReady { .. }
+                        | AgentEventKind::NextHop { mac: Some(_), .. }
+                        | AgentEventKind::PeerUp { .. } => 1,
                         _ => 0,
                     };
                     (missing == 0).then_some(())
@@ -230,8 +259,37 @@ fn assert_even(ways: &Ways, uplinks: [usize; 2]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_ipv6_and_tagged_links_it_is_the_same() {
+    let mut fabric = TwoRacks::start(OVER_IPV6).await;
+    let there = uplinks(&fabric.send(0).await);
+    let back = uplinks(&fabric.send(1).await);
+    assert_even(&there, [0, 1]);
+    assert_even(&back, [2, 3]);
+
+    // It has its link, and carries nothing: neither end is answered.
+    fabric.cables[0].mute.store(true, Ordering::Relaxed);
+    for name in ["rack1", "spine1"] {
+        fabric.agent(name).next_hop(false).await;
+        fabric.written(name, "next_hop").await;
+    }
+    let ways = uplinks(&fabric.send(0).await);
+    assert!(ways.values().all(|uplink| *uplink == 1));
+    for cables in fabric.send(1).await.values() {
+        let expected: &[usize] = if cables[0] == 2 { &[2, 4, 1] } else { &[3, 1] };
+        assert_eq!(cables, expected);
+    }
+    fabric.cables[0].mute.store(false, Ordering::Relaxed);
+    for name in ["rack1", "spine1"] {
+        fabric.agent(name).next_hop(true).await;
+        fabric.written(name, "next_hop").await;
+    }
+    assert_eq!(uplinks(&fabric.send(0).await), there);
+    fabric.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn flows_share_both_spines_and_a_cut_uplink_moves_only_its_own() {
-    let mut fabric = TwoRacks::start().await;
+    let mut fabric = TwoRacks::start(OVER_IPV4).await;
     let there = uplinks(&fabric.send(0).await);
     let back = uplinks(&fabric.send(1).await);
     assert_even(&there, [0, 1]);

@@ -298,7 +298,8 @@ impl Fabric {
 
     /// Tell the agent of the VTEP where a host is that it is about to move to another VTEP.
     pub async fn expect_move(&self, name: &str, to: &str, within: Duration) -> Result<(), LabError> {
-        let vtep = self.topology.vteps().find(|(switch, _)| switch.name == to).map(|(_, address)| VtepAddr(address));
+        let vtep =
+            self.topology.vteps().find(|(switch, _)| switch.name == to).map(|(_, address)| VtepAddr(address.into()));
         let vtep = vtep.ok_or_else(|| LabError::NoSuchSeat(PortRef::new(to, 0)))?;
         self.log.note(format!("somebody tells the fabric that {name} will move to {to}"));
         self.agents.expect_move(&self.place(name)?.switch, self.key(name)?, Place::Vtep(vtep), within).await

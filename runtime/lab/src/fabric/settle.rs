@@ -84,7 +84,7 @@ impl Fabric {
         }
         for entry in self.log.since(Mark::START) {
             let Entry::Agent(event) = entry else { continue };
-            let session = |peer: std::net::Ipv4Addr| {
+            let session = |peer: std::net::IpAddr| {
                 let peer = self.topology.vtep_at(peer).map_or("somebody", |peer| &peer.name);
                 format!("{} has no session with {peer}", event.agent)
             };

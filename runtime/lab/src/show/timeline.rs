@@ -476,7 +476,7 @@ mod tests {
         let heard = line(AgentEventKind::Heard { host, interface, evidence: Evidence::Rarp, addresses: Vec::new() });
         assert_eq!((heard.who.as_str(), heard.text.as_str()), ("vtep2", "heard red1 on port 3 untagged (RARP)"));
         let blue = HostKey { vni: Vni::new(5002).unwrap(), ..host };
-        let owner = VtepAddr(std::net::Ipv4Addr::new(192, 0, 2, 1));
+        let owner = VtepAddr(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)));
         let unreachable = line(AgentEventKind::Report(Report::OwnerUnreachable { host: blue, owner }));
         assert_eq!(unreachable.text, "vtep1 cannot be asked about blue1");
         assert_eq!(unreachable.kind, LineKind::Alarm);

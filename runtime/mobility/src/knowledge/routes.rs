@@ -131,8 +131,8 @@ impl Routes {
 mod tests {
     use super::*;
 
-    const A: VtepAddr = VtepAddr(std::net::Ipv4Addr::new(10, 0, 0, 1));
-    const B: VtepAddr = VtepAddr(std::net::Ipv4Addr::new(10, 0, 0, 2));
+    const A: VtepAddr = VtepAddr(std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)));
+    const B: VtepAddr = VtepAddr(std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2)));
 
     fn route(vtep: VtepAddr, sequence: u32, tentative: bool) -> Route {
         let tentative_until = tentative.then_some(Instant::from_micros(5));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use vouch_net::{MacAddr, Vni};
@@ -31,7 +31,7 @@ impl fmt::Debug for HostKey {
 /// A VTEP, known by its tunnel address.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct VtepAddr(pub Ipv4Addr);
+pub struct VtepAddr(pub IpAddr);
 
 impl fmt::Display for VtepAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -13,9 +13,9 @@ use vouch_mobility::{
 };
 use vouch_net::{MacAddr, Vni};
 
-pub(crate) const ME: VtepAddr = VtepAddr(Ipv4Addr::new(10, 0, 0, 1));
-pub(crate) const B: VtepAddr = VtepAddr(Ipv4Addr::new(10, 0, 0, 2));
-pub(crate) const C: VtepAddr = VtepAddr(Ipv4Addr::new(10, 0, 0, 3));
+pub(crate) const ME: VtepAddr = VtepAddr(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
+pub(crate) const B: VtepAddr = VtepAddr(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)));
+pub(crate) const C: VtepAddr = VtepAddr(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 3)));
 pub(crate) const P1: AccessId = AccessId(1);
 pub(crate) const P2: AccessId = AccessId(2);
 pub(crate) const P3: AccessId = AccessId(3);

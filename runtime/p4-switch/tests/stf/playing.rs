@@ -17,7 +17,7 @@ add ingress_interface ingress_port:2 vlan_id:0 access(bd:1, location:2, bindings
 add pipe.Ingress.source bd:1 mac:0x02000000000a location:2 source.here(watch:0)
 add \"destination\" \"bd\":0x1 \"mac\":0x02000000000B \"destination.unicast\"(\"location\":0x3)
 add location_port location:3 port(port:3)
-add access_tag location:3 untagged()
+add access_tag location:3 access_tag.untagged()
 packet 2 02000000000b 02000000000a 88b5 00010203
 ";
 
@@ -127,8 +127,8 @@ fn over_p4runtime_it_is_the_same() {
 add ingress_interface ingress_port:2 vlan_id:0 access(bd:1, location:2, bindings:0, suppress:0)
 add source bd:1 mac:0x02000000000a location:2 here(watch:0)
 add flood bd:1 flood_to(group:7)
-add access_tag location:3 untagged()
-add access_tag location:4 tagged(vlan_id:20)
+add access_tag location:3 access_tag.untagged()
+add access_tag location:4 access_tag.tagged(vlan_id:20)
 mc_mgrp_create 7
 mc_node_create 3 3
 mc_node_create 4 4

@@ -22,6 +22,9 @@ const MODEL: &str = "build/tofino/vtep_model.json";
 const MODEL_P4INFO: &str = "build/tofino/vtep_model.p4info.txtpb";
 /// The model of the program without checksum unit, which p4testgen's tests of the underlay are of.
 const UNCHECKED: &str = "build/tofino/vtep_model_unchecked.json";
+/// The model of the program for Tofino 2, which has what Tofino 1 has no room for.
+const MODEL_2: &str = "build/tofino/vtep_model_tofino2.json";
+const MODEL_2_P4INFO: &str = "build/tofino/vtep_model_tofino2.p4info.txtpb";
 
 #[test]
 fn artifacts_are_those_of_the_sources() {
@@ -44,13 +47,15 @@ fn the_model_is_that_of_the_sources() {
         folder: p4src(),
         compiler: "p4c-bm2-ss",
         sources: program_sources().chain(sources("tna_model/")).collect(),
-        artifacts: owned([MODEL_P4INFO, MODEL, UNCHECKED]),
+        artifacts: owned([MODEL_P4INFO, MODEL, UNCHECKED, MODEL_2_P4INFO, MODEL_2]),
         stamp: "build/tofino/MODEL_STAMP",
         behind: None,
         compile: |folder| {
             let p4info = folder.join(MODEL_P4INFO);
             v1model::compile(&p4src(), &["-DTNA_MODEL", "-DUNCHECKED", PROGRAM], &p4info, &folder.join(UNCHECKED))?;
-            v1model::compile(&p4src(), &["-DTNA_MODEL", PROGRAM], &p4info, &folder.join(MODEL))
+            v1model::compile(&p4src(), &["-DTNA_MODEL", PROGRAM], &p4info, &folder.join(MODEL))?;
+            let (tofino_2, p4info) = (["-DTNA_MODEL", "-D__TARGET_TOFINO__=2", PROGRAM], folder.join(MODEL_2_P4INFO));
+            v1model::compile(&p4src(), &tofino_2, &p4info, &folder.join(MODEL_2))
         },
         normalise: |_, content| v1model::without_version(content),
     };
@@ -59,23 +64,24 @@ fn the_model_is_that_of_the_sources() {
 
 #[test]
 fn artifacts_name_no_machine() {
-    for artifact in [P4INFO, BFRT, CONTEXT, FIT, MODEL, MODEL_P4INFO, UNCHECKED] {
+    for artifact in [P4INFO, BFRT, CONTEXT, FIT, MODEL, MODEL_P4INFO, UNCHECKED, MODEL_2, MODEL_2_P4INFO] {
         assert_names_no_machine(artifact);
     }
 }
 
 /// One controller for both: the same names, widths and kinds, whatever the compiler numbers them. Tofino 1 has no room for several
-/// next hops.
+/// next hops, nor for IPv6 in the underlay.
 #[test]
 fn the_tables_are_those_of_the_program_for_v1model() {
     for p4info in [P4INFO, MODEL_P4INFO] {
         let text = fs::read_to_string(p4src().join(p4info)).expect("committed");
         let info = P4Info::from_text(&text).unwrap_or_else(|error| panic!("p4src/{p4info}: {error}"));
         let tables = Tables::bind(&info).unwrap_or_else(|error| panic!("p4src/{p4info}: {error}"));
-        assert!(!tables.shares_next_hops(), "p4src/{p4info}");
+        assert!(!tables.shares_next_hops() && !tables.carries_ipv6(), "p4src/{p4info}");
         let names = |info: &P4Info| info.tables().map(|table| table.name.clone()).collect::<Vec<_>>();
         let (mut theirs, mut ours) = (names(&info), names(&vouch_tables::p4info()));
-        ours.retain(|name| !["next_hop", "neighbour"].contains(&name.as_str()));
+        let elsewhere = ["next_hop", "neighbour", "local_vtep_ipv6", "underlay_peer_ipv6", "underlay_route_ipv6"];
+        ours.retain(|name| !elsewhere.contains(&name.as_str()));
         theirs.sort();
         ours.sort();
         assert_eq!(theirs, ours, "p4src/{p4info}");

@@ -109,12 +109,12 @@ fn the_underlay_takes_ipv4_to_its_own_mac_only() {
     let mut bench = Bench::new();
     bench.send(10, &data(host(2), host(1))).dropped(DropReason::NotRouterMac);
     bench.send(10, &announcement(host(1))).dropped(DropReason::NotRouterMac);
-    bench.send(10, &ethernet(ROUTER, host(1), ARP, &[0; 28])).dropped(DropReason::UnderlayNotIpv4);
+    bench.send(10, &ethernet(ROUTER, host(1), ARP, &[0; 28])).dropped(DropReason::UnderlayNotIp);
     let mut wrong_version = data(ROUTER, host(1));
     wrong_version[14] = 0x65;
-    bench.send(10, &wrong_version).dropped(DropReason::UnderlayNotIpv4);
+    bench.send(10, &wrong_version).dropped(DropReason::UnderlayNotIp);
     let mut short_header = data(ROUTER, host(1));
     short_header[14] = 0x44;
-    bench.send(10, &short_header).dropped(DropReason::UnderlayNotIpv4);
-    bench.send(10, &data(ROUTER, host(1))[..30]).dropped(DropReason::UnderlayNotIpv4);
+    bench.send(10, &short_header).dropped(DropReason::UnderlayNotIp);
+    bench.send(10, &data(ROUTER, host(1))[..30]).dropped(DropReason::UnderlayNotIp);
 }

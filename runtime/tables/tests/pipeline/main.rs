@@ -29,3 +29,5 @@ mod next_hop;
 mod request;
 mod source;
 mod transit;
+mod underlay_ipv6;
+mod underlay_tag;

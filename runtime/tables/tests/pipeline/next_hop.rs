@@ -1,6 +1,6 @@
 //! Several next hops: each flow keeps to one of them, all carry as much, and one that goes leaves the others' flows alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
@@ -88,6 +88,23 @@ fn flows_to_a_tunnel_are_even_and_each_keeps_to_its_way() {
         }
         assert_even(&by_port, FLOWS, members);
     }
+}
+
+#[test]
+fn each_of_several_links_has_its_own_tag() {
+    let (mut untagged, mut bench) = (bench(2), bench(2));
+    let vlan_id = VlanId::new(30).unwrap();
+    bench.insert(UnderlayTagKey { port: port(hop_port(1)) }.with(UnderlayTagAction::Tagged { vlan_id }));
+    let mut ports = BTreeSet::new();
+    for number in 0..20 {
+        for (from, frame) in [(1, flow(number)), (10, transit(50000 + number))] {
+            let (out, sent) = untagged.send(from, &frame).frames[0].clone();
+            let expected = if out == hop_port(1) { tagged(30, &sent) } else { sent };
+            assert_eq!(bench.send(from, &frame).sent(out), expected);
+            ports.insert((from, out));
+        }
+    }
+    assert_eq!(ports.len(), 4);
 }
 
 #[test]

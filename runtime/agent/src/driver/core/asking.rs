@@ -12,7 +12,7 @@ use super::super::held::HeldFrame;
 use super::super::pace::ON_THEIR_WAY;
 use super::reporting::Said;
 use super::{Core, Output};
-use crate::config::{DEFAULT_MTU, TUNNEL_BYTES};
+use crate::config::{DEFAULT_MTU, VtepConfig};
 use crate::events::AgentEventKind;
 use crate::guards::{DriverGuard, is_out};
 
@@ -123,14 +123,15 @@ impl Core {
                 continue;
             }
             let (place, mtu) = (self.place(location), self.wanted.mtu());
+            let Some(bytes) = self.config.vtep.as_ref().map(VtepConfig::tunnel_bytes) else { continue };
             tracing::warn!(
                 agent = self.config.name,
                 ?place,
                 frames,
-                "frames of this place do not fit the underlay's MTU of {mtu} bytes with {TUNNEL_BYTES} of the tunnel, and are dropped: set \
+                "frames of this place do not fit the underlay's MTU of {mtu} bytes with {bytes} of the tunnel, and are dropped: set \
                  the MTU of its hosts to {} at most, or the underlay's (links and `underlay.mtu`) to {} for hosts with {DEFAULT_MTU}",
-                mtu.saturating_sub(TUNNEL_BYTES),
-                DEFAULT_MTU + TUNNEL_BYTES
+                mtu.saturating_sub(bytes),
+                DEFAULT_MTU + bytes
             );
             self.events.push_back(AgentEventKind::ExceedsMtu { place, frames, mtu });
         }

@@ -8,7 +8,7 @@ use crate::config::{ClaimantData, Config, ProbeAs, VniConfig, VtepConfig, defaul
 /// A switch that is no VTEP gets a machine without VNIs, which ignores all.
 pub(super) fn mobility_config(config: &Config, numbering: &Numbering, incarnation: Incarnation) -> mobility::Config {
     let Some(vtep) = &config.vtep else {
-        return mobility::Config::new(mobility::VtepAddr(std::net::Ipv4Addr::UNSPECIFIED));
+        return mobility::Config::new(mobility::VtepAddr(std::net::Ipv4Addr::UNSPECIFIED.into()));
     };
     mobility::Config {
         me: vtep.address,

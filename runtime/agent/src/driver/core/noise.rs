@@ -229,7 +229,7 @@ proptest! {
             match noise {
                 Noise::Punt(packet, frame) => core.packet_in(packet, &frame, now),
                 Noise::Peer(vtep, true) => {
-                    let probe_mac = MacAddr([2, 0x76, 10, 0, 0, vtep.0.octets()[3]]);
+                    let probe_mac = crate::config::default_probe_mac(vtep);
                     let (session, incarnation) = (SessionId(1), Incarnation(1));
                     core.peer(PeerEvent::Up { vtep, session, incarnation, probe_mac }, now);
                 }

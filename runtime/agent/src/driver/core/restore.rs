@@ -9,7 +9,7 @@ use vouch_tables::{
     Bd, BindingIpv4Action, BindingIpv6Action, DestinationAction, DestinationKey, EncapsulateAction, EntryAction,
     EntryKey, IngressInterfaceAction, IngressInterfaceKey, LocationId, LocationPortAction, LocationPortKey,
     NeighbourAction, NeighbourId, NextHopAction, Port, PuntMeter, RecordedLocationAction, SourceAction, Tag,
-    UnderlayPeerAction, UnderlayRouteAction, VniToBdAction,
+    UnderlayPeerAction, UnderlayPeerIpv6Action, UnderlayRouteAction, UnderlayRouteIpv6Action, VniToBdAction,
 };
 
 use super::super::numbering::{HopRoom, Numbering};
@@ -143,11 +143,19 @@ pub(super) fn prior_numbering(config: &Config, actual: &BTreeMap<EntryKey, Entry
                 interfaces.push((interface(key), location.number()));
             }
             (EntryKey::UnderlayPeer(key), EntryAction::UnderlayPeer(UnderlayPeerAction::FromTunnel { location })) => {
-                tunnels.push((VtepAddr(key.src), location.number()))
+                tunnels.push((VtepAddr(key.src.into()), location.number()))
             }
+            (
+                EntryKey::UnderlayPeerIpv6(key),
+                EntryAction::UnderlayPeerIpv6(UnderlayPeerIpv6Action::FromTunnel { location }),
+            ) => tunnels.push((VtepAddr(key.src.into()), location.number())),
             (EntryKey::UnderlayRoute(key), EntryAction::UnderlayRoute(UnderlayRouteAction::Balance { group })) => {
-                groups.push((key.dst, *group));
+                groups.push((key.dst.into(), *group));
             }
+            (
+                EntryKey::UnderlayRouteIpv6(key),
+                EntryAction::UnderlayRouteIpv6(UnderlayRouteIpv6Action::Balance { group }),
+            ) => groups.push((key.dst.into(), *group)),
             (EntryKey::Neighbour(key), EntryAction::Neighbour(NeighbourAction::Link { dst_mac, .. })) => {
                 if let Some(&port) = ports.get(&key.neighbour) {
                     let hop = next_hop(&config.underlay, port, *dst_mac);
@@ -180,13 +188,19 @@ pub(super) fn prior_next_hops(
         (EntryKey::Neighbour(key), EntryAction::Neighbour(NeighbourAction::Link { dst_mac, .. })) => {
             Some((*ports.get(&key.neighbour)?, *dst_mac))
         }
-        (_, EntryAction::UnderlayRoute(UnderlayRouteAction::Route { port, dst_mac, .. })) => Some((*port, *dst_mac)),
-        (EntryKey::Encapsulate(key), EntryAction::Encapsulate(EncapsulateAction::Encapsulate { dst_mac, .. })) => {
-            match actual.get(&EntryKey::LocationPort(LocationPortKey { location: key.location }))? {
-                EntryAction::LocationPort(LocationPortAction::Port { port }) => Some((*port, *dst_mac)),
-                _ => None,
-            }
+        (_, EntryAction::UnderlayRoute(UnderlayRouteAction::Route { port, dst_mac, .. }))
+        | (_, EntryAction::UnderlayRouteIpv6(UnderlayRouteIpv6Action::Route { port, dst_mac, .. })) => {
+            Some((*port, *dst_mac))
         }
+        (
+            EntryKey::Encapsulate(key),
+            EntryAction::Encapsulate(
+                EncapsulateAction::Encapsulate { dst_mac, .. } | EncapsulateAction::EncapsulateIpv6 { dst_mac, .. },
+            ),
+        ) => match actual.get(&EntryKey::LocationPort(LocationPortKey { location: key.location }))? {
+            EntryAction::LocationPort(LocationPortAction::Port { port }) => Some((*port, *dst_mac)),
+            _ => None,
+        },
         _ => None,
     });
     in_use.filter_map(|(port, mac)| Some((next_hop(underlay, port, mac)?, mac))).collect()

@@ -8,8 +8,9 @@ use vouch_mobility::{
 };
 use vouch_net::{MacAddr, Vni};
 use vouch_tables::{
-    Aged, Bd, BindingIpv4Action, BindingIpv4Key, Change, DestinationAction, DestinationKey, LocationPortAction,
-    NextHopAction, PacketIn, PuntMeter, PuntReason, RecordedLocationAction, RecordedLocationKey, SourceAction,
+    AccessTagAction, AccessTagKey, Aged, Bd, BindingIpv4Action, BindingIpv4Key, Change, DestinationAction,
+    DestinationKey, EncapsulateAction, LocationPortAction, NextHopAction, PacketIn, PuntMeter, PuntReason,
+    RecordedLocationAction, RecordedLocationKey, SourceAction, Tag, UnderlayTagAction, UnderlayTagKey, VlanId,
 };
 
 use vouch_underlay::Asking;
@@ -20,7 +21,7 @@ use super::*;
 
 const CONFIG: &str = include_str!("../../../../../configs/demo/vtep1.yaml");
 const HOST: MacAddr = MacAddr([2, 0, 0, 0, 0, 9]);
-const VTEP2: VtepAddr = VtepAddr(Ipv4Addr::new(10, 0, 0, 2));
+const VTEP2: VtepAddr = VtepAddr(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)));
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 9);
 const THEIRS: ClaimId = ClaimId { incarnation: Incarnation(9), number: 7 };
 const T0: Instant = Instant::EPOCH;
@@ -457,6 +458,58 @@ fn two_neighbours() -> String {
         .replace("via: {port: 9, mac: \"02:00:00:00:fe:01\"}", "via: [192.0.2.1, 192.0.2.3]")
 }
 
+#[test]
+fn a_tagged_underlay_port_expects_its_tag_and_puts_it_on() {
+    let text = two_neighbours().replace("address: 192.0.2.0/31}", "address: 192.0.2.0/31, vlan: 30}");
+    let (mut core, _) = start(&text, &Switch::new());
+    let mut switch = Switch::new();
+    write(&mut core, &mut switch);
+    let [nine, ten] = [9, 10].map(|port| vouch_tables::Port::new(port).expect("small"));
+    let vlan_id = VlanId::new(30).expect("in range");
+    let expected = |port| {
+        let interfaces = switch.keys().filter_map(|key| match key {
+            EntryKey::IngressInterface(key) if key.ingress_port == port => Some(key.vlan_id),
+            _ => None,
+        });
+        interfaces.collect::<Vec<_>>()
+    };
+    assert_eq!((expected(nine), expected(ten)), (vec![Tag::Vlan(vlan_id)], vec![Tag::Untagged]));
+    let [of_nine, of_ten] = [nine, ten].map(|port| switch.get(&UnderlayTagKey { port }.into()).cloned());
+    assert_eq!(of_nine, Some(EntryAction::UnderlayTag(UnderlayTagAction::Tagged { vlan_id })));
+    assert_eq!(of_ten, None);
+    let on_link = |port| &switch[&AccessTagKey { location: LocationId::link(port) }.into()];
+    assert_eq!(*on_link(nine), EntryAction::AccessTag(AccessTagAction::Tagged { vlan_id }));
+    assert_eq!(*on_link(ten), EntryAction::AccessTag(AccessTagAction::Untagged));
+}
+
+/// What the switch says of its ports are bytes of frames, tags among them.
+#[test]
+fn a_tag_takes_four_bytes_of_what_a_port_carries() {
+    let longest = |text: &str, mtus: &[(u16, u16)]| {
+        let (mut core, _) = start(text, &Switch::new());
+        for (port, bytes) in mtus {
+            core.port_mtu(*port, *bytes);
+        }
+        let mut switch = Switch::new();
+        write(&mut core, &mut switch);
+        let longest = switch.values().find_map(|action| match action {
+            EntryAction::Encapsulate(EncapsulateAction::Encapsulate { max_frame_bytes, .. }) => Some(*max_frame_bytes),
+            _ => None,
+        });
+        longest.expect("a tunnel")
+    };
+    let unsaid: String =
+        CONFIG.lines().filter(|line| !line.starts_with("  mtu:")).map(|line| format!("{line}\n")).collect();
+    let with_tag = |text: &str| text.replace("\"02:00:00:00:01:09\"}", "\"02:00:00:00:01:09\", vlan: 30}");
+    let (tagged, given) = (with_tag(&unsaid), with_tag(CONFIG));
+    assert!(tagged != unsaid && given != tagged);
+    assert_eq!(longest(&unsaid, &[(9, 1564)]), 1514);
+    assert_eq!(longest(&tagged, &[(9, 1564)]), 1510);
+    assert_eq!(longest(&tagged, &[(9, 1568)]), 1514);
+    // What is configured is of IP packets.
+    assert_eq!(longest(&given, &[(9, 1564)]), 1514);
+}
+
 fn at_once(core: &mut Core) -> Vec<(PacketOut, Vec<u8>)> {
     std::iter::from_fn(|| core.poll_at_once()).collect()
 }
@@ -475,7 +528,7 @@ fn answer_on(core: &mut Core, port: u16, last: u8, now: Instant) {
 }
 
 /// What was told of next hops: address, whether it is used, and the routes that have none.
-fn next_hop_news(core: &mut Core) -> Vec<(Ipv4Addr, bool, usize)> {
+fn next_hop_news(core: &mut Core) -> Vec<(IpAddr, bool, usize)> {
     let news = std::iter::from_fn(|| core.poll_event()).filter_map(|event| match event {
         AgentEventKind::NextHop { address, mac, without, .. } => Some((address, mac.is_some(), without.len())),
         _ => None,
@@ -483,8 +536,8 @@ fn next_hop_news(core: &mut Core) -> Vec<(Ipv4Addr, bool, usize)> {
     news.collect()
 }
 
-const FIRST_HOP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-const SECOND_HOP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 3);
+const FIRST_HOP: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+const SECOND_HOP: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 3));
 
 #[test]
 fn next_hops_are_asked_and_used_when_they_answer() {
@@ -570,12 +623,93 @@ fn what_others_say_on_a_link_changes_nothing_and_is_counted() {
     // The first next hop's answer, at the second's port.
     let (_, question) = at_once(&mut core).remove(0);
     let mut answer = [&question[6..12], &[2, 0, 0, 0, 0xf0, 1], &question[12..20], &[0, 2]].concat();
-    answer.extend([2, 0, 0, 0, 0xf0, 1].into_iter().chain(FIRST_HOP.octets()));
+    answer.extend([2, 0, 0, 0, 0xf0, 1].into_iter().chain([192, 0, 2, 1]));
     answer.extend([2, 0, 0, 0, 1, 0x0a, 192, 0, 2, 2]);
     core.neighbour(vouch_tables::Port::new(10).expect("small"), &answer, T0);
     assert_eq!((next_hop_news(&mut core), core.counters().neighbours_refused), (vec![], 1));
     core.neighbour(vouch_tables::Port::new(10).expect("small"), &answer[..20], T0);
     assert_eq!(core.counters().neighbours_refused, 2);
+}
+
+/// A configuration over IPv6: the tunnels, and the links.
+fn over_ipv6(text: &str) -> String {
+    let text = text.replace("10.0.0.0/24", "2001:db8::/64").replace("mtu: 1550", "mtu: 1570");
+    let text = ["1", "2", "3"].iter().fold(text, |text, last| {
+        text.replace(&format!("address: 10.0.0.{last}"), &format!("address: 2001:db8::{last}"))
+    });
+    text.replace("192.0.2.0/31", "\"2001:db8:ffff::0/127\"")
+        .replace("192.0.2.2/31", "\"2001:db8:ffff::2/127\"")
+        .replace("[192.0.2.1, 192.0.2.3]", "[\"2001:db8:ffff::1\", \"2001:db8:ffff::3\"]")
+}
+
+#[test]
+fn over_ipv6_the_tables_are_those_of_ipv6() {
+    let (mut core, _) = start(&over_ipv6(CONFIG), &Switch::new());
+    let mut switch = Switch::new();
+    write(&mut core, &mut switch);
+    let texts: Vec<String> = switch.iter().map(|(key, action)| format!("{key}: {action}")).collect();
+    let of = |table: &str| texts.iter().filter(|text| text.starts_with(&format!("{table} "))).collect::<Vec<_>>();
+    assert_eq!(of("local_vtep_ipv6"), ["local_vtep_ipv6 dst=2001:db8::1: terminate"]);
+    assert_eq!(
+        of("underlay_peer_ipv6"),
+        [
+            "underlay_peer_ipv6 src=2001:db8::2: from_tunnel location=tunnel1",
+            "underlay_peer_ipv6 src=2001:db8::3: from_tunnel location=tunnel2"
+        ]
+    );
+    let link = "src_mac=02:00:00:00:01:09 dst_mac=02:00:00:00:fe:01";
+    assert_eq!(of("underlay_route_ipv6"), [&format!("underlay_route_ipv6 dst=2001:db8::/64: route port=9 {link}")]);
+    let encapsulate = |number| {
+        format!(
+            "encapsulate location=tunnel{number}: encapsulate_ipv6 src_ip=2001:db8::1 dst_ip=2001:db8::{} {link} \
+             hop_limit=64 dscp=0 max_frame_bytes=1514",
+            number + 1
+        )
+    };
+    assert_eq!(of("encapsulate"), [&encapsulate(1), &encapsulate(2)]);
+    for table in ["local_vtep", "underlay_peer", "underlay_route"] {
+        assert_eq!(of(table), [""; 0]);
+    }
+    // Whoever answers a probe through a tunnel answers to an address of this VTEP's own.
+    assert!(texts.contains(&"destination bd=1 mac=02:76:00:00:00:01: probe_reply".to_owned()), "{texts:?}");
+}
+
+#[test]
+fn over_ipv6_a_restart_keeps_numbers_and_next_hops() {
+    let text = over_ipv6(&two_neighbours());
+    let (mut core, _) = start(&text, &Switch::new());
+    core.timeout(T0);
+    // Each is asked by neighbour discovery; a machine of the same kind answers at the other end.
+    for (port, last) in [(9, 1), (10, 3)] {
+        let at = |last: u16| IpAddr::from([0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, last]);
+        let far = vouch_underlay::Link { mac: MacAddr([2, 0, 0, 0, 0xf0, last as u8]), address: at(last), bfd: None };
+        let us = vouch_underlay::NextHop { port, address: at(last - 1) };
+        let asking = Asking { every: Duration::from_millis(200), misses: 3 };
+        let mut far = Underlay::new([(port, far)].into(), [us], asking, 7, Duration::ZERO);
+        for (header, frame) in at_once(&mut core) {
+            match header {
+                PacketOut::Link { port: asked } if asked.get() == port => {
+                    far.handle(port, &frame, Duration::ZERO).expect("said to it");
+                }
+                header => core.at_once.push_back((header, frame)),
+            }
+        }
+        while let Some(action) = far.poll_action() {
+            if let vouch_underlay::Action::Send { port, frame } = action {
+                core.neighbour(vouch_tables::Port::new(port).expect("small"), &frame, T0);
+            }
+        }
+    }
+    let mut switch = Switch::new();
+    write(&mut core, &mut switch);
+    let used = next_hop_news(&mut core).into_iter().map(|(address, up, _)| (address.to_string(), up));
+    assert_eq!(
+        used.collect::<Vec<_>>(),
+        [("2001:db8:ffff::1".to_owned(), true), ("2001:db8:ffff::3".to_owned(), true)]
+    );
+    assert_eq!(buckets(&switch).len(), 64);
+    let (mut again, _) = start(&text, &switch);
+    assert_eq!(again.wanted().changes_from(switch.clone()), []);
 }
 
 #[test]
@@ -1025,6 +1159,19 @@ fn reports_reach_whoever_watches_however_often_the_log_is_spared() {
     }
     let told = std::iter::from_fn(|| core.poll_event()).filter(|kind| *kind == AgentEventKind::Report(report.clone()));
     assert_eq!(told.count(), 5);
+}
+
+#[test]
+fn each_link_has_the_punt_rate_of_neighbours() {
+    let text = two_neighbours().replace("underlay:\n", "underlay:\n  neighbours: {punt_rate: {rate: 7, burst: 9}}\n");
+    let (mut core, _) = start(&text, &Switch::new());
+    let mut switch = Switch::new();
+    apply(&mut switch, core.wanted().changes_from(Switch::new()));
+    for port in [9, 10] {
+        let location = LocationId::link(vouch_tables::Port::new(port).expect("small"));
+        let meter = EntryKey::PuntMeter(PuntMeter { reason: PuntReason::Neighbour, location });
+        assert_eq!(switch[&meter], EntryAction::PuntMeter(vouch_tables::MeterRate { rate: 7, burst: 9 }));
+    }
 }
 
 /// Interfaces 1 and 2 have a budget that the configuration gives to one of them.

@@ -301,8 +301,7 @@ impl Task {
         status.task.each().for_each(|each| add("agent", each));
         status.peering.iter().flat_map(|peering| peering.each()).for_each(|each| add("peering", each));
         for (reason, place, value) in self.core.iter().flat_map(|core| core.policed_by_reason()) {
-            let meaning =
-                format!("Over the place's budget (`punt_rates`), and not handed to the agent: {}", reason.meaning());
+            let meaning = over_budget("the place's", reason);
             let name = format!("policed.{reason}");
             counters
                 .push(v1::Counter { place: Some(place_to_wire(place)), ..counter("switch", &name, &meaning, value) });
@@ -311,8 +310,7 @@ impl Task {
         for reason in PuntReason::ALL.iter().filter(|reason| **reason != PuntReason::Sent) {
             let name = format!("policed.{reason}");
             if !counters.iter().any(|counter| counter.name == name) {
-                let meaning =
-                    format!("Over a place's budget (`punt_rates`), and not handed to the agent: {}", reason.meaning());
+                let meaning = over_budget("a place's", *reason);
                 counters.push(counter("switch", &name, &meaning, 0));
             }
         }
@@ -640,6 +638,21 @@ fn access_to_wire(place: Place) -> Option<v1::AccessInterface> {
         Some(v1::place::Kind::Access(access)) => Some(access),
         Some(v1::place::Kind::Vtep(_)) | None => None,
     }
+}
+
+/// What is counted of frames that a place had no budget left for.
+fn over_budget(whose: &str, reason: PuntReason) -> String {
+    let rate = match reason {
+        PuntReason::Neighbour => "underlay.neighbours.punt_rate",
+        PuntReason::Learn
+        | PuntReason::Move
+        | PuntReason::ProbeReply
+        | PuntReason::Alive
+        | PuntReason::Binding
+        | PuntReason::Request
+        | PuntReason::Sent => "punt_rates",
+    };
+    format!("Over {whose} budget (`{rate}`), and not handed to the agent: {}", reason.meaning())
 }
 
 fn link(up: Option<bool>) -> v1::port::Link {

@@ -44,7 +44,8 @@ impl Task {
             none => {
                 self.incarnation = incarnation();
                 let (incarnation, room) = (self.incarnation, self.program.room_for_bindings());
-                let given = Given { incarnation, room, hops: self.program.room_for_hops(), hearing };
+                let hops = self.program.room_for_hops().unwrap_or_default();
+                let given = Given { incarnation, room, hops, hearing };
                 let (core, restored) = Core::new(self.config.clone(), given, &found.entries, now);
                 hosts_restored = restored;
                 none.insert(core)

@@ -4,20 +4,22 @@
 //! a group, and the group's buckets its neighbours ([`ring`]). Copies of what is flooded are no flow, and all take one
 //! of them: by the number of the tunnel, so that tunnels share them too.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
+use ipnet::IpNet;
 use vouch_mobility::Location;
 use vouch_net::MacAddr;
 use vouch_tables::{
     AccessTagAction, AccessTagKey, Bucket, Dscp, EncapsulateAction, EncapsulateKey, EntryAction, EntryKey, HopGroup,
-    IngressInterfaceAction, IngressInterfaceKey, LocalVtepAction, LocalVtepKey, LocationId, LocationPortAction,
-    LocationPortKey, NeighbourAction, NeighbourKey, NextHopAction, NextHopKey, Port, Tag, UnderlayPeerAction,
-    UnderlayPeerKey, UnderlayRouteAction, UnderlayRouteKey,
+    IngressInterfaceAction, IngressInterfaceKey, LocalVtepAction, LocalVtepIpv6Action, LocalVtepIpv6Key, LocalVtepKey,
+    LocationId, LocationPortAction, LocationPortKey, NeighbourAction, NeighbourKey, NextHopAction, NextHopKey, Port,
+    Tag, UnderlayPeerAction, UnderlayPeerIpv6Action, UnderlayPeerIpv6Key, UnderlayPeerKey, UnderlayRouteAction,
+    UnderlayRouteIpv6Action, UnderlayRouteIpv6Key, UnderlayRouteKey, UnderlayTagAction, UnderlayTagKey,
 };
 
 use super::Wanted;
 use super::ring::{Owners, ring};
-use crate::config::{Config, ETHERNET_BYTES, NextHop, Route, TUNNEL_BYTES, UnderlayPort, VtepConfig};
+use crate::config::{Config, ETHERNET_BYTES, NextHop, Route, UnderlayPort, VtepConfig};
 use crate::driver::numbering::{HopList, Numbering};
 
 /// The way to a next hop.
@@ -32,7 +34,7 @@ impl Wanted {
     /// Wants a next hop to be used with this MAC address, or not at all.
     pub(crate) fn set_next_hop(
         &mut self,
-        address: Ipv4Addr,
+        address: IpAddr,
         mac: Option<MacAddr>,
         config: &Config,
         numbering: &Numbering,
@@ -58,41 +60,66 @@ impl Wanted {
             self.share(hops, *group, config, numbering);
         }
         for route in &config.underlay.routes {
-            let way =
-                self.preferred(config, route).map(|Link { port, src_mac, dst_mac }| match numbering.group(route) {
-                    Some(group) => UnderlayRouteAction::Balance { group },
-                    None => UnderlayRouteAction::Route { port, src_mac, dst_mac },
-                });
+            let (way, group) = (self.preferred(config, route), numbering.group(route));
             // A route that leads nowhere is none: a less specific one may lead on.
-            self.ledger.set(
-                EntryKey::UnderlayRoute(UnderlayRouteKey { dst: route.prefix }),
-                way.map(EntryAction::UnderlayRoute),
-            );
+            let (key, action) = match route.prefix {
+                IpNet::V4(dst) => {
+                    let action = way.map(|Link { port, src_mac, dst_mac }| match group {
+                        Some(group) => UnderlayRouteAction::Balance { group },
+                        None => UnderlayRouteAction::Route { port, src_mac, dst_mac },
+                    });
+                    (UnderlayRouteKey { dst }.into(), action.map(EntryAction::UnderlayRoute))
+                }
+                IpNet::V6(dst) => {
+                    let action = way.map(|Link { port, src_mac, dst_mac }| match group {
+                        Some(group) => UnderlayRouteIpv6Action::Balance { group },
+                        None => UnderlayRouteIpv6Action::Route { port, src_mac, dst_mac },
+                    });
+                    (UnderlayRouteIpv6Key { dst }.into(), action.map(EntryAction::UnderlayRouteIpv6))
+                }
+            };
+            self.ledger.set(key, action);
         }
     }
 
     /// A port, and its link where we have an address there.
     fn port_of_underlay(&mut self, underlay: &UnderlayPort) {
         let port = underlay.port;
-        let interface = IngressInterfaceKey { ingress_port: port, vlan_id: Tag::Untagged };
+        let vlan_id = underlay.vlan.map_or(Tag::Untagged, Tag::Vlan);
+        let interface = IngressInterfaceKey { ingress_port: port, vlan_id };
+        if let Some(vlan_id) = underlay.vlan {
+            self.want(UnderlayTagKey { port }.with(UnderlayTagAction::Tagged { vlan_id }));
+        }
         let Some(address) = underlay.address else {
             return self.want(interface.with(IngressInterfaceAction::Underlay { router_mac: underlay.mac }));
         };
         let location = LocationId::link(port);
         self.want(interface.with(IngressInterfaceAction::Link { router_mac: underlay.mac, location }));
-        self.want(LocalVtepKey { dst: address.address() }.with(LocalVtepAction::HandOver));
+        self.want(match address.address() {
+            IpAddr::V4(dst) => LocalVtepKey { dst }.with(LocalVtepAction::HandOver),
+            IpAddr::V6(dst) => LocalVtepIpv6Key { dst }.with(LocalVtepIpv6Action::HandOver),
+        });
         self.want(LocationPortKey { location }.with(LocationPortAction::Port { port }));
-        self.want(AccessTagKey { location }.with(AccessTagAction::Untagged));
+        self.want(AccessTagKey { location }.with(match underlay.vlan {
+            Some(vlan_id) => AccessTagAction::Tagged { vlan_id },
+            None => AccessTagAction::Untagged,
+        }));
     }
 
     /// The way to each peer, and back.
     pub(super) fn tunnels(&mut self, config: &Config, vtep: &VtepConfig, numbering: &Numbering) {
-        self.want(LocalVtepKey { dst: vtep.address.0 }.with(LocalVtepAction::Terminate));
+        self.want(match vtep.address.0 {
+            IpAddr::V4(dst) => LocalVtepKey { dst }.with(LocalVtepAction::Terminate),
+            IpAddr::V6(dst) => LocalVtepIpv6Key { dst }.with(LocalVtepIpv6Action::Terminate),
+        });
         // The configuration has checked its 6 bits.
         let Some(dscp) = Dscp::new(config.underlay.dscp) else { return };
         for peer in &vtep.peers {
             let Some(location) = numbering.location_id(Location::Remote(peer.address)) else { continue };
-            self.want(UnderlayPeerKey { src: peer.address.0 }.with(UnderlayPeerAction::FromTunnel { location }));
+            self.want(match peer.address.0 {
+                IpAddr::V4(src) => UnderlayPeerKey { src }.with(UnderlayPeerAction::FromTunnel { location }),
+                IpAddr::V6(src) => UnderlayPeerIpv6Key { src }.with(UnderlayPeerIpv6Action::FromTunnel { location }),
+            });
             let way = config.underlay.routes_to(peer.address.0).into_iter().find_map(|route| {
                 let group = numbering.group(route);
                 let link = match group {
@@ -112,15 +139,28 @@ impl Wanted {
                 Some(group) => LocationPortAction::Balance { group },
                 None => LocationPortAction::Port { port },
             }));
-            self.want(EncapsulateKey { location }.with(EncapsulateAction::Encapsulate {
-                src_ip: vtep.address.0,
-                dst_ip: peer.address.0,
-                src_mac,
-                dst_mac,
-                ttl: config.underlay.ttl,
-                dscp,
-                max_frame_bytes: self.mtu.saturating_sub(TUNNEL_BYTES - ETHERNET_BYTES),
-            }));
+            let (ttl, max_frame_bytes) =
+                (config.underlay.ttl, self.mtu.saturating_sub(vtep.tunnel_bytes() - ETHERNET_BYTES));
+            let encapsulate = match (vtep.address.0, peer.address.0) {
+                (IpAddr::V4(src_ip), IpAddr::V4(dst_ip)) => {
+                    EncapsulateAction::Encapsulate { src_ip, dst_ip, src_mac, dst_mac, ttl, dscp, max_frame_bytes }
+                }
+                (IpAddr::V6(src_ip), IpAddr::V6(dst_ip)) => {
+                    let hop_limit = ttl;
+                    EncapsulateAction::EncapsulateIpv6 {
+                        src_ip,
+                        dst_ip,
+                        src_mac,
+                        dst_mac,
+                        hop_limit,
+                        dscp,
+                        max_frame_bytes,
+                    }
+                }
+                // The configuration has checked that there is no such peer.
+                (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => continue,
+            };
+            self.want(EncapsulateKey { location }.with(encapsulate));
         }
     }
 

@@ -1,7 +1,7 @@
 //! The world: VTEPs with their machines and switches, the network, the devices on the ports, and the time.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -57,13 +57,13 @@ pub(crate) struct World {
 }
 
 pub(crate) fn address(vtep: usize) -> VtepAddr {
-    VtepAddr(Ipv4Addr::new(10, 0, 0, 1 + u8::try_from(vtep).expect("few VTEPs")))
+    VtepAddr(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1 + u8::try_from(vtep).expect("few VTEPs"))))
 }
 
 pub(crate) fn number(location: Location) -> Option<usize> {
     match location {
-        Location::Remote(vtep) => Some(usize::from(vtep.0.octets()[3]) - 1),
-        Location::Local(_) => None,
+        Location::Remote(VtepAddr(IpAddr::V4(vtep))) => Some(usize::from(vtep.octets()[3]) - 1),
+        Location::Remote(VtepAddr(IpAddr::V6(_))) | Location::Local(_) => None,
     }
 }
 
