@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use p4_switch::nanomsg::Address;
 use p4_switch::notifications::{Notifications, Published};
@@ -201,8 +201,16 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// Calls whoever listens there, or will before long.
     pub(crate) fn at(port: u16) -> Self {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("it listens");
+        let end = Instant::now() + PATIENCE;
+        let stream = loop {
+            match TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
+                Ok(stream) => break stream,
+                Err(error) => assert!(Instant::now() < end, "nobody listens at {port}: {error}"),
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        };
         stream.set_read_timeout(Some(PATIENCE)).expect("it is a duration");
         Self { stream, number: 0 }
     }

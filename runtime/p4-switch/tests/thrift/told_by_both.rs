@@ -3,7 +3,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -76,7 +76,6 @@ impl Switch {
     }
 
     fn thrift(&self) -> Client {
-        self.until(|| TcpStream::connect((Ipv4Addr::LOCALHOST, self.thrift)).is_ok());
         Client::at(self.thrift)
     }
 }
