@@ -2,7 +2,6 @@
 //! to it. A stack for each would be too much for one machine.
 
 use std::net::Ipv4Addr;
-use std::ops::Range;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
@@ -43,15 +42,9 @@ enum Command {
 impl Crowd {
     /// Start `count` hosts on a wire, at most 64,000. Says nothing by itself.
     pub fn start(name: &str, count: u16, wire: Wire, traffic: Traffic) -> Self {
-        Self::numbered(name, 0..count.into(), wire, traffic)
-    }
-
-    /// The same where there are other crowds: with hosts of these numbers, which no other has. They are below 2²⁴.
-    pub fn numbered(name: &str, numbers: Range<u32>, wire: Wire, traffic: Traffic) -> Self {
-        let first = numbers.start;
-        let members: Arc<[_]> = numbers.map(member).collect();
+        let members: Arc<[_]> = (0..count).map(member).collect();
         let (commands, receiver) = mpsc::channel(COMMAND_QUEUE);
-        let work = Work { name: name.to_owned(), first, members: Arc::clone(&members), wire, traffic };
+        let work = Work { name: name.to_owned(), members: Arc::clone(&members), wire, traffic };
         Self { name: name.to_owned(), members, commands, task: tokio::spawn(work.run(receiver)) }
     }
 
@@ -90,15 +83,18 @@ impl Drop for Crowd {
 }
 
 /// Addresses that no other host of the lab has: all of them end in the member's number.
-fn member(number: u32) -> (MacAddr, Ipv4Addr) {
-    let [_, top, high, low] = number.to_be_bytes();
-    (MacAddr([2, 1, 0, top, high, low]), Ipv4Addr::new(10, top.wrapping_add(1), high, low))
+fn member(number: u16) -> (MacAddr, Ipv4Addr) {
+    let [high, low] = number.to_be_bytes();
+    (MacAddr([2, 1, 0, 0, high, low]), Ipv4Addr::new(10, 1, high, low))
+}
+
+fn number_of(mac: MacAddr) -> Option<usize> {
+    let [2, 1, 0, 0, high, low] = mac.octets() else { return None };
+    Some(u16::from_be_bytes([high, low]).into())
 }
 
 struct Work {
     name: String,
-    /// The number of the first.
-    first: u32,
     members: Arc<[(MacAddr, Ipv4Addr)]>,
     wire: Wire,
     traffic: Traffic,
@@ -139,26 +135,17 @@ impl Work {
     }
 
     fn frame(&self, frame: &[u8]) {
-        let member = frames::destination(frame).and_then(|mac| self.with_mac(mac));
+        let member = frames::destination(frame).and_then(number_of).and_then(|number| self.members.get(number));
         if let Some(payload) = member.and_then(|_| frames::udp_payload(frame)) {
             self.traffic.delivered(&self.name, payload);
         }
         let Some(Arp { operation: Operation::Request, sender, target }) = Arp::parse(frame) else { return };
         // Asked for by broadcast or, as by a probe, at its own MAC address.
-        let [10, top, high, low] = target.1.octets() else { return };
-        if let Some((mac, address)) = self.numbered([top.wrapping_sub(1), high, low]) {
+        let [10, 1, high, low] = target.1.octets() else { return };
+        let number = usize::from(u16::from_be_bytes([high, low]));
+        if let Some((mac, address)) = self.members.get(number) {
             self.send(&frames::arp_reply(*mac, *address, sender));
         }
-    }
-
-    fn with_mac(&self, mac: MacAddr) -> Option<&(MacAddr, Ipv4Addr)> {
-        let [2, 1, 0, top, high, low] = mac.octets() else { return None };
-        self.numbered([top, high, low])
-    }
-
-    fn numbered(&self, [top, high, low]: [u8; 3]) -> Option<&(MacAddr, Ipv4Addr)> {
-        let index = u32::from_be_bytes([0, top, high, low]).checked_sub(self.first)?;
-        self.members.get(usize::try_from(index).ok()?)
     }
 
     fn send(&self, frame: &[u8]) {

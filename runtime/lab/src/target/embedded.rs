@@ -24,8 +24,6 @@ use crate::topology::{PortRef, Topology};
 pub struct Embedded {
     /// How long a frame travels between two switches. Timers round it up to the next millisecond.
     pub underlay_delay: Duration,
-    /// How many frames a link holds in each direction; more are lost.
-    pub queue: usize,
     /// The directory for one capture per link.
     pub captures: Option<PathBuf>,
     /// Pass for switches with a Tofino, behind such a P4Runtime server.
@@ -34,8 +32,7 @@ pub struct Embedded {
 
 impl Default for Embedded {
     fn default() -> Self {
-        let queue = LinkConfig::default().queue;
-        Self { underlay_delay: Duration::from_micros(100), queue, captures: None, tofino: None }
+        Self { underlay_delay: Duration::from_micros(100), captures: None, tofino: None }
     }
 }
 
@@ -48,7 +45,7 @@ impl Embedded {
                 Some(Capture::create(&path).map_err(|error| LabError::Capture { path, error })?)
             }
         };
-        Ok(link(LinkConfig { delay, queue: self.queue, capture, ..LinkConfig::default() }))
+        Ok(link(LinkConfig { delay, capture, ..LinkConfig::default() }))
     }
 
     async fn start(&self, topology: &Topology) -> Result<Switches, LabError> {
