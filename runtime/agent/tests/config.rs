@@ -68,8 +68,9 @@ fn examples() -> Vec<PathBuf> {
     let mut found = Vec::new();
     collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs"), &mut found);
     found.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
-    // What is there is for Prometheus.
-    found.retain(|path| !path.components().any(|part| part.as_os_str() == "observability"));
+    // What is there is for Prometheus, and for the lab.
+    let others = |path: &PathBuf| ["observability", "scenarios"].iter().any(|it| path.iter().any(|part| part == *it));
+    found.retain(|path| !others(path));
     found.sort();
     found
 }
