@@ -43,8 +43,7 @@ pub(crate) fn view(role: &Role, known: &Known, vni: &VniConfig, now: Instant) ->
                 location: Location::Remote(owner),
                 watch: false,
                 destination: if claimant.is_copied() {
-                    let rival = claimant.rival_port().map(Location::Local);
-                    Destination::Both { with: Location::Local(port), and: rival }
+                    Destination::Both { with: Location::Local(port), and: None }
                 } else {
                     Destination::Claimed { port, owner }
                 },

@@ -260,11 +260,6 @@ impl Claimant {
         self.claim.copied
     }
 
-    /// The other port that is asked, which gets copies as well: being first decides nothing.
-    pub(crate) fn rival_port(&self) -> Option<AccessId> {
-        self.claim.rival.as_ref().map(|rival| rival.heard.port)
-    }
-
     /// Whether frames of the claimed port travel on as the host's own: it may well be there.
     pub(crate) fn shares(&self) -> bool {
         self.claim.copied && matches!(self.claim.stage, Stage::Open { open: Open::Unproven | Open::Contested, .. })

@@ -617,19 +617,6 @@ fn b14_a_claim_follows_the_host_to_the_port_where_it_answers() {
     assert_eq!(bench.location(), Some(SECOND));
 }
 
-/// Being first decides nothing about copies either.
-#[test]
-fn b14_both_ports_of_a_claimant_get_copies_while_both_are_asked() {
-    let mut bench = Bench::new().following();
-    bench.heard(P1, Evidence::Arp, Some(FRAME));
-    bench.replied(B, 1, 0, Verdict::Open(Open::Overdue));
-    assert_eq!(bench.view().destination, Destination::Both { with: HERE, and: None });
-    bench.heard(P2, Evidence::Arp, None);
-    assert_eq!(bench.view().destination, Destination::Both { with: HERE, and: Some(SECOND) });
-    bench.answered(HERE);
-    assert_eq!(bench.view().destination, Destination::Both { with: HERE, and: None }, "the first answers");
-}
-
 /// Somebody at another port claimed the host just before it came, while it still answered where it was: the refusal of that claim arrives after the host has
 /// said where it is, which need not be said again.
 #[test]
