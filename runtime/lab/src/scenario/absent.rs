@@ -7,7 +7,7 @@ use vouch_mobility::Report;
 
 use super::claim::Claim;
 use super::moves::expect_interruption;
-use super::{LEAD, Outcome, PATIENCE, acquaint, expect_kept};
+use super::{LEAD, Outcome, PATIENCE, acquaint, begin_stream, expect_kept};
 use crate::error::LabError;
 use crate::fabric::Fabric;
 use crate::host::{Announcement, Answers, Habits, QEMU_ROUNDS};
@@ -81,9 +81,7 @@ const TALK: u32 = 200;
 pub(super) async fn reboot(fabric: &Fabric) -> Result<Outcome, LabError> {
     let mut outcome = Outcome::default();
     let (rate, spec, host) = (fabric.stream_rate(), fabric.guest(HOST)?.host.clone(), fabric.host(HOST)?);
-    acquaint(fabric, SENDER, HOST).await?;
-    fabric.log().note(format!("a stream of {rate} packets/s runs from {SENDER} to {HOST}"));
-    let stream = fabric.host(SENDER)?.stream(host, rate).await?;
+    let stream = begin_stream(fabric, SENDER, HOST, rate).await?;
     stream.ledger().sends(LEAD, PATIENCE).await;
 
     let (start, back) = (fabric.log().mark(), tokio::time::Instant::now() + REBOOT);

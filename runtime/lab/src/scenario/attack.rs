@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::claim::{Claim, PERSISTENCE, VerdictKind, expect_verdict};
-use super::{LEAD, Outcome, PATIENCE, acquaint, expect_kept, expect_reachable, expect_untouched};
+use super::{LEAD, Outcome, PATIENCE, begin_stream, expect_kept, expect_reachable, expect_untouched};
 use crate::error::LabError;
 use crate::fabric::Fabric;
 use crate::host::{Announcement, Stream};
@@ -37,10 +37,7 @@ impl<'a> Attack<'a> {
         let before = settled(fabric).await?;
         let mut streams = Vec::new();
         for sender in senders {
-            acquaint(fabric, sender, victim).await?;
-            let rate = fabric.stream_rate();
-            fabric.log().note(format!("a stream of {rate} packets/s runs from {sender} to {victim}"));
-            streams.push(fabric.host(sender)?.stream(fabric.host(victim)?, rate).await?);
+            streams.push(begin_stream(fabric, sender, victim, fabric.stream_rate()).await?);
         }
         let attack = Self { fabric, victim, copies: Copies::None, streams, before, outcome: Outcome::default() };
         attack.flow().await;

@@ -135,9 +135,7 @@ impl Claim {
             }
         });
         let at = at.await?;
-        let ms = at.saturating_duration_since(self.heard(fabric).unwrap_or(at)).as_secs_f64() * 1e3;
-        let (host, claimed_by) = (self.host.clone(), self.claimed_by.clone());
-        Some(Verdict { host, claimed_by, verdict: wanted, because: None, ms: (ms * 100.0).round() / 100.0 })
+        Some(self.reached(wanted, None, self.heard(fabric), at))
     }
 
     /// Wait until the claimant has taken the claim up; whether it did.
@@ -177,10 +175,7 @@ impl Claim {
                 }
             })
             .await?;
-        let heard = self.heard(fabric).unwrap_or(at);
-        let ms = at.saturating_duration_since(heard).as_secs_f64() * 1e3;
-        let (host, claimed_by) = (self.host.clone(), self.claimed_by.clone());
-        Some(Verdict { host, claimed_by, verdict, because, ms: (ms * 100.0).round() / 100.0 })
+        Some(self.reached(verdict, because, self.heard(fabric), at))
     }
 
     /// What has come of the claim so far, as the first VTEP that says so sees it: where nothing proves anything there is no
@@ -205,9 +200,20 @@ impl Claim {
             }
         }
         let (at, verdict) = last?;
+        Some(self.reached(verdict, None, heard, at))
+    }
+
+    /// What came of it at `at`, counted from when it was heard, if it was.
+    fn reached(
+        &self,
+        verdict: VerdictKind,
+        because: Option<&'static str>,
+        heard: Option<Instant>,
+        at: Instant,
+    ) -> Verdict {
         let ms = heard.map_or(0.0, |heard| at.saturating_duration_since(heard).as_secs_f64() * 1e3);
         let (host, claimed_by) = (self.host.clone(), self.claimed_by.clone());
-        Some(Verdict { host, claimed_by, verdict, because: None, ms: (ms * 100.0).round() / 100.0 })
+        Verdict { host, claimed_by, verdict, because, ms: (ms * 100.0).round() / 100.0 }
     }
 
     /// When the claimant heard the frame that it took the claim up for: the last one before the claim was raised.

@@ -4,7 +4,7 @@ use vouch_agent::AgentEventKind;
 use vouch_mobility::Report;
 
 use super::claim::{Claim, VerdictKind, expect_verdict};
-use super::{LEAD, MOVE_MS, Outcome, PATIENCE, acquaint, expect_private, expect_reachable, moves};
+use super::{LEAD, MOVE_MS, Outcome, PATIENCE, begin_stream, expect_private, expect_reachable, moves};
 use crate::error::LabError;
 use crate::fabric::Fabric;
 use crate::topology::PortRef;
@@ -16,10 +16,8 @@ const MOVES: usize = 10;
 pub(super) async fn play(fabric: &mut Fabric) -> Result<Outcome, LabError> {
     let mut outcome = Outcome::default();
     let start = fabric.log().mark();
-    acquaint(fabric, SENDER, HOST).await?;
     let rate = fabric.stream_rate();
-    fabric.log().note(format!("a stream of {rate} packets/s runs from {SENDER} to {HOST}"));
-    let stream = fabric.host(SENDER)?.stream(fabric.host(HOST)?, rate).await?;
+    let stream = begin_stream(fabric, SENDER, HOST, rate).await?;
     let mut here = fabric.place(HOST)?.clone();
     let mut there = PortRef::new("vtep2", 4);
     for number in 1..=MOVES {

@@ -8,7 +8,7 @@ use vouch_mobility::Report;
 
 use super::claim::{Claim, VerdictKind, expect_verdict};
 use super::moves::{expect_interruption, expect_placed_at};
-use super::{LEAD, MOVE_MS, Outcome, PATIENCE, acquaint};
+use super::{LEAD, MOVE_MS, Outcome, PATIENCE, acquaint, begin_stream};
 use crate::error::LabError;
 use crate::fabric::Fabric;
 use crate::host::{Announcement, Habits, QEMU_ROUNDS};
@@ -96,9 +96,7 @@ pub(super) async fn early(fabric: &mut Fabric) -> Result<Outcome, LabError> {
     let mut outcome = Outcome::default();
     let (rate, spec, seat) = (fabric.stream_rate(), fabric.guest(HOST)?.host.clone(), PortRef::new("vtep2", 4));
     let start = fabric.log().mark();
-    acquaint(fabric, "red3", HOST).await?;
-    fabric.log().note(format!("a stream of {rate} packets/s runs from red3 to {HOST}"));
-    let stream = fabric.host("red3")?.stream(fabric.host(HOST)?, rate).await?;
+    let stream = begin_stream(fabric, "red3", HOST, rate).await?;
     stream.ledger().sends(LEAD, PATIENCE).await;
 
     let pause = tokio::time::Instant::now() + Duration::from_millis(EARLY[0]);
@@ -140,9 +138,7 @@ const STUN: Duration = Duration::from_millis(60);
 pub(super) async fn announced(fabric: &mut Fabric) -> Result<Outcome, LabError> {
     let mut outcome = Outcome::default();
     let (rate, spec, seat) = (fabric.stream_rate(), fabric.guest(HOST)?.host.clone(), PortRef::new("vtep2", 4));
-    acquaint(fabric, "red3", HOST).await?;
-    fabric.log().note(format!("a stream of {rate} packets/s runs from red3 to {HOST}"));
-    let stream = fabric.host("red3")?.stream(fabric.host(HOST)?, rate).await?;
+    let stream = begin_stream(fabric, "red3", HOST, rate).await?;
     stream.ledger().sends(LEAD, PATIENCE).await;
     fabric.expect_move(HOST, &seat.switch, ANNOUNCED).await?;
 

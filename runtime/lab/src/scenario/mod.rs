@@ -25,6 +25,7 @@ use vouch_mobility::{Advertise, During};
 use crate::error::LabError;
 use crate::expect::Expectations;
 use crate::fabric::{FRESH, Fabric, FabricOptions, SEASONED, Variant};
+use crate::host::Stream;
 use crate::script::Script;
 use crate::target::{BoxFuture, Target};
 use crate::topology::Topology;
@@ -377,6 +378,13 @@ impl Scenario {
 pub(crate) async fn acquaint(fabric: &Fabric, from: &str, to: &str) -> Result<bool, LabError> {
     let address = fabric.host(to)?.address();
     Ok(fabric.host(from)?.ping(address, PATIENCE).await?.is_some())
+}
+
+/// Begin a stream between two hosts, which know each other then.
+pub(crate) async fn begin_stream(fabric: &Fabric, from: &str, to: &str, rate: u32) -> Result<Stream, LabError> {
+    acquaint(fabric, from, to).await?;
+    fabric.log().note(format!("a stream of {rate} packets/s runs from {from} to {to}"));
+    Ok(fabric.host(from)?.stream(fabric.host(to)?, rate).await?)
 }
 
 /// Expect that `host` can be reached by each of the others.

@@ -6,7 +6,7 @@ use vouch_agent::AgentEventKind;
 use vouch_mobility::{During, HostKey};
 
 use super::claim::{Claim, VerdictKind, expect_verdict};
-use super::{LEAD, MOVE_MS, Outcome, PATIENCE, acquaint, expect_private, expect_reachable};
+use super::{LEAD, MOVE_MS, Outcome, PATIENCE, acquaint, begin_stream, expect_private, expect_reachable};
 use crate::error::LabError;
 use crate::expect::Expectations;
 use crate::fabric::{Fabric, Variant};
@@ -33,10 +33,7 @@ pub(super) async fn local(fabric: &mut Fabric, variant: Variant) -> Result<Outco
 
 async fn relocate(fabric: &mut Fabric, variant: Variant, seat: &PortRef) -> Result<Outcome, LabError> {
     let mut outcome = Outcome::default();
-    acquaint(fabric, SENDER, HOST).await?;
-    let rate = fabric.stream_rate();
-    fabric.log().note(format!("a stream of {rate} packets/s runs from {SENDER} to {HOST}"));
-    let stream = fabric.host(SENDER)?.stream(fabric.host(HOST)?, rate).await?;
+    let stream = begin_stream(fabric, SENDER, HOST, fabric.stream_rate()).await?;
     stream.ledger().sends(LEAD, PATIENCE).await;
 
     let claim = Claim::watch(fabric, HOST, &seat.switch, "ARP and RARP of the host")?;

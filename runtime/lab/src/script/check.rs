@@ -58,18 +58,11 @@ pub(super) fn script(file: &str, document: Document) -> Result<Script, ScriptErr
     }
     for (from, to) in &state.streams {
         let what = format!("the stream from {from} to {to} is not stopped");
-        notes.problems.push(Problem {
-            file: file.to_owned(),
-            at: Mark::START,
-            path: "steps".to_owned(),
-            what,
-            help: "add `stop`, with what is to have come of it".to_owned(),
-        });
+        notes.note(Mark::START, "steps", what, "add `stop`, with what is to have come of it");
     }
     if !state.expects {
-        let what = "nothing is expected".to_owned();
-        let help = "add `verdict`, `placed`, `ping`, or a `stop` with figures".to_owned();
-        notes.problems.push(Problem { file: file.to_owned(), at: Mark::START, path: "steps".to_owned(), what, help });
+        let help = "add `verdict`, `placed`, `ping`, or a `stop` with figures";
+        notes.note(Mark::START, "steps", "nothing is expected".to_owned(), help);
     }
     if !notes.problems.is_empty() {
         return Err(ScriptErrors(notes.problems));
@@ -86,8 +79,12 @@ struct Notes<'a> {
 
 impl Notes<'_> {
     fn add(&mut self, at: Location, path: &str, what: String, help: &str) {
+        self.note(mark(at), path, what, help);
+    }
+
+    fn note(&mut self, at: Mark, path: &str, what: String, help: &str) {
         let (file, path, help) = (self.file.to_owned(), path.to_owned(), help.to_owned());
-        self.problems.push(Problem { file, at: mark(at), path, what, help });
+        self.problems.push(Problem { file, at, path, what, help });
     }
 
     fn topology(&mut self, fabric: FabricDocument) -> Topology {
@@ -131,9 +128,7 @@ impl Notes<'_> {
             let apart: Vec<_> = apart.map(|other| other.name.as_str()).collect();
             if !apart.is_empty() {
                 let what = format!("no cables lead from {} to {}", first.name, apart.join(", "));
-                let at = Mark::START;
-                let (file, path) = (self.file.to_owned(), "fabric.cables".to_owned());
-                self.problems.push(Problem { file, at, path, what, help: "connect all switches".to_owned() });
+                self.note(Mark::START, "fabric.cables", what, "connect all switches");
             }
         }
         for (at, seat) in fabric.seats.into_iter().enumerate() {

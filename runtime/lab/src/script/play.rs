@@ -10,7 +10,7 @@ use crate::fabric::Fabric;
 use crate::host::{Announcement, Stream};
 use crate::scenario::claim::{Claim, VerdictKind, expect_verdict};
 use crate::scenario::moves::{expect_interruption, expect_placed_at};
-use crate::scenario::{LEAD, Outcome, PATIENCE, acquaint};
+use crate::scenario::{LEAD, Outcome, PATIENCE, begin_stream};
 
 impl Script {
     /// Play it.
@@ -111,10 +111,7 @@ impl Playing {
     }
 
     async fn stream(&mut self, from: &str, to: &str, rate: Option<u32>, fabric: &Fabric) -> Result<(), LabError> {
-        acquaint(fabric, from, to).await?;
-        let rate = rate.unwrap_or(fabric.stream_rate());
-        fabric.log().note(format!("a stream of {rate} packets/s runs from {from} to {to}"));
-        let stream = fabric.host(from)?.stream(fabric.host(to)?, rate).await?;
+        let stream = begin_stream(fabric, from, to, rate.unwrap_or(fabric.stream_rate())).await?;
         flow(&stream).await;
         self.streams.insert((from.to_owned(), to.to_owned()), stream);
         Ok(())
