@@ -75,6 +75,11 @@ impl Expectations {
         !self.0.is_empty() && self.0.iter().all(|expectation| expectation.held)
     }
 
+    /// Whether every expectation held but those that a slow or busy machine can break.
+    pub fn held_but_for_time(&self) -> bool {
+        !self.0.is_empty() && self.failed().all(|failed| failed.timed)
+    }
+
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &Expectation> {
         self.0.iter()
@@ -116,6 +121,16 @@ mod tests {
         assert_eq!(all.failed().count(), all.len());
         assert!(!all.all_held());
         assert_eq!(all.iter().filter(|expectation| expectation.timed).count(), 4);
+    }
+
+    #[test]
+    fn a_busy_machine_is_no_excuse_for_anything_but_time() {
+        let mut all = Expectations::default();
+        assert!(!all.held_but_for_time());
+        all.at_most("gap", 70.0, 70.1, "ms");
+        assert!(all.held_but_for_time());
+        all.equal("lost", 0, 1);
+        assert!(!all.held_but_for_time());
     }
 
     #[test]

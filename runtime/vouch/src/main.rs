@@ -143,6 +143,9 @@ enum Command {
         /// Believe every announcement, as fabrics without verification do: the attacks succeed, the exit status is 1
         #[arg(long)]
         no_verify: bool,
+        /// Tell how long things took, and don't judge it: for machines that stall
+        #[arg(long)]
+        untimed: bool,
         /// What the switches are
         #[arg(long, value_enum, default_value_t)]
         target: DemoTarget,
@@ -180,11 +183,18 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
-        Command::Demo { scenarios, json, pcap, no_verify, target } => {
+        Command::Demo { scenarios, json, pcap, no_verify, untimed, target } => {
             log::begin("off", LogFormat::Text).expect("standard error needs no journal");
             let color = !json && std::io::stdout().is_terminal();
-            let options =
-                DemoOptions { scenarios, json, captures: pcap, verify: !no_verify, color, tofino: target.tofino() };
+            let options = DemoOptions {
+                scenarios,
+                json,
+                captures: pcap,
+                verify: !no_verify,
+                timed: !untimed,
+                color,
+                tofino: target.tofino(),
+            };
             in_runtime(play(options))
         }
         Command::ExpectMove { socket, vni, mac, to, within } => in_runtime(async move {
