@@ -201,6 +201,8 @@ control JudgeSource(inout metadata_t meta) {
             (standing_t.HERE, _, _, _, _, _, _, _, _, _, _) : tell_here(punt_reason_t.NONE);
             // It would spread the claim; but a host that has really moved need not wait for its answer.
             (standing_t.CLAIMANT, _, _, _, _, _, _, _, 1, _, _) : hold(punt_reason_t.REQUEST);
+            // If it has another address by now, it is asked for that.
+            (standing_t.CLAIMANT, _, _, _, _, _, _, 1, _, _, address_t.NEWS) : hold(punt_reason_t.BINDING);
             (standing_t.CLAIMANT, _, _, _, _, _, _, 1, _, _, _) : withhold(drop_reason_t.CLAIM_HELD);
             (standing_t.CLAIMANT, _, _, 0, _, _, _, _, _, _, _) : withhold(drop_reason_t.CLAIM_DATA);
             (standing_t.CLAIMANT, _, _, _, _, _, _, _, _, _, _) : pass();

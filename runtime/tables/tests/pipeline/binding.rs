@@ -215,6 +215,22 @@ fn where_the_host_is_comes_before_whose_its_address_is() {
 }
 
 #[test]
+fn a_claimed_host_that_has_another_address_is_heard() {
+    let says = |own| [arp(host(9), host(5), ARP, 2, own, OTHER), arp(MacAddr::BROADCAST, host(5), ARP, 1, own, own)];
+    let mut bench = bench().with_host(host(5), tunnel(2));
+    bench.at(host(5), access(1), SourceAction::ClaimPending { forward: true });
+    for frame in says(MINE) {
+        let outcome = bench.send(1, &frame);
+        let (header, held) = outcome.held(PuntReason::Binding);
+        assert_eq!((header.recorded, held), (Some(tunnel(2)), &frame[..]));
+    }
+    bind(&mut bench, host(5), true);
+    for frame in says(MINE) {
+        bench.send(1, &frame).dropped(DropReason::ClaimHeld);
+    }
+}
+
+#[test]
 fn between_the_two_writes_that_record_a_host_its_addresses_are_checked() {
     let mut bench = bench();
     let here = RecordedLocationAction::Recorded { location: access(1), forward: false };
