@@ -72,6 +72,8 @@ guards! {
     AnsweredPeer, "Sought::decide", "a peer that is answered has the host before one that was only heard first";
     AnsweredRival, "Stay::may_have_been_anywhere", "also while it is weighed";
     PolicyGoesBack, "Stay::is_by_policy", "what was taken by policy goes back on evidence";
+    NamedSince, "Sought::advance", "and it is asked for the addresses that it has by now";
+    AgedNowhere, "Inquiry::decide_of_none", "a host that is aged, and answers nowhere, is gone";
     OtherQuestions, "Inquiry::was_repeated", "answers to earlier questions are no measure of the next";
     SlowAfterRestart, "Addresses::restored", "a host that was known before a restart may be a slow one";
     AnswersAfterAll, "Known::answers_after_all", "an answer after the verdict is a claim";

@@ -75,6 +75,8 @@ fn expected(guard: Guard) -> Result<&'static str, &'static str> {
         Guard::FollowsHome => Err("not noticed: `b12_an_answer_after_the_verdict_outweighs_a_claim_by_another_port`"),
         Guard::HeardOut => Err("not noticed: `b12_the_place_where_the_host_was_for_long_is_heard_out`"),
         Guard::KnownBeforeRestart => Err("not noticed: `a_contested_host_is_contested_after_a_reboot_of_who_has_it`"),
+        Guard::NamedSince => Err("not noticed: `a_host_that_has_another_address_since_its_vtep_forgot_it_is_found`"),
+        Guard::AgedNowhere => Err("not noticed: `a_host_that_is_gone_is_given_up_by_all_who_dispute_it`"),
         Guard::HowLate => Err("not noticed: `b12_an_answer_that_comes_too_late_is_the_measure_for_the_next`"),
         Guard::OutrankedIsStale
         | Guard::OldNews

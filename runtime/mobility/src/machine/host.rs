@@ -138,7 +138,9 @@ fn if_absent(absent: Absent, known: &mut Known, world: &World<'_>, out: &mut Out
 fn if_owner(mut owner: Owner, known: &mut Known, world: &World<'_>, out: &mut Out<'_>, fact: Fact) -> Role {
     let became = match fact {
         Fact::Heard(heard) => owner.heard(heard, known, world, out),
-        Fact::Requests { port, target, frame } => owner.requests(port, target, frame, known, world, out),
+        Fact::Requests { port, address, target, frame } => {
+            owner.requests(port, address, (target, frame), known, world, out)
+        }
         Fact::Left { question, round } => {
             owner.has_left(question, round, world.now);
             return Role::Owner(owner);
@@ -208,8 +210,8 @@ fn if_sought(mut sought: Sought, known: &mut Known, world: &World<'_>, out: &mut
             return Role::Sought(sought);
         }
         Fact::Checked { question, complete } => sought.checked(question, complete, known, world, out),
-        Fact::Answered { from, address } => sought.answered(from, address, known, out),
-        Fact::Seen { port, address: Some(address) } => sought.answered(Location::Local(port), address, known, out),
+        Fact::Answered { from, address } => sought.answered(from, Some(address), known, out),
+        Fact::Seen { port, address } => sought.answered(Location::Local(port), address, known, out),
         Fact::Claimed(claimed) => sought.claimed(&claimed, known, world, out),
         Fact::Standing { from, claim, answers } => sought.standing(from, claim, answers, known, world, out),
         Fact::Ours { sequence, .. } => sought::Became::Sought(sought.ours(sequence, known, out)),
@@ -231,8 +233,7 @@ fn if_sought(mut sought: Sought, known: &mut Known, world: &World<'_>, out: &mut
             return Role::Sought(sought);
         }
         Fact::Due => sought.advance(known, world, out),
-        Fact::Seen { address: None, .. }
-        | Fact::PortDown { .. }
+        Fact::PortDown { .. }
         | Fact::Idle
         | Fact::OwnerUp
         | Fact::OwnerDown
@@ -304,7 +305,9 @@ fn if_observer(remote: Remote, known: &mut Known, world: &World<'_>, out: &mut O
 fn if_claimant(mut claimant: Claimant, known: &mut Known, world: &World<'_>, out: &mut Out<'_>, fact: Fact) -> Role {
     let became = match fact {
         Fact::Heard(heard) => claimant.heard_again(heard, known, world, out),
-        Fact::Requests { port, target, frame } => claimant.requests(port, target, frame, known, world, out),
+        Fact::Requests { port, address, target, frame } => {
+            claimant.requests(port, address, (target, frame), known, world, out)
+        }
         Fact::Left { question, round } => {
             claimant.has_left(question, round, world.now);
             return Role::Claimant(claimant);

@@ -14,7 +14,7 @@ use vouch_net::{MacAddr, Vni};
 use crate::guards::{Guard, is_out};
 use crate::inout::action::Action;
 use crate::inout::counters::Counters;
-use crate::inout::event::{Event, Evidence, Heard};
+use crate::inout::event::{Event, Heard};
 use crate::inout::message::{Advertisement, Binding, Message, Migration, Sync};
 use crate::inout::report::{Full, Report};
 use crate::inout::view::{BindingView, HostView};
@@ -263,7 +263,7 @@ impl Mobility {
             self.actions.push_back(Action::Answer { frame: held, target, mac });
         }
         addresses.retain(|&address| !self.is_anothers(host, address) || is_out(Guard::AddressIsAnothers));
-        self.tell(host, Fact::Heard(HeardAt { port, evidence, addresses, frame }), now);
+        self.tell(host, Fact::Heard(HeardAt { port, evidence, addresses, disputed, frame }), now);
         if let Some(address) = disputed {
             self.address_disputed(host, address, port, disputed_frame, now);
         }
@@ -278,7 +278,7 @@ impl Mobility {
             return;
         }
         addresses.retain(|&address| !self.is_anothers(host, address));
-        self.tell(host, Fact::Heard(HeardAt { port, evidence: Evidence::Data, addresses, frame: None }), now);
+        self.tell(host, Fact::Heard(HeardAt::there(port, addresses)), now);
     }
 
     fn port_down(&mut self, port: AccessId, now: Instant) {

@@ -79,6 +79,8 @@ struct Claim {
     /// Whether the observers know of it.
     told: bool,
     stage: Stage,
+    /// It was heard there once more, and may have come there only since it was asked where it is recorded.
+    again: bool,
     /// How often the claim was made anew.
     hops: u8,
     /// The claimed port gets copies.
@@ -568,6 +570,7 @@ impl Claimant {
             out.memories.push(Memory::Paused(heard.claim(known.key, world.now), true));
         } else {
             out.counters.coalesced += 1;
+            self.claim.again = true;
             self.claim.names(&heard.addresses, world);
             match (self.claim.frame, &self.claim.stage) {
                 (None, Stage::Owner { .. } | Stage::Tunnel(_)) => self.claim.frame = heard.frame,
@@ -598,7 +601,7 @@ impl Claimant {
         let claim = &mut *self.claim;
         out.drop(claim.frame.take());
         out.drop(std::mem::take(&mut claim.requests).into_frames());
-        (claim.port, claim.frame, claim.addresses) = (heard.port, heard.frame, heard.addresses);
+        (claim.port, claim.frame, claim.addresses, claim.again) = (heard.port, heard.frame, heard.addresses, false);
         claim.tenure = known.tenure_at(heard.port, world.now);
         claim.place = Place::begin(question);
         claim.id = out.new_claim(world.config);
@@ -612,18 +615,19 @@ impl Claimant {
     pub(crate) fn requests(
         mut self,
         port: AccessId,
-        target: IpAddr,
-        frame: FrameId,
+        address: Option<IpAddr>,
+        (target, frame): (IpAddr, FrameId),
         known: &mut Known,
         world: &World<'_>,
         out: &mut Out<'_>,
     ) -> Became {
         if port == self.claim.port {
+            self.claim.again = true;
+            self.claim.names(address.as_slice(), world);
             self.claim.requests.hold(target, frame, world.config.limits.requests_per_claim, out);
             return Became::Claimant(self);
         }
-        let heard = HeardAt { port, evidence: Evidence::Arp, addresses: Vec::new(), frame: Some(frame) };
-        self.heard_again(heard, known, world, out)
+        self.heard_again(HeardAt::request(port, address, Some(frame)), known, world, out)
     }
 
     /// A frame of its came from `port`: who speaks at the claimed port is there no less than who answers.
@@ -963,7 +967,8 @@ impl Claimant {
             out.memories.push(Memory::AgainUndamped(remembered));
         } else {
             out.counters.refused += 1;
-            out.memories.push(Memory::Refused(remembered, counts));
+            out.memories.push(Memory::Refused(remembered.clone(), counts));
+            out.memories.extend(claim.again.then_some(Memory::AgainUndamped(remembered)));
             let (kept, claimed) = (Location::Remote(owner), Location::Local(claim.port));
             out.report(Report::Stayed { host: known.key, kept, claimed, took: world.now - claim.heard });
         }
@@ -1066,6 +1071,7 @@ impl Claim {
             tenure: known.tenure_at(heard.port, world.now),
             damped,
             told: false,
+            again: false,
             stage: Stage::Owner { retry_at: world.now, wait: Wait::default(), give_up_at: world.now },
             hops: 0,
             copied: false,

@@ -44,6 +44,8 @@ pub(crate) enum Who {
         frame: Option<FrameId>,
         addresses: Vec<IpAddr>,
         requests: Requests,
+        /// It was heard there once more, and may have come there only since it was asked where it is recorded.
+        again: bool,
         question: Option<Question>,
     },
     /// A peer heard it, and waits for a reply.

@@ -18,6 +18,8 @@ pub(crate) enum Fact {
     /// It asks for somebody, on a port, and no verified binding answers that.
     Requests {
         port: AccessId,
+        /// Its own, as it says.
+        address: Option<IpAddr>,
         target: IpAddr,
         frame: FrameId,
     },
@@ -100,13 +102,26 @@ pub(crate) struct HeardAt {
     pub(crate) port: AccessId,
     pub(crate) evidence: Evidence,
     pub(crate) addresses: Vec<IpAddr>,
+    /// An address that it says it has, and that is another's.
+    pub(crate) disputed: Option<IpAddr>,
     pub(crate) frame: Option<FrameId>,
 }
 
 impl HeardAt {
     /// It answered a question there.
     pub(crate) fn answer(port: AccessId, address: IpAddr) -> Self {
-        Self { port, evidence: Evidence::Arp, addresses: vec![address], frame: None }
+        Self { frame: None, ..Self::request(port, Some(address), None) }
+    }
+
+    /// It asks for somebody there, or answered there for an address that is not its own.
+    pub(crate) fn request(port: AccessId, address: Option<IpAddr>, frame: Option<FrameId>) -> Self {
+        let addresses = address.into_iter().collect();
+        Self { port, evidence: Evidence::Arp, addresses, disputed: None, frame }
+    }
+
+    /// Nothing is left of it but where it was.
+    pub(crate) fn there(port: AccessId, addresses: Vec<IpAddr>) -> Self {
+        Self { port, evidence: Evidence::Data, addresses, disputed: None, frame: None }
     }
 
     /// What is to be remembered of it, if it is not taken up now.

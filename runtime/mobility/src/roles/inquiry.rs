@@ -4,7 +4,8 @@
 //!                 life at the recorded port ──▶ stays (M4)         … unless it came there only just now, and answers at the claimed
 //!   asking ──────                                                    place as well ──▶ contested (B12)
 //!                 silence, one claimant ──────▶ moves (M5)
-//!                 silence, several ───────────▶ moves to the one that answers; several answer: contested; none: unproven (B14)
+//!                 silence, several ───────────▶ moves to the one that answers; several answer: contested; none: unproven (B14), until it is
+//!                                               aged, and nowhere
 //!                 no answer, none expected ───▶ unproven (4a), or what the configuration says
 //!                 disturbed ──────────────────▶ unproven
 //! ```
@@ -76,8 +77,8 @@ pub(crate) enum Verdict {
     Stays { claimants: Vec<Claimant>, settled: bool },
     /// It is where `winner` says. `settled`: after it had been contested.
     Moves { winner: Claimant, others: Vec<Claimant>, proof: Proof, settled: bool },
-    /// It is nowhere any more.
-    Gone(Proof),
+    /// It is nowhere any more, and not with those who claim it either.
+    Gone { claimants: Vec<Claimant>, proof: Proof },
     /// It was only asked whether it is there, and that could not be found out.
     Unknown,
 }
@@ -143,8 +144,8 @@ impl Inquiry {
         if self.copying
             && let Who::Peer { vtep, claim, .. } = claimant.who
         {
-            let verdict = message::Verdict::Open(Open::Overdue);
-            out.reply(vtep, subject.known.key, claim, subject.local.sequence(), verdict);
+            let open = if self.is_contested() { Open::Contested } else { Open::Overdue };
+            out.reply(vtep, subject.known.key, claim, subject.local.sequence(), message::Verdict::Open(open));
         }
         self.claimants.push(claimant);
         self.idle = false;
@@ -246,8 +247,8 @@ impl Inquiry {
             return match self.recorded {
                 Recorded::Pending => Verdict::open(self),
                 Recorded::Answered => Verdict::Stays { claimants: Vec::new(), settled: false },
-                Recorded::NoAnswer(NoAnswer::Silent(silence)) => Verdict::Gone(Proof::by_silence(&silence)),
-                Recorded::NoAnswer(NoAnswer::Unanswered(unanswered)) => Verdict::Gone(Proof::by_ageing(&unanswered)),
+                Recorded::NoAnswer(NoAnswer::Silent(silence)) => Verdict::gone(Proof::by_silence(&silence)),
+                Recorded::NoAnswer(NoAnswer::Unanswered(unanswered)) => Verdict::gone(Proof::by_ageing(&unanswered)),
                 Recorded::NoAnswer(NoAnswer::LinkDown) | Recorded::Disturbed(_) => Verdict::Unknown,
             };
         }
@@ -346,9 +347,27 @@ impl Inquiry {
                     (Some(only), Some(place)) => self.moves_to(place, Proof::by_only_answer(&only)),
                     _ if unknown > 0 => self.wait_for_claimants(subject, world, out),
                     _ if answer > 1 => self.contested(subject, world, out),
+                    // Aged, and no sign of life of it anywhere: whoever is heard next has it.
+                    _ if self.idle && answer == 0 && !is_out(Guard::AgedNowhere) => self.nowhere(subject, world),
                     _ => self.unproven(WhyUnproven::NobodyAnswers, subject, world, out),
                 }
             }
+        }
+    }
+
+    /// It answers nowhere, and was idle for the ageing time.
+    fn nowhere(self, subject: &Subject<'_>, world: &World<'_>) -> Verdict {
+        let proof = match &self.recorded {
+            Recorded::NoAnswer(NoAnswer::Silent(silence)) => Some(Proof::by_silence(silence)),
+            Recorded::NoAnswer(NoAnswer::Unanswered(unanswered)) => Some(Proof::by_ageing(unanswered)),
+            Recorded::NoAnswer(NoAnswer::LinkDown) => {
+                Proof::by_port_down(subject.local, world.ports.down(subject.local.port()))
+            }
+            Recorded::Pending | Recorded::Answered | Recorded::Disturbed(_) => None,
+        };
+        match proof {
+            Some(proof) => Verdict::Gone { claimants: self.claimants.into_vec(), proof },
+            None => Verdict::open(Box::new(self)),
         }
     }
 
@@ -421,15 +440,17 @@ impl Inquiry {
                 let recorded = (subject.place(), subject.stay.tenure(world.now));
                 out.report(Report::Contested { host, recorded, claimed });
             }
-            self.claimants.tell(host, subject.local.sequence(), Open::Contested, out);
             if matches!(self.recorded, Recorded::Answered) {
                 self.claimants.tell_rivals(host, world, out);
             }
+            self.again = None;
         }
         self.claimants.contest();
         self.copying = true;
         self.let_go(subject, world, out);
         if self.again.is_none() && self.question.is_none() {
+            // Whoever has dropped his claim meanwhile, and could not say so, is reminded that it is still weighed.
+            self.claimants.tell(host, subject.local.sequence(), Open::Contested, out);
             self.wait_longer(world.timers().unproven_retry, world);
         }
         Verdict::open(self)
@@ -559,7 +580,7 @@ impl Inquiry {
         out: &mut Out<'_>,
     ) -> Verdict {
         if self.claimants.is_empty() {
-            return Verdict::Gone(proof);
+            return Verdict::gone(proof);
         }
         self.repeated = self.was_repeated();
         self.question = None;
@@ -620,6 +641,10 @@ impl Verdict {
         Self::Open { inquiry, refused: Vec::new() }
     }
 
+    pub(crate) fn gone(proof: Proof) -> Self {
+        Self::Gone { claimants: Vec::new(), proof }
+    }
+
     fn with_refused(self, more: Vec<Claimant>) -> Self {
         match self {
             Self::Open { inquiry, mut refused } => {
@@ -634,7 +659,10 @@ impl Verdict {
                 others.extend(more);
                 Self::Moves { winner, others, proof, settled }
             }
-            Self::Gone(proof) => Self::Gone(proof),
+            Self::Gone { mut claimants, proof } => {
+                claimants.extend(more);
+                Self::Gone { claimants, proof }
+            }
             Self::Unknown => Self::Unknown,
         }
     }

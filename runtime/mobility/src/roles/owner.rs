@@ -27,7 +27,7 @@ use crate::roles::known::Known;
 use crate::roles::sought::{Found, Rival};
 use crate::roles::world::{Memory, Out, World};
 use crate::words::config::Timers;
-use crate::words::ids::{AccessId, ClaimId, Location, QuestionId, VtepAddr};
+use crate::words::ids::{AccessId, ClaimId, FrameId, Location, QuestionId, VtepAddr};
 use crate::words::sequence::Sequence;
 use crate::words::time::Instant;
 
@@ -167,6 +167,7 @@ impl Owner {
         let mut owner =
             Self { withheld: world.draining, ..Self::new(Local::learned(absent, heard.port, sequence), stay) };
         owner.learn_addresses(&heard.addresses, known, world, out);
+        known.addresses.said(&heard.addresses, heard.disputed);
         out.counters.learned += 1;
         out.report(Report::Learned { host: known.key, port: heard.port });
         owner.advertise(known, None, out);
@@ -276,8 +277,7 @@ impl Owner {
     /// Nothing but where it was heard is left of it.
     pub(crate) fn unlearned(self) -> (Absent, HeardAt) {
         let port = self.local.port();
-        let heard = HeardAt { port, evidence: Evidence::Data, addresses: Vec::new(), frame: None };
-        (self.local.unlearned(), heard)
+        (self.local.unlearned(), HeardAt::there(port, Vec::new()))
     }
 
     /// A peer believes that it is ours, and remembers more of it than we do.
@@ -342,6 +342,7 @@ impl Owner {
             out.release(heard.frame);
             if heard.evidence != Evidence::Dad {
                 self.learn_addresses(&heard.addresses, known, world, out);
+                known.addresses.said(&heard.addresses, heard.disputed);
             }
             let address = heard.addresses.first().copied();
             return self.alive(address, known, world, out);
@@ -351,8 +352,9 @@ impl Owner {
             if heard.evidence != Evidence::Dad
                 && let Some(claimant) = inquiry.claimants.at(place)
             {
-                if let Who::Port { addresses, .. } = &mut claimant.who {
+                if let Who::Port { addresses, again, .. } = &mut claimant.who {
                     add_addresses(addresses, &heard.addresses, world);
+                    *again = true;
                 }
                 out.counters.coalesced += 1;
                 out.drop(heard.frame);
@@ -378,6 +380,7 @@ impl Owner {
             frame: heard.frame,
             addresses: heard.addresses,
             requests: Requests::default(),
+            again: false,
             question: None,
         };
         let claimant = Claimant { who, since: world.now, tenure, damped, answers: Answers::Unknown, contests: false };
@@ -388,24 +391,26 @@ impl Owner {
     pub(crate) fn requests(
         mut self,
         port: AccessId,
-        target: IpAddr,
-        frame: crate::words::ids::FrameId,
+        address: Option<IpAddr>,
+        (target, frame): (IpAddr, FrameId),
         known: &mut Known,
         world: &World<'_>,
         out: &mut Out<'_>,
     ) -> Became {
         if port == self.local.port() {
             out.release([frame]);
-            return self.alive(None, known, world, out);
+            self.learn_addresses(address.as_slice(), known, world, out);
+            return self.alive(address, known, world, out);
         }
         let limit = world.config.limits.requests_per_claim;
         let claimant = self.inquiry.as_mut().and_then(|inquiry| inquiry.claimants.at(Location::Local(port)));
-        if let Some(Claimant { who: Who::Port { requests, .. }, .. }) = claimant {
+        if let Some(Claimant { who: Who::Port { addresses, requests, again, .. }, .. }) = claimant {
+            add_addresses(addresses, address.as_slice(), world);
+            *again = true;
             requests.hold(target, frame, limit, out);
             return Became::Owner(self);
         }
-        let heard = HeardAt { port, evidence: Evidence::Arp, addresses: Vec::new(), frame: Some(frame) };
-        self.heard(heard, known, world, out)
+        self.heard(HeardAt::request(port, address, Some(frame)), known, world, out)
     }
 
     /// It answered a probe.
@@ -886,7 +891,7 @@ impl Owner {
         let verdict = match (self.inquiry.take(), Proof::by_port_down(&self.local, world.ports.down(self.local.port())))
         {
             (Some(inquiry), _) => inquiry.idle(&self.subject(known), world, out),
-            (None, Some(proof)) => inquiry::Verdict::Gone(proof),
+            (None, Some(proof)) => inquiry::Verdict::gone(proof),
             (None, None) => Inquiry::begin(Claimants::default(), &self.subject(known), world, out),
         };
         self.follow(verdict, known, world, out)

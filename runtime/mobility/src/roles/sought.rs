@@ -7,6 +7,7 @@
 //!
 //! A host that has not been heard here for the ageing time is asked for once more, and is then gone, as any other that ages: who claims it has it.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::guards::{Guard, is_out};
@@ -15,7 +16,7 @@ use crate::inout::message::{Advertisement, Message, Open, Verdict};
 use crate::inout::report::{Report, WhyUnproven};
 use crate::knowledge::entry::Absent;
 use crate::knowledge::question::{Question, Step};
-use crate::roles::claimants::{self, Answers, Who, without_answer};
+use crate::roles::claimants::{self, Answers, Who, add_addresses, without_answer};
 use crate::roles::fact::{Claimed, HeardAt, How, Told, Withdrawn};
 use crate::roles::known::Known;
 use crate::roles::owner::Refused;
@@ -43,6 +44,8 @@ pub(crate) struct Sought {
     claimants: Vec<Claimant>,
     /// Heard here meanwhile, which is a claim like any other.
     heard: Option<HeardAt>,
+    /// What it was said to have for addresses where it was heard: they may be others than before the restart.
+    named: Vec<(AccessId, Vec<IpAddr>)>,
     rival: Option<Rival>,
     again: Option<Instant>,
     wait: Wait,
@@ -92,6 +95,11 @@ struct Claimant {
 }
 
 impl Claimant {
+    /// It does not ask for the host: it has it in its own table, and says that it is answered.
+    fn has_it(&self) -> bool {
+        self.claim.number == ClaimId::NONE && !is_out(Guard::AnsweredPeer)
+    }
+
     fn weighed(self) -> claimants::Claimant {
         let Self { vtep, claim, sequence, since, tenure, answers } = self;
         claimants::Claimant {
@@ -128,6 +136,7 @@ impl Sought {
             hunt: None,
             claimants: Vec::new(),
             heard: None,
+            named: Vec::new(),
             rival: None,
             again: None,
             wait: Wait::default(),
@@ -185,6 +194,13 @@ impl Sought {
             return Became::Sought(self);
         }
         self.since = world.now;
+        // One that is another's, too: an answer for it shows no less that it is there.
+        let said: Vec<IpAddr> = heard.addresses.iter().copied().chain(heard.disputed).collect();
+        if let Some((_, named)) = self.named.iter_mut().find(|(port, _)| *port == heard.port) {
+            add_addresses(named, &said, world);
+        } else if self.named.len() < MAX_PORTS {
+            self.named.push((heard.port, said));
+        }
         match &self.heard {
             Some(_) => {
                 out.counters.coalesced += 1;
@@ -313,11 +329,15 @@ impl Sought {
             return self.hunt(known, world, out);
         }
         if let Some(hunt) = &mut self.hunt {
-            let targets = known.addresses.targets(&[], known.key.mac);
+            let targets = |place: Location| {
+                let here = |&&(port, _): &&(AccessId, _)| Location::Local(port) == place && !is_out(Guard::NamedSince);
+                let named = self.named.iter().find(here);
+                known.addresses.targets(named.map_or(&[], |(_, addresses)| addresses), known.key.mac)
+            };
             hunt.open.retain_mut(|question| match question.step(world.now, world.timers()) {
                 Step::Wait => true,
                 Step::Ask(round) => {
-                    out.ask(known.key, question, round, false, targets.clone());
+                    out.ask(known.key, question, round, false, targets(question.place()));
                     true
                 }
                 Step::Check => {
@@ -362,11 +382,11 @@ impl Sought {
         self.decide(known, world, out)
     }
 
-    /// It answered: there it is.
+    /// It answered: there it is. No `address`: for one that is another's.
     pub(crate) fn answered(
         mut self,
         from: Location,
-        address: std::net::IpAddr,
+        address: Option<IpAddr>,
         known: &Known,
         out: &mut Out<'_>,
     ) -> Became {
@@ -387,7 +407,7 @@ impl Sought {
             }
             None => None,
         };
-        let heard = HeardAt { port, evidence: Evidence::Arp, addresses: vec![address], frame };
+        let heard = HeardAt::request(port, address, frame);
         let contests = |claimant: &mut Claimant| {
             !claimant.tenure.is_zero() && claimant.answers != Answers::No && !is_out(Guard::KnownBeforeRestart)
         };
@@ -450,7 +470,9 @@ impl Sought {
         let answering = known.addresses.answering(world.now, world.timers()).is_some();
         let by_default = (world.vni.unproven == Unproven::Move && !disturbed) || aged;
         let winner = match (yes.as_slice(), self.claimants.first()) {
-            ([only], _) if (answering || aged) && !disturbed => Some((only.vtep, only.claim, only.sequence)),
+            ([only], _) if (answering || aged || only.has_it()) && !disturbed => {
+                Some((only.vtep, only.claim, only.sequence))
+            }
             (_, Some(first)) if by_default => Some((first.vtep, first.claim, first.sequence)),
             (_, _) => None,
         };

@@ -6,13 +6,16 @@ use proptest::prelude::*;
 use vouch_mobility::{AccessId, Instant, Report};
 
 use crate::sim::dataplane::Ingress;
-use crate::sim::script::{CALM, Faults, SETTLED, STEADFAST, Script, key, scripts, slowing_down};
+use crate::sim::script::{CALM, Faults, GIVEN_UP, SETTLED, STEADFAST, Script, key, scripts, slowing_down};
 use crate::sim::world::World;
 
 /// Runs the script and checks everything.
 pub(crate) fn run(script: &Script) -> World {
     let mut world = World::new(script);
     world.run_until(Instant::EPOCH + CALM);
+    if world.somebody_seeks() {
+        world.run_until(Instant::EPOCH + GIVEN_UP);
+    }
     let checker = std::mem::take(&mut world.checker);
     checker.in_the_end(&world);
     world.checker = checker;

@@ -359,3 +359,223 @@ fn b13_a_claim_that_is_taken_up_again_still_has_its_addresses() {
         ])
     });
 }
+
+/// A VTEP forgot where the host was, the host had another address by then, and was asked for the old one only, while somebody claimed it.
+#[test]
+fn a_host_that_has_another_address_since_its_vtep_forgot_it_is_found() {
+    run(&Script {
+        seed: 16805418949585381858,
+        vteps: 2,
+        advertise: Advertise::AfterVerdict,
+        during: During::Hold,
+        unreachable_owner: UnreachableOwner::Accept,
+        weather: Weather { max_delay_ms: 44, loss: 0, duplication: 0, reordering: 0 },
+        cunning: false,
+        habit: Habit::AnswersGateway,
+        deeds: vec![
+            (7809, Deed::Move { device: 4, at: 1, port: AccessId(3), stunned_ms: 0 }),
+            (7809, Deed::Announce { device: 4, evidence: Evidence::Data }),
+            (2280, Deed::Readdress { device: 0 }),
+            (3062, Deed::Reboot { at: 0 }),
+            (2080, Deed::Announce { device: 4, evidence: Evidence::Arp }),
+            (3100, Deed::Port { at: 0, port: AccessId(3), up: false }),
+            (4944, Deed::Announce { device: 5, evidence: Evidence::Dad }),
+            (1513, Deed::Move { device: 1, at: 0, port: AccessId(1), stunned_ms: 46 }),
+            (1513, Deed::Announce { device: 1, evidence: Evidence::Data }),
+            (5512, Deed::Port { at: 0, port: AccessId(4), up: false }),
+            (6300, Deed::Session { a: 0, b: 1, up: true }),
+            (5256, Deed::Police { at: 0, millis: 1730 }),
+            (107, Deed::Reboot { at: 0 }),
+            (2187, Deed::Session { a: 1, b: 0, up: false }),
+            (5566, Deed::Readdress { device: 1 }),
+            (2298, Deed::Move { device: 1, at: 0, port: AccessId(4), stunned_ms: 102 }),
+            (2298, Deed::Announce { device: 1, evidence: Evidence::Rarp }),
+        ],
+    });
+}
+
+/// The same; and somebody else had said that he has the address.
+#[test]
+fn so_is_one_with_an_address_that_is_anothers() {
+    run(&Script {
+        seed: 5155388169354074438,
+        vteps: 3,
+        advertise: Advertise::AtOnce,
+        during: During::Both,
+        unreachable_owner: UnreachableOwner::Accept,
+        weather: Weather { max_delay_ms: 40, loss: 0, duplication: 0, reordering: 0 },
+        cunning: false,
+        habit: Habit::Answers { within_ms: 29 },
+        deeds: vec![
+            (3531, Deed::Poison { at: 2, port: AccessId(4), victim: 0 }),
+            (1074, Deed::Reboot { at: 0 }),
+            (789, Deed::SwitchRestart { at: 2 }),
+            (3678, Deed::Announce { device: 3, evidence: Evidence::Arp }),
+            (6078, Deed::Move { device: 1, at: 1, port: AccessId(3), stunned_ms: 332 }),
+            (6078, Deed::Announce { device: 1, evidence: Evidence::Arp }),
+            (4147, Deed::Poison { at: 0, port: AccessId(3), victim: 0 }),
+            (7509, Deed::Reboot { at: 0 }),
+            (2080, Deed::Readdress { device: 0 }),
+            (6358, Deed::Police { at: 0, millis: 107 }),
+            (5918, Deed::Announce { device: 7, evidence: Evidence::Rarp }),
+            (1816, Deed::Stall { at: 0, millis: 1722, loses: false }),
+            (6292, Deed::Announce { device: 7, evidence: Evidence::Neighbour }),
+        ],
+    });
+}
+
+/// The host took an address back that somebody else had got meanwhile, and was asked only for the one that it had given up.
+#[test]
+fn a_host_is_asked_for_an_address_that_is_anothers_too_before_it_is_given_up() {
+    run(&Script {
+        seed: 16560815722672455530,
+        vteps: 2,
+        advertise: Advertise::AtOnce,
+        during: During::Hold,
+        unreachable_owner: UnreachableOwner::Hold,
+        weather: Weather { max_delay_ms: 16, loss: 13, duplication: 6, reordering: 12 },
+        cunning: true,
+        habit: Habit::Late { after_ms: 456 },
+        deeds: vec![
+            (3577, Deed::Readdress { device: 0 }),
+            (7200, Deed::Idle { device: 0 }),
+            (2706, Deed::Port { at: 0, port: AccessId(2), up: false }),
+            (4411, Deed::Announce { device: 7, evidence: Evidence::Arp }),
+            (5917, Deed::Readdress { device: 0 }),
+            (7889, Deed::Flood { at: 0, port: AccessId(4), count: 18 }),
+            (5258, Deed::Announce { device: 7, evidence: Evidence::Neighbour }),
+            (3116, Deed::Poison { at: 0, port: AccessId(3), victim: 0 }),
+            (6707, Deed::Flood { at: 0, port: AccessId(4), count: 13 }),
+            (7895, Deed::Session { a: 1, b: 0, up: false }),
+            (7915, Deed::Session { a: 1, b: 1, up: false }),
+        ],
+    });
+}
+
+/// In `hold`, the host came to another VTEP and then had another address, which was not heard of: it was asked for the old one for ever.
+#[test]
+fn a_host_that_moves_and_has_another_address_is_asked_for_that() {
+    run(&Script {
+        seed: 1190956662596489918,
+        vteps: 3,
+        advertise: Advertise::AtOnce,
+        during: During::Hold,
+        unreachable_owner: UnreachableOwner::Accept,
+        weather: Weather { max_delay_ms: 70, loss: 0, duplication: 0, reordering: 0 },
+        cunning: false,
+        habit: Habit::Answers { within_ms: 15 },
+        deeds: vec![
+            (4819, Deed::Announce { device: 6, evidence: Evidence::Rarp }),
+            (2788, Deed::Silent { device: 1, millis: 3664 }),
+            (2199, Deed::Move { device: 1, at: 2, port: AccessId(1), stunned_ms: 239 }),
+            (2199, Deed::Announce { device: 1, evidence: Evidence::Rarp }),
+            (5501, Deed::Readdress { device: 1 }),
+            (2485, Deed::Poison { at: 2, port: AccessId(4), victim: 2 }),
+            (2064, Deed::Move { device: 1, at: 2, port: AccessId(1), stunned_ms: 246 }),
+            (824, Deed::Poison { at: 2, port: AccessId(3), victim: 2 }),
+            (3983, Deed::Announce { device: 7, evidence: Evidence::Arp }),
+            (6867, Deed::Announce { device: 0, evidence: Evidence::Neighbour }),
+            (834, Deed::Expect { device: 1, at: 0, port: AccessId(2), told: 2 }),
+            (1047, Deed::Move { device: 6, at: 1, port: AccessId(3), stunned_ms: 0 }),
+            (1047, Deed::Announce { device: 6, evidence: Evidence::Arp }),
+        ],
+    });
+}
+
+/// A claim ended by itself while the session was down; the owner went on weighing it.
+#[test]
+fn a_claim_that_ended_unheard_does_not_keep_the_host_contested() {
+    run(&Script {
+        seed: 3702714539152928112,
+        vteps: 2,
+        advertise: Advertise::AfterVerdict,
+        during: During::Both,
+        unreachable_owner: UnreachableOwner::Accept,
+        weather: Weather { max_delay_ms: 76, loss: 0, duplication: 0, reordering: 0 },
+        cunning: false,
+        habit: Habit::Late { after_ms: 631 },
+        deeds: vec![
+            (2861, Deed::Silent { device: 1, millis: 334 }),
+            (4339, Deed::Session { a: 1, b: 0, up: false }),
+            (4566, Deed::Silent { device: 1, millis: 208 }),
+            (6207, Deed::Announce { device: 6, evidence: Evidence::Arp }),
+            (715, Deed::Police { at: 1, millis: 1186 }),
+            (1869, Deed::Flood { at: 0, port: AccessId(3), count: 17 }),
+            (4928, Deed::Readdress { device: 0 }),
+            (429, Deed::Silent { device: 1, millis: 3769 }),
+            (1127, Deed::Announce { device: 6, evidence: Evidence::Arp }),
+            (3286, Deed::Move { device: 1, at: 1, port: AccessId(1), stunned_ms: 38 }),
+            (7694, Deed::Port { at: 1, port: AccessId(4), up: true }),
+            (2064, Deed::Restart { at: 1 }),
+            (5723, Deed::Announce { device: 0, evidence: Evidence::Neighbour }),
+        ],
+    });
+}
+
+/// A VTEP that had forgotten everything heard somebody else first, and told a peer, which then took him for what the VTEP had before.
+#[test]
+fn who_heard_of_a_host_first_after_a_restart_yields_to_a_peer_that_it_answers() {
+    run(&Script {
+        seed: 8239143832196951865,
+        vteps: 3,
+        advertise: Advertise::AtOnce,
+        during: During::Both,
+        unreachable_owner: UnreachableOwner::Hold,
+        weather: Weather { max_delay_ms: 61, loss: 0, duplication: 0, reordering: 0 },
+        cunning: false,
+        habit: Habit::Answers { within_ms: 34 },
+        deeds: vec![
+            (5901, Deed::Police { at: 1, millis: 1901 }),
+            (6403, Deed::Reboot { at: 1 }),
+            (1006, Deed::Move { device: 1, at: 1, port: AccessId(3), stunned_ms: 190 }),
+            (1006, Deed::Announce { device: 1, evidence: Evidence::Arp }),
+            (4320, Deed::Announce { device: 5, evidence: Evidence::Rarp }),
+            (4866, Deed::Announce { device: 1, evidence: Evidence::Arp }),
+            (6905, Deed::Reboot { at: 2 }),
+            (2269, Deed::Flood { at: 0, port: AccessId(4), count: 4 }),
+            (7242, Deed::Expect { device: 1, at: 1, port: AccessId(4), told: 2 }),
+            (6383, Deed::Announce { device: 3, evidence: Evidence::Rarp }),
+            (7753, Deed::Announce { device: 3, evidence: Evidence::Arp }),
+            (7459, Deed::Announce { device: 0, evidence: Evidence::Rarp }),
+            (6007, Deed::Police { at: 2, millis: 1033 }),
+            (805, Deed::Flood { at: 0, port: AccessId(4), count: 2 }),
+            (6798, Deed::Move { device: 5, at: 1, port: AccessId(3), stunned_ms: 0 }),
+            (6798, Deed::Announce { device: 5, evidence: Evidence::Data }),
+            (5296, Deed::Session { a: 0, b: 1, up: false }),
+            (4461, Deed::Announce { device: 5, evidence: Evidence::Rarp }),
+            (1096, Deed::Reboot { at: 0 }),
+            (5005, Deed::Police { at: 2, millis: 1113 }),
+        ],
+    });
+}
+
+/// Two VTEPs had a host that was gone, and each asked the other for ever.
+#[test]
+fn a_host_that_is_gone_is_given_up_by_all_who_dispute_it() {
+    run(&Script {
+        seed: 16204548107796343696,
+        vteps: 2,
+        advertise: Advertise::AtOnce,
+        during: During::Both,
+        unreachable_owner: UnreachableOwner::Accept,
+        weather: Weather { max_delay_ms: 66, loss: 3, duplication: 26, reordering: 6 },
+        cunning: false,
+        habit: Habit::Answers { within_ms: 48 },
+        deeds: vec![
+            (779, Deed::Expect { device: 1, at: 0, port: AccessId(2), told: 0 }),
+            (2656, Deed::Move { device: 1, at: 0, port: AccessId(3), stunned_ms: 323 }),
+            (2656, Deed::Announce { device: 1, evidence: Evidence::Rarp }),
+            (3692, Deed::Vanish { device: 1 }),
+            (1947, Deed::Announce { device: 1, evidence: Evidence::Rarp }),
+            (7819, Deed::Session { a: 0, b: 1, up: false }),
+            (286, Deed::Session { a: 0, b: 0, up: true }),
+            (5066, Deed::Vanish { device: 1 }),
+            (2002, Deed::Move { device: 1, at: 1, port: AccessId(1), stunned_ms: 299 }),
+            (746, Deed::Announce { device: 6, evidence: Evidence::Data }),
+            (2903, Deed::Announce { device: 6, evidence: Evidence::Arp }),
+            (5306, Deed::Session { a: 0, b: 1, up: false }),
+            (4222, Deed::Announce { device: 1, evidence: Evidence::Data }),
+            (5914, Deed::Flood { at: 0, port: AccessId(4), count: 11 }),
+        ],
+    });
+}

@@ -85,6 +85,50 @@ fn b13_a_claim_that_was_damped_is_made_by_itself() {
     assert_eq!(bench.location(), Some(Location::Local(P2)), "nothing else was said");
 }
 
+/// What the host said when it had come was taken for the claim that was being verified, and that was refused.
+#[test]
+fn b13_a_claim_that_is_heard_again_while_it_is_verified_is_made_once_more_when_it_is_refused() {
+    let mut bench = Bench::new().owning();
+    bench.heard(P2, Evidence::Arp, None);
+    bench.heard(P2, Evidence::Rarp, None);
+    bench.answered(HERE);
+    assert_eq!(bench.phase(), Phase::Settled);
+    bench.wait(1_000);
+    assert_eq!(bench.location(), Some(Location::Local(P2)), "it has been silent at the old port since");
+
+    let mut bench = Bench::new().following();
+    bench.heard(P1, Evidence::Arp, None);
+    bench.heard(P1, Evidence::Rarp, None);
+    bench.replied(B, 1, 2, Verdict::Stayed);
+    assert_eq!(bench.phase(), Phase::Settled);
+    bench.wait(200);
+    assert_eq!(bench.phase(), Phase::Claiming);
+}
+
+/// It need not be heard again: then it is over.
+#[test]
+fn b13_a_claim_that_was_heard_once_is_made_once() {
+    let mut bench = Bench::new().following();
+    bench.heard(P1, Evidence::Arp, None);
+    bench.replied(B, 1, 2, Verdict::Stayed);
+    bench.wait(10_000);
+    assert_eq!(bench.counters().taken_up_again, 0);
+}
+
+/// A request for somebody else names the address that the host has where it is claimed: it need not be the one that is known of it.
+#[test]
+fn b13_a_host_that_has_another_address_where_it_is_claimed_is_asked_for_that() {
+    let other = std::net::IpAddr::from([192, 168, 7, 7]);
+    let request = |port| Event::Requested { host: host(), port, address: Some(other), target: IP, frame: FRAME };
+    for (mut bench, port) in [(Bench::new().owning(), P2), (Bench::new().following(), P1)] {
+        bench.heard(port, Evidence::Arp, None);
+        bench.feed(request(port));
+        let asked = bench.wait(200);
+        let names = |action: &Action| matches!(action, Action::Probe(probe) if probe.targets.contains(&other));
+        assert!(asked.iter().any(names), "{asked:?}");
+    }
+}
+
 #[test]
 fn b13_a_claim_that_was_asked_about_in_passing_is_made_in_full_when_the_damping_is_over() {
     let mut bench = Bench::new().owning();

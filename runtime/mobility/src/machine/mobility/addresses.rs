@@ -7,7 +7,6 @@ use vouch_net::{MacAddr, Vni};
 use super::Mobility;
 use crate::guards::{Guard, is_out};
 use crate::inout::action::Action;
-use crate::inout::event::Evidence;
 use crate::inout::message::{AddressClaim, AddressReply, Message};
 use crate::inout::report::{Full, Report};
 use crate::inout::view::BindingView;
@@ -109,11 +108,8 @@ impl Mobility {
         }
         if let Some(address) = address.filter(|&address| self.is_anothers(host, address)) {
             // It would teach whoever gets it that the address is this host's.
-            self.tell(
-                host,
-                Fact::Heard(HeardAt { port, evidence: Evidence::Arp, addresses: Vec::new(), frame: None }),
-                now,
-            );
+            let heard = HeardAt { disputed: Some(address), ..HeardAt::request(port, None, None) };
+            self.tell(host, Fact::Heard(heard), now);
             return self.address_disputed(host, address, port, Some(frame), now);
         }
         match self.verified_holder(host, target) {
@@ -122,7 +118,7 @@ impl Mobility {
                 self.actions.push_back(Action::Answer { frame, target, mac });
                 self.tell(host, Fact::Seen { port, address }, now);
             }
-            None => self.tell(host, Fact::Requests { port, target, frame }, now),
+            None => self.tell(host, Fact::Requests { port, address, target, frame }, now),
         }
     }
 

@@ -50,7 +50,11 @@ impl Owner {
                 }
                 self.moves(winner, others, &proof, known, world, out)
             }
-            inquiry::Verdict::Gone(proof) => {
+            inquiry::Verdict::Gone { claimants, proof } => {
+                for claimant in claimants {
+                    out.counters.abandoned += 1;
+                    drop_frames(claimant, out);
+                }
                 out.counters.removed += 1;
                 out.report(Report::Removed { host: known.key, last: self.place() });
                 out.withdraw(None, known.key, self.local.sequence(), None);
@@ -96,7 +100,7 @@ impl Owner {
             let (claimed, since, damped) = (claimant.location(), claimant.since, claimant.damped);
             let earned = claimant.tenure > Duration::ZERO || known.is_announced_at(claimed, world.now);
             match claimant.who {
-                Who::Port { port, ref addresses, .. } => {
+                Who::Port { port, ref addresses, again, .. } => {
                     let addresses = addresses.clone();
                     drop_frames(claimant, out);
                     let claim = damping::Claim { host: known.key, port, heard: since, addresses };
@@ -104,7 +108,8 @@ impl Owner {
                         out.memories.push(Memory::AgainUndamped(claim));
                     } else {
                         out.counters.refused += 1;
-                        out.memories.push(Memory::Refused(claim, counts && !earned));
+                        out.memories.push(Memory::Refused(claim.clone(), counts && !earned));
+                        out.memories.extend(again.then_some(Memory::AgainUndamped(claim)));
                     }
                 }
                 Who::Peer { vtep, claim, sequence } => {

@@ -137,8 +137,8 @@ pub(crate) fn source_check(
     bound: Option<BindingView>,
 ) -> Punt {
     let Some(view) = view else { return Punt::Learn };
+    let news = announces && bound.is_none_or(|bound| bound.mac == host.mac && !bound.confirmed);
     if view.location == Location::Local(port) {
-        let news = announces && bound.is_none_or(|bound| bound.mac == host.mac && !bound.confirmed);
         let disagrees = announces && bound.is_some_and(|bound| bound.mac != host.mac);
         return match (view.watch, news, disagrees) {
             (_, _, true) => Punt::Binding,
@@ -148,6 +148,8 @@ pub(crate) fn source_check(
         };
     }
     match view.claims.iter().find(|(claimed, _)| *claimed == port) {
+        // It would not spread; but where a host that has another address now is claimed, it is asked for that.
+        Some((_, ClaimView::Pending { .. })) if news => Punt::Binding,
         Some((_, ClaimView::Pending { .. } | ClaimView::Quarantined)) => Punt::Nothing,
         Some((_, ClaimView::Shared)) => Punt::Alive,
         None => Punt::Move,

@@ -131,6 +131,8 @@ pub(crate) const DEEDS_END: Duration = Duration::from_secs(49);
 const AGED: Duration = Duration::from_secs(115);
 /// When everything is repaired and has calmed down.
 pub(crate) const CALM: Duration = Duration::from_secs(225);
+/// When a VTEP that has forgotten where a host was, and could not find it, has given it up for its age, too.
+pub(crate) const GIVEN_UP: Duration = Duration::from_secs(520);
 
 pub(crate) fn key(last: u8) -> HostKey {
     HostKey { vni: Vni::new(10).expect("fits"), mac: MacAddr([2, 0, 0, 0, 0, last]) }
@@ -230,9 +232,9 @@ impl Script {
             deeds.push((at(DEEDS_END), Deed::Habit { device, habit }));
         }
         // Sessions break and come back, until the lists get through; the genuine hosts say where they are, and not only once.
-        for round in 0..15 {
+        for round in 0..48 {
             let begin = DEEDS_END + Duration::from_secs(1 + 10 * round);
-            if round % 3 == 0 {
+            if round % 3 == 0 && round < 15 {
                 deeds.extend(sessions(false).map(|deed| (at(begin), deed)));
                 deeds.extend(sessions(true).map(|deed| (at(begin + Duration::from_millis(50)), deed)));
             }

@@ -19,6 +19,8 @@ pub(crate) struct Switch {
     pub(crate) loses: bool,
     /// It has no session with its controller until then.
     pub(crate) lost_until: Instant,
+    /// It has restarted, and has not been told yet what it should have.
+    pub(crate) is_empty: bool,
     /// Answers are dropped until then…
     pub(crate) policed_until: Instant,
     /// …and the last of them was dropped then, or may have been lost otherwise.
@@ -31,7 +33,7 @@ pub(crate) struct Switch {
 
 impl Switch {
     pub(crate) fn is_lost(&self, now: Instant) -> bool {
-        now < self.lost_until
+        now < self.lost_until || self.is_empty
     }
 
     pub(crate) fn is_stalled(&self, now: Instant) -> bool {

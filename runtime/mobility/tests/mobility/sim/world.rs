@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use vouch_mobility::{
     AccessId, Action, BindingView, Config, Event, Evidence, FrameId, Heard, HostKey, Instant, Location, Message,
-    Mobility, Probe, QuestionId, Sync, VtepAddr,
+    Mobility, Phase, Probe, QuestionId, Sync, VtepAddr,
 };
 use vouch_net::MacAddr;
 
@@ -124,6 +124,11 @@ impl World {
         self.now = end;
     }
 
+    /// Whether somebody has forgotten where a host of his was, and has not found it yet.
+    pub(crate) fn somebody_seeks(&self) -> bool {
+        self.vteps.iter().any(|vtep| vtep.machine.hosts().any(|info| info.phase == Phase::Sought))
+    }
+
     fn schedule(&mut self, at: Instant, happening: Happening) {
         self.counter += 1;
         self.queue.insert((at, self.counter), happening);
@@ -148,8 +153,14 @@ impl World {
                 let switch = &self.vteps[at].switch;
                 if switch.life == life && !switch.is_lost(self.now) {
                     self.feed(at, event);
-                } else if let Event::Heard(Heard { frame: Some(frame), .. }) | Event::Requested { frame, .. } = event {
-                    self.vteps[at].held.remove(&frame);
+                } else {
+                    let again = switch.lost_until;
+                    if let Event::Heard(Heard { frame: Some(frame), .. }) | Event::Requested { frame, .. } = event {
+                        self.vteps[at].held.remove(&frame);
+                    }
+                    if let Event::Heard(Heard { host, port, addresses, .. }) = event {
+                        self.unheard(at, port, host, &addresses, again);
+                    }
                 }
             }
             Happening::Leaves { at, life, probe } => self.leaves(at, life, &probe),
@@ -189,6 +200,20 @@ impl World {
                 }
             }
             Happening::Do(deed) => self.perform(deed),
+        }
+    }
+
+    /// A host that has another address says so until it is heard.
+    fn unheard(&mut self, at: usize, port: AccessId, host: HostKey, addresses: &[IpAddr], again: Instant) {
+        let says_so = |device: &Device| {
+            device.at == Some((at, port))
+                && device.key == host
+                && [device.ip] == *addresses
+                && device.ip != first_ip(host)
+        };
+        if let Some(device) = self.devices.iter().position(says_so) {
+            let announce = Deed::Announce { device, evidence: Evidence::Arp };
+            self.schedule(again.max(self.now), Happening::Do(announce));
         }
     }
 
@@ -280,6 +305,7 @@ impl World {
                 switch.life += 1;
                 switch.lost_at = Some(now);
                 switch.lost_until = now + Duration::from_millis(100);
+                switch.is_empty = true;
                 let (until, life) = (switch.lost_until, switch.life);
                 self.vteps[at].held.retain(|_, fate| fate.is_none());
                 for port in PORTS {
@@ -301,6 +327,7 @@ impl World {
     /// The driver writes what the switch should have.
     fn reconnected(&mut self, at: usize) {
         let Vtep { machine, switch, .. } = &mut self.vteps[at];
+        switch.is_empty = false;
         for info in machine.hosts() {
             if let Some(view) = machine.view(&info.host) {
                 switch.views.insert(info.host, view.clone());
@@ -343,6 +370,7 @@ impl World {
         vtep.held.clear();
         vtep.switch.life += 1;
         vtep.switch.lost_until = self.now;
+        vtep.switch.is_empty = false;
         vtep.switch.lost_at = Some(self.now);
         vtep.switch.asked_at.clear();
         let views = std::mem::take(&mut vtep.switch.views);
