@@ -38,7 +38,15 @@ pub struct DemoOptions {
 
 impl Default for DemoOptions {
     fn default() -> Self {
-        Self { scenarios: Vec::new(), json: false, captures: None, verify: true, timed: true, color: false, tofino: None }
+        Self {
+            scenarios: Vec::new(),
+            json: false,
+            captures: None,
+            verify: true,
+            timed: true,
+            color: false,
+            tofino: None,
+        }
     }
 }
 
