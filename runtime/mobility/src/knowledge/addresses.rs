@@ -31,7 +31,7 @@ pub(crate) struct Addresses {
     /// When the host was last asked for an address that is not known of it.
     asked: Option<Instant>,
     /// The last address that it said it has, if it is another's: an answer for it shows no less that the host is there.
-    disputed: Option<IpAddr>,
+    disputed: Option<Box<IpAddr>>,
     /// Grows with every change that others are told of.
     revision: u32,
 }
@@ -187,7 +187,8 @@ impl Addresses {
     pub(crate) fn targets(&self, claimed: &[IpAddr], mac: MacAddr) -> Vec<IpAddr> {
         let mut targets: Vec<IpAddr> = self.list.iter().map(|known| known.address).collect();
         targets.extend(claimed.iter().filter(|address| is_host_address(address) && !self.has(**address)));
-        targets.extend(self.disputed.filter(|address| !targets.contains(address)));
+        let disputed = self.disputed.as_deref().copied().filter(|address| !targets.contains(address));
+        targets.extend(disputed);
         if targets.is_empty() {
             targets.push(link_local(mac));
         }
@@ -197,7 +198,7 @@ impl Addresses {
     /// It said that it has these addresses, and one that is another's.
     pub(crate) fn said(&mut self, its: &[IpAddr], disputed: Option<IpAddr>) {
         if disputed.is_some() || !its.is_empty() {
-            self.disputed = disputed;
+            self.disputed = disputed.map(Box::new);
         }
     }
 
