@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use std::{fs, io};
 
 use libtest_mimic::{Arguments, Trial};
-use vouch_hostile::{device_config, nanomsg, packets, program, requests, thrift};
+use vouch_hostile::agent::{management, peer, switch};
+use vouch_hostile::{configuration, device_config, nanomsg, packets, program, requests, thrift};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -17,6 +18,10 @@ fn main() -> ExitCode {
         ("thrift", thrift::run as fn(&[u8])),
         ("nanomsg", nanomsg::run as fn(&[u8])),
         ("device_config", device_config::run as fn(&[u8])),
+        ("configuration", configuration::run as fn(&[u8])),
+        ("peer", peer::run as fn(&[u8])),
+        ("management", management::run as fn(&[u8])),
+        ("switch", switch::run as fn(&[u8])),
     ] {
         match seeds(target) {
             Ok(seeds) if !seeds.is_empty() => trials.extend(seeds.into_iter().map(|(name, bytes)| {

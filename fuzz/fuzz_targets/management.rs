@@ -1,0 +1,13 @@
+//! See `vouch_hostile::agent::management`.
+
+#![no_main]
+
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
+use vouch_fuzz::mutated;
+use vouch_hostile::agent::management;
+
+fuzz_target!(|data: &[u8]| management::run(data));
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    mutated(management::mutate, data, size, max_size, seed)
+});

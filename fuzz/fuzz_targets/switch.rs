@@ -1,0 +1,13 @@
+//! See `vouch_hostile::agent::switch`.
+
+#![no_main]
+
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
+use vouch_fuzz::mutated;
+use vouch_hostile::agent::switch;
+
+fuzz_target!(|data: &[u8]| switch::run(data));
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    mutated(switch::mutate, data, size, max_size, seed)
+});

@@ -1,0 +1,150 @@
+//! What the controller must do with bad input: an agent of the demo's, its switch, and whoever else it hears.
+//!
+//! One agent takes all inputs, one after the other: what one leaves behind is the next one's world. After each, the agent still answers, and is as it should
+//! be towards whoever is honest.
+
+mod between;
+pub mod management;
+pub mod peer;
+mod raw;
+pub mod switch;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::{Channel, Endpoint, Server};
+use vouch_agent::{Agent, AgentOptions, Config};
+use vouch_switch_server::{ServerHandle, SwitchServer};
+
+use self::between::Between;
+use crate::input::Input;
+use crate::mutate;
+
+const CONFIG: &str = include_str!("../../../../configs/demo/vtep1.yaml");
+
+/// Far beyond what anything here takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An agent that runs.
+struct World {
+    runtime: Runtime,
+    agent: Agent,
+    between: Between,
+    /// To where it listens for peers.
+    peering: Channel,
+    /// To where it listens for operators.
+    management: Channel,
+    _switch: ServerHandle,
+    _files: TempDir,
+}
+
+/// The same for every input.
+fn world() -> &'static World {
+    static WORLD: OnceLock<World> = OnceLock::new();
+    WORLD.get_or_init(|| {
+        let runtime = Runtime::new().expect("threads can be started");
+        let (agent, between, peering, management, switch, files) = runtime.block_on(begin());
+        World { runtime, agent, between, peering, management, _switch: switch, _files: files }
+    })
+}
+
+async fn begin() -> (Agent, Between, Channel, Channel, ServerHandle, TempDir) {
+    let files = TempDir::new().expect("there is room for a socket");
+    let switch = SwitchServer::builder().device_id(1).build().expect("valid");
+    let switch = switch.listen("127.0.0.1:0").await.expect("a free port");
+    let between = Between::new(channel(format!("http://{}", switch.local_addr())));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let target = listener.local_addr().expect("it listens");
+    let serving = Server::builder().add_service(between.clone()).serve_with_incoming(TcpListenerStream::new(listener));
+    tokio::spawn(serving);
+    let (peering, socket) = (free_address(), files.path().join("vouch.sock"));
+    let agent = Agent::start(config(target, peering, &socket), AgentOptions::default()).expect("it is the demo's");
+    let world = (between, channel(format!("http://{peering}")), channel(format!("unix://{}", socket.display())));
+    let (between, peering, management) = world;
+    ready(&agent).await;
+    (agent, between, peering, management, switch, files)
+}
+
+/// A channel that connects when it is used.
+fn channel(to: String) -> Channel {
+    Endpoint::from_shared(to).expect("an address").connect_lazy()
+}
+
+fn free_address() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0");
+    listener.and_then(|listener| listener.local_addr()).expect("loopback has ports")
+}
+
+fn config(switch: SocketAddr, peering: SocketAddr, socket: &std::path::Path) -> Config {
+    let text = CONFIG
+        .replace("127.0.0.1:9559", &switch.to_string())
+        .replace("127.0.0.1:7001", &peering.to_string())
+        .replace("127.0.0.1:7002", &free_address().to_string())
+        .replace("127.0.0.1:7003", &free_address().to_string());
+    let text = format!("{text}\nmanagement:\n  socket: {}\n", PathBuf::from(socket).display());
+    Config::parse("vtep1.yaml", &text).expect("the demo's configuration is valid").config
+}
+
+/// Waits until it controls its switch, and has no doubt about its tables.
+async fn ready(agent: &Agent) {
+    let waiting = async {
+        while !agent.status().await.expect("the agent runs").ready {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(PATIENCE, waiting).await.expect("the agent is to be ready again");
+}
+
+/// The messages that an input has: each after two bytes that say how long it is. What remains at the end is one, too.
+fn messages(data: &[u8]) -> Vec<Bytes> {
+    let mut input = Input::new(data);
+    let mut messages = Vec::new();
+    while !input.is_empty() {
+        let length = usize::from(input.u16());
+        messages.push(Bytes::copy_from_slice(input.bytes(length)));
+    }
+    messages
+}
+
+fn joined(messages: &[Vec<u8>]) -> Vec<u8> {
+    let mut data = Vec::new();
+    for message in messages {
+        let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
+        data.extend(length.to_be_bytes());
+        data.extend(&message[..usize::from(length)]);
+    }
+    data
+}
+
+/// Changes a list of messages, which each begin with `kept` bytes of another kind.
+fn change(data: &[u8], kept: usize, seed: u64) -> Vec<u8> {
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut messages: Vec<Vec<u8>> = messages(data).iter().map(|message| message.to_vec()).collect();
+    if messages.is_empty() {
+        messages.push(vec![0; kept + 1]);
+    }
+    let which = random.random_range(0..messages.len());
+    let other = messages[random.random_range(0..messages.len())].clone();
+    match random.random_range(0..8) {
+        0 => messages.insert(which, other),
+        1 if messages.len() > 1 => drop(messages.remove(which)),
+        2 => messages.swap(0, which),
+        3 if kept > 0 && !messages[which].is_empty() => messages[which][0] = random.random_range(0..32),
+        _ => {
+            let at = kept.min(messages[which].len());
+            let changed = mutate::message(&messages[which][at..], &mut random);
+            messages[which].splice(at.., changed);
+        }
+    }
+    joined(&messages)
+}

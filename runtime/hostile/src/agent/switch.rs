@@ -1,0 +1,48 @@
+//! What comes from the switch: frames that hosts send, and whatever else a P4Runtime server may say, of any content.
+//!
+//! An input is a number of messages, each with a byte before it that says where it is said: on the stream, in answer to a read, or in the details of what is
+//! wrong with a write. Reads and writes follow when the connection breaks and comes back. Whatever was said, once the switch is honest again and the
+//! connection has broken, the agent has its tables as they should be.
+
+use super::{change, messages, ready, world};
+
+/// Try an input.
+///
+/// # Panics
+/// Where the agent does what it must not.
+pub fn run(data: &[u8]) {
+    let world = world();
+    world.runtime.block_on(async {
+        let mut forged = false;
+        for mut message in messages(data) {
+            if message.is_empty() {
+                continue;
+            }
+            let said = message.split_off(1);
+            match message[0] % 8 {
+                0 => world.between.answers_reads_with(said),
+                1 => world.between.refuses_writes_with(said),
+                _ => {
+                    world.between.says(said);
+                    continue;
+                }
+            }
+            forged = true;
+        }
+        assert!(world.agent.status().await.is_some(), "the agent has ended");
+        if forged {
+            // It connects anew, hears what is forged, and what it then makes of its switch it has to mend.
+            world.between.breaks_off();
+            tokio::task::yield_now().await;
+            assert!(world.agent.status().await.is_some(), "the agent has ended");
+            world.between.is_honest();
+            world.between.breaks_off();
+        }
+        ready(&world.agent).await;
+    });
+}
+
+/// Change an input so that messages stay messages.
+pub fn mutate(data: &[u8], seed: u64) -> Vec<u8> {
+    change(data, 1, seed)
+}
