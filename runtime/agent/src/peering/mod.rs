@@ -29,6 +29,7 @@ mod tests;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio_util::sync::DropGuard;
 use vouch_mobility::{Message, VtepAddr};
@@ -81,6 +82,11 @@ impl Peering {
         let guard = Arc::new(shared.shutdown.clone().drop_guard());
         Ok((PeeringHandle { shared, local_address, _guard: guard }, receiver))
     }
+}
+
+/// How many bytes a message between agents has, without what HTTP/2 and TLS add.
+pub fn wire_size(message: &Message) -> usize {
+    codec::encode(message).encoded_len()
 }
 
 /// Sends to peers. Clones are the same peering.
