@@ -202,7 +202,17 @@ fn each_mistake_is_told_with_its_place_and_what_would_be_right() {
     one_problem(
         "peering:\n",
         "tracing: {otlp: \"https://127.0.0.1:4317\"}\npeering:\n",
-        "16:17: tracing.otlp: traces are sent without TLS; `http://HOST:PORT`, of a collector on this machine, which may pass them on as it likes",
+        "16:17: tracing.otlp: `https` does not fit here; it is `http://HOST:PORT`, or give `tls`",
+    );
+    one_problem(
+        "peering:\n",
+        "tracing: {otlp: \"http://127.0.0.1:4317\", tls: {ca: ca.pem}}\npeering:\n",
+        "16:17: tracing.otlp: `http` does not fit here; it is `https://HOST:PORT`, because `tls` is given",
+    );
+    one_problem(
+        "peering:\n",
+        "tracing: {otlp: \"https://127.0.0.1:4317\", tls: {ca: ca.pem, key: a.key}}\npeering:\n",
+        "16:66: tracing.tls.key: `cert` and `key` belong together; name both files, or none",
     );
     one_problem(
         "peering:\n",

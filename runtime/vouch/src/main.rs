@@ -65,7 +65,7 @@ enum Command {
     ///
     /// Each mistake is told as FILE:LINE:COLUMN, the field, what is wrong, and what would be right. Several files are
     /// checked as agents that run in one process: no two may want the same name, address or switch. The certificates that
-    /// they name are looked at, too: what peers would refuse is told. Warnings stop nothing. configs/reference.yaml explains
+    /// they name are looked at, too: what peers, the switch or a collector would refuse is told. Warnings stop nothing. configs/reference.yaml explains
     /// every field.
     ///
     /// The exit status is 0 if the configurations can be run, and 1 if not.

@@ -16,8 +16,8 @@ use vouch_mobility::{
 use vouch_net::{MacAddr, Span, Vni, written_as};
 use vouch_tables::{Port, VlanId};
 
-use super::switch::SwitchConfig;
-use super::written::{File, Host, HostV4, HostV6, Interface, Listen, Name, PeerUrl, Prefix};
+use super::switch::{ClientTls, SwitchConfig};
+use super::written::{CollectorUrl, File, Host, HostV4, HostV6, Interface, Listen, Name, PeerUrl, Prefix};
 
 /// One agent: the switch it controls and what the switch is in the fabric.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct Config {
     /// The same over the network; `None`: it is not there.
     pub remote_management: Option<RemoteManagement>,
     /// The collector that is sent traces of claims; `None`: there are no traces.
-    pub tracing: Option<String>,
+    pub tracing: Option<Tracing>,
     /// Present on a VTEP; absent on a switch that only routes the underlay (a spine).
     pub vtep: Option<VtepConfig>,
 }
@@ -751,6 +751,16 @@ pub struct RemoteManagement {
     #[serde(default)]
     #[schemars(with = "Vec<Name>")]
     pub operators: Vec<String>,
+}
+
+/// Traces of claims: heard, asked, decided, converged, as spans of one trace from all agents that take part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Tracing {
+    /// The collector that takes them by OTLP over gRPC, as `http://127.0.0.1:4317`. With `tls` it is `https://`.
+    #[schemars(with = "CollectorUrl")]
+    pub otlp: String,
+    /// TLS towards the collector. Without it, everything is plaintext.
+    pub tls: Option<ClientTls>,
 }
 
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
