@@ -405,7 +405,7 @@ impl Check<'_> {
             let help = format!("a link that carries IPv6 carries {LEAST_IPV6_MTU} bytes at least");
             return self.error("underlay.mtu", format!("`{mtu}` is too little"), help);
         }
-        let bytes = tunnel_bytes(vtep.address);
+        let bytes = tunnel_bytes(vtep.address.0);
         let room = mtu.unwrap_or(DEFAULT_MTU) - bytes;
         if room >= DEFAULT_MTU {
             return;

@@ -68,7 +68,7 @@ pub struct VtepConfig {
 impl VtepConfig {
     /// By how many bytes an IP packet of a host gets longer on the underlay.
     pub fn tunnel_bytes(&self) -> u16 {
-        tunnel_bytes(self.address)
+        tunnel_bytes(self.address.0)
     }
 }
 
@@ -401,7 +401,7 @@ pub const ETHERNET_BYTES: u16 = 14;
 pub const TAG_BYTES: u16 = 4;
 /// By how much an IP packet of a host gets longer on the underlay: its Ethernet header, and those of VXLAN, UDP and IPv4 or IPv6
 /// (RFC 7348, section 5).
-pub(super) fn tunnel_bytes(VtepAddr(address): VtepAddr) -> u16 {
+pub fn tunnel_bytes(address: IpAddr) -> u16 {
     ETHERNET_BYTES + 8 + 8 + if address.is_ipv6() { 40 } else { 20 }
 }
 
