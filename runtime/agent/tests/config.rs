@@ -465,6 +465,7 @@ fn an_underlay_that_does_not_carry_full_frames_is_a_warning() {
         )
     );
     assert_eq!(warnings("  mtu: 1550\n"), (Some(1550), Vec::new()));
+    assert_eq!(warnings("  mtu: 1279\n").0, Some(1279), "only IPv6 wants 1280");
     one_problem(
         "underlay:\n",
         "underlay:\n  mtu: 575\n",
@@ -838,6 +839,41 @@ fn an_underlay_may_be_ipv6() {
             "11:8: underlay.mtu: `1279` is too little; a link that carries IPv6 carries 1280 bytes at least",
         ),
         (
+            "underlay:\n",
+            "underlay:\n  mtu: 575\n",
+            "11:8: underlay.mtu: `575` is wrong; it is a whole number from 576 to 65535",
+        ),
+        (
+            "'02:00:00:00:01:09'}",
+            "'02:00:00:00:01:09', address: '2001:db8:ffff::/128'}",
+            "12:52: underlay.ports[0].address: `2001:db8:ffff::/128` is wrong; it is an IP address, not link-local, and the length of its \
+             link's prefix, as `192.0.2.0/31` or `2001:db8:ffff::/127`",
+        ),
+        (
+            "'02:00:00:00:01:09'}",
+            "'02:00:00:00:01:09', address: '2001:db8::1/64'}",
+            "12:52: underlay.ports[0].address: 2001:db8::1 is the tunnel address of this VTEP; the address on a link is another one",
+        ),
+        (
+            "'02:00:00:00:01:09'}",
+            "'02:00:00:00:01:09', address: '2001:db8:ffff::1/64'}\n    - {port: 10, mac: '02:00:00:00:01:0a', address: \
+             '2001:db8:ffff::4/127'}",
+            "13:53: underlay.ports[1].address: the link of 2001:db8:ffff::4/127 is also that of underlay.ports[0].address, line 12; each \
+             link has addresses of its own",
+        ),
+        (
+            "{port: 9, mac: '02:00:00:00:02:09'}",
+            "'2001:db8:ffff::1'",
+            "15:12: underlay.routes[0].via: 2001:db8:ffff::1 is on the link of no underlay port; give the port of its link an `address`, or \
+             the next hop with `port` and `mac`",
+        ),
+        (
+            "{address: 192.168.1.253}",
+            "{ipv6: '2001:db8::1'}",
+            "9:22: vnis[0].probe_as.ipv6: 2001:db8::1 is a VTEP's address (vtep.address, line 3); hosts are asked from an address of their \
+             subnet that nobody has",
+        ),
+        (
             "'02:00:00:00:01:09'}",
             "'02:00:00:00:01:09', vlan: 4095}",
             "12:49: underlay.ports[0].vlan: `4095` is wrong; it is a whole number from 1 to 4094",
@@ -846,6 +882,12 @@ fn an_underlay_may_be_ipv6() {
     for (text, instead, expected) in cases {
         assert_eq!(problems(&over_ipv6().replacen(text, instead, 1)), format!("t.yaml:{expected}"));
     }
+    // A link's own address leads nowhere.
+    let linked = over_ipv6().replace("'02:00:00:00:01:09'}", "'02:00:00:00:01:09', address: '2001:db8:ffff::/127'}");
+    let by = |hop: &str| Config::parse("t.yaml", &linked.replace("{port: 9, mac: '02:00:00:00:02:09'}", hop));
+    by("'2001:db8:ffff::1'").expect("it is at the other end");
+    let wrong = by("'2001:db8:ffff::'").expect_err("it is ours").to_string();
+    assert!(wrong.contains("2001:db8:ffff:: is on the link of no underlay port"), "{wrong}");
     // With a probe MAC of one's own, the last bytes are of no account.
     let own = over_ipv6()
         .replace("address: 2001:db8::1\n", "address: 2001:db8::1\n  probe_mac: '02:76:00:00:01:01'\n")
