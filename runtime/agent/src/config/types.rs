@@ -447,7 +447,9 @@ pub struct UnderlayPort {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<u16>", range(min = 1, max = 4094))]
     pub vlan: Option<VlanId>,
-    /// Whether such next hops are watched by BFD as well (RFC 5880 and 5881): one is used when its session is up.
+    /// Whether such next hops are watched by BFD as well (RFC 5880 and 5881): one is used when its session is up. On a link of two
+    /// addresses (`/31`, `/127`) the other end is, whether or not a route is by it, so that it comes up there; on others, the routes of
+    /// both ends have to name each other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bfd: Option<Bfd>,
 }
@@ -475,6 +477,13 @@ impl LinkAddress {
             IpNet::V6(_) => true,
         };
         self.0.contains(&address) && address != self.0.addr() && of_a_machine
+    }
+
+    /// The other machine of a link with two addresses (RFC 3021 and 6164).
+    pub fn other_end(self) -> Option<IpAddr> {
+        let two = self.0.prefix_len() + 1 == self.0.max_prefix_len();
+        // Others have too many to look through.
+        two.then(|| self.prefix().hosts().find(|address| *address != self.address())).flatten()
     }
 }
 
