@@ -1,8 +1,9 @@
 //! Who we are over TLS, and whom we believe: an authority, what it has revoked, a certificate and its key, out of PEM files.
 //!
-//! The same for peers and for management. A certificate that has been revoked is refused in every new handshake, by either side; whoever
+//! The same for peers and for management. [`client`] is less: for a switch or a collector, which decide themselves whom they believe. A certificate that has been revoked is refused in every new handshake, by either side; whoever
 //! keeps connections asks [`Identity::is_revoked`] about those that there are when the files have been read again.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +15,9 @@ use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::{CertificateError, ClientConfig, Error, RootCertStore, ServerConfig, crypto};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use vouch_certs::names;
+use vouch_p4runtime::client::TlsConfig;
+
+use crate::config::ClientTls;
 
 /// The files of an identity.
 #[derive(Debug, Clone, Copy)]
@@ -29,11 +33,29 @@ pub(crate) struct Files<'a> {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
     /// A file cannot be read.
-    #[error("cannot read {}: {why}", path.display())]
-    File { path: PathBuf, why: String },
+    #[error(transparent)]
+    File(#[from] Unreadable),
     /// They are not what they should be.
     #[error("{0}")]
     Content(String),
+}
+
+/// A file cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {}: {error}", path.display())]
+pub(crate) struct Unreadable {
+    pub(crate) path: PathBuf,
+    pub(crate) error: io::Error,
+}
+
+/// Reads the files of a client that may have no certificate of its own. They are not looked into.
+pub(crate) fn client(files: &ClientTls) -> Result<TlsConfig, Unreadable> {
+    let text = |path: &PathBuf| file(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let identity = match (&files.cert, &files.key) {
+        (Some(certificate), Some(key)) => Some((text(certificate)?, text(key)?)),
+        (None, _) | (_, None) => None,
+    };
+    Ok(TlsConfig { ca: text(&files.ca)?, identity, server_name: files.server_name.clone() })
 }
 
 /// See the module.
@@ -127,6 +149,6 @@ fn wrong(what: &'static str) -> impl Fn(String) -> TlsError {
     move |why| TlsError::Content(format!("{what}: {why}"))
 }
 
-fn file(path: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|error| TlsError::File { path: path.to_owned(), why: error.to_string() })
+fn file(path: &Path) -> Result<Vec<u8>, Unreadable> {
+    std::fs::read(path).map_err(|error| Unreadable { path: path.to_owned(), error })
 }

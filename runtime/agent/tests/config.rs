@@ -90,8 +90,8 @@ fn every_example_is_right() {
 #[test]
 fn the_demo_fabric_can_run_in_one_process() {
     let paths: Vec<_> = examples().into_iter().filter(|path| path.to_string_lossy().contains("/demo/")).collect();
-    let (report, status) = config::check(&paths);
-    assert_eq!(status, 0, "{report}");
+    let (report, checked) = config::check(&paths);
+    assert_eq!(checked.map(|checked| checked.len()), Some(4), "{report}");
     assert!(report.contains("transit switch spine, 3 underlay ports, 3 routes"), "{report}");
     assert!(
         report.contains("VTEP vtep3 at 10.0.0.3, 2 VNIs on 4 access interfaces, 1 underlay ports, 2 peers"),
@@ -202,7 +202,17 @@ fn each_mistake_is_told_with_its_place_and_what_would_be_right() {
     one_problem(
         "peering:\n",
         "tracing: {otlp: \"https://127.0.0.1:4317\"}\npeering:\n",
-        "16:17: tracing.otlp: traces are sent without TLS; `http://HOST:PORT`, of a collector on this machine, which may pass them on as it likes",
+        "16:17: tracing.otlp: `https` does not fit here; it is `http://HOST:PORT`, or give `tls`",
+    );
+    one_problem(
+        "peering:\n",
+        "tracing: {otlp: \"http://127.0.0.1:4317\", tls: {ca: ca.pem}}\npeering:\n",
+        "16:17: tracing.otlp: `http` does not fit here; it is `https://HOST:PORT`, because `tls` is given",
+    );
+    one_problem(
+        "peering:\n",
+        "tracing: {otlp: \"https://127.0.0.1:4317\", tls: {ca: ca.pem, key: a.key}}\npeering:\n",
+        "16:66: tracing.tls.key: `cert` and `key` belong together; name both files, or none",
     );
     one_problem(
         "peering:\n",
@@ -455,6 +465,7 @@ fn an_underlay_that_does_not_carry_full_frames_is_a_warning() {
         )
     );
     assert_eq!(warnings("  mtu: 1550\n"), (Some(1550), Vec::new()));
+    assert_eq!(warnings("  mtu: 1279\n").0, Some(1279), "only IPv6 wants 1280");
     one_problem(
         "underlay:\n",
         "underlay:\n  mtu: 575\n",
@@ -635,8 +646,8 @@ fn files_that_are_no_text_or_not_there_are_told() {
     fs::write(&path, b"name: vtep1\n# caf\xe9\n").expect("the folder is writable");
     let errors = Config::load(&[&path]).expect_err("it is not UTF-8").to_string();
     assert!(errors.ends_with("latin1.yaml:2:6: the byte 0xe9 is not UTF-8; save the file as UTF-8"), "{errors}");
-    let (report, status) = config::check(&[folder.path().join("nothing.yaml")]);
-    assert_eq!(status, 1);
+    let (report, checked) = config::check(&[folder.path().join("nothing.yaml")]);
+    assert_eq!(checked, None);
     assert!(report.contains("nothing.yaml:1:1: cannot read the file"), "{report}");
     assert!(report.contains("1 error; nothing can be run"), "{report}");
 }
@@ -828,6 +839,41 @@ fn an_underlay_may_be_ipv6() {
             "11:8: underlay.mtu: `1279` is too little; a link that carries IPv6 carries 1280 bytes at least",
         ),
         (
+            "underlay:\n",
+            "underlay:\n  mtu: 575\n",
+            "11:8: underlay.mtu: `575` is wrong; it is a whole number from 576 to 65535",
+        ),
+        (
+            "'02:00:00:00:01:09'}",
+            "'02:00:00:00:01:09', address: '2001:db8:ffff::/128'}",
+            "12:52: underlay.ports[0].address: `2001:db8:ffff::/128` is wrong; it is an IP address, not link-local, and the length of its \
+             link's prefix, as `192.0.2.0/31` or `2001:db8:ffff::/127`",
+        ),
+        (
+            "'02:00:00:00:01:09'}",
+            "'02:00:00:00:01:09', address: '2001:db8::1/64'}",
+            "12:52: underlay.ports[0].address: 2001:db8::1 is the tunnel address of this VTEP; the address on a link is another one",
+        ),
+        (
+            "'02:00:00:00:01:09'}",
+            "'02:00:00:00:01:09', address: '2001:db8:ffff::1/64'}\n    - {port: 10, mac: '02:00:00:00:01:0a', address: \
+             '2001:db8:ffff::4/127'}",
+            "13:53: underlay.ports[1].address: the link of 2001:db8:ffff::4/127 is also that of underlay.ports[0].address, line 12; each \
+             link has addresses of its own",
+        ),
+        (
+            "{port: 9, mac: '02:00:00:00:02:09'}",
+            "'2001:db8:ffff::1'",
+            "15:12: underlay.routes[0].via: 2001:db8:ffff::1 is on the link of no underlay port; give the port of its link an `address`, or \
+             the next hop with `port` and `mac`",
+        ),
+        (
+            "{address: 192.168.1.253}",
+            "{ipv6: '2001:db8::1'}",
+            "9:22: vnis[0].probe_as.ipv6: 2001:db8::1 is a VTEP's address (vtep.address, line 3); hosts are asked from an address of their \
+             subnet that nobody has",
+        ),
+        (
             "'02:00:00:00:01:09'}",
             "'02:00:00:00:01:09', vlan: 4095}",
             "12:49: underlay.ports[0].vlan: `4095` is wrong; it is a whole number from 1 to 4094",
@@ -836,6 +882,12 @@ fn an_underlay_may_be_ipv6() {
     for (text, instead, expected) in cases {
         assert_eq!(problems(&over_ipv6().replacen(text, instead, 1)), format!("t.yaml:{expected}"));
     }
+    // A link's own address leads nowhere.
+    let linked = over_ipv6().replace("'02:00:00:00:01:09'}", "'02:00:00:00:01:09', address: '2001:db8:ffff::/127'}");
+    let by = |hop: &str| Config::parse("t.yaml", &linked.replace("{port: 9, mac: '02:00:00:00:02:09'}", hop));
+    by("'2001:db8:ffff::1'").expect("it is at the other end");
+    let wrong = by("'2001:db8:ffff::'").expect_err("it is ours").to_string();
+    assert!(wrong.contains("2001:db8:ffff:: is on the link of no underlay port"), "{wrong}");
     // With a probe MAC of one's own, the last bytes are of no account.
     let own = over_ipv6()
         .replace("address: 2001:db8::1\n", "address: 2001:db8::1\n  probe_mac: '02:76:00:00:01:01'\n")

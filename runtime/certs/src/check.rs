@@ -54,10 +54,31 @@ pub fn check(name: &str, files: &Files, now: SystemTime) -> Vec<Problem> {
     if let Some((ours, between)) = chain.split_first() {
         problems.extend(named(ours, name).map(|what| Problem { file: files.cert.clone(), what }));
         if !roots.is_empty() {
-            let what = signed(ours, between, &roots, now);
+            let both = [KeyUsage::server_auth(), KeyUsage::client_auth()];
+            let error = refused(ours, between, &roots, &both, now);
+            let what = error.map(|error| told(error, ours, &roots, now));
             problems.extend(what.map(|what| Problem { file: files.cert.clone(), what }));
         }
-        problems.extend(key(files, ours));
+        problems.extend(key(&files.key, ours));
+    }
+    problems
+}
+
+/// All that keeps a client from believing any server, or from being believed by any, at this moment: its authority's certificate, and its own
+/// with the key, if it has one. Who has to have signed that is the server's affair.
+pub fn check_client(ca: &Path, own: Option<(&Path, &Path)>, now: SystemTime) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = inspect(ca).err().map(Problem::from).into_iter().collect();
+    let Some((cert, key_file)) = own else { return problems };
+    match inspect(cert) {
+        Err(error) => problems.push(error.into()),
+        Ok(chain) => {
+            let Some((ours, between)) = chain.split_first() else { return problems };
+            let error = refused(ours, between, &[], &[KeyUsage::client_auth()], now);
+            let error = error.filter(|error| !matches!(error, Error::UnknownIssuer));
+            let what = error.map(|error| told(error, ours, &[], now));
+            problems.extend(what.map(|what| Problem { file: cert.to_owned(), what }));
+            problems.extend(key(key_file, ours));
+        }
     }
     problems
 }
@@ -93,39 +114,55 @@ fn named(ours: &Certificate, name: &str) -> Option<String> {
     })
 }
 
-fn signed(ours: &Certificate, between: &[Certificate], roots: &[Certificate], now: SystemTime) -> Option<String> {
+/// Why TLS would refuse our certificate to one of these ends.
+fn refused(
+    ours: &Certificate,
+    between: &[Certificate],
+    roots: &[Certificate],
+    ends: &[KeyUsage],
+    now: SystemTime,
+) -> Option<Error> {
     if ours.authority {
-        return Some("this is the certificate of an authority; give the one that it has signed for us".to_owned());
+        return Some(Error::CaUsedAsEndEntity);
     }
     let der = |certificate: &Certificate| CertificateDer::from(certificate.der.clone());
     let (root_ders, between): (Vec<_>, Vec<_>) = (roots.iter().map(der).collect(), between.iter().map(der).collect());
     let anchors: Vec<_> = root_ders.iter().filter_map(|root| anchor_from_trusted_cert(root).ok()).collect();
     let der = der(ours);
-    let Ok(end) = EndEntityCert::try_from(&der) else { return Some("TLS cannot use it".to_owned()) };
-    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let verify = |usage| {
-        let time = UnixTime::since_unix_epoch(since);
-        end.verify_for_usage(ALL_VERIFICATION_ALGS, &anchors, &between, time, usage, None, None).err()
+    let end = match EndEntityCert::try_from(&der) {
+        Ok(end) => end,
+        Err(error) => return Some(error),
     };
-    match verify(KeyUsage::server_auth()).or_else(|| verify(KeyUsage::client_auth()))? {
-        Error::CertExpired { .. } => Some(format!("it has expired {}; renew it", ago(now, ours.until))),
+    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let time = UnixTime::since_unix_epoch(since);
+    let verify = |usage| end.verify_for_usage(ALL_VERIFICATION_ALGS, &anchors, &between, time, usage, None, None).err();
+    ends.iter().copied().find_map(verify)
+}
+
+fn told(error: Error, ours: &Certificate, roots: &[Certificate], now: SystemTime) -> String {
+    match error {
+        Error::CaUsedAsEndEntity => {
+            "this is the certificate of an authority; give the one that it has signed for us".to_owned()
+        }
+        Error::CertExpired { .. } => format!("it has expired {}; renew it", ago(now, ours.until)),
         Error::CertNotValidYet { .. } => {
-            Some("it does not hold yet: either it was made for later, or this machine's clock is wrong".to_owned())
+            "it does not hold yet: either it was made for later, or this machine's clock is wrong".to_owned()
         }
         Error::UnknownIssuer => {
             let known: Vec<_> = roots.iter().map(|root| format!("`{}`", root.subject)).collect();
-            Some(format!("it was signed by `{}`, and not by {} of our `ca`", ours.issuer, known.join(" or ")))
+            format!("it was signed by `{}`, and not by {} of our `ca`", ours.issuer, known.join(" or "))
         }
-        Error::RequiredEkuNotFoundContext(_) => Some(
-            "it is not for both ends of a connection: extendedKeyUsage must have serverAuth and clientAuth".to_owned(),
-        ),
-        error => Some(format!("TLS refuses it: {error}")),
+        Error::RequiredEkuNotFoundContext(_) => {
+            "it is not for our end of the connection: extendedKeyUsage must have clientAuth, and of an agent serverAuth"
+                .to_owned()
+        }
+        error => format!("TLS refuses it: {error}"),
     }
 }
 
-fn key(files: &Files, ours: &Certificate) -> Option<Problem> {
-    let wrong = |what: &str| Some(Problem { file: files.key.clone(), what: what.to_owned() });
-    let text = match read(&files.key) {
+fn key(path: &Path, ours: &Certificate) -> Option<Problem> {
+    let wrong = |what: &str| Some(Problem { file: path.to_owned(), what: what.to_owned() });
+    let text = match read(path) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) => return Some(error.into()),
     };
@@ -247,6 +284,35 @@ mod tests {
                 "ca.pem: it is for no name (subjectAltName), and our name is `vtep1`",
                 "ca.pem: this is the certificate of an authority; give the one that it has signed for us"
             ]
+        );
+    }
+
+    #[test]
+    fn a_client_has_what_it_needs_whoever_has_signed_it() {
+        let (folder, files) = fabric();
+        let client = |ca: &Path, own: Option<(&Path, &Path)>, now| {
+            let problems = check_client(ca, own, now).into_iter();
+            problems.map(|it| it.to_string().replace(&format!("{}/", folder.path().display()), "")).collect::<Vec<_>>()
+        };
+        let now = SystemTime::now();
+        let own = Some((&*files.cert, &*files.key));
+        assert_eq!(client(&files.ca, own, now), [""; 0]);
+        assert_eq!(client(&files.ca, None, now), [""; 0]);
+        let other = Authority::create("another fabric", YEAR).expect("made").issue("vtep1", &[], YEAR).expect("made");
+        let other = store(folder.path(), "other", &other, false).expect("stored");
+        assert_eq!(client(&files.ca, Some((&other.cert, &other.key)), now), [""; 0], "that is the server's affair");
+
+        assert_eq!(
+            client(&files.key, Some((&files.cert, &other.key)), now),
+            [
+                "vtep1.key: there is no certificate in it; one begins with -----BEGIN CERTIFICATE-----",
+                "other.key: this key does not belong to our certificate"
+            ]
+        );
+        assert_eq!(client(&files.ca, own, now + 2 * YEAR), ["vtep1.pem: it has expired 365 days ago; renew it"]);
+        assert_eq!(
+            client(&files.ca, Some((&files.ca, &folder.path().join("ca.key"))), now),
+            ["ca.pem: this is the certificate of an authority; give the one that it has signed for us"]
         );
     }
 

@@ -7,8 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
 use time::OffsetDateTime;
-use vouch_agent::config::{Checked, PeerSecurity};
-use vouch_certs::{Authority, Certificate, CertsError, Files, check, check_revoked, inspect, store};
+use vouch_agent::config::{Checked, ClientTls, PeerSecurity};
+use vouch_certs::{
+    Authority, Certificate, CertsError, Files, Problem, check, check_client, check_revoked, inspect, store,
+};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -189,16 +191,26 @@ fn date(moment: SystemTime) -> String {
     format!("{} {:02}:{:02} UTC", moment.date(), moment.hour(), moment.minute())
 }
 
-/// What peers would refuse of the certificates that these configurations name, each with its configuration's file.
+/// What peers, switches or collectors would refuse of the certificates that these configurations name, each with its configuration's file.
 pub(crate) fn problems(configs: &[PathBuf], checked: &[Checked]) -> Vec<String> {
     let mut problems = Vec::new();
     for (path, checked) in configs.iter().zip(checked) {
-        let peering = checked.config.vtep.as_ref().map(|vtep| &vtep.peering.security);
-        let Some(PeerSecurity::Tls { ca, crl, cert, key }) = peering else { continue };
-        let files = Files { ca: ca.clone(), cert: cert.clone(), key: key.clone() };
-        let mut found = check(&checked.config.name, &files, SystemTime::now());
-        found.extend(crl.as_ref().and_then(|crl| check_revoked(&files, crl)));
-        problems.extend(found.into_iter().map(|problem| format!("{}: peering.tls: {problem}", path.display())));
+        let config = &checked.config;
+        let mut tell = |section: &str, found: Vec<Problem>| {
+            problems.extend(found.into_iter().map(|problem| format!("{}: {section}: {problem}", path.display())));
+        };
+        if let Some(PeerSecurity::Tls { ca, crl, cert, key }) = config.vtep.as_ref().map(|it| &it.peering.security) {
+            let files = Files { ca: ca.clone(), cert: cert.clone(), key: key.clone() };
+            let mut found = check(&config.name, &files, SystemTime::now());
+            found.extend(crl.as_ref().and_then(|crl| check_revoked(&files, crl)));
+            tell("peering.tls", found);
+        }
+        let tracing = config.tracing.as_ref().and_then(|tracing| tracing.tls.as_ref());
+        for (section, tls) in [("switch.tls", config.switch.tls.as_ref()), ("tracing.tls", tracing)] {
+            let Some(ClientTls { ca, cert, key, .. }) = tls else { continue };
+            let own = cert.as_deref().zip(key.as_deref());
+            tell(section, check_client(ca, own, SystemTime::now()));
+        }
     }
     problems
 }

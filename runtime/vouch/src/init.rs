@@ -5,12 +5,16 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use vouch_agent::Config;
+use vouch_agent::config::{DEFAULT_MTU, tunnel_bytes};
+
+const IPV4: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+const IPV6: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
 /// What only the operator knows.
 #[derive(Debug, Args)]
@@ -18,9 +22,9 @@ pub(crate) struct Init {
     /// The agent's name, which its certificate carries
     #[arg(long)]
     name: String,
-    /// The VTEP's tunnel address; without one, the switch only routes the underlay
-    #[arg(long, value_name = "IPV4")]
-    address: Option<Ipv4Addr>,
+    /// The VTEP's tunnel address, as 10.0.0.1 or 2001:db8::1; without one, the switch only routes the underlay
+    #[arg(long, value_name = "IP")]
+    address: Option<IpAddr>,
     /// Where the switch's P4Runtime server listens
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9559")]
     switch: String,
@@ -33,18 +37,21 @@ pub(crate) struct Init {
     /// An address of the hosts' subnet that nobody has, from which hosts of a VNI are asked, as 5001=192.168.1.253
     #[arg(long = "probe", value_name = "VNI=ADDRESS")]
     probes: Vec<Pair>,
-    /// A port to the underlay and its MAC address, as 9=02:00:00:00:01:09, and our IP address on its link where next hops there are given
-    /// by theirs, as 9=02:00:00:00:01:09,192.0.2.0/31; may be repeated
-    #[arg(long = "uplink", value_name = "PORT=MAC[,ADDRESS]")]
+    /// A port to the underlay and its MAC address, as 9=02:00:00:00:01:09, or 9.101=02:00:00:00:01:09 where the link is VLAN 101 of the
+    /// port, and our IP address on its link where next hops there are given by theirs, as 9=02:00:00:00:01:09,192.0.2.0/31 or
+    /// 9=02:00:00:00:01:09,2001:db8:ffff::/127; may be repeated
+    #[arg(long = "uplink", value_name = "PORT[.VLAN]=MAC[,ADDRESS]")]
     uplinks: Vec<Pair>,
     /// Where packets of the underlay go: a prefix, and the IP addresses of the next hops that share it, as
-    /// 10.0.0.0/24=192.0.2.1,192.0.2.3, or the port and MAC address of one, as 10.0.0.0/24=9,02:00:00:00:fe:01; may be repeated
+    /// 10.0.0.0/24=192.0.2.1,192.0.2.3 or 2001:db8::/64=2001:db8:ffff::1, or the port and MAC address of one, as
+    /// 10.0.0.0/24=9,02:00:00:00:fe:01; may be repeated
     #[arg(long = "route", value_name = "PREFIX=HOPS")]
     routes: Vec<Pair>,
-    /// How long packets of the underlay may be, in bytes; hosts' 1500 need 1550
-    #[arg(long, value_name = "BYTES", default_value_t = 1550)]
-    mtu: u16,
-    /// A peer: its name, and its tunnel address and endpoint, as vtep2=10.0.0.2,https://192.0.2.2:7000; may be repeated
+    /// How long packets of the underlay may be, in bytes [default: what hosts' 1500 need: 1550, or 1570 over IPv6]
+    #[arg(long, value_name = "BYTES")]
+    mtu: Option<u16>,
+    /// A peer: its name, and its tunnel address and endpoint, as vtep2=10.0.0.2,https://192.0.2.2:7000 or
+    /// vtep2=2001:db8::2,https://[2001:db8:1::2]:7000; may be repeated
     #[arg(long = "peer", value_name = "NAME=ADDRESS,URL")]
     peers: Vec<Pair>,
     /// Where this agent listens for its peers
@@ -89,7 +96,7 @@ fn yaml(said: &Init) -> String {
     let _ = writeln!(text, "# `vouch schema --reference` explains every field, and has those that are left out here.");
     let _ = writeln!(text, "name: {}", quoted(&said.name));
     if let Some(address) = said.address {
-        let _ = writeln!(text, "vtep:\n  address: {address}");
+        let _ = writeln!(text, "vtep:\n  address: {}", quoted(&address.to_string()));
     }
     let _ = writeln!(text, "switch:\n  target: {}\n  device_id: {}", quoted(&said.switch), said.device_id);
     if !said.vnis.is_empty() {
@@ -102,26 +109,21 @@ fn yaml(said: &Init) -> String {
             let _ = writeln!(text, "    probe_as: {{address: {}}}", quoted(address));
         }
     }
-    let _ = writeln!(text, "underlay:\n  mtu: {}\n  ports:", said.mtu);
+    let _ = writeln!(text, "underlay:\n  mtu: {}\n  ports:", said.mtu.unwrap_or_else(|| enough(said)));
     for Pair(port, mac) in &said.uplinks {
-        let _ = match mac.split_once(',') {
-            Some((mac, address)) => {
-                writeln!(text, "    - {{port: {port}, mac: {}, address: {}}}", quoted(mac), quoted(address))
-            }
-            None => writeln!(text, "    - {{port: {port}, mac: {}}}", quoted(mac)),
+        let (mac, address) = match mac.split_once(',') {
+            Some((mac, address)) => (mac, format!(", address: {}", quoted(address))),
+            None => (&**mac, String::new()),
         };
+        let _ = writeln!(text, "    - {{{}, mac: {}{address}}}", fields(port), quoted(mac));
     }
     text.push_str("  routes:\n");
     for Pair(prefix, hops) in &said.routes {
-        let _ = match hops.split_once(',').filter(|(first, _)| first.parse::<Ipv4Addr>().is_err()) {
-            Some((port, mac)) => {
-                writeln!(text, "    - prefix: {prefix}\n      via: {{port: {port}, mac: {}}}", quoted(mac))
-            }
-            None => {
-                let hops: Vec<String> = hops.split(',').map(quoted).collect();
-                writeln!(text, "    - prefix: {prefix}\n      via: [{}]", hops.join(", "))
-            }
+        let via = match hops.split_once(',').filter(|(first, _)| first.parse::<IpAddr>().is_err()) {
+            Some((port, mac)) => format!("{{port: {port}, mac: {}}}", quoted(mac)),
+            None => format!("[{}]", hops.split(',').map(quoted).collect::<Vec<_>>().join(", ")),
         };
+        let _ = writeln!(text, "    - prefix: {}\n      via: {via}", quoted(prefix));
     }
     if said.address.is_some() {
         let file = |extension: &str| quoted(&said.tls.join(format!("{}.{extension}", said.name)).display().to_string());
@@ -134,17 +136,29 @@ fn yaml(said: &Init) -> String {
     }
     for Pair(name, peer) in &said.peers {
         let (address, endpoint) = peer.split_once(',').unwrap_or((peer, ""));
-        let (name, endpoint) = (quoted(name), quoted(endpoint));
+        let [name, address, endpoint] = [name, address, endpoint].map(quoted);
         let _ = writeln!(text, "  - {{name: {name}, address: {address}, endpoint: {endpoint}}}");
     }
     text
 }
 
+/// What links carry with a tunnel around the packets that hosts are used to sending.
+fn enough(said: &Init) -> u16 {
+    // Whoever only routes has routes to those whose tunnels they are.
+    let routed = || if said.routes.iter().any(|Pair(prefix, _)| prefix.contains(':')) { IPV6 } else { IPV4 };
+    DEFAULT_MTU + tunnel_bytes(said.address.unwrap_or_else(routed))
+}
+
 /// A port, a range of ports, or a VLAN of a port.
 fn interface(text: &str) -> String {
+    if text.contains('.') { format!("{{{}}}", fields(text)) } else { text.to_owned() }
+}
+
+/// A port, or a VLAN of it, as fields of a map.
+fn fields(text: &str) -> String {
     match text.split_once('.') {
-        Some((port, vlan)) => format!("{{port: {port}, vlan: {vlan}}}"),
-        None => text.to_owned(),
+        Some((port, vlan)) => format!("port: {port}, vlan: {vlan}"),
+        None => format!("port: {text}"),
     }
 }
 
@@ -155,6 +169,8 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use clap::Parser;
 
     use super::*;
@@ -199,6 +215,43 @@ mod tests {
         let spine = ["--name", "spine", "--uplink", first, "--uplink", second, "--route", route];
         let config = Config::parse("init", &yaml(&said(&spine))).expect("it is right").config;
         assert_eq!(config.underlay.routes[0].next_hops.len(), 2);
+    }
+
+    fn example(name: &str) -> Config {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs").join(name);
+        let mut checked = Config::load(&[path]).expect("it is right");
+        checked.remove(0).config
+    }
+
+    #[test]
+    fn an_underlay_of_ipv6_on_tagged_ports_is_the_one_of_the_example() {
+        let rack = said(&[
+            "--name=rack1",
+            "--address=2001:db8::1",
+            "--vni=5001=1-8",
+            "--probe=5001=192.168.1.253",
+            "--uplink=9.101=02:00:00:00:01:09,2001:db8:ffff::0/127",
+            "--uplink=10.102=02:00:00:00:01:0a,2001:db8:ffff::2/127",
+            "--route=2001:db8::/64=2001:db8:ffff::1,2001:db8:ffff::3",
+            "--peer=rack2=2001:db8::2,https://[2001:db8:1::2]:7000",
+        ]);
+        let config = Config::parse("init", &yaml(&rack)).expect("it is right").config;
+        let like = example("two-rack-ipv6/rack1.yaml");
+        assert_eq!((config.underlay, config.switch), (like.underlay, like.switch));
+        let [vtep, like] = [config.vtep, like.vtep].map(|vtep| vtep.expect("it is a VTEP"));
+        assert_eq!((vtep.address, vtep.vnis), (like.address, like.vnis));
+        assert_eq!(vtep.peers[0].address, like.peers[0].address);
+
+        let spine = said(&[
+            "--name=spine1",
+            "--uplink=1.101=02:00:00:00:f1:01,2001:db8:ffff::1/127",
+            "--route=2001:db8::1/128=2001:db8:ffff::0",
+            "--route=2001:db8::2/128=1,02:00:00:00:01:09",
+        ]);
+        let underlay = Config::parse("init", &yaml(&spine)).expect("it is right").config.underlay;
+        assert_eq!((underlay.mtu, underlay.routes.len()), (Some(1570), 2));
+        let over_ipv4 = Config::parse("init", &yaml(&said(VTEP))).expect("it is right").config.underlay;
+        assert_eq!(over_ipv4.mtu, Some(1550));
     }
 
     #[test]

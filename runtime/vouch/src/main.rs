@@ -14,8 +14,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use vouch_agent::Place;
 use vouch_agent::management::Client;
-use vouch_agent::{Config, Place};
 use vouch_lab::demo::{self, DemoOptions};
 use vouch_lab::target::TofinoServer;
 
@@ -65,7 +65,7 @@ enum Command {
     ///
     /// Each mistake is told as FILE:LINE:COLUMN, the field, what is wrong, and what would be right. Several files are
     /// checked as agents that run in one process: no two may want the same name, address or switch. The certificates that
-    /// they name are looked at, too: what peers would refuse is told. Warnings stop nothing. configs/reference.yaml explains
+    /// they name are looked at, too: what peers, the switch or a collector would refuse is told. Warnings stop nothing. configs/reference.yaml explains
     /// every field.
     ///
     /// The exit status is 0 if the configurations can be run, and 1 if not.
@@ -223,16 +223,12 @@ fn main() -> ExitCode {
         Command::Certs { command } => certs::run(command),
         Command::Init(said) => init::run(&said),
         Command::Check { configs } => {
-            let (mut report, mut status) = vouch_agent::config::check(&configs);
-            if let Ok(checked) = Config::load(&configs) {
-                for problem in certs::problems(&configs, &checked) {
-                    report.push_str(&format!("{problem}\n"));
-                    status = 1;
-                }
-            }
+            let (mut report, checked) = vouch_agent::config::check(&configs);
+            let refused = checked.map(|checked| certs::problems(&configs, &checked));
+            report.extend(refused.iter().flatten().map(|problem| format!("{problem}\n")));
             // Whoever closed our output has seen enough; the status still tells.
             let _ = std::io::stdout().write_all(report.as_bytes());
-            ExitCode::from(status)
+            if refused.is_some_and(|refused| refused.is_empty()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
     }
 }

@@ -81,6 +81,30 @@ fn certificates_are_made_checked_and_renewed() {
     let output = vouch(&["run", &folder.path().join("vtep1.yaml").display().to_string()]);
     assert_eq!(output.status.code(), Some(78), "no peer would ever believe it");
 
+    let demo = config.replace("endpoint: https:", "endpoint: http:");
+    for section in ["tracing", "switch"] {
+        let with = |key: &str| {
+            let files = format!("tls: {{ca: tls/ca.pem, cert: tls/vtep1.pem, key: tls/{key}.key}}");
+            let config = match section {
+                "tracing" => format!("{demo}\ntracing:\n  otlp: https://127.0.0.1:4317\n  {files}\n"),
+                _ => demo
+                    .replace("switch:\n", &format!("switch:\n  {files}\n"))
+                    .replace("target: http:", "target: https:"),
+            };
+            let path = folder.path().join("vtep1.yaml");
+            std::fs::write(&path, config).expect("the folder is writable");
+            let output = vouch(&["check", &path.display().to_string()]);
+            (output.status.code(), text(&output.stdout))
+        };
+        let (status, report) = with("vtep1");
+        assert_eq!(status, Some(0), "{report}");
+        let (status, report) = with("vtep2");
+        assert_eq!(status, Some(1), "{report}");
+        assert!(report.contains(&format!("{section}.tls: {tls}/vtep2.key: this key does not belong")), "{report}");
+        let output = vouch(&["run", &folder.path().join("vtep1.yaml").display().to_string()]);
+        assert_eq!(output.status.code(), Some(78), "{section} would never take it");
+    }
+
     let before = std::fs::read(format!("{tls}/vtep1.pem")).expect("it is there");
     let (status, said) = certs(&["renew", "--folder", &tls]);
     assert_eq!(status, Some(0), "{said}");

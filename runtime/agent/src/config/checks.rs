@@ -26,6 +26,7 @@ const VTEP_SECTIONS: [&str; 8] =
 pub(super) fn check(root: &Node, document: &Document, problems: &mut Problems) {
     let mut check = Check { root, problems };
     check.switch(document);
+    check.clients();
     check.underlay(document);
     let Some(vtep) = &document.vtep else { return check.transit(document) };
     check.vnis(document, vtep);
@@ -142,10 +143,6 @@ impl Check<'_> {
                 }
             }
         }
-        if self.has("switch.tls.cert") != self.has("switch.tls.key") {
-            let half = if self.has("switch.tls.cert") { "switch.tls.cert" } else { "switch.tls.key" };
-            self.error(half, "`cert` and `key` belong together", "name both files, or none");
-        }
         let mut taken = BTreeMap::new();
         let ids = switch.port_ids.iter().map(|(number, id)| (format!("switch.port_ids.{number}"), (*number, *id)));
         for (path, (number, id)) in self.good(ids) {
@@ -154,6 +151,16 @@ impl Check<'_> {
             } else if id == switch.cpu_port {
                 let what = format!("{id} is the id of the controller's port (`switch.cpu_port`)");
                 self.error(&path, what, "hosts and the underlay have ports of their own");
+            }
+        }
+    }
+
+    /// TLS towards those who decide themselves whether they want a certificate.
+    fn clients(&mut self) {
+        for [cert, key] in [["switch.tls.cert", "switch.tls.key"], ["tracing.tls.cert", "tracing.tls.key"]] {
+            if self.has(cert) != self.has(key) {
+                let half = if self.has(cert) { cert } else { key };
+                self.error(half, "`cert` and `key` belong together", "name both files, or none");
             }
         }
     }
@@ -398,7 +405,7 @@ impl Check<'_> {
             let help = format!("a link that carries IPv6 carries {LEAST_IPV6_MTU} bytes at least");
             return self.error("underlay.mtu", format!("`{mtu}` is too little"), help);
         }
-        let bytes = tunnel_bytes(vtep.address);
+        let bytes = tunnel_bytes(vtep.address.0);
         let room = mtu.unwrap_or(DEFAULT_MTU) - bytes;
         if room >= DEFAULT_MTU {
             return;

@@ -11,10 +11,10 @@ use vouch_net::MacAddr;
 
 use super::switch::SwitchConfig;
 use super::types::{
-    AccessInterface, Config, PeerConfig, PeeringConfig, PuntRates, Quarantine, RemoteManagement, UnderlayConfig,
-    VniConfig, VtepConfig,
+    AccessInterface, Config, PeerConfig, PeeringConfig, PuntRates, Quarantine, RemoteManagement, Tracing,
+    UnderlayConfig, VniConfig, VtepConfig,
 };
-use super::written::{CollectorUrl, Host, Name, Socket};
+use super::written::{Host, Name, Socket};
 
 /// A VTEP, or a switch that only routes the underlay, and the agent that controls it. Times have a unit (us, ms, s, min, h); paths
 /// are relative to the file.
@@ -94,14 +94,6 @@ pub(super) struct Management {
     pub(super) remote: Option<RemoteManagement>,
 }
 
-/// Traces of claims: heard, asked, decided, converged, as spans of one trace from all agents that take part.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub(super) struct Tracing {
-    /// The collector that takes them by OTLP over gRPC, as `http://127.0.0.1:4317`.
-    #[schemars(with = "CollectorUrl")]
-    pub(super) otlp: String,
-}
-
 impl Document {
     /// What the driver goes by. It means something only if nothing is wrong with the file.
     pub(super) fn resolve(self) -> Config {
@@ -135,8 +127,8 @@ impl Document {
         });
         let (management, remote_management) =
             self.management.map_or((None, None), |management| (management.socket, management.remote));
-        let tracing = self.tracing.map(|tracing| tracing.otlp);
-        Config { name, switch, underlay, punt_rates: self.punt_rates, management, remote_management, tracing, vtep }
+        let (punt_rates, tracing) = (self.punt_rates, self.tracing);
+        Config { name, switch, underlay, punt_rates, management, remote_management, tracing, vtep }
     }
 
     /// Every access interface, and where it is named.

@@ -59,32 +59,32 @@ impl Config {
     }
 }
 
-/// What `vouch check` prints about the files, and its exit status: 0 if they can be run.
-pub fn check<P: AsRef<Path>>(paths: &[P]) -> (String, u8) {
-    let (errors, warnings, configs) = match Config::load(paths) {
-        Ok(all) => {
-            let (configs, warnings): (Vec<_>, Vec<_>) =
-                all.into_iter().map(|checked| (checked.config, checked.warnings)).unzip();
-            (Vec::new(), warnings.concat(), configs)
-        }
-        Err(problems) => (problems.errors, problems.warnings, Vec::new()),
-    };
+/// What `vouch check` prints about the files, and what they say if nothing in them is wrong.
+pub fn check<P: AsRef<Path>>(paths: &[P]) -> (String, Option<Vec<Checked>>) {
     let mut report = String::new();
     // Writing to a string cannot fail.
-    for error in &errors {
-        let _ = writeln!(report, "error: {error}");
+    match Config::load(paths) {
+        Ok(all) => {
+            for warning in all.iter().flat_map(|checked| &checked.warnings) {
+                let _ = writeln!(report, "warning: {warning}");
+            }
+            for (path, checked) in paths.iter().zip(&all) {
+                let _ = writeln!(report, "{}: ok: {}", path.as_ref().display(), summary(&checked.config));
+            }
+            (report, Some(all))
+        }
+        Err(ConfigErrors { errors, warnings }) => {
+            for error in &errors {
+                let _ = writeln!(report, "error: {error}");
+            }
+            for warning in &warnings {
+                let _ = writeln!(report, "warning: {warning}");
+            }
+            let plural = if errors.len() == 1 { "" } else { "s" };
+            let _ = writeln!(report, "{} error{plural}; nothing can be run until they are corrected", errors.len());
+            (report, None)
+        }
     }
-    for warning in &warnings {
-        let _ = writeln!(report, "warning: {warning}");
-    }
-    for (path, config) in paths.iter().zip(&configs) {
-        let _ = writeln!(report, "{}: ok: {}", path.as_ref().display(), summary(config));
-    }
-    if !errors.is_empty() {
-        let plural = if errors.len() == 1 { "" } else { "s" };
-        let _ = writeln!(report, "{} error{plural}; nothing can be run until they are corrected", errors.len());
-    }
-    (report, u8::from(!errors.is_empty()))
 }
 
 /// One line on what a configuration is.

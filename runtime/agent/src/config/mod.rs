@@ -28,5 +28,6 @@ pub use problem::{ConfigErrors, Mark, Problem};
 pub use reference::reference;
 pub use schema::schema;
 pub use switch::{Ageing, ClientTls, LinkStatus, PipelineFiles, SwitchConfig, SwitchKind, TofinoServer};
+pub use text::yaml_options;
 pub use types::*;
 pub use written::time;

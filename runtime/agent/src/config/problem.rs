@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde_yaml::Location;
+
 /// A place in a file: line and column count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mark {
@@ -15,6 +17,14 @@ pub struct Mark {
 impl Mark {
     /// Where a file begins.
     pub const START: Self = Self { line: 1, column: 1 };
+}
+
+impl From<Location> for Mark {
+    /// What the parser has no place of is at the beginning.
+    fn from(location: Location) -> Self {
+        let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).max(1);
+        Self { line: number(location.line()), column: number(location.column()) }
+    }
 }
 
 impl fmt::Display for Mark {

@@ -182,19 +182,19 @@ impl PipelineFiles {
     }
 }
 
-/// TLS as a client of a switch.
+/// TLS as a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ClientTls {
-    /// The PEM file of the authority that signed the switch's certificate.
+    /// The PEM file of the authority that signed the server's certificate.
     #[schemars(with = "File")]
     pub ca: PathBuf,
-    /// The PEM file of our certificate chain, if the switch asks for it. It goes with `key`.
+    /// The PEM file of our certificate chain, if the server asks for it. It goes with `key`.
     #[schemars(with = "Option<File>")]
     pub cert: Option<PathBuf>,
     /// The PEM file of its key.
     #[schemars(with = "Option<File>")]
     pub key: Option<PathBuf>,
-    /// The name in the switch's certificate. Without it, it is the host in `target`.
+    /// The name in the server's certificate. Without it, it is the host in the URL.
     #[schemars(with = "Option<Name>")]
     pub server_name: Option<String>,
 }

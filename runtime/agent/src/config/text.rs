@@ -8,7 +8,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::budget::BudgetBreach;
-use serde_yaml::{Error, Location, MergeKeyPolicy, Spanned};
+use serde_yaml::{DuplicateKeyPolicy, Error, Location, MergeKeyPolicy, Options, Spanned};
 
 use super::problem::Mark;
 
@@ -100,26 +100,33 @@ pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
         let what = format!("the file has {} bytes", text.len());
         return Err(SyntaxError { at: Mark::START, what, help: "at most 4 MiB are read" });
     }
-    let mut options = serde_yaml::options! {
-        duplicate_keys: serde_yaml::DuplicateKeyPolicy::PassThrough,
-        merge_keys: MergeKeyPolicy::AsOrdinary,
-        strict_booleans: true,
-        reject_unsupported_tags: true,
-        with_snippet: false,
-    };
-    options.budget = serde_yaml::budget! {
-        max_depth: MAX_DEPTH,
-        flow_nesting_limit: 2 * MAX_DEPTH,
-        max_anchors: 0,
-        max_aliases: 0,
-        max_documents: 1,
-    };
+    let mut options = yaml_options(MAX_DEPTH);
+    // Both are noted where they stand.
+    options.duplicate_keys = DuplicateKeyPolicy::PassThrough;
+    options.merge_keys = MergeKeyPolicy::AsOrdinary;
     let read = serde_yaml::from_str_with_options::<Option<Spanned<Shape>>>(text, options);
     match read {
         Ok(Some(shape)) => node(shape, text),
         Ok(None) => Ok(Node { at: Mark::START, value: Value::Null }),
         Err(error) => Err(syntax(&error, text)),
     }
+}
+
+/// How YAML is read that others have written: one document, no deeper than this, and never more than its text.
+pub fn yaml_options(max_depth: usize) -> Options {
+    let mut options = serde_yaml::options! {
+        strict_booleans: true,
+        reject_unsupported_tags: true,
+        with_snippet: false,
+    };
+    options.budget = serde_yaml::budget! {
+        max_depth: max_depth,
+        flow_nesting_limit: 2 * max_depth,
+        max_anchors: 0,
+        max_aliases: 0,
+        max_documents: 1,
+    };
+    options
 }
 
 /// A node as the parser has it. What is neither text nor nothing is looked up in the file, as it was written.
@@ -132,7 +139,7 @@ enum Shape {
 }
 
 fn node(shape: Spanned<Shape>, text: &str) -> Result<Node, SyntaxError> {
-    let at = mark(shape.referenced);
+    let at = Mark::from(shape.referenced);
     let value = match shape.value {
         Shape::Null => Value::Null,
         Shape::Text(text) => Value::Scalar(text),
@@ -165,14 +172,9 @@ fn written(location: Location, text: &str) -> String {
     range.and_then(|range| text.get(range)).unwrap_or_default().trim().to_owned()
 }
 
-fn mark(location: Location) -> Mark {
-    let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).max(1);
-    Mark { line: number(location.line()), column: number(location.column()) }
-}
-
 fn syntax(error: &Error, text: &str) -> SyntaxError {
     let error = error.without_snippet();
-    let at = error.location().map_or(Mark::START, |location| within(mark(location), text));
+    let at = error.location().map_or(Mark::START, |location| within(location.into(), text));
     let (what, help) = match error {
         Error::MultipleDocuments { .. } | Error::Budget { breach: BudgetBreach::Documents { .. }, .. } => {
             ("a second document begins here".to_owned(), "one file describes one switch: use one file each")

@@ -16,8 +16,8 @@ use vouch_mobility::{
 use vouch_net::{MacAddr, Span, Vni, written_as};
 use vouch_tables::{Port, VlanId};
 
-use super::switch::SwitchConfig;
-use super::written::{File, Host, HostV4, HostV6, Interface, Listen, Name, PeerUrl, Prefix};
+use super::switch::{ClientTls, SwitchConfig};
+use super::written::{CollectorUrl, File, Host, HostV4, HostV6, Interface, Listen, Name, PeerUrl, Prefix};
 
 /// One agent: the switch it controls and what the switch is in the fabric.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct Config {
     /// The same over the network; `None`: it is not there.
     pub remote_management: Option<RemoteManagement>,
     /// The collector that is sent traces of claims; `None`: there are no traces.
-    pub tracing: Option<String>,
+    pub tracing: Option<Tracing>,
     /// Present on a VTEP; absent on a switch that only routes the underlay (a spine).
     pub vtep: Option<VtepConfig>,
 }
@@ -68,7 +68,7 @@ pub struct VtepConfig {
 impl VtepConfig {
     /// By how many bytes an IP packet of a host gets longer on the underlay.
     pub fn tunnel_bytes(&self) -> u16 {
-        tunnel_bytes(self.address)
+        tunnel_bytes(self.address.0)
     }
 }
 
@@ -401,7 +401,7 @@ pub const ETHERNET_BYTES: u16 = 14;
 pub const TAG_BYTES: u16 = 4;
 /// By how much an IP packet of a host gets longer on the underlay: its Ethernet header, and those of VXLAN, UDP and IPv4 or IPv6
 /// (RFC 7348, section 5).
-pub(super) fn tunnel_bytes(VtepAddr(address): VtepAddr) -> u16 {
+pub fn tunnel_bytes(address: IpAddr) -> u16 {
     ETHERNET_BYTES + 8 + 8 + if address.is_ipv6() { 40 } else { 20 }
 }
 
@@ -447,7 +447,9 @@ pub struct UnderlayPort {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<u16>", range(min = 1, max = 4094))]
     pub vlan: Option<VlanId>,
-    /// Whether such next hops are watched by BFD as well (RFC 5880 and 5881): one is used when its session is up.
+    /// Whether such next hops are watched by BFD as well (RFC 5880 and 5881): one is used when its session is up. On a link of two
+    /// addresses (`/31`, `/127`) the other end is, whether or not a route is by it, so that it comes up there; on others, the routes of
+    /// both ends have to name each other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bfd: Option<Bfd>,
 }
@@ -475,6 +477,13 @@ impl LinkAddress {
             IpNet::V6(_) => true,
         };
         self.0.contains(&address) && address != self.0.addr() && of_a_machine
+    }
+
+    /// The other machine of a link with two addresses (RFC 3021 and 6164).
+    pub fn other_end(self) -> Option<IpAddr> {
+        let two = self.0.prefix_len() + 1 == self.0.max_prefix_len();
+        // Others have too many to look through.
+        two.then(|| self.prefix().hosts().find(|address| *address != self.address())).flatten()
     }
 }
 
@@ -751,6 +760,16 @@ pub struct RemoteManagement {
     #[serde(default)]
     #[schemars(with = "Vec<Name>")]
     pub operators: Vec<String>,
+}
+
+/// Traces of claims: heard, asked, decided, converged, as spans of one trace from all agents that take part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Tracing {
+    /// The collector that takes them by OTLP over gRPC, as `http://127.0.0.1:4317`. With `tls` it is `https://`.
+    #[schemars(with = "CollectorUrl")]
+    pub otlp: String,
+    /// TLS towards the collector. Without it, everything is plaintext.
+    pub tls: Option<ClientTls>,
 }
 
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]

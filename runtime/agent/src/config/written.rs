@@ -37,7 +37,7 @@ formats! {
     Listen, "socket-address", r"^\[?[0-9A-Fa-f:.]+\]?:[0-9]+$";
     SwitchUrl, "switch-url", "^https?://";
     PeerUrl, "peer-url", "^https?://";
-    CollectorUrl, "collector-url", "^http://";
+    CollectorUrl, "collector-url", "^https?://";
     File, "file", ".";
     Socket, "path", ".";
 }
@@ -53,6 +53,8 @@ pub(super) struct Surroundings {
     pub(super) port_ids: BTreeMap<u16, u16>,
     /// Whether the switch is reached over TLS.
     pub(super) switch_tls: bool,
+    /// Whether the collector of traces is.
+    pub(super) collector_tls: bool,
     /// Whether peers are; unknown if `peering` is missing.
     pub(super) peer_tls: Option<bool>,
 }
@@ -88,6 +90,7 @@ impl Surroundings {
             cpu_port,
             port_ids: BTreeMap::new(),
             switch_tls: root.find("switch.tls").is_some(),
+            collector_tls: root.find("tracing.tls").is_some(),
             peer_tls: root
                 .find("peering")
                 .map(|peering| peering.find("tls").is_some() && text("peering.plaintext") != Some("true")),
@@ -140,11 +143,7 @@ impl Surroundings {
                 Some(tls) => url(text, tls, "`peering.tls`").map(|()| given()),
                 None => Ok(given()),
             },
-            "collector-url" if text.starts_with("https://") => Err(Wrong {
-                what: Some("traces are sent without TLS".into()),
-                help: "`http://HOST:PORT`, of a collector on this machine, which may pass them on as it likes".into(),
-            }),
-            "collector-url" => url(text, false, "").map(|()| given()),
+            "collector-url" => url(text, self.collector_tls, "`tls`").map(|()| given()),
             "file" | "path" => Ok(given()),
             _ => Err(wrong()),
         }

@@ -57,7 +57,7 @@ use vouch_tables::{EntryAction, EntryKey};
 
 use self::switch::session_config;
 use self::task::{Command, Parts, Tallied};
-use crate::collector;
+use crate::collector::{self, Collector};
 use crate::config::Config;
 use crate::events::{AgentEvent, Place};
 use crate::guards::{DriverGuard, is_out};
@@ -103,6 +103,8 @@ pub struct Agent {
     services: Vec<JoinHandle<()>>,
     /// By which operators know us over the network.
     identities: Option<Arc<Identities>>,
+    /// Where traces of claims are sent.
+    collector: Option<Collector>,
     task: JoinHandle<Option<Lasting>>,
 }
 
@@ -151,12 +153,12 @@ impl Agent {
             services.push(served);
             identities = Some(who);
         }
-        let mut spans = None;
-        if let Some(url) = &config.tracing {
-            let collector = collector::start(url, &config.name);
-            let (sender, sending) = collector.map_err(|why| SwitchSetupError::Tracing { url: url.clone(), why })?;
+        let (mut collector, mut spans) = (None, None);
+        if let Some(tracing) = &config.tracing {
+            let refused = |why| SwitchSetupError::Tracing { url: tracing.otlp.clone(), why };
+            let (started, into, sending) = Collector::start(tracing, &config.name).map_err(refused)?;
             services.push(sending);
-            spans = Some(sender);
+            (collector, spans) = (Some(started), Some(into));
         }
         let name = config.name.clone();
         let parts = Parts {
@@ -175,14 +177,19 @@ impl Agent {
             stop: stop.clone(),
         };
         let task = tokio::spawn(Task::new(parts).run());
-        Ok(Self { name, commands, orders, services, identities, _stop_on_drop: stop.clone().drop_guard(), stop, task })
+        let _stop_on_drop = stop.clone().drop_guard();
+        Ok(Self { name, commands, orders, services, identities, collector, _stop_on_drop, stop, task })
     }
 
     /// Whether an agent can be started with this configuration, as far as its files say.
     ///
     /// # Errors
-    /// What is wrong with the pipeline that it names, or with what it says of the switch.
+    /// What is wrong with the pipeline that it names, or with what it says of the switch or of where traces go.
     pub fn check(config: &Config) -> Result<(), SwitchSetupError> {
+        if let Some(tracing) = &config.tracing {
+            let refused = |why| SwitchSetupError::Tracing { url: tracing.otlp.clone(), why };
+            collector::check(tracing).map_err(refused)?;
+        }
         let program = Program::load(&config.switch)?;
         program.check(config)?;
         session_config(config, &program, &Network::default()).map(drop)
@@ -212,7 +219,7 @@ impl Agent {
         answer.await.ok()?
     }
 
-    /// Reads the certificates for peers and for management again, and what has been revoked. Sessions go on, but those with who has been, and
+    /// Reads the certificates for peers, for management and for traces again, and what has been revoked. Sessions go on, but those with who has been, and
     /// the next ones begin with these; with files that are wrong nothing changes.
     ///
     /// # Errors
@@ -220,6 +227,9 @@ impl Agent {
     pub async fn renew_certificates(&self) -> Result<(), String> {
         if let Some(identities) = &self.identities {
             identities.renew().map_err(|error| format!("`management.remote`: {error}"))?;
+        }
+        if let Some(collector) = &self.collector {
+            collector.renew().map_err(|error| format!("`tracing.tls`: {error}"))?;
         }
         let (reply, answer) = oneshot::channel();
         if self.commands.send(Command::Renew(reply)).await.is_err() {

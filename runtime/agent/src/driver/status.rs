@@ -79,7 +79,7 @@ vouch_mobility::counters! {
         messages_in_doubt,
         /// Events that whoever watches was too slow for.
         events_dropped,
-        /// Spans of traces that the collector was too slow for.
+        /// Spans of traces that the collector was too slow for, or did not take.
         spans_dropped,
     }
 }

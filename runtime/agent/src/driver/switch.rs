@@ -11,7 +11,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use vouch_p4runtime::P4Info;
 use vouch_p4runtime::client::{
-    self, Pipeline, PushOutcome, RpcError, ServerTraits, Session, SessionConfig, TlsConfig, WriteError,
+    self, Pipeline, PushOutcome, RpcError, ServerTraits, Session, SessionConfig, WriteError,
 };
 use vouch_p4runtime::p4::v1::{Entity, PacketOut, Update};
 use vouch_p4runtime::tofino::{TofinoProgram, TofinoProgramError};
@@ -22,6 +22,7 @@ use super::numbering::HopRoom;
 use super::wanted::BindingRoom;
 use crate::config::{Ageing, Config, PipelineFiles, Route, SwitchConfig, SwitchKind, TofinoServer};
 use crate::network::Network;
+use crate::tls::{self, Unreadable};
 
 /// How many packets that decide, and other events, may wait: the answers and confirmations of 10,000 questions at once.
 const EVENTS: usize = 1 << 16;
@@ -249,12 +250,8 @@ pub(crate) fn session_config(
     session.timeouts.request = PATIENCE;
     session.dialler = network.dialler().clone();
     if let Some(tls) = &switch.tls {
-        let text = |path: &PathBuf| read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        let identity = match (&tls.cert, &tls.key) {
-            (Some(certificate), Some(key)) => Some((text(certificate)?, text(key)?)),
-            (None, _) | (_, None) => None,
-        };
-        session.tls = Some(TlsConfig { ca: text(&tls.ca)?, identity, server_name: tls.server_name.clone() });
+        let unreadable = |Unreadable { path, error }| SwitchSetupError::File { path, error };
+        session.tls = Some(tls::client(tls).map_err(unreadable)?);
     }
     Ok(session)
 }

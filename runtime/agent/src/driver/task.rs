@@ -37,7 +37,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use opentelemetry_sdk::trace::SpanData;
 use tokio::sync::mpsc;
 use tokio::time::{Instant as Clock, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -60,6 +59,7 @@ use super::status::TaskCounters;
 use super::switch::{Found, Program};
 use super::too_long::{TooLong, TooLongFeed};
 use super::traces::Traces;
+use crate::collector::Spans;
 use crate::config::Config;
 use crate::events::AgentEvent;
 use crate::guards::{DriverGuard, is_out};
@@ -134,7 +134,7 @@ pub(crate) struct Task {
     doubts: Doubts,
     watcher: Option<mpsc::Sender<AgentEvent>>,
     /// The ways of claims, if anybody wants them, and where to.
-    traces: Option<(Traces, mpsc::Sender<SpanData>)>,
+    traces: Option<(Traces, Spans)>,
     metrics: AgentMetrics,
     network: Network,
     commands: mpsc::Receiver<Command>,
@@ -232,7 +232,7 @@ pub(crate) struct Parts {
     pub(crate) events: EventReceiver,
     pub(crate) watcher: Option<mpsc::Sender<AgentEvent>>,
     /// Where the spans of claims go.
-    pub(crate) spans: Option<mpsc::Sender<SpanData>>,
+    pub(crate) spans: Option<Spans>,
     pub(crate) metrics: AgentMetrics,
     pub(crate) network: Network,
     pub(crate) commands: mpsc::Receiver<Command>,

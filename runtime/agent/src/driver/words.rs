@@ -154,10 +154,11 @@ impl Core {
             AgentEventKind::Port { port, up: true } => Line::new("port-up", format!("port {port} has its link")),
             AgentEventKind::Port { port, up: false } => Line::new("port-down", format!("port {port} lost its link")),
             AgentEventKind::NextHop { port, address, mac: Some(mac), routes, .. } => {
-                let text = format!(
-                    "next hop {address} at port {port} is there, at {mac}: it takes part in {}",
-                    prefixes(routes)
-                );
+                let part = match routes.as_slice() {
+                    [] => "no route is by it".to_owned(),
+                    routes => format!("it takes part in {}", prefixes(routes)),
+                };
+                let text = format!("next hop {address} at port {port} is there, at {mac}: {part}");
                 Line::new("next-hop-up", text).with(&[*address])
             }
             AgentEventKind::NextHop { port, address, mac: None, why, routes, without } => {

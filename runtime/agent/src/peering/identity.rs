@@ -10,7 +10,7 @@ use vouch_p4runtime::client::{ByteStream, Dialler};
 use super::api::PeeringError;
 use crate::config::PeerSecurity;
 use crate::network::Network;
-use crate::tls::{Files, Identity, TlsError};
+use crate::tls::{Files, Identity, TlsError, Unreadable};
 
 /// What somebody has shown, his own certificate first.
 pub(super) type Chain = Arc<[CertificateDer<'static>]>;
@@ -45,7 +45,7 @@ pub(super) fn keys(security: &PeerSecurity, name: &str) -> Result<Option<Identit
 impl From<TlsError> for PeeringError {
     fn from(error: TlsError) -> Self {
         match error {
-            TlsError::File { path, why } => Self::File { path, why },
+            TlsError::File(Unreadable { path, error }) => Self::File { path, why: error.to_string() },
             TlsError::Content(why) => Self::Identity(why),
         }
     }

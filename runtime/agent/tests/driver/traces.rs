@@ -14,6 +14,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 use vouch_agent::AgentEventKind;
+use vouch_agent::config::Tracing;
 
 use crate::bench::*;
 use crate::evidence::{ADDRESS, answering};
@@ -67,7 +68,7 @@ async fn a_move_is_one_trace_with_spans_of_claimant_owner_and_observer() {
     let mut agents: Vec<Watched> = configs_of(Kind::Bmv2, addresses)
         .into_iter()
         .map(|mut config| {
-            config.tracing = Some(format!("http://{address}"));
+            config.tracing = Some(Tracing { otlp: format!("http://{address}"), tls: None });
             config.vtep.as_mut().expect("the demo's is a VTEP").timers.probation = Duration::ZERO;
             start(config)
         })

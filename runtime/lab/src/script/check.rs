@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use serde_yaml::Location;
 use vouch_agent::config::{Mark, Problem};
 
-use super::document::{Document, FabricDocument, HostDocument, Step, mark};
+use super::document::{Document, FabricDocument, HostDocument, Step};
 use super::{Script, ScriptErrors};
 use crate::fabric::{SEASONED, Variant};
 use crate::host::Habits;
@@ -79,7 +79,7 @@ struct Notes<'a> {
 
 impl Notes<'_> {
     fn add(&mut self, at: Location, path: &str, what: String, help: &str) {
-        self.note(mark(at), path, what, help);
+        self.note(at.into(), path, what, help);
     }
 
     fn note(&mut self, at: Mark, path: &str, what: String, help: &str) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 use serde_yaml::Spanned;
-use vouch_agent::config::{Mark, Problem};
+use vouch_agent::config::{Mark, Problem, yaml_options};
 use vouch_mobility::{Advertise, During};
 use vouch_net::{MacAddr, Vni};
 
@@ -251,30 +251,12 @@ from_text!(Span, Habit, At);
 
 /// Reads the text of a file.
 pub(super) fn read(file: &str, text: &str) -> Result<Document, ScriptErrors> {
-    let mut options = serde_yaml::options! {
-        strict_booleans: true,
-        reject_unsupported_tags: true,
-        with_snippet: false,
-    };
-    options.budget = serde_yaml::budget! {
-        max_depth: MAX_DEPTH,
-        flow_nesting_limit: 2 * MAX_DEPTH,
-        max_anchors: 0,
-        max_aliases: 0,
-        max_documents: 1,
-    };
-    serde_yaml::from_str_with_options(text, options).map_err(|error| {
-        let at = error.location().map_or(Mark::START, mark);
+    serde_yaml::from_str_with_options(text, yaml_options(MAX_DEPTH)).map_err(|error| {
+        let at = error.location().map_or(Mark::START, Mark::from);
         let said = error.without_snippet().to_string();
         // The place stands in front.
         let what = said.rsplit_once(" at line ").map_or(&*said, |(what, _)| what).to_owned();
         let problem = Problem { file: file.to_owned(), at, path: String::new(), what, help: String::new() };
         ScriptErrors(vec![problem])
     })
-}
-
-/// Where something stands.
-pub(super) fn mark(location: serde_yaml::Location) -> Mark {
-    let number = |it: u64| usize::try_from(it).unwrap_or(usize::MAX).max(1);
-    Mark { line: number(location.line()), column: number(location.column()) }
 }

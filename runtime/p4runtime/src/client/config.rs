@@ -70,14 +70,14 @@ impl Default for Timeouts {
     }
 }
 
-/// TLS towards the switch. All PEM.
+/// TLS towards a server. All PEM.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TlsConfig {
-    /// The authority that signed the switch's certificate.
+    /// The authority that signed the server's certificate.
     pub ca: String,
-    /// Our certificate and key, where the switch wants one.
+    /// Our certificate and key, where the server wants one.
     pub identity: Option<(String, String)>,
-    /// The name in the switch's certificate, where it is not the host of the target.
+    /// The name in the server's certificate, where it is not the host of the target.
     pub server_name: Option<String>,
 }
 
@@ -170,11 +170,7 @@ impl SessionConfig {
         let refused = |reason| ConfigError::Tls { target: target(), reason };
         match &self.tls {
             None => Ok(endpoint),
-            // The TLS library would take it for "trust nobody" and fail later, with each connection.
-            Some(tls) if !tls.ca.contains("-----BEGIN CERTIFICATE-----") => {
-                Err(refused("the authority's PEM holds no certificate".into()))
-            }
-            Some(tls) => endpoint.tls_config(tls.client()).map_err(|error| refused(super::error::chain(&error))),
+            Some(tls) => tls.apply(endpoint).map_err(refused),
         }
     }
 }
@@ -186,7 +182,15 @@ const STREAM_WINDOW: u32 = 1 << 20;
 const ERROR_DETAILS: u32 = 4 << 20;
 
 impl TlsConfig {
-    fn client(&self) -> ClientTlsConfig {
+    /// Has connections to an endpoint, whose URL is one of `https`, use it.
+    ///
+    /// # Errors
+    /// What cannot be used, in the words of the TLS library.
+    pub fn apply(&self, endpoint: Endpoint) -> Result<Endpoint, String> {
+        // The TLS library would take it for "trust nobody" and fail later, with each connection.
+        if !self.ca.contains("-----BEGIN CERTIFICATE-----") {
+            return Err("the authority's PEM holds no certificate".to_owned());
+        }
         let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&self.ca));
         if let Some((certificate, key)) = &self.identity {
             tls = tls.identity(Identity::from_pem(certificate, key));
@@ -194,7 +198,7 @@ impl TlsConfig {
         if let Some(name) = &self.server_name {
             tls = tls.domain_name(name);
         }
-        tls
+        endpoint.tls_config(tls).map_err(|error| super::error::chain(&error))
     }
 }
 

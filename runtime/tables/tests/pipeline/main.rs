@@ -14,20 +14,10 @@ pub(crate) const PROGRAM: &[u8] = vouch_tables::DEVICE_CONFIG;
 /// Whether ingress compares lengths with the frame's own.
 pub(crate) const INGRESS_KNOWS_LENGTH: bool = true;
 
-mod bench;
-mod device;
-mod frames;
+#[path = "mod.rs"]
+mod pipeline;
 
-mod binding;
-mod controller;
-mod decapsulation;
-mod destination;
-mod encapsulation;
-mod interfaces;
-mod link;
 mod next_hop;
-mod request;
-mod source;
-mod transit;
 mod underlay_ipv6;
-mod underlay_tag;
+
+use pipeline::{bench, device, frames};

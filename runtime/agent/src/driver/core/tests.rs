@@ -18,6 +18,7 @@ use vouch_underlay::bfd::BfdTimers;
 
 use super::super::frames;
 use super::*;
+use crate::config::LinkAddress;
 
 const CONFIG: &str = include_str!("../../../../../configs/demo/vtep1.yaml");
 const HOST: MacAddr = MacAddr([2, 0, 0, 0, 0, 9]);
@@ -581,7 +582,24 @@ fn next_hops_are_asked_and_used_when_they_answer() {
 #[test]
 fn with_bfd_a_next_hop_is_used_while_its_session_is_up() {
     let text = two_neighbours().replace("192.0.2.0/31}", "192.0.2.0/31, bfd: {}}");
-    let (mut core, _) = start(&text, &Switch::new());
+    watched_by_bfd(&text, [0, 1]);
+}
+
+/// Its session would not come up, and it would use no route by us.
+#[test]
+fn with_bfd_who_is_alone_on_a_link_with_us_is_answered_where_no_route_is_by_it() {
+    let text = two_neighbours().replace("192.0.2.0/31}", "192.0.2.0/31, bfd: {}}");
+    watched_by_bfd(&text.replace("via: [192.0.2.1, 192.0.2.3]", "via: 192.0.2.3"), [1, 0]);
+    let link = |text: &str| serde_json::from_value::<LinkAddress>(text.into()).expect("it is one").other_end();
+    assert_eq!(link("192.0.2.1/31"), Some(IpAddr::from([192, 0, 2, 0])));
+    assert_eq!(link("2001:db8::4/127"), "2001:db8::5".parse().ok());
+    assert_eq!((link("192.0.2.1/30"), link("2001:db8::4/64")), (None, None));
+}
+
+/// A neighbour comes, stays and falls silent, with sessions at both ends. The second next hop, and later it, leave so many routes without any.
+#[track_caller]
+fn watched_by_bfd(text: &str, without: [usize; 2]) {
+    let (mut core, _) = start(text, &Switch::new());
     let bfd = BfdTimers { interval: Duration::from_millis(100), multiplier: 3 };
     let far = vouch_underlay::Link { mac: MacAddr([2, 0, 0, 0, 0xf0, 1]), address: FIRST_HOP, bfd: Some(bfd) };
     let us = vouch_underlay::NextHop { port: 9, address: [192, 0, 2, 0].into() };
@@ -606,14 +624,15 @@ fn with_bfd_a_next_hop_is_used_while_its_session_is_up() {
             }
             now = now + Duration::from_millis(10);
         }
-        now
+        (now, far.next_hops().all(|(_, mac)| mac.is_some()))
     };
-    let now = run(&mut core, true, T0, Duration::from_secs(5));
-    assert_eq!(next_hop_news(&mut core), [(FIRST_HOP, true, 0), (SECOND_HOP, false, 0)]);
-    let now = run(&mut core, true, now, Duration::from_secs(20));
+    let (now, up) = run(&mut core, true, T0, Duration::from_secs(5));
+    assert!(up, "at its end, too");
+    assert_eq!(next_hop_news(&mut core), [(FIRST_HOP, true, 0), (SECOND_HOP, false, without[0])]);
+    let (now, _) = run(&mut core, true, now, Duration::from_secs(20));
     assert_eq!(next_hop_news(&mut core), []);
     run(&mut core, false, now, Duration::from_millis(400));
-    assert_eq!(next_hop_news(&mut core), [(FIRST_HOP, false, 1)]);
+    assert_eq!(next_hop_news(&mut core), [(FIRST_HOP, false, without[1])]);
 }
 
 #[test]

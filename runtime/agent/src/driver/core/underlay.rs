@@ -22,8 +22,11 @@ pub(super) fn machine(underlay: &UnderlayConfig, seed: u64, now: Instant) -> Und
         let bfd = port.bfd.map(|bfd| BfdTimers { interval: bfd.interval, multiplier: bfd.misses });
         Some((port.port.get(), Link { mac: port.mac, address: port.address?.address(), bfd }))
     });
-    let hops: BTreeSet<Hop> =
-        underlay.routes.iter().flat_map(Route::all_hops).filter_map(|hop| by_address(underlay, hop)).collect();
+    let named = underlay.routes.iter().flat_map(Route::all_hops).filter_map(|hop| by_address(underlay, hop));
+    // Who has routes by us is not answered otherwise, and uses none of them.
+    let watched = underlay.ports.iter().filter(|port| port.bfd.is_some());
+    let watched = watched.filter_map(|it| Some(Hop { port: it.port.get(), address: it.address?.other_end()? }));
+    let hops: BTreeSet<Hop> = named.chain(watched).collect();
     let asking = Asking { every: underlay.neighbours.ask_every, misses: underlay.neighbours.misses };
     // As many bits as a session's number has room for beside it.
     Underlay::new(links.collect(), hops, asking, seed as u32, time(now))

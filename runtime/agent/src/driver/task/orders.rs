@@ -156,6 +156,7 @@ impl Task {
         let mut counters = self.counters;
         counters.packet_ins_dropped = self.session.dropped_packets() + crowd.values().sum::<u64>();
         counters.packets_dropped += self.outbox.frames_dropped();
+        counters.spans_dropped = self.traces.as_ref().map_or(0, |(_, spans)| spans.dropped());
         counters
     }
 

@@ -170,7 +170,7 @@ impl Task {
         let Some(at) = WallClock::read().at(at) else { return };
         note(traces, at);
         for span in traces.take() {
-            self.counters.spans_dropped += u64::from(spans.try_send(span).is_err());
+            spans.send(span);
         }
     }
 
