@@ -50,8 +50,8 @@ pub(crate) struct Init {
     /// How long packets of the underlay may be, in bytes [default: what hosts' 1500 need: 1550, or 1570 over IPv6]
     #[arg(long, value_name = "BYTES")]
     mtu: Option<u16>,
-    /// A peer: its name, and its tunnel address and endpoint, as vtep2=10.0.0.2,https://192.0.2.2:7000 or
-    /// vtep2=2001:db8::2,https://[2001:db8:1::2]:7000; may be repeated
+    /// A peer: its name, and its tunnel address and endpoint, as `vtep2=10.0.0.2,https://192.0.2.2:7000` or
+    /// `vtep2=2001:db8::2,https://[2001:db8:1::2]:7000`; may be repeated
     #[arg(long = "peer", value_name = "NAME=ADDRESS,URL")]
     peers: Vec<Pair>,
     /// Where this agent listens for its peers

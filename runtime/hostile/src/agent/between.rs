@@ -37,8 +37,10 @@ struct Said {
     reads: Mutex<VecDeque<Bytes>>,
     /// What is wrong with the next writes, in the details of their status.
     refusals: Mutex<VecDeque<Bytes>>,
-    /// How often every connection has been broken.
+    /// How often the stream has been broken off.
     breaks: watch::Sender<u64>,
+    /// How many reads have been answered so.
+    lies: watch::Sender<u64>,
 }
 
 impl Between {
@@ -48,6 +50,7 @@ impl Between {
             reads: Mutex::default(),
             refusals: Mutex::default(),
             breaks: watch::Sender::new(0),
+            lies: watch::Sender::new(0),
         };
         Self { switch, said: Arc::new(said) }
     }
@@ -65,11 +68,27 @@ impl Between {
         lock(&self.said.refusals).push_back(details);
     }
 
-    /// From now on it is honest again, beginning with new streams.
+    /// Ends the agent's session. The next one begins with reads.
     pub(super) fn breaks_off(&self) {
         self.said.breaks.send_modify(|breaks| *breaks += 1);
     }
 
+    /// Ends the agent's session, and waits until the first read of the next has been answered with a lie, if there is one.
+    pub(super) async fn breaks_off_and_lies(&self) {
+        let mut lies = self.said.lies.subscribe();
+        lies.mark_unchanged();
+        self.breaks_off();
+        if !lock(&self.said.reads).is_empty() {
+            lies.changed().await.expect("it is ours");
+        }
+    }
+
+    /// Whether nothing is left that is not true.
+    pub(super) fn has_lied(&self) -> bool {
+        lock(&self.said.reads).is_empty() && lock(&self.said.refusals).is_empty()
+    }
+
+    /// From now on it is honest.
     pub(super) fn is_honest(&self) {
         lock(&self.said.reads).clear();
         lock(&self.said.refusals).clear();
@@ -122,6 +141,7 @@ impl StreamingService<Bytes> for Method {
             let asked = request.into_inner().map_while(Result::ok);
             let answers: Answers = match path.rsplit('/').next() {
                 Some("Read") if let Some(forged) = lock(&said.reads).pop_front() => {
+                    said.lies.send_modify(|lies| *lies += 1);
                     Box::pin(tokio_stream::once(Ok(forged)))
                 }
                 Some("Write") if let Some(details) = lock(&said.refusals).pop_front() => {

@@ -23,7 +23,7 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Channel, Endpoint, Server};
-use vouch_agent::{Agent, AgentOptions, Config};
+use vouch_agent::{Agent, AgentOptions, AgentStatus, Config};
 use vouch_switch_server::{ServerHandle, SwitchServer};
 
 use self::between::Between;
@@ -71,7 +71,7 @@ async fn begin() -> (Agent, Between, Channel, Channel, ServerHandle, TempDir) {
     let agent = Agent::start(config(target, peering, &socket), AgentOptions::default()).expect("it is the demo's");
     let world = (between, channel(format!("http://{peering}")), channel(format!("unix://{}", socket.display())));
     let (between, peering, management) = world;
-    ready(&agent).await;
+    until(&agent, |status| status.ready && status.peering.is_some()).await;
     (agent, between, peering, management, switch, files)
 }
 
@@ -95,14 +95,14 @@ fn config(switch: SocketAddr, peering: SocketAddr, socket: &std::path::Path) -> 
     Config::parse("vtep1.yaml", &text).expect("the demo's configuration is valid").config
 }
 
-/// Waits until it controls its switch, and has no doubt about its tables.
-async fn ready(agent: &Agent) {
+/// Waits until the agent is so.
+async fn until(agent: &Agent, wanted: impl Fn(&AgentStatus) -> bool) {
     let waiting = async {
-        while !agent.status().await.expect("the agent runs").ready {
+        while !wanted(&agent.status().await.expect("the agent runs")) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    timeout(PATIENCE, waiting).await.expect("the agent is to be ready again");
+    timeout(PATIENCE, waiting).await.expect("the agent is to be as it should be again");
 }
 
 /// The messages that an input has: each after two bytes that say how long it is. What remains at the end is one, too.

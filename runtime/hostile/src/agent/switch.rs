@@ -1,10 +1,12 @@
 //! What comes from the switch: frames that hosts send, and whatever else a P4Runtime server may say, of any content.
 //!
 //! An input is a number of messages, each with a byte before it that says where it is said: on the stream, in answer to a read, or in the details of what is
-//! wrong with a write. Reads and writes follow when the connection breaks and comes back. Whatever was said, once the switch is honest again and the
-//! connection has broken, the agent has its tables as they should be.
+//! wrong with a write. Reads and writes follow when the session ends and another begins. Whatever was said, once the switch is honest again, and another
+//! session has begun, the agent has its tables as they should be.
 
-use super::{change, messages, ready, world};
+use bytes::Bytes;
+
+use super::{change, messages, until, world};
 
 /// Try an input.
 ///
@@ -13,7 +15,7 @@ use super::{change, messages, ready, world};
 pub fn run(data: &[u8]) {
     let world = world();
     world.runtime.block_on(async {
-        let mut forged = false;
+        let mut lies = false;
         for mut message in messages(data) {
             if message.is_empty() {
                 continue;
@@ -27,18 +29,18 @@ pub fn run(data: &[u8]) {
                     continue;
                 }
             }
-            forged = true;
+            lies = true;
         }
         assert!(world.agent.status().await.is_some(), "the agent has ended");
-        if forged {
-            // It connects anew, hears what is forged, and what it then makes of its switch it has to mend.
-            world.between.breaks_off();
-            tokio::task::yield_now().await;
-            assert!(world.agent.status().await.is_some(), "the agent has ended");
+        if lies {
+            // A switch that has nothing is written to.
+            world.between.answers_reads_with(Bytes::new());
+            world.between.breaks_off_and_lies().await;
+            until(&world.agent, |status| status.ready || world.between.has_lied()).await;
             world.between.is_honest();
             world.between.breaks_off();
         }
-        ready(&world.agent).await;
+        until(&world.agent, |status| status.ready).await;
     });
 }
 
