@@ -41,14 +41,14 @@ pub fn run(data: &[u8]) {
         for request in messages(data) {
             let Some((&method, request)) = request.split_first() else { continue };
             let method = METHODS[usize::from(method) % METHODS.len()];
-            if let Err(refusal) = ask(world, method, Bytes::copy_from_slice(request)).await {
+            if let Err(refusal) = ask(&world, method, Bytes::copy_from_slice(request)).await {
                 let ours = matches!(refusal.code(), Code::Unknown | Code::DataLoss);
                 assert!(!ours, "{method} of {request:02x?}: {refusal}");
             }
         }
         let watching = call(world.management.clone(), &path("Watch"), once(Bytes::copy_from_slice(data))).await;
         drop(watching);
-        let answers = ask(world, "GetStatus", Bytes::new()).await.expect("it is asked for nothing");
+        let answers = ask(&world, "GetStatus", Bytes::new()).await.expect("it is asked for nothing");
         assert_eq!(answers, 1, "the next operator is not answered");
     });
 }

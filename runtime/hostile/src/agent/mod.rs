@@ -11,7 +11,7 @@ pub mod switch;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,7 +30,7 @@ use self::between::Between;
 use crate::input::Input;
 use crate::mutate;
 
-const CONFIG: &str = include_str!("../../../../configs/demo/vtep1.yaml");
+const CONFIG: &str = include_str!("../../../../configs/demo/vtep2.yaml");
 
 /// Far beyond what anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -48,19 +48,20 @@ struct World {
     _files: TempDir,
 }
 
-/// The same for every input.
-fn world() -> &'static World {
-    static WORLD: OnceLock<World> = OnceLock::new();
-    WORLD.get_or_init(|| {
+/// The same for every input, of which one at a time has it.
+fn world() -> MutexGuard<'static, World> {
+    static WORLD: OnceLock<Mutex<World>> = OnceLock::new();
+    let world = WORLD.get_or_init(|| {
         let runtime = Runtime::new().expect("threads can be started");
         let (agent, between, peering, management, switch, files) = runtime.block_on(begin());
-        World { runtime, agent, between, peering, management, _switch: switch, _files: files }
-    })
+        Mutex::new(World { runtime, agent, between, peering, management, _switch: switch, _files: files })
+    });
+    world.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn begin() -> (Agent, Between, Channel, Channel, ServerHandle, TempDir) {
     let files = TempDir::new().expect("there is room for a socket");
-    let switch = SwitchServer::builder().device_id(1).build().expect("valid");
+    let switch = SwitchServer::builder().device_id(2).build().expect("valid");
     let switch = switch.listen("127.0.0.1:0").await.expect("a free port");
     let between = Between::new(channel(format!("http://{}", switch.local_addr())));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -87,12 +88,12 @@ fn free_address() -> SocketAddr {
 
 fn config(switch: SocketAddr, peering: SocketAddr, socket: &std::path::Path) -> Config {
     let text = CONFIG
-        .replace("127.0.0.1:9559", &switch.to_string())
-        .replace("127.0.0.1:7001", &peering.to_string())
-        .replace("127.0.0.1:7002", &free_address().to_string())
+        .replace("127.0.0.1:9560", &switch.to_string())
+        .replace("127.0.0.1:7001", &free_address().to_string())
+        .replace("127.0.0.1:7002", &peering.to_string())
         .replace("127.0.0.1:7003", &free_address().to_string());
     let text = format!("{text}\nmanagement:\n  socket: {}\n", PathBuf::from(socket).display());
-    Config::parse("vtep1.yaml", &text).expect("the demo's configuration is valid").config
+    Config::parse("vtep2.yaml", &text).expect("the demo's configuration is valid").config
 }
 
 /// Waits until the agent is so.

@@ -12,8 +12,8 @@ use super::{PATIENCE, World, change, messages, world};
 
 const SESSION: &str = "/vouch.peer.v2.Peering/Session";
 
-/// How vtep2 of the demo says hello: version 2, its name, its VTEP address, an incarnation, its probe MAC.
-const HELLO: &[u8] = b"\x0a\x18\x08\x02\x12\x05vtep2\x1d\x02\x00\x00\x0a\x20\x01\x2a\x06\x02\x00\x00\x00\xfe\x02";
+/// How vtep1 of the demo says hello, which calls the others: version 2, its name, its VTEP address, an incarnation, its probe MAC.
+const HELLO: &[u8] = b"\x0a\x18\x08\x02\x12\x05vtep1\x1d\x01\x00\x00\x0a\x20\x01\x2a\x06\x02\x00\x00\x00\xfe\x02";
 
 /// Try an input.
 ///
@@ -23,8 +23,8 @@ pub fn run(data: &[u8]) {
     let world = world();
     world.runtime.block_on(async {
         // It may be refused, with whatever reason.
-        let _ = session(world, messages(data)).await;
-        let answers = session(world, vec![Bytes::from_static(HELLO)]).await.expect("vtep2 is a peer");
+        let _ = session(&world, messages(data)).await;
+        let answers = session(&world, vec![Bytes::from_static(HELLO)]).await.expect("vtep1 is a peer");
         let hello = answers.first().is_some_and(|first| first.starts_with(b"\x0a"));
         assert!(hello, "a peer that says hello is answered with {answers:02x?}");
         assert!(world.agent.status().await.is_some(), "the agent has ended");
