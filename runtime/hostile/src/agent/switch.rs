@@ -38,8 +38,9 @@ pub fn run(data: &[u8]) {
             world.between.breaks_off_and_lies().await;
             until(&world.agent, |status| status.ready || world.between.has_lied()).await;
             world.between.is_honest();
-            world.between.breaks_off();
         }
+        // Who has been told that another controller is in charge waits to hear otherwise.
+        world.between.breaks_off();
         until(&world.agent, |status| status.ready).await;
     });
 }
