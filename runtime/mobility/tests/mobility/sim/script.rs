@@ -243,7 +243,10 @@ impl Script {
                 deeds.push((at(begin + Duration::from_secs(6)), announce));
             }
         }
-        deeds.extend([STEADFAST, WANDERER].map(|device| (at(AGED), Deed::Idle { device })));
+        // What is given up where it was recorded may be taken by those who claimed it, and they are idle in turn.
+        for aged in [AGED, AGED + Duration::from_secs(50)] {
+            deeds.extend([STEADFAST, WANDERER].map(|device| (at(aged), Deed::Idle { device })));
+        }
         deeds.sort_by_key(|&(at, _)| at);
         deeds
     }
