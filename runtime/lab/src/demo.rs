@@ -111,7 +111,7 @@ pub async fn run_on(
         [] => Scenario::all().collect(),
         names => names.iter().map(|name| Scenario::find(name)).collect::<Result<Vec<_>, _>>()?,
     };
-    let mut show = Show { out, json: options.json, style: Style { color: options.color } };
+    let mut show = Show { out, json: options.json, timed: options.timed, style: Style { color: options.color } };
     show.opening(&options, &scenarios)?;
     let mut reports = Vec::new();
     for scenario in scenarios {
@@ -132,12 +132,12 @@ pub async fn run_on(
             if !options.timed {
                 report.held = report.outcome.expectations.held_but_for_time();
             }
-            show.report(&report, options.timed)?;
+            show.report(&report)?;
             reports.push(report);
         }
     }
     let outcome = DemoOutcome { reports };
-    show.closing(&outcome, options.timed)?;
+    show.closing(&outcome)?;
     Ok(outcome)
 }
 
@@ -202,6 +202,7 @@ impl Told {
 struct Show<'a> {
     out: &'a mut dyn Write,
     json: bool,
+    timed: bool,
     style: Style,
 }
 
@@ -243,7 +244,7 @@ impl Show<'_> {
         }
     }
 
-    fn report(&mut self, report: &ScenarioReport, timed: bool) -> io::Result<()> {
+    fn report(&mut self, report: &ScenarioReport) -> io::Result<()> {
         if self.json {
             return self.record(&Record::Scenario { report });
         }
@@ -251,7 +252,7 @@ impl Show<'_> {
         for expectation in expectations.iter() {
             let (mark, paint): (_, fn(Style, &str) -> String) = match expectation {
                 held if held.held => ("ok", Style::good),
-                slow if slow.timed && !timed => ("slow", Style::bold),
+                slow if slow.timed && !self.timed => ("slow", Style::bold),
                 _ => ("NOT HELD", Style::bad),
             };
             let mark = paint(self.style, mark);
@@ -264,13 +265,13 @@ impl Show<'_> {
         writeln!(self.out)
     }
 
-    fn closing(&mut self, outcome: &DemoOutcome, timed: bool) -> io::Result<()> {
+    fn closing(&mut self, outcome: &DemoOutcome) -> io::Result<()> {
         let (held, scenarios) = (outcome.held(), outcome.reports.len());
         if self.json {
             return self.record(&Record::Summary { held, scenarios });
         }
         write!(self.out, "{}", show::results(&outcome.reports, self.style))?;
-        let words = match (held, timed) {
+        let words = match (held, self.timed) {
             (true, true) => "Every expectation held.",
             (true, false) => "Every expectation held, those on time not counted.",
             (false, _) => "Not every expectation held.",

@@ -66,42 +66,42 @@ fn certificates_are_made_checked_and_renewed() {
     let config = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/demo/vtep1.yaml"));
     let config = config.expect("the demo has it").replace("endpoint: http:", "endpoint: https:");
     let plaintext = config.lines().find(|line| line.contains("plaintext: true")).expect("the demo is on loopback");
-    let with = |cert: &str| {
-        let path = folder.path().join("vtep1.yaml");
-        let files = format!("  tls: {{ca: tls/ca.pem, cert: tls/{cert}.pem, key: tls/{cert}.key}}");
-        std::fs::write(&path, config.replace(plaintext, &files)).expect("the folder is writable");
-        let output = vouch(&["check", &path.display().to_string()]);
+    let path = folder.path().join("vtep1.yaml");
+    let file = path.display().to_string();
+    let checked = |config: String| {
+        std::fs::write(&path, config).expect("the folder is writable");
+        let output = vouch(&["check", &file]);
         (output.status.code(), text(&output.stdout))
+    };
+    let with = |cert: &str| {
+        let files = format!("  tls: {{ca: tls/ca.pem, cert: tls/{cert}.pem, key: tls/{cert}.key}}");
+        checked(config.replace(plaintext, &files))
     };
     let (status, report) = with("vtep1");
     assert_eq!(status, Some(0), "{report}");
     let (status, report) = with("vtep2");
     assert_eq!(status, Some(1), "{report}");
     assert!(report.contains("vtep2.pem: it is for `vtep2`, and our name is `vtep1`"), "{report}");
-    let output = vouch(&["run", &folder.path().join("vtep1.yaml").display().to_string()]);
+    let output = vouch(&["run", &file]);
     assert_eq!(output.status.code(), Some(78), "no peer would ever believe it");
 
     let demo = config.replace("endpoint: https:", "endpoint: http:");
     for section in ["tracing", "switch"] {
         let with = |key: &str| {
             let files = format!("tls: {{ca: tls/ca.pem, cert: tls/vtep1.pem, key: tls/{key}.key}}");
-            let config = match section {
+            checked(match section {
                 "tracing" => format!("{demo}\ntracing:\n  otlp: https://127.0.0.1:4317\n  {files}\n"),
                 _ => demo
                     .replace("switch:\n", &format!("switch:\n  {files}\n"))
                     .replace("target: http:", "target: https:"),
-            };
-            let path = folder.path().join("vtep1.yaml");
-            std::fs::write(&path, config).expect("the folder is writable");
-            let output = vouch(&["check", &path.display().to_string()]);
-            (output.status.code(), text(&output.stdout))
+            })
         };
         let (status, report) = with("vtep1");
         assert_eq!(status, Some(0), "{report}");
         let (status, report) = with("vtep2");
         assert_eq!(status, Some(1), "{report}");
         assert!(report.contains(&format!("{section}.tls: {tls}/vtep2.key: this key does not belong")), "{report}");
-        let output = vouch(&["run", &folder.path().join("vtep1.yaml").display().to_string()]);
+        let output = vouch(&["run", &file]);
         assert_eq!(output.status.code(), Some(78), "{section} would never take it");
     }
 

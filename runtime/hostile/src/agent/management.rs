@@ -46,8 +46,7 @@ pub fn run(data: &[u8]) {
                 assert!(!ours, "{method} of {request:02x?}: {refusal}");
             }
         }
-        let watching = call(world.management.clone(), &path("Watch"), once(Bytes::copy_from_slice(data))).await;
-        drop(watching);
+        drop(call(world.management.clone(), &path("Watch"), once(Bytes::copy_from_slice(data))).await);
         let answers = ask(&world, "GetStatus", Bytes::new()).await.expect("it is asked for nothing");
         assert_eq!(answers, 1, "the next operator is not answered");
     });

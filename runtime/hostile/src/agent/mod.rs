@@ -10,8 +10,8 @@ mod raw;
 pub mod switch;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::path::Path;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -50,30 +50,30 @@ struct World {
 
 /// The same for every input, of which one at a time has it.
 fn world() -> MutexGuard<'static, World> {
-    static WORLD: OnceLock<Mutex<World>> = OnceLock::new();
-    let world = WORLD.get_or_init(|| {
-        let runtime = Runtime::new().expect("threads can be started");
-        let (agent, between, peering, management, switch, files) = runtime.block_on(begin());
-        Mutex::new(World { runtime, agent, between, peering, management, _switch: switch, _files: files })
-    });
-    world.lock().unwrap_or_else(PoisonError::into_inner)
+    static WORLD: LazyLock<Mutex<World>> = LazyLock::new(|| Mutex::new(World::begin()));
+    WORLD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn begin() -> (Agent, Between, Channel, Channel, ServerHandle, TempDir) {
-    let files = TempDir::new().expect("there is room for a socket");
-    let switch = SwitchServer::builder().device_id(2).build().expect("valid");
-    let switch = switch.listen("127.0.0.1:0").await.expect("a free port");
-    let between = Between::new(channel(format!("http://{}", switch.local_addr())));
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let target = listener.local_addr().expect("it listens");
-    let serving = Server::builder().add_service(between.clone()).serve_with_incoming(TcpListenerStream::new(listener));
-    tokio::spawn(serving);
-    let (peering, socket) = (free_address(), files.path().join("vouch.sock"));
-    let agent = Agent::start(config(target, peering, &socket), AgentOptions::default()).expect("it is the demo's");
-    let world = (between, channel(format!("http://{peering}")), channel(format!("unix://{}", socket.display())));
-    let (between, peering, management) = world;
-    until(&agent, |status| status.ready && status.peering.is_some()).await;
-    (agent, between, peering, management, switch, files)
+impl World {
+    fn begin() -> Self {
+        let runtime = Runtime::new().expect("threads can be started");
+        let files = TempDir::new().expect("there is room for a socket");
+        let handle = runtime.handle().clone();
+        let _inside = handle.enter();
+        let switch = SwitchServer::builder().device_id(2).build().expect("valid");
+        let switch = runtime.block_on(switch.listen("127.0.0.1:0")).expect("a free port");
+        let between = Between::new(channel(format!("http://{}", switch.local_addr())));
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
+        let target = listener.local_addr().expect("it listens");
+        let service = Server::builder().add_service(between.clone());
+        runtime.spawn(service.serve_with_incoming(TcpListenerStream::new(listener)));
+        let (peering, socket) = (free_address(), files.path().join("vouch.sock"));
+        let agent = Agent::start(config(target, peering, &socket), AgentOptions::default()).expect("it is the demo's");
+        runtime.block_on(until(&agent, |status| status.ready && status.peering.is_some()));
+        let peering = channel(format!("http://{peering}"));
+        let management = channel(format!("unix://{}", socket.display()));
+        Self { runtime, agent, between, peering, management, _switch: switch, _files: files }
+    }
 }
 
 /// A channel that connects when it is used.
@@ -86,13 +86,13 @@ fn free_address() -> SocketAddr {
     listener.and_then(|listener| listener.local_addr()).expect("loopback has ports")
 }
 
-fn config(switch: SocketAddr, peering: SocketAddr, socket: &std::path::Path) -> Config {
+fn config(switch: SocketAddr, peering: SocketAddr, socket: &Path) -> Config {
     let text = CONFIG
         .replace("127.0.0.1:9560", &switch.to_string())
         .replace("127.0.0.1:7001", &free_address().to_string())
         .replace("127.0.0.1:7002", &peering.to_string())
         .replace("127.0.0.1:7003", &free_address().to_string());
-    let text = format!("{text}\nmanagement:\n  socket: {}\n", PathBuf::from(socket).display());
+    let text = format!("{text}\nmanagement:\n  socket: {}\n", socket.display());
     Config::parse("vtep2.yaml", &text).expect("the demo's configuration is valid").config
 }
 

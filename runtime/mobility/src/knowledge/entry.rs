@@ -106,6 +106,16 @@ impl Proof {
         Self(Because::Aged)
     }
 
+    /// It does not answer, and nobody can say that it is elsewhere: it was expected to, or has aged. Whether a port is down is for
+    /// [`Self::by_port_down`] to say.
+    pub(crate) fn by_no_answer(none: &NoAnswer) -> Option<Self> {
+        match none {
+            NoAnswer::Silent(silence) => Some(Self::by_silence(silence)),
+            NoAnswer::Unanswered(unanswered) => Some(Self::by_ageing(unanswered)),
+            NoAnswer::LinkDown => None,
+        }
+    }
+
     /// The host is recorded on a port that is down.
     pub(crate) fn by_port_down(local: &Local, down: Option<LinkDown>) -> Option<Self> {
         down.is_some_and(|LinkDown(port)| port == local.port).then_some(Self(Because::PortDown))

@@ -627,7 +627,7 @@ impl Claimant {
             self.claim.requests.hold(target, frame, world.config.limits.requests_per_claim, out);
             return Became::Claimant(self);
         }
-        self.heard_again(HeardAt::request(port, address, Some(frame)), known, world, out)
+        self.heard_again(HeardAt::arp(port, address, Some(frame)), known, world, out)
     }
 
     /// A frame of its came from `port`: who speaks at the claimed port is there no less than who answers.

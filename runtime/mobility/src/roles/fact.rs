@@ -110,11 +110,11 @@ pub(crate) struct HeardAt {
 impl HeardAt {
     /// It answered a question there.
     pub(crate) fn answer(port: AccessId, address: IpAddr) -> Self {
-        Self { frame: None, ..Self::request(port, Some(address), None) }
+        Self::arp(port, Some(address), None)
     }
 
-    /// It asks for somebody there, or answered there for an address that is not its own.
-    pub(crate) fn request(port: AccessId, address: Option<IpAddr>, frame: Option<FrameId>) -> Self {
+    /// It spoke there by ARP or neighbour discovery. No `address`: it named none, or one that is another's.
+    pub(crate) fn arp(port: AccessId, address: Option<IpAddr>, frame: Option<FrameId>) -> Self {
         let addresses = address.into_iter().collect();
         Self { port, evidence: Evidence::Arp, addresses, disputed: None, frame }
     }

@@ -247,9 +247,8 @@ impl Inquiry {
             return match self.recorded {
                 Recorded::Pending => Verdict::open(self),
                 Recorded::Answered => Verdict::Stays { claimants: Vec::new(), settled: false },
-                Recorded::NoAnswer(NoAnswer::Silent(silence)) => Verdict::gone(Proof::by_silence(&silence)),
-                Recorded::NoAnswer(NoAnswer::Unanswered(unanswered)) => Verdict::gone(Proof::by_ageing(&unanswered)),
-                Recorded::NoAnswer(NoAnswer::LinkDown) | Recorded::Disturbed(_) => Verdict::Unknown,
+                Recorded::NoAnswer(none) => Proof::by_no_answer(&none).map_or(Verdict::Unknown, Verdict::gone),
+                Recorded::Disturbed(_) => Verdict::Unknown,
             };
         }
         match &self.recorded {
@@ -348,26 +347,16 @@ impl Inquiry {
                     _ if unknown > 0 => self.wait_for_claimants(subject, world, out),
                     _ if answer > 1 => self.contested(subject, world, out),
                     // Aged, and no sign of life of it anywhere: whoever is heard next has it.
-                    _ if self.idle && answer == 0 && !is_out(Guard::AgedNowhere) => self.nowhere(subject, world),
+                    _ if self.idle && answer == 0 && !is_out(Guard::AgedNowhere) => {
+                        let down = || Proof::by_port_down(subject.local, world.ports.down(subject.local.port()));
+                        match Proof::by_no_answer(none).or_else(down) {
+                            Some(proof) => Verdict::Gone { claimants: self.claimants.into_vec(), proof },
+                            None => self.unproven(WhyUnproven::NotAsked, subject, world, out),
+                        }
+                    }
                     _ => self.unproven(WhyUnproven::NobodyAnswers, subject, world, out),
                 }
             }
-        }
-    }
-
-    /// It answers nowhere, and was idle for the ageing time.
-    fn nowhere(self, subject: &Subject<'_>, world: &World<'_>) -> Verdict {
-        let proof = match &self.recorded {
-            Recorded::NoAnswer(NoAnswer::Silent(silence)) => Some(Proof::by_silence(silence)),
-            Recorded::NoAnswer(NoAnswer::Unanswered(unanswered)) => Some(Proof::by_ageing(unanswered)),
-            Recorded::NoAnswer(NoAnswer::LinkDown) => {
-                Proof::by_port_down(subject.local, world.ports.down(subject.local.port()))
-            }
-            Recorded::Pending | Recorded::Answered | Recorded::Disturbed(_) => None,
-        };
-        match proof {
-            Some(proof) => Verdict::Gone { claimants: self.claimants.into_vec(), proof },
-            None => Verdict::open(Box::new(self)),
         }
     }
 

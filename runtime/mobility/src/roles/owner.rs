@@ -166,8 +166,7 @@ impl Owner {
         };
         let mut owner =
             Self { withheld: world.draining, ..Self::new(Local::learned(absent, heard.port, sequence), stay) };
-        owner.learn_addresses(&heard.addresses, known, world, out);
-        known.addresses.said(&heard.addresses, heard.disputed);
+        owner.hears_of_addresses(&heard, known, world, out);
         out.counters.learned += 1;
         out.report(Report::Learned { host: known.key, port: heard.port });
         owner.advertise(known, None, out);
@@ -341,8 +340,7 @@ impl Owner {
         if heard.port == self.local.port() {
             out.release(heard.frame);
             if heard.evidence != Evidence::Dad {
-                self.learn_addresses(&heard.addresses, known, world, out);
-                known.addresses.said(&heard.addresses, heard.disputed);
+                self.hears_of_addresses(&heard, known, world, out);
             }
             let address = heard.addresses.first().copied();
             return self.alive(address, known, world, out);
@@ -410,7 +408,7 @@ impl Owner {
             requests.hold(target, frame, limit, out);
             return Became::Owner(self);
         }
-        self.heard(HeardAt::request(port, address, Some(frame)), known, world, out)
+        self.heard(HeardAt::arp(port, address, Some(frame)), known, world, out)
     }
 
     /// It answered a probe.

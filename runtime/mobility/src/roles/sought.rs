@@ -407,7 +407,7 @@ impl Sought {
             }
             None => None,
         };
-        let heard = HeardAt::request(port, address, frame);
+        let heard = HeardAt::arp(port, address, frame);
         let contests = |claimant: &mut Claimant| {
             !claimant.tenure.is_zero() && claimant.answers != Answers::No && !is_out(Guard::KnownBeforeRestart)
         };

@@ -108,7 +108,7 @@ impl Mobility {
         }
         if let Some(address) = address.filter(|&address| self.is_anothers(host, address)) {
             // It would teach whoever gets it that the address is this host's.
-            let heard = HeardAt { disputed: Some(address), ..HeardAt::request(port, None, None) };
+            let heard = HeardAt { disputed: Some(address), ..HeardAt::arp(port, None, None) };
             self.tell(host, Fact::Heard(heard), now);
             return self.address_disputed(host, address, port, Some(frame), now);
         }

@@ -7,13 +7,25 @@ use crate::guards::{Guard, is_out};
 use crate::inout::report::Full;
 use crate::knowledge::addresses::MAX_PATIENCE;
 use crate::knowledge::question::{End, Question, Step};
-use crate::roles::fact::AddressClaimant;
+use crate::roles::fact::{AddressClaimant, HeardAt};
 use crate::roles::known::Known;
 use crate::roles::world::{Out, World};
 use crate::words::config::Timers;
 use crate::words::time::Instant;
 
 impl Owner {
+    /// Takes in what the host says of its addresses, where it belongs.
+    pub(super) fn hears_of_addresses(
+        &mut self,
+        heard: &HeardAt,
+        known: &mut Known,
+        world: &World<'_>,
+        out: &mut Out<'_>,
+    ) {
+        self.learn_addresses(&heard.addresses, known, world, out);
+        known.addresses.said(&heard.addresses, heard.disputed);
+    }
+
     /// Takes in addresses that the host says are its own, where it belongs.
     pub(super) fn learn_addresses(
         &mut self,
