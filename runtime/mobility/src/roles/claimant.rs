@@ -776,7 +776,12 @@ impl Claimant {
             (Open::Overdue | Open::Unproven, During::Hold) => false,
         };
         match (open, &mut self.claim.stage) {
-            (Open::Overdue, _) => {}
+            // It is asking, and need not be told again until its verdict is late.
+            (Open::Overdue, Stage::Owner { retry_at, .. }) => {
+                let timers = world.timers();
+                *retry_at = (*retry_at).max(world.now + timers.verdict_after + timers.claim_retry);
+            }
+            (Open::Overdue, Stage::Open { .. } | Stage::Tunnel(_)) => {}
             (Open::Unproven | Open::Contested, Stage::Open { open: before, reminded, .. }) => {
                 (*before, *reminded) = (open, false);
             }

@@ -219,6 +219,17 @@ fn b9_an_owner_that_does_not_reply_is_asked_again_and_by_passed_only_without_a_s
 }
 
 #[test]
+fn b9_an_owner_that_says_that_it_is_asking_is_left_to_it() {
+    let mut bench = Bench::new().following();
+    bench.heard(P1, Evidence::Arp, None);
+    bench.wait(50);
+    bench.replied(B, 1, 0, Verdict::Open(Open::Overdue));
+    assert_eq!(claims(&bench.wait(549)), [], "not before its verdict is late");
+    assert_eq!(claims(&bench.wait(1)).len(), 1, "which may have been lost");
+    assert_eq!(claims(&bench.wait(500)).len(), 1, "and as from any other");
+}
+
+#[test]
 fn b9_an_owner_that_has_many_hosts_to_ask_is_reminded_of_each_only_when_it_may_have_had_its_turn() {
     let mut bench = Bench::new();
     for number in 0..400_u16 {
