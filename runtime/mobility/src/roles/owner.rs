@@ -62,7 +62,7 @@ struct Confirming {
     /// An answer is to be expected.
     expected: bool,
     left: Option<Instant>,
-    /// It counts as left unanswered; once.
+    /// An answer is late: the question counts as left unanswered, once, if none can have been lost.
     late: bool,
     /// A later answer still tells how long the host takes.
     until: Instant,
@@ -836,6 +836,12 @@ impl Owner {
         world: &World<'_>,
         out: &mut Out<'_>,
     ) -> Became {
+        if self.confirming.as_ref().is_some_and(|confirming| confirming.question == question && confirming.late) {
+            if complete || is_out(Guard::AllHeard) {
+                known.addresses.left_unanswered();
+            }
+            return Became::Owner(self);
+        }
         if let Some(at) = self.disputes.iter().position(|dispute| dispute.question.id() == question) {
             let dispute = self.disputes.remove(at);
             let end = dispute.question.checked(complete);
@@ -859,7 +865,7 @@ impl Owner {
         {
             (confirming.late, confirming.due) = (true, confirming.until);
             if confirming.expected && confirming.left.is_some() {
-                known.addresses.left_unanswered();
+                out.check_at(known.key, confirming.question, Location::Local(self.local.port()));
             }
         }
         if self.confirming.as_ref().is_some_and(|confirming| world.now >= confirming.until) {

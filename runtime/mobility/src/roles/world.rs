@@ -219,7 +219,11 @@ impl<'a> Out<'a> {
     }
 
     pub(crate) fn check(&mut self, host: HostKey, question: &Question) {
-        self.actions.push(Action::Check { question: question.id(), host, via: question.place() });
+        self.check_at(host, question.id(), question.place());
+    }
+
+    pub(crate) fn check_at(&mut self, host: HostKey, question: QuestionId, via: Location) {
+        self.actions.push(Action::Check { question, host, via });
     }
 
     pub(crate) fn new_claim(&mut self, config: &Config) -> ClaimId {

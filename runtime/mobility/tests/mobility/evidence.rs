@@ -285,6 +285,20 @@ fn evidence_a_mute_host_keeps_its_place_over_a_restart() {
     assert!(confirmed(&before), "it answers after all");
 }
 
+/// So many were asked at one port that the switch dropped some of the answers, and this host's were among them.
+#[test]
+fn evidence_a_host_whose_answers_were_lost_is_not_taken_for_mute() {
+    let mut bench = Bench::new();
+    (bench.routine, bench.complete) = (false, false);
+    bench.heard(P1, Evidence::Arp, None);
+    bench.wait(1_000);
+    assert!(bench.machine.binding(host().vni, IP).expect("it is bound").confirmed, "nobody knows whether it answers");
+    bench.complete = true;
+    bench.asked(B, 1, 1);
+    bench.wait(3_000);
+    assert_eq!(bench.location(), Some(THERE), "it announced itself, and is silent now");
+}
+
 /// It says something just after the agent has been started, and somebody claims it before it has been asked and not answered: what the switch kept of it
 /// says that it is not one to count on.
 #[test]

@@ -92,10 +92,13 @@ impl Owner {
         self.confirming = Some(Confirming { question, alone_for, expected, left: None, late: false, until, due });
     }
 
-    /// Asks for all its addresses at once, at an operator's word; not while it is being asked anyway.
+    /// Asks for all its addresses at once, at an operator's word, whatever it was being asked to confirm; not while it is claimed.
     pub(crate) fn ask_now(&mut self, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) {
-        if self.confirming.is_some() || self.inquiry.is_some() {
+        if self.inquiry.is_some() {
             return;
+        }
+        if self.confirming.is_some() {
+            self.echoes_until = world.now + MAX_PATIENCE;
         }
         let targets = known.addresses.targets(&[], known.key.mac);
         let expected = known.addresses.expected_at(self.place(), world.now, world.timers()).is_some();
