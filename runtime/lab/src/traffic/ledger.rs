@@ -131,6 +131,12 @@ impl Ledger {
         let _ = tokio::time::timeout(patience, missing.wait_for(|missing| *missing == 0)).await;
     }
 
+    /// Wait until the first `count` packets have arrived, at most `patience`: what has not by then is lost, and counted as such.
+    pub async fn arrive(&self, count: u64, patience: Duration) {
+        let mut missing = self.missing.subscribe();
+        let _ = tokio::time::timeout(patience, missing.wait_for(|_| self.report_of(0..count).lost == 0)).await;
+    }
+
     /// Wait until `count` more packets have been sent, at most `patience`; whether they were.
     pub async fn sends(&self, count: u64, patience: Duration) -> bool {
         let target = self.sent_so_far() + count;
