@@ -12,27 +12,30 @@ const TURN: u64 = 100_000;
 pub(crate) fn take_short_turns() -> io::Result<()> {
     // SAFETY: takes no pointer. Of a priority below 0 an error cannot be told, and none can come about for the calling thread.
     let nice = unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
-    let wanted = libc::sched_attr {
+    schedule(libc::sched_attr { sched_nice: nice, sched_runtime: TURN, ..attributes(libc::SCHED_OTHER) })
+}
+
+/// Have the calling thread run at once whenever it has something to do, before all that is not in real time. It must be little.
+pub(crate) fn go_first() -> io::Result<()> {
+    schedule(libc::sched_attr { sched_priority: 1, ..attributes(libc::SCHED_FIFO) })
+}
+
+fn attributes(policy: libc::c_int) -> libc::sched_attr {
+    libc::sched_attr {
         size: size_of::<libc::sched_attr>() as u32,
-        sched_policy: libc::SCHED_OTHER as u32,
+        sched_policy: policy as u32,
         sched_flags: 0,
-        sched_nice: nice,
+        sched_nice: 0,
         sched_priority: 0,
-        sched_runtime: TURN,
+        sched_runtime: 0,
         sched_deadline: 0,
         sched_period: 0,
-    };
-    // SAFETY: the kernel reads the structure, as many bytes as it says, and keeps no pointer to it.
-    match unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const wanted, 0) } {
-        0 => Ok(()),
-        _failed => Err(io::Error::last_os_error()),
     }
 }
 
-/// Have the calling thread go before all others, for as long as it has something to do.
-pub(crate) fn go_first() -> io::Result<()> {
-    // SAFETY: takes no pointer.
-    match unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -20) } {
+fn schedule(wanted: libc::sched_attr) -> io::Result<()> {
+    // SAFETY: the kernel reads the structure, as many bytes as it says, and keeps no pointer to it.
+    match unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const wanted, 0) } {
         0 => Ok(()),
         _failed => Err(io::Error::last_os_error()),
     }

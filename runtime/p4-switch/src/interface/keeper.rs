@@ -2,7 +2,7 @@
 //!
 //! A port's frames are taken by the task that forwards them, and that shares its threads with everything else that the switch does,
 //! and these share the processors with everybody. A burst at wire speed fills a ring within 20 ms, which is less than such a
-//! thread may have to wait on a busy machine. So one thread, which does nothing else and goes before others, moves what fills
+//! thread may have to wait on a busy machine. So one thread, which does nothing else and runs in real time where it may, moves what fills
 //! rings to where there is more room ([`Backlog`](super::backlog)), and replaces rings that the kernel does not fill any more. Where
 //! the switch keeps up it has nothing to do but look; it is one for all ports, since where many switches run in one place, each
 //! time that one wakes up for nothing counts.
@@ -17,7 +17,7 @@ use super::Shared;
 use crate::turns;
 
 /// How often rings are looked at while frames come in: several times in the time in which half of one is filled.
-const LOOK: Duration = Duration::from_millis(3);
+const LOOK: Duration = Duration::from_millis(1);
 /// How often it is looked whether the kernel still fills them, which cannot be told from quiet, and whether there are more ports.
 const UNSTICK: Duration = Duration::from_millis(100);
 
@@ -36,8 +36,9 @@ pub(super) fn keep(port: &Arc<Shared>) -> io::Result<()> {
 }
 
 fn run() {
-    if let Err(error) = turns::go_first().and(turns::take_short_turns()) {
-        tracing::debug!(%error, "the keeper of the rings goes before nobody");
+    if let Err(error) = turns::go_first() {
+        tracing::debug!(%error, "the keeper of the rings is not in real time");
+        let _ = turns::take_short_turns();
     }
     let mut unstuck = Instant::now();
     loop {

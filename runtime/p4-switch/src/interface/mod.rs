@@ -26,6 +26,7 @@ mod link;
 mod offload;
 mod ring;
 mod socket;
+mod urgent;
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -78,7 +79,7 @@ struct Shared {
     /// Tells when the socket has something, to the runtime where somebody receives: no other need be awake for that.
     arrivals: OnceLock<AsyncFd<Arc<PacketSocket>>>,
     status: watch::Sender<PortStatus>,
-    incoming: Mutex<Incoming>,
+    incoming: urgent::Mutex<Incoming>,
     outgoing: Mutex<Outgoing>,
 }
 
@@ -168,7 +169,7 @@ impl InterfacePort {
             socket: Arc::new(socket),
             arrivals: OnceLock::new(),
             status: watch::Sender::new(status),
-            incoming: Mutex::new(incoming),
+            incoming: urgent::Mutex::new(incoming),
             outgoing: Mutex::default(),
         });
         keeper::keep(&shared).map_err(other)?;
@@ -240,9 +241,9 @@ impl Shared {
         Ok(self.arrivals.get_or_init(|| arrivals))
     }
 
-    fn incoming(&self) -> MutexGuard<'_, Incoming> {
+    fn incoming(&self) -> urgent::MutexGuard<'_, Incoming> {
         // Counters and whole frames only: nothing is half done after a panic.
-        self.incoming.lock().unwrap_or_else(PoisonError::into_inner)
+        self.incoming.lock()
     }
 
     fn outgoing(&self) -> MutexGuard<'_, Outgoing> {
@@ -253,15 +254,14 @@ impl Shared {
 impl Incoming {
     /// Move what is there into `batch`, at most `max` of what the kernel takes for a frame, and give the number of these.
     fn take(&mut self, socket: &PacketSocket, batch: &mut Frames, max: usize) -> usize {
-        let taken = match self.backlog.take(batch, max) {
+        match self.backlog.take(batch, max) {
             0 => self.empty_ring(socket, Some(batch), max),
             waited => waited,
-        };
-        self.make_room(socket);
-        taken
+        }
     }
 
-    /// Have what is in the ring wait elsewhere as long as it is half full.
+    /// Have what is in the ring wait elsewhere as long as it is half full. This is left to the keeper: who forwards may have to
+    /// let others have the processor at any moment, and meanwhile nobody could.
     fn make_room(&mut self, socket: &PacketSocket) {
         while self.ring.as_ref().is_some_and(Ring::is_half_full) && self.empty_ring(socket, None, BATCH) > 0 {}
     }
