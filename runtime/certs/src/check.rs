@@ -68,19 +68,35 @@ pub fn check(name: &str, files: &Files, now: SystemTime) -> Vec<Problem> {
 /// with the key, if it has one. Who has to have signed that is the server's affair.
 pub fn check_client(ca: &Path, own: Option<(&Path, &Path)>, now: SystemTime) -> Vec<Problem> {
     let mut problems: Vec<Problem> = inspect(ca).err().map(Problem::from).into_iter().collect();
-    let Some((cert, key_file)) = own else { return problems };
-    match inspect(cert) {
-        Err(error) => problems.push(error.into()),
-        Ok(chain) => {
-            let Some((ours, between)) = chain.split_first() else { return problems };
-            let error = refused(ours, between, &[], &[KeyUsage::client_auth()], now);
-            let error = error.filter(|error| !matches!(error, Error::UnknownIssuer));
-            let what = error.map(|error| told(error, ours, &[], now));
-            problems.extend(what.map(|what| Problem { file: cert.to_owned(), what }));
-            problems.extend(key(key_file, ours));
-        }
+    if let Some((cert, key)) = own {
+        problems.extend(own_end(cert, key, KeyUsage::client_auth(), now));
     }
     problems
+}
+
+/// All that keeps a server from believing any client, or from being believed by any, at this moment. Who has to have signed its certificate is
+/// the clients' affair.
+pub fn check_server(files: &Files, now: SystemTime) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    match inspect(&files.ca) {
+        Ok(roots) => problems.extend(authority(&roots, now).map(|what| Problem { file: files.ca.clone(), what })),
+        Err(error) => problems.push(error.into()),
+    }
+    problems.extend(own_end(&files.cert, &files.key, KeyUsage::server_auth(), now));
+    problems
+}
+
+/// What is wrong with a certificate for one end and its key, whoever has signed it.
+fn own_end(cert: &Path, key_file: &Path, end: KeyUsage, now: SystemTime) -> Vec<Problem> {
+    let chain = match inspect(cert) {
+        Ok(chain) => chain,
+        Err(error) => return vec![error.into()],
+    };
+    let Some((ours, between)) = chain.split_first() else { return Vec::new() };
+    let error = refused(ours, between, &[], &[end], now).filter(|error| !matches!(error, Error::UnknownIssuer));
+    let what = error.map(|error| told(error, ours, &[], now));
+    let wrong = what.map(|what| Problem { file: cert.to_owned(), what });
+    wrong.into_iter().chain(key(key_file, ours)).collect()
 }
 
 /// Whether the authority's list can be used, and does not revoke the certificate itself.
@@ -153,7 +169,8 @@ fn told(error: Error, ours: &Certificate, roots: &[Certificate], now: SystemTime
             format!("it was signed by `{}`, and not by {} of our `ca`", ours.issuer, known.join(" or "))
         }
         Error::RequiredEkuNotFoundContext(_) => {
-            "it is not for our end of the connection: extendedKeyUsage must have clientAuth, and of an agent serverAuth"
+            "it is not for our end of the connection: extendedKeyUsage must have clientAuth of who calls, serverAuth of who is \
+             called, and both of an agent among its peers"
                 .to_owned()
         }
         error => format!("TLS refuses it: {error}"),
@@ -313,6 +330,35 @@ mod tests {
         assert_eq!(
             client(&files.ca, Some((&files.ca, &folder.path().join("ca.key"))), now),
             ["ca.pem: this is the certificate of an authority; give the one that it has signed for us"]
+        );
+    }
+
+    #[test]
+    fn a_server_has_what_it_needs_and_an_authority_for_its_clients() {
+        let (folder, files) = fabric();
+        let server = |files: &Files, now| {
+            let problems = check_server(files, now).into_iter();
+            problems.map(|it| it.to_string().replace(&format!("{}/", folder.path().display()), "")).collect::<Vec<_>>()
+        };
+        let now = SystemTime::now();
+        assert_eq!(server(&files, now), [""; 0]);
+        let other = Authority::create("another fabric", YEAR).expect("made").issue("vtep1", &[], YEAR).expect("made");
+        let other = store(folder.path(), "other", &other, false).expect("stored");
+        let mixed = Files { ca: files.ca.clone(), ..other.clone() };
+        assert_eq!(server(&mixed, now), [""; 0], "who has signed it is the clients' affair");
+        assert_eq!(
+            server(&Files { ca: files.cert.clone(), cert: files.cert.clone(), key: other.key }, now),
+            [
+                "vtep1.pem: this is the certificate of `CN=vtep1`, which is no authority; give the one that signed it",
+                "other.key: this key does not belong to our certificate"
+            ]
+        );
+        assert_eq!(
+            server(&files, now + 2 * YEAR),
+            [
+                "ca.pem: the authority has expired 365 days ago; make a new one",
+                "vtep1.pem: it has expired 365 days ago; renew it"
+            ]
         );
     }
 

@@ -12,7 +12,8 @@
 //! | `NAME.key` | its private key | that agent (`peering.tls.key`) |
 //!
 //! [`Authority`] makes them, [`store`] puts an agent's into the folder, [`inspect`] says what one is, and [`check`] says why
-//! agents would refuse one; [`check_client`] does for those of others, as of who runs a switch. Keys are ECDSA on P-256; the files of keys are readable by their owner only.
+//! agents would refuse one; [`check_client`] and [`check_server`] do for those of others, as of who runs a switch or calls an agent. Keys are
+//! ECDSA on P-256; the files of keys are readable by their owner only.
 //!
 //! This crate knows files and certificates. It knows nothing of agents and their configuration, and opens no connection.
 
@@ -26,7 +27,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 pub use authority::{Authority, Identity};
-pub use check::{Problem, check, check_client, check_revoked};
+pub use check::{Problem, check, check_client, check_revoked, check_server};
 pub use inspect::{Certificate, inspect, names};
 
 /// Why certificates could not be made or read.

@@ -7,9 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
 use time::OffsetDateTime;
-use vouch_agent::config::{Checked, ClientTls, PeerSecurity};
+use vouch_agent::config::{Checked, ClientTls, PeerSecurity, RemoteManagement};
 use vouch_certs::{
-    Authority, Certificate, CertsError, Files, Problem, check, check_client, check_revoked, inspect, store,
+    Authority, Certificate, CertsError, Files, Problem, check, check_client, check_revoked, check_server, inspect,
+    store,
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -191,7 +192,7 @@ fn date(moment: SystemTime) -> String {
     format!("{} {:02}:{:02} UTC", moment.date(), moment.hour(), moment.minute())
 }
 
-/// What peers, switches or collectors would refuse of the certificates that these configurations name, each with its configuration's file.
+/// What peers, switches, collectors or operators would refuse of the certificates that these configurations name, each with its configuration's file.
 pub(crate) fn problems(configs: &[PathBuf], checked: &[Checked]) -> Vec<String> {
     let mut problems = Vec::new();
     for (path, checked) in configs.iter().zip(checked) {
@@ -204,6 +205,12 @@ pub(crate) fn problems(configs: &[PathBuf], checked: &[Checked]) -> Vec<String> 
             let mut found = check(&config.name, &files, SystemTime::now());
             found.extend(crl.as_ref().and_then(|crl| check_revoked(&files, crl)));
             tell("peering.tls", found);
+        }
+        if let Some(RemoteManagement { ca, crl, cert, key, .. }) = &config.remote_management {
+            let files = Files { ca: ca.clone(), cert: cert.clone(), key: key.clone() };
+            let mut found = check_server(&files, SystemTime::now());
+            found.extend(crl.as_ref().and_then(|crl| check_revoked(&files, crl)));
+            tell("management.remote", found);
         }
         let tracing = config.tracing.as_ref().and_then(|tracing| tracing.tls.as_ref());
         for (section, tls) in [("switch.tls", config.switch.tls.as_ref()), ("tracing.tls", tracing)] {

@@ -86,23 +86,24 @@ fn certificates_are_made_checked_and_renewed() {
     assert_eq!(output.status.code(), Some(78), "no peer would ever believe it");
 
     let demo = config.replace("endpoint: https:", "endpoint: http:");
-    for section in ["tracing", "switch"] {
+    for section in ["tracing.tls", "switch.tls", "management.remote"] {
         let with = |key: &str| {
-            let files = format!("tls: {{ca: tls/ca.pem, cert: tls/vtep1.pem, key: tls/{key}.key}}");
+            let files = format!("ca: tls/ca.pem, cert: tls/vtep1.pem, key: tls/{key}.key");
             checked(match section {
-                "tracing" => format!("{demo}\ntracing:\n  otlp: https://127.0.0.1:4317\n  {files}\n"),
-                _ => demo
-                    .replace("switch:\n", &format!("switch:\n  {files}\n"))
+                "tracing.tls" => format!("{demo}\ntracing:\n  otlp: https://127.0.0.1:4317\n  tls: {{{files}}}\n"),
+                "switch.tls" => demo
+                    .replace("switch:\n", &format!("switch:\n  tls: {{{files}}}\n"))
                     .replace("target: http:", "target: https:"),
+                _ => format!("{demo}\nmanagement:\n  remote: {{listen: '127.0.0.1:7443', {files}}}\n"),
             })
         };
         let (status, report) = with("vtep1");
         assert_eq!(status, Some(0), "{report}");
         let (status, report) = with("vtep2");
         assert_eq!(status, Some(1), "{report}");
-        assert!(report.contains(&format!("{section}.tls: {tls}/vtep2.key: this key does not belong")), "{report}");
+        assert!(report.contains(&format!("{section}: {tls}/vtep2.key: this key does not belong")), "{report}");
         let output = vouch(&["run", &file]);
-        assert_eq!(output.status.code(), Some(78), "{section} would never take it");
+        assert_eq!(output.status.code(), Some(78), "{section}: nobody would ever take it");
     }
 
     let before = std::fs::read(format!("{tls}/vtep1.pem")).expect("it is there");
