@@ -33,6 +33,8 @@ pub struct Node {
     switch: Option<Running>,
     agent: Option<Running>,
     standby: Option<Running>,
+    /// Its agent logs no more than an operator's.
+    pub(super) terse: bool,
 }
 
 /// One of a node's processes.
@@ -108,6 +110,7 @@ impl Node {
             switch: None,
             agent: None,
             standby: None,
+            terse: false,
         })
     }
 
@@ -222,7 +225,7 @@ impl Node {
                 command
             }
         };
-        if std::env::var_os("VOUCH_LOG").is_none() {
+        if !self.terse && std::env::var_os("VOUCH_LOG").is_none() {
             command.env("VOUCH_LOG", "info,vouch_agent=debug");
         }
         command.arg("run").arg(self.configuration(part));

@@ -44,6 +44,8 @@ pub struct Site {
     vouch: Option<PathBuf>,
     /// Where the logs are left, if they are to be left.
     pub keep: Option<PathBuf>,
+    /// Agents log no more than an operator's: what is measured is not to pay for what a test reads.
+    pub terse: bool,
     worlds: AtomicU32,
 }
 
@@ -60,7 +62,15 @@ impl Site {
             format!("address add {address}/24 dev {BRIDGE}"),
             format!("link set {BRIDGE} up"),
         ])?;
-        Ok(Self { home, outside, program: SwitchProgram::P4Switch, vouch, keep, worlds: AtomicU32::new(0) })
+        Ok(Self {
+            home,
+            outside,
+            program: SwitchProgram::P4Switch,
+            vouch,
+            keep,
+            terse: false,
+            worlds: AtomicU32::new(0),
+        })
     }
 
     /// The same with switches of another program.
@@ -155,7 +165,8 @@ impl World {
         // Interfaces of a world that has ended can still be on their way out.
         let world = site.worlds.fetch_add(1, Ordering::Relaxed);
         for name in NODES {
-            let node = Node::new(name, site.program, site.vouch.clone(), self.floor.folder.path())?;
+            let mut node = Node::new(name, site.program, site.vouch.clone(), self.floor.folder.path())?;
+            node.terse = site.terse;
             let near = format!("m{world}n{}", plan::number(name));
             cable::lay(&node.namespace, MANAGEMENT, 1500, (site.home.name(), &near))?;
             site.home.ip(&[format!("link set {near} master {BRIDGE} up")])?;

@@ -187,7 +187,8 @@ mod linux {
             return Err(format!("nothing can be compared here: {reason}").into());
         }
         clean_up(&std::env::temp_dir())?;
-        let site = Site::prepare(None, None)?;
+        let mut site = Site::prepare(None, None)?;
+        site.terse = true;
         let mut all = true;
         println!("{}", table::HEADER);
         for step in steps {
