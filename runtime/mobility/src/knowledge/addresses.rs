@@ -283,7 +283,7 @@ impl Addresses {
         }
     }
 
-    /// A routine question has left, and was not answered.
+    /// A routine question has left, and was not answered, though no answer can have been lost.
     pub(crate) fn left_unanswered(&mut self) {
         self.unanswered = self.unanswered.saturating_add(1);
     }
