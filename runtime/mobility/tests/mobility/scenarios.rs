@@ -91,7 +91,7 @@ fn row_7_answers_that_are_policed_away_give_no_host_away() {
 /// Row 9.
 #[test]
 fn row_9_a_host_moves_to_a_port_from_which_it_was_forged() {
-    let mut deeds: Vec<_> = (0..100).map(|number| (100 + 100 * number, announce(IMPOSTOR_OF_WANDERER))).collect();
+    let mut deeds: Vec<_> = (0..3).map(|number| (100 + 100 * number, announce(IMPOSTOR_OF_WANDERER))).collect();
     deeds.push((450, Deed::Move { device: WANDERER, at: 1, port: AccessId(4), stunned_ms: 0 }));
     deeds.push((451, announce(WANDERER)));
     let world = until(&Script::of(deeds), 8_000);
