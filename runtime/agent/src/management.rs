@@ -507,11 +507,13 @@ impl Management for Service {
     ) -> Result<Response<v1::ProbeHostResponse>, Status> {
         self.may_order(&request)?;
         let host = self::host(request.into_inner().host)?;
-        let mut events = self.watchers.watch()?;
-        let agent = self.agent.clone();
-        if let Err(reason) = self.ask(move |task| task.probe_now(host)).await? {
-            return Ok(Response::new(v1::ProbeHostResponse { agent, reason, ..Default::default() }));
-        }
+        let (agent, watchers) = (self.agent.clone(), self.watchers.clone());
+        // Watched from just before it is asked: a routine question of a moment ago is not the one that was ordered.
+        let order = move |task: &mut Task| watchers.watch().map(|events| task.probe_now(host).map(|()| events));
+        let mut events = match self.ask(order).await?? {
+            Ok(events) => events,
+            Err(reason) => return Ok(Response::new(v1::ProbeHostResponse { agent, reason, ..Default::default() })),
+        };
         let (deadline, about) = (Clock::now() + ANSWER, Some(host_to_wire(host)));
         let mut response = v1::ProbeHostResponse { agent, ..Default::default() };
         let mut asked = None;

@@ -306,7 +306,7 @@ fn vouch_agent_reasons() -> [&'static str; 3] {
 async fn orders(stage: &Stage) {
     let (code, text, _) = stage.all(&["probe", "5001/10.0.0.1"]).await;
     assert_eq!(code, 0, "{text}");
-    assert_eq!(lines(&text, &["vtep1: asked on port 2 for ", "it answers, after"]).len(), 1, "{text}");
+    assert_eq!(lines(&text, &["vtep1: asked on port 2 for 10.0.0.1", "it answers, after"]).len(), 1, "{text}");
     assert_eq!(lines(&text, &["vtep3: not asked", "is behind vtep1: ask the agent there"]).len(), 1, "{text}");
     let (code, _, errors) = stage.all(&["probe", "10.0.0.1"]).await;
     assert_eq!(code, 1);
