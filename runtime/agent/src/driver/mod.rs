@@ -58,7 +58,7 @@ use vouch_tables::{EntryAction, EntryKey};
 use self::switch::session_config;
 use self::task::{Command, Parts, Tallied};
 use crate::collector::{self, Collector};
-use crate::config::Config;
+use crate::config::{Config, Tracing};
 use crate::events::{AgentEvent, Place};
 use crate::guards::{DriverGuard, is_out};
 use crate::management::{self, Identities, Watchers};
@@ -155,8 +155,7 @@ impl Agent {
         }
         let (mut collector, mut spans) = (None, None);
         if let Some(tracing) = &config.tracing {
-            let refused = |why| SwitchSetupError::Tracing { url: tracing.otlp.clone(), why };
-            let (started, into, sending) = Collector::start(tracing, &config.name).map_err(refused)?;
+            let (started, into, sending) = Collector::start(tracing, &config.name).map_err(no_traces(tracing))?;
             services.push(sending);
             (collector, spans) = (Some(started), Some(into));
         }
@@ -187,8 +186,7 @@ impl Agent {
     /// What is wrong with the pipeline that it names, or with what it says of the switch or of where traces go.
     pub fn check(config: &Config) -> Result<(), SwitchSetupError> {
         if let Some(tracing) = &config.tracing {
-            let refused = |why| SwitchSetupError::Tracing { url: tracing.otlp.clone(), why };
-            collector::check(tracing).map_err(refused)?;
+            collector::check(tracing).map_err(no_traces(tracing))?;
         }
         let program = Program::load(&config.switch)?;
         program.check(config)?;
@@ -314,6 +312,11 @@ impl Figures {
             }
         }
     }
+}
+
+/// Traces cannot be sent as they are configured.
+fn no_traces(tracing: &Tracing) -> impl FnOnce(String) -> SwitchSetupError {
+    |why| SwitchSetupError::Tracing { url: tracing.otlp.clone(), why }
 }
 
 /// Which life of the agent it is: the time, so that it is higher in each later one as long as nobody sets the clock back.
