@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 use vouch_bmv2_tests::harness::{Failure, TestResult};
 use vouch_bmv2_tests::namespace::ip;
 use vouch_bmv2_tests::{InterfacePort, Processes, SwitchProgram};
+use vouch_switch_server::port::PortCounters;
 use vouch_switch_server::{Frames, Port, PortStatus};
 
 use crate::switch::{Pairs, Switch, far_command, patch};
@@ -197,8 +198,11 @@ pub(crate) async fn burst(_: Arc<Processes>) -> TestResult {
 
 /// A server's worth of hosts, which all announce themselves at once: what comes in is read, but not as quickly.
 pub(crate) async fn slowly_read(_: Arc<Processes>) -> TestResult {
-    const BURSTS: usize = 6;
-    const BURST: usize = 2_000;
+    // More than the ring has room for (4,096), and in the end more than can wait behind it (16,384).
+    const BURSTS: u64 = 16;
+    const BURST: u64 = 2_000;
+    // What stays in the ring: half of it. With one burst more it is not full.
+    const LEFT: u64 = 2_048;
     let _pairs = Pairs::here()?;
     let (near, s1) = (InterfacePort::open("near")?, InterfacePort::open("s1")?.gathering());
     let before = lost("near")?;
@@ -208,10 +212,26 @@ pub(crate) async fn slowly_read(_: Arc<Processes>) -> TestResult {
             s1.send(&frame(&[], number as u8))?;
         }
         s1.flush();
-        timeout(PATIENCE, near.receive(&mut batch, 32)).await.map_err(|_| "nothing arrives")??;
+        // Half of what comes is read, so that some always wait.
+        let read = batch.len() + BURST as usize / 2;
+        while batch.len() < read {
+            timeout(PATIENCE, near.receive(&mut batch, 32)).await.map_err(|_| "nothing arrives")??;
+        }
+        // The machine may stall at any moment, so nothing more is sent before the keeper of the ring has had its turn.
+        let sent = (number + 1) * BURST;
+        let room = async {
+            loop {
+                let PortCounters { received, missed, .. } = near.counters();
+                if received + missed + lost("near")? - before + LEFT >= sent {
+                    return Ok::<_, Failure>(());
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, room).await.map_err(|_| "nobody makes room in the ring")??;
     }
     let received = |batch: &Frames| batch.iter().filter(|it| it.starts_with(&[2, 0, 0, 0, 0, 2])).count() as u64;
-    while received(&batch) + near.counters().missed + lost("near")? - before < (BURSTS * BURST) as u64 {
+    while received(&batch) + near.counters().missed + lost("near")? - before < BURSTS * BURST {
         timeout(PATIENCE, near.receive(&mut batch, 32))
             .await
             .map_err(|_| "frames are neither received nor counted")??;

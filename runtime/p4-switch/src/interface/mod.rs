@@ -255,7 +255,7 @@ impl Incoming {
     /// Move what is there into `batch`, at most `max` of what the kernel takes for a frame, and give the number of these.
     fn take(&mut self, socket: &PacketSocket, batch: &mut Frames, max: usize) -> usize {
         match self.backlog.take(batch, max) {
-            0 => self.empty_ring(socket, Some(batch), max),
+            0 => self.empty_ring(socket, batch, max),
             waited => waited,
         }
     }
@@ -263,15 +263,16 @@ impl Incoming {
     /// Have what is in the ring wait elsewhere as long as it is half full. This is left to the keeper: who forwards may have to
     /// let others have the processor at any moment, and meanwhile nobody could.
     fn make_room(&mut self, socket: &PacketSocket) {
-        while self.ring.as_ref().is_some_and(Ring::is_half_full) && self.empty_ring(socket, None, BATCH) > 0 {}
+        let mut backlog = std::mem::take(&mut self.backlog);
+        while self.ring.as_ref().is_some_and(Ring::is_half_full)
+            && backlog.fill(|room| self.empty_ring(socket, room, BATCH)).is_some_and(|moved| moved > 0)
+        {}
+        self.backlog = backlog;
     }
 
-    /// Move the first frames of the ring into `batch`, or to those that wait, as far as there is room.
-    fn empty_ring(&mut self, socket: &PacketSocket, batch: Option<&mut Frames>, max: usize) -> usize {
-        let Self { ring: Some(ring), backlog, long, counters, .. } = self else {
-            return 0;
-        };
-        let Some(batch) = batch.or_else(|| backlog.room()) else {
+    /// Move the first frames of the ring into `batch`, and give the number of what the kernel took for a frame.
+    fn empty_ring(&mut self, socket: &PacketSocket, batch: &mut Frames, max: usize) -> usize {
+        let Self { ring: Some(ring), long, counters, .. } = self else {
             return 0;
         };
         let mut taken = 0;
