@@ -33,6 +33,8 @@ pub mod scenarios;
 #[cfg(target_os = "linux")]
 pub mod stand;
 #[cfg(target_os = "linux")]
+mod sys;
+#[cfg(target_os = "linux")]
 mod target;
 #[cfg(target_os = "linux")]
 pub mod uplinks;

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use p4_switch::process::{BMV2, SwitchProcess, bmv2, bound, find};
 
+use crate::sys;
+
 /// The port of device 0's Thrift server, where BMv2 was built with one; every other device's lies above. It is BMv2's own
 /// default, and the namespace is ours, so they are all free.
 const FIRST_THRIFT_PORT: u16 = 9090;
@@ -122,15 +124,8 @@ impl ProcessClock {
         Self { process: switch.id() }
     }
 
-    /// The time spent so far, in user and kernel mode, by the threads that are there: switches keep theirs.
+    /// The time spent so far.
     pub(crate) fn spent(self) -> io::Result<Duration> {
-        let mut spent = Duration::ZERO;
-        for thread in std::fs::read_dir(format!("/proc/{}/task", self.process))? {
-            // Nanoseconds on a processor, waiting for one, and turns.
-            let Ok(counted) = std::fs::read_to_string(thread?.path().join("schedstat")) else { continue };
-            let nanos = counted.split_whitespace().next().and_then(|field| field.parse().ok()).unwrap_or(0);
-            spent += Duration::from_nanos(nanos);
-        }
-        Ok(spent)
+        sys::processor_time(self.process)
     }
 }

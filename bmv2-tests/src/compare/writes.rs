@@ -77,8 +77,7 @@ async fn of_size(
         }
         let per = |time: Duration| entries.len() as f64 / time.as_secs_f64();
         rate.wall = per(start.elapsed());
-        rate.per_core =
-            before.zip(spent()?).map(|(before, after)| per(after.saturating_sub(before).max(Duration::from_nanos(1))));
+        rate.per_core = before.zip(spent()?).map(|(before, after)| per(after.saturating_sub(before)));
     }
     Ok(rates)
 }

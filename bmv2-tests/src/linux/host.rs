@@ -14,8 +14,8 @@ use vouch_lab::HostSpec;
 use super::netns::Namespace;
 use super::panel::Panel;
 use super::plan::Resident;
-use super::sys;
 use super::traffic::{Figures, Ledger, Traffic};
+use crate::sys;
 
 /// Where all hosts receive.
 const PORT: u16 = 4242;

@@ -1,7 +1,7 @@
 //! A fabric with Linux hosts, everything in network namespaces: three VTEPs and a spine as switch processes, an agent process for
 //! each over mutual TLS, and hosts whose IP stacks are the kernel's.
 //!
-//! From the ground up: `sys` and [`netns`] make namespaces that no killed run leaves behind, `tap` and `panel` are the hosts' cables, [`cable`] the others,
+//! From the ground up: [`netns`] makes namespaces that no killed run leaves behind, `tap` and `panel` are the hosts' cables, [`cable`] the others,
 //! [`plan`] says who is where, `config` writes the agents' YAML, [`node`] runs a switch and its agent, [`host`] a host,
 //! [`traffic`] accounts for packets, [`floor`] is all that hosts can do, and [`world`] is all of it.
 //! [`hypervisor`] is QEMU behind a switch port, with what [`image`] makes, controlled through [`qmp`].
@@ -23,7 +23,6 @@ pub mod node;
 mod panel;
 pub mod plan;
 pub mod qmp;
-mod sys;
 mod tap;
 pub mod traffic;
 pub mod world;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio, id};
 use std::thread;
 
-use super::sys::{self, Signal};
+use crate::sys::{self, Signal};
 
 /// Where `ip netns` keeps the names.
 const FOLDER: &str = "/run/netns";

@@ -9,9 +9,9 @@ use std::time::Duration;
 use p4_switch::process::{bound, tail};
 
 use super::netns::Namespace;
-use super::sys::{self, Signal};
 use super::{Failure, config, plan};
 use crate::process::SwitchProgram;
+use crate::sys::{self, Signal};
 
 /// The port to the controller, as in the P4 program.
 const CPU_PORT: u16 = 510;

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use tokio::io::unix::AsyncFd;
 
 use super::netns::Namespace;
-use super::sys;
+use crate::sys;
 
 /// The device that makes taps.
 pub(super) const DEVICE: &str = "/dev/net/tun";
