@@ -1,6 +1,7 @@
 //! Writes: batches, and which update of a batch failed for what reason.
 
-use std::fmt;
+use std::iter::Peekable;
+use std::{fmt, vec};
 
 use prost::Message;
 use tokio::time::timeout;
@@ -117,8 +118,10 @@ impl Session {
         let mut failed = Vec::new();
         let mut from = 0;
         let config = &self.shared.config;
-        for batch in batches(updates, config.max_batch.max(1), BATCH_BYTES.min(config.max_message / 2)) {
-            let length = batch.len();
+        let (max_batch, max_bytes) = (config.max_batch.max(1), BATCH_BYTES.min(config.max_message / 2));
+        let mut left = self.adapted(updates);
+        while let Some(batch) = Batch::next(&mut left, max_batch, max_bytes) {
+            let length = batch.updates.len();
             match self.write_batch(batch, from, Atomicity::ContinueOnError).await {
                 Ok(()) => {}
                 Err(BatchError::Updates(errors)) => failed.extend(errors),
@@ -132,37 +135,44 @@ impl Session {
     /// Writes updates in one request, all or nothing. BMv2 does not offer that and refuses it (`Unimplemented`).
     pub async fn write_atomic(&self, updates: Vec<Update>) -> Result<(), WriteError> {
         let total = updates.len();
-        match self.write_batch(updates, 0, Atomicity::RollbackOnError).await {
+        let all = Batch::next(&mut self.adapted(updates), usize::MAX, usize::MAX).unwrap_or_default();
+        match self.write_batch(all, 0, Atomicity::RollbackOnError).await {
             Ok(()) => Ok(()),
             Err(BatchError::Updates(failed)) => Err(WriteError::Updates { failed, total }),
             Err(BatchError::Rpc(error)) => Err(WriteError::Rpc { error, from: 0, failed: Vec::new() }),
         }
     }
 
-    async fn write_batch(&self, mut updates: Vec<Update>, from: usize, atomicity: Atomicity) -> Result<(), BatchError> {
+    /// The updates as the server wants them.
+    fn adapted(&self, mut updates: Vec<Update>) -> Updates {
+        updates.iter_mut().for_each(|update| self.shared.config.server.adapt(update));
+        updates.into_iter().peekable()
+    }
+
+    async fn write_batch(&self, batch: Batch, from: usize, atomicity: Atomicity) -> Result<(), BatchError> {
         const RPC: &str = "Write";
         let after = self.shared.config.timeouts.request;
         let link = self.link(RPC).map_err(BatchError::Rpc)?;
-        updates.iter_mut().for_each(|update| self.shared.config.server.adapt(update));
         #[allow(deprecated)]
         let request = WriteRequest {
             device_id: self.device_id(),
             role_id: 0,
             election_id: self.wire_election_id(),
-            updates,
+            updates: Vec::new(),
             atomicity: atomicity.into(),
             role: self.role(),
         };
-        // The request is kept, for naming the updates that fail.
-        let encoded = request.encode_to_vec();
+        // Fields stand in any order.
+        let Batch { updates, mut encoded } = batch;
+        request.encode(&mut encoded).expect("a vector has room");
         self.check_length(RPC, encoded.len()).map_err(BatchError::Rpc)?;
         let status = match timeout(after, send(link.channel, encoded)).await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(status)) => status,
             Err(_) => return Err(BatchError::Rpc(RpcError::TimedOut { rpc: RPC, after })),
         };
-        match outcomes(&status, request.updates.len()) {
-            Some(outcomes) => Err(BatchError::Updates(self.name_failures(&outcomes, &request.updates, from))),
+        match outcomes(&status, updates.len()) {
+            Some(outcomes) => Err(BatchError::Updates(self.name_failures(&outcomes, &updates, from))),
             None => Err(BatchError::Rpc(RpcError::status(RPC, &status))),
         }
     }
@@ -214,27 +224,43 @@ fn is_ok(outcome: &WireError) -> bool {
 /// Bytes after which a request is full.
 const BATCH_BYTES: usize = 1 << 20;
 
-fn batches(updates: Vec<Update>, max_batch: usize, max_bytes: usize) -> Vec<Vec<Update>> {
-    let mut batches: Vec<Vec<Update>> = Vec::new();
-    let mut bytes = 0;
-    for update in updates {
-        let length = update.encoded_len();
-        match batches.last_mut() {
-            Some(batch) if batch.len() < max_batch && bytes + length <= max_bytes => {
-                batch.push(update);
-                bytes += length;
+/// What stands before each update in a [`WriteRequest`]: that it is of field 4, and that its length follows.
+const UPDATES: u8 = 4 << 3 | 2;
+
+/// Updates that are still to be sent.
+type Updates = Peekable<vec::IntoIter<Update>>;
+
+/// Updates of one request.
+#[derive(Default)]
+struct Batch {
+    /// Kept for naming those that fail.
+    updates: Vec<Update>,
+    /// The field `updates` of the request. To encode a message takes its length, and that the lengths of all in it, so it is done once.
+    encoded: Vec<u8>,
+}
+
+impl Batch {
+    /// The first of `left`, as many as may be in one request; `None` where nothing is left.
+    fn next(left: &mut Updates, max_updates: usize, max_bytes: usize) -> Option<Self> {
+        let mut batch = Self::default();
+        while let Some(update) = left.peek().filter(|_| batch.updates.len() < max_updates) {
+            let before = batch.encoded.len();
+            batch.encoded.push(UPDATES);
+            update.encode_length_delimited(&mut batch.encoded).expect("a vector has room");
+            if batch.encoded.len() > max_bytes && before > 0 {
+                batch.encoded.truncate(before);
+                break;
             }
-            _ => {
-                batches.push(vec![update]);
-                bytes = length;
-            }
+            batch.updates.extend(left.next());
         }
+        (!batch.updates.is_empty()).then_some(batch)
     }
-    batches
 }
 
 #[cfg(test)]
 mod tests {
+    use std::iter;
+
     use super::*;
     use crate::p4::v1::TableEntry;
 
@@ -242,14 +268,34 @@ mod tests {
         insert(TableEntry { table_id, metadata: vec![1; metadata], ..TableEntry::default() })
     }
 
+    fn batches(updates: Vec<Update>, max_updates: usize, max_bytes: usize) -> Vec<Batch> {
+        let mut left = updates.into_iter().peekable();
+        iter::from_fn(|| Batch::next(&mut left, max_updates, max_bytes)).collect()
+    }
+
     #[test]
     fn batches_keep_order_and_bounds() {
-        let lengths =
-            |updates: Vec<Update>, max| -> Vec<usize> { batches(updates, max, 1000).iter().map(Vec::len).collect() };
+        let lengths = |updates: Vec<Update>, max| -> Vec<usize> {
+            batches(updates, max, 1000).iter().map(|batch| batch.updates.len()).collect()
+        };
         assert_eq!(lengths((0..7).map(|id| update(id, 0)).collect(), 3), [3, 3, 1]);
         assert_eq!(lengths(vec![update(1, 1000), update(2, 0), update(3, 0)], 10), [1, 2]);
         assert_eq!(lengths(Vec::new(), 10), [0; 0]);
         let ids: Vec<_> = (0..7).map(|id| update(id, 300)).collect();
-        assert_eq!(batches(ids.clone(), 10, 1000).concat(), ids);
+        let all: Vec<_> = batches(ids.clone(), 10, 1000).into_iter().flat_map(|batch| batch.updates).collect();
+        assert_eq!(all, ids);
+    }
+
+    #[test]
+    fn a_batch_is_encoded_as_the_updates_of_a_request() {
+        let updates: Vec<_> = (0..7).map(|id| update(id, 300)).collect();
+        let mut read = Vec::new();
+        for batch in batches(updates.clone(), 10, 1000) {
+            assert!(batch.encoded.len() <= 1000);
+            let request = WriteRequest::decode(batch.encoded.as_slice()).expect("it is one");
+            assert_eq!(request, WriteRequest { updates: batch.updates, ..WriteRequest::default() });
+            read.extend(request.updates);
+        }
+        assert_eq!(read, updates);
     }
 }
