@@ -8,6 +8,8 @@
 use core::fmt::Debug;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 /// Bits of the hash that a branch looks at.
 const STRIDE: u32 = 5;
 const FANOUT: usize = 1 << STRIDE;
@@ -66,20 +68,28 @@ impl Key for Box<[u64]> {
 /// The map.
 #[derive(Clone, Debug)]
 pub(crate) struct Map<K, V> {
-    root: Arc<Node<K, V>>,
+    root: Node<K, V>,
     len: usize,
 }
 
+/// Most nodes are leaves of few entries: a leaf takes no more room than it needs, and few entries none of their own.
 #[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant, reason = "with a box, every lookup would follow a pointer more on every level")]
 enum Node<K, V> {
-    Leaf(Vec<(K, V)>),
-    Branch([Option<Arc<Node<K, V>>>; FANOUT]),
+    Leaf(Arc<Leaf<K, V>>),
+    Branch(Arc<[Option<Node<K, V>>; FANOUT]>),
+}
+
+type Leaf<K, V> = SmallVec<[(K, V); 4]>;
+
+impl<K, V> Default for Node<K, V> {
+    fn default() -> Self {
+        Self::Leaf(Arc::default())
+    }
 }
 
 impl<K, V> Default for Map<K, V> {
     fn default() -> Self {
-        Self { root: Arc::new(Node::Leaf(Vec::new())), len: 0 }
+        Self { root: Node::default(), len: 0 }
     }
 }
 
@@ -90,12 +100,12 @@ impl<K: Key, V: Clone> Map<K, V> {
 
     #[inline]
     pub(crate) fn get(&self, words: &[u64]) -> Option<&V> {
-        let mut node = &*self.root;
+        let mut node = &self.root;
         if matches!(node, Node::Branch(_)) {
             let hash = hash(words);
             let mut depth = 0;
             while let Node::Branch(children) = node {
-                node = children[child(hash, depth)].as_deref()?;
+                node = children[child(hash, depth)].as_ref()?;
                 depth += 1;
             }
         }
@@ -113,7 +123,7 @@ impl<K: Key, V: Clone> Map<K, V> {
             *len += 1;
             make()
         };
-        Node::entry(&mut self.root, words, hash, 0, make)
+        self.root.entry(words, hash, 0, make)
     }
 
     pub(crate) fn insert(&mut self, words: &[u64], value: V) {
@@ -127,12 +137,12 @@ impl<K: Key, V: Clone> Map<K, V> {
     pub(crate) fn get_mut(&mut self, words: &[u64]) -> Option<&mut V> {
         self.get(words)?;
         let unreachable = || unreachable!("the key was just found");
-        Some(Node::entry(&mut self.root, words, hash(words), 0, unreachable))
+        Some(self.root.entry(words, hash(words), 0, unreachable))
     }
 
     pub(crate) fn remove(&mut self, words: &[u64]) {
         if self.get(words).is_some() {
-            Node::remove(&mut self.root, words, hash(words), 0);
+            self.root.remove(words, hash(words), 0);
             self.len -= 1;
         }
     }
@@ -143,17 +153,17 @@ impl<K: Key, V: Clone> Map<K, V> {
 }
 
 impl<K: Key, V: Clone> Node<K, V> {
-    fn entry<'n>(this: &'n mut Arc<Self>, words: &[u64], hash: u64, depth: u32, make: impl FnOnce() -> V) -> &'n mut V {
-        let node = Arc::make_mut(this);
-        if let Node::Leaf(entries) = node
+    fn entry(&mut self, words: &[u64], hash: u64, depth: u32, make: impl FnOnce() -> V) -> &mut V {
+        if let Node::Leaf(entries) = self
             && entries.len() >= LEAF
             && depth < 64 / STRIDE
             && !entries.iter().any(|(key, _)| key.is(words))
         {
-            *node = Self::split(core::mem::take(entries), words, depth);
+            *self = Self::split(entries, words, depth);
         }
-        match node {
+        match self {
             Node::Leaf(entries) => {
+                let entries = Arc::make_mut(entries);
                 let at = entries.iter().position(|(key, _)| key.is(words)).unwrap_or_else(|| {
                     entries.push((K::from_words(words), make()));
                     entries.len() - 1
@@ -161,30 +171,32 @@ impl<K: Key, V: Clone> Node<K, V> {
                 &mut entries[at].1
             }
             Node::Branch(children) => {
-                let child = children[child(hash, depth)].get_or_insert_with(|| Arc::new(Node::Leaf(Vec::new())));
-                Self::entry(child, words, hash, depth + 1, make)
+                let child = Arc::make_mut(children)[child(hash, depth)].get_or_insert_default();
+                child.entry(words, hash, depth + 1, make)
             }
         }
     }
 
-    fn split(entries: Vec<(K, V)>, words: &[u64], depth: u32) -> Self {
-        let mut leaves: [Vec<(K, V)>; FANOUT] = core::array::from_fn(|_| Vec::new());
+    fn split(entries: &Leaf<K, V>, words: &[u64], depth: u32) -> Self {
+        let mut leaves: [Leaf<K, V>; FANOUT] = core::array::from_fn(|_| Leaf::new());
         for (key, value) in entries {
-            leaves[child(hash(key.given(words)), depth)].push((key, value));
+            leaves[child(hash(key.given(words)), depth)].push((key.clone(), value.clone()));
         }
-        Node::Branch(leaves.map(|leaf| (!leaf.is_empty()).then(|| Arc::new(Node::Leaf(leaf)))))
+        Node::Branch(Arc::new(leaves.map(|leaf| (!leaf.is_empty()).then(|| Node::Leaf(Arc::new(leaf))))))
     }
 
     /// Removes a key that is there; true if nothing is left.
-    fn remove(this: &mut Arc<Self>, words: &[u64], hash: u64, depth: u32) -> bool {
-        match Arc::make_mut(this) {
+    fn remove(&mut self, words: &[u64], hash: u64, depth: u32) -> bool {
+        match self {
             Node::Leaf(entries) => {
+                let entries = Arc::make_mut(entries);
                 entries.retain(|(key, _)| !key.is(words));
                 entries.is_empty()
             }
             Node::Branch(children) => {
+                let children = Arc::make_mut(children);
                 let slot = &mut children[child(hash, depth)];
-                if slot.as_mut().is_some_and(|child| Self::remove(child, words, hash, depth + 1)) {
+                if slot.as_mut().is_some_and(|child| child.remove(words, hash, depth + 1)) {
                     *slot = None;
                 }
                 children.iter().all(Option::is_none)
@@ -209,7 +221,7 @@ impl<'m, K, V> Iterator for Iter<'m, K, V> {
             }
             match self.nodes.pop()? {
                 Node::Leaf(entries) => self.leaf = entries.iter(),
-                Node::Branch(children) => self.nodes.extend(children.iter().rev().flatten().map(|child| &**child)),
+                Node::Branch(children) => self.nodes.extend(children.iter().rev().flatten()),
             }
         }
     }
