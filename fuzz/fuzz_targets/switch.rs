@@ -3,10 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
-use vouch_fuzz::mutated;
+use vouch_fuzz::{mutated, survive_closed_sockets};
 use vouch_hostile::agent::switch;
 
-fuzz_target!(|data: &[u8]| switch::run(data));
+fuzz_target!(init: survive_closed_sockets(), |data: &[u8]| switch::run(data));
 
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
     mutated(switch::mutate, data, size, max_size, seed)
