@@ -48,6 +48,7 @@ fn main() {
                 claim: ClaimId { incarnation: Incarnation(1), number: u64::from(number) },
                 tenure: Duration::ZERO,
                 damped: false,
+                taken: false,
             });
             let advertisement =
                 Advertisement { host: key(number), bindings: Vec::new(), sequence: Sequence(1), migration };

@@ -72,6 +72,8 @@ guards! {
     AnsweredPeer, "Sought::decide", "a peer that is answered has the host before one that was only heard first";
     AnsweredRival, "Stay::may_have_been_anywhere", "also while it is weighed";
     PolicyGoesBack, "Stay::is_by_policy", "what was taken by policy goes back on evidence";
+    GivenAfterwards, "Stay::given_by", "what was taken by policy and is given afterwards is not asked for again";
+    TakenIsHeld, "Claimant::claimed", "who has taken the host by policy has it, though it asks for it";
     NamedSince, "Sought::advance", "and it is asked for the addresses that it has by now";
     AgedNowhere, "Inquiry::decide_of_none", "a host that is aged, and answers nowhere, is gone";
     OtherQuestions, "Inquiry::was_repeated", "answers to earlier questions are no measure of the next";

@@ -67,6 +67,10 @@ fn expected(guard: Guard) -> Result<&'static str, &'static str> {
             Err("not noticed: `evidence_a_host_that_answers_a_peer_is_there_…`")
         }
         Guard::PolicyGoesBack => Err("not noticed: `b12_a_host_that_was_taken_without_…`"),
+        Guard::GivenAfterwards => {
+            Err("not noticed: `b9_an_owner_that_has_given_the_host_afterwards_is_not_asked_again`")
+        }
+        Guard::TakenIsHeld => Err("not noticed: `b9_who_asks_afterwards_has_the_host_all_the_same`"),
         Guard::OtherQuestions => Err("not noticed: `answers_to_questions_that_have_ended_are_not_those_to_the_next`"),
         Guard::SlowAfterRestart => Err("not noticed: `a_host_that_was_known_before_a_restart_may_be_a_slow_one`"),
         Guard::AnswersAfterAll | Guard::Patience => {

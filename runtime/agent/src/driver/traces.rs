@@ -420,7 +420,7 @@ mod tests {
     }
 
     fn asking(host: HostKey, sequence: u32) -> Message {
-        let migration = Some(Migration::Asked { claim: CLAIM, tenure: Duration::ZERO, damped: false });
+        let migration = Some(Migration::Asked { claim: CLAIM, tenure: Duration::ZERO, damped: false, taken: false });
         Message::Advertisement(Advertisement { host, bindings: Vec::new(), sequence: Sequence(sequence), migration })
     }
 

@@ -75,8 +75,8 @@ pub(super) fn encode(message: &Message) -> proto::Message {
 
 fn stage_to_wire(migration: Migration) -> Stage {
     match migration {
-        Migration::Asked { claim, tenure, damped } => {
-            Stage::Asked(proto::Asked { claim: Some(claim_to_wire(claim)), tenure: micros(tenure), damped })
+        Migration::Asked { claim, tenure, damped, taken } => {
+            Stage::Asked(proto::Asked { claim: Some(claim_to_wire(claim)), tenure: micros(tenure), damped, taken })
         }
         Migration::AtOnce => Stage::AtOnce(proto::AtOnce {}),
         Migration::Verified { by } => {
@@ -157,6 +157,7 @@ fn migration(wire: proto::Migration) -> Result<Migration, PeerMisbehaved> {
             claim: claim(wire.claim)?,
             tenure: Duration::from_micros(wire.tenure),
             damped: wire.damped,
+            taken: wire.taken,
         },
         Stage::AtOnce(proto::AtOnce {}) => Migration::AtOnce,
         Stage::Verified(wire) => Migration::Verified { by: vtep(wire.by, &wire.by_ipv6)? },
@@ -290,11 +291,8 @@ mod tests {
         };
         let time = || any::<u64>().prop_map(Duration::from_micros);
         let migration = prop_oneof![
-            (claim(), time(), any::<bool>()).prop_map(|(claim, tenure, damped)| Migration::Asked {
-                claim,
-                tenure,
-                damped
-            }),
+            (claim(), time(), any::<bool>(), any::<bool>())
+                .prop_map(|(claim, tenure, damped, taken)| Migration::Asked { claim, tenure, damped, taken }),
             Just(Migration::AtOnce),
             a_vtep().prop_map(|by| Migration::Verified { by }),
         ];

@@ -81,6 +81,8 @@ pub enum Migration {
         tenure: Duration,
         /// The claim was refused not long ago: only whether the host has fallen silent since is of interest, and nobody need hear that it has not.
         damped: bool,
+        /// The sender has the host already, which it took while the owner could not be asked (B9), and asks afterwards.
+        taken: bool,
     },
     /// To observers before the verdict: believe it, but remember what you had.
     AtOnce,

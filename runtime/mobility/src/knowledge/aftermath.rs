@@ -177,6 +177,13 @@ impl Stay {
         Self { by_policy: true, awaited: answering, ..self }
     }
 
+    /// A peer says that it had it, and gives it up: if it was taken from that one, then it has been given now.
+    pub(crate) fn given_by(&mut self, by: VtepAddr) {
+        if self.taken_from() == Some(by) && !is_out(Guard::GivenAfterwards) {
+            self.by_policy = false;
+        }
+    }
+
     /// It has answered here.
     pub(crate) fn answered(&mut self) {
         self.awaited = false;

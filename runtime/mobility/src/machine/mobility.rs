@@ -404,8 +404,8 @@ impl Mobility {
             None => How::Plain,
             Some(Migration::AtOnce) => How::AtOnce,
             Some(Migration::Verified { by }) => How::Verified { by },
-            Some(Migration::Asked { claim, tenure, damped }) => {
-                let claimed = Claimed { from, claim, sequence, bindings, tenure, damped };
+            Some(Migration::Asked { claim, tenure, damped, taken }) => {
+                let claimed = Claimed { from, claim, sequence, bindings, tenure, damped, taken };
                 return self.tell_from(from, host, Fact::Claimed(claimed), now);
             }
         };

@@ -295,7 +295,7 @@ impl Claimant {
 
     fn send_claim(&self, known: &Known, out: &mut Out<'_>) {
         let Claim { id: claim, tenure, damped, .. } = *self.claim;
-        let message = self.advertisement(known, Migration::Asked { claim, tenure, damped });
+        let message = self.advertisement(known, Migration::Asked { claim, tenure, damped, taken: false });
         out.send(self.remote.vtep(), Message::Advertisement(message));
         self.tell_standing(known, out);
     }
@@ -857,6 +857,11 @@ impl Claimant {
 
     /// A peer claims it, too.
     pub(crate) fn claimed(self, claimed: Claimed, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
+        // Who asks after it has taken the host is the owner that it is taken for here.
+        if claimed.taken && !is_out(Guard::TakenIsHeld) {
+            observer::claimed(&self.remote, &claimed, known, world, out);
+            return self.reconsider(false, known, world, out);
+        }
         let Some(proof) = Proof::by_disowning(&self.remote, claimed.from) else {
             let sequence = known.routes.of(self.remote.vtep()).map_or(Sequence::FIRST, |route| route.sequence);
             let verdict = Verdict::Elsewhere(self.remote.vtep());

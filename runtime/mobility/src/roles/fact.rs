@@ -138,6 +138,7 @@ pub(crate) struct Claimed {
     pub(crate) bindings: Vec<Binding>,
     pub(crate) tenure: Duration,
     pub(crate) damped: bool,
+    pub(crate) taken: bool,
 }
 
 #[derive(Debug)]

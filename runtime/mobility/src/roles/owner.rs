@@ -658,7 +658,7 @@ impl Owner {
     pub(crate) fn claim_afterwards(&self, known: &Known, world: &World<'_>, out: &mut Out<'_>) {
         let Some(vtep) = self.stay.taken_from().filter(|_| self.stay.is_by_policy(world.now)) else { return };
         let (claim, tenure) = (out.new_claim(world.config), Duration::ZERO);
-        let asked = Migration::Asked { claim, tenure, damped: false };
+        let asked = Migration::Asked { claim, tenure, damped: false, taken: true };
         out.send(vtep, Message::Advertisement(self.advertisement(known, Some(asked))));
     }
 
@@ -739,6 +739,12 @@ impl Owner {
         world: &World<'_>,
         out: &mut Out<'_>,
     ) -> Became {
+        // Who never had the host, or has forgotten it, has nothing to give.
+        if let Verdict::Moved { tenure } = reply.verdict
+            && !tenure.is_zero()
+        {
+            self.stay.given_by(from);
+        }
         match reply.verdict {
             Verdict::Moved { .. } if reply.sequence > self.local.sequence() => {
                 self.given(from, reply.sequence, known, out);
@@ -769,8 +775,11 @@ impl Owner {
         out: &mut Out<'_>,
     ) -> Became {
         known.routes.forget(withdrawn.from, withdrawn.sequence);
-        if withdrawn.moved_to == Some(world.config.me) && withdrawn.sequence > self.local.sequence() {
-            self.given(withdrawn.from, withdrawn.sequence, known, out);
+        if withdrawn.moved_to == Some(world.config.me) {
+            self.stay.given_by(withdrawn.from);
+            if withdrawn.sequence > self.local.sequence() {
+                self.given(withdrawn.from, withdrawn.sequence, known, out);
+            }
         }
         let Some(mut inquiry) = self.inquiry.take() else { return Became::Owner(self) };
         let gone = inquiry.claimants.take_if(|one| one.is_of(withdrawn.from, withdrawn.sequence));

@@ -230,7 +230,7 @@ pub(crate) fn claim_id(number: u64) -> ClaimId {
 }
 
 pub(crate) fn asks(claim: u64) -> Migration {
-    Migration::Asked { claim: claim_id(claim), tenure: Duration::ZERO, damped: false }
+    Migration::Asked { claim: claim_id(claim), tenure: Duration::ZERO, damped: false, taken: false }
 }
 
 pub(crate) fn bound(address: IpAddr) -> Binding {

@@ -10,14 +10,14 @@ use vouch_mobility::{
 
 use crate::bench::{
     B, Bench, C, FRAME, HERE, ME, MOVED, P1, P2, P3, THERE, asks, claim_id, claims, host, listed, lists, probes, reply,
-    reports, send, sent, vni_config,
+    reports, send, sent, vni_config, withdrawal,
 };
 
 const SECOND: Location = Location::Local(P2);
 
 /// A claim by one who had the host for so long before.
 fn claims_back(bench: &mut Bench, from: VtepAddr, claim: u64, sequence: u32, tenure: Duration) -> Vec<Action> {
-    bench.told(from, sequence, Some(Migration::Asked { claim: claim_id(claim), tenure, damped: false }))
+    bench.told(from, sequence, Some(Migration::Asked { claim: claim_id(claim), tenure, damped: false, taken: false }))
 }
 
 fn because(actions: &[Action]) -> Option<Because> {
@@ -456,6 +456,40 @@ fn b9_an_owner_that_could_not_be_asked_is_asked_when_it_is_back() {
         bench.says(B, Message::Reply(Reply { host: host(), claim, sequence: sequence.next(), verdict }));
         bench.wait(1_000);
         assert_eq!((bench.location(), bench.phase()), (Some(then), Phase::Settled), "{verdict:?}");
+    }
+}
+
+/// Row 13i: once it has given its word, it is not asked again: by then somebody else may claim the host of it.
+#[test]
+fn b9_an_owner_that_has_given_the_host_afterwards_is_not_asked_again() {
+    let given = |tenure| reply(0, 9, Verdict::Moved { tenure });
+    for (word, again) in [
+        (given(Duration::from_secs(60)), false),
+        (withdrawal(9, Some(ME)), false),
+        // Of a host that it does not know it has nothing to give.
+        (given(Duration::ZERO), true),
+    ] {
+        let mut bench = Bench::new().following();
+        bench.session(B, false);
+        bench.routine = false;
+        bench.heard(P1, Evidence::Arp, None);
+        bench.wait(400);
+        assert_eq!(bench.location(), Some(HERE), "the owner is away");
+        assert_eq!(claims(&bench.session(B, true)), [(B, false)]);
+        bench.says(B, word.clone());
+        bench.session(B, false);
+        assert_eq!(!claims(&bench.session(B, true)).is_empty(), again, "{word:?}");
+    }
+}
+
+/// The same, as who claims it by then sees it: who asks after it has taken the host has not lost it.
+#[test]
+fn b9_who_asks_afterwards_has_the_host_all_the_same() {
+    for taken in [true, false] {
+        let mut bench = Bench::new().following();
+        bench.heard(P1, Evidence::Arp, None);
+        bench.told(B, 5, Some(Migration::Asked { claim: claim_id(7), tenure: Duration::ZERO, damped: false, taken }));
+        assert_eq!(bench.location(), Some(if taken { THERE } else { HERE }));
     }
 }
 

@@ -83,7 +83,11 @@ mod tests {
         assert_eq!(fill(&mut backlog), FRAMES);
         assert_eq!(backlog.take(&mut batch, PIECE), PIECE);
         assert_eq!(backlog.take(&mut batch, 1), 1);
-        assert_eq!(fill(&mut backlog), FRAMES + PIECE, "who always finds some waiting has room for others all the same");
+        assert_eq!(
+            fill(&mut backlog),
+            FRAMES + PIECE,
+            "who always finds some waiting has room for others all the same"
+        );
         assert_eq!(backlog.take(&mut batch, usize::MAX), FRAMES - 1);
         let expected: Vec<_> = (0..sent).map(u32::to_be_bytes).collect();
         assert!(batch.iter().eq(expected.iter()));

@@ -121,11 +121,13 @@ fn message() -> impl Strategy<Value = Message> {
         (0_u64..3, 0_u64..8).prop_map(|(incarnation, number)| ClaimId { incarnation: Incarnation(incarnation), number })
     };
     let time = || (0_u64..1_000).prop_map(Duration::from_secs);
-    let migration = prop_oneof![
-        (claim(), time(), any::<bool>()).prop_map(|(claim, tenure, damped)| Migration::Asked { claim, tenure, damped }),
-        Just(Migration::AtOnce),
-        vtep().prop_map(|by| Migration::Verified { by }),
-    ];
+    let migration =
+        prop_oneof![
+            (claim(), time(), any::<bool>(), any::<bool>())
+                .prop_map(|(claim, tenure, damped, taken)| Migration::Asked { claim, tenure, damped, taken }),
+            Just(Migration::AtOnce),
+            vtep().prop_map(|by| Migration::Verified { by }),
+        ];
     let verdict = prop_oneof![
         Just(Verdict::Stayed),
         time().prop_map(|tenure| Verdict::Moved { tenure }),

@@ -338,7 +338,7 @@ fn m3_the_owner_asks_out_of_exactly_the_recorded_port() {
         host: host(),
         bindings: vec![Binding { address: IpAddr::V4(ADDRESS), confirmed: true }],
         sequence: Sequence(1),
-        migration: Some(Migration::Asked { claim: THEIRS, tenure: Duration::ZERO, damped: false }),
+        migration: Some(Migration::Asked { claim: THEIRS, tenure: Duration::ZERO, damped: false, taken: false }),
     };
     core.peer(PeerEvent::Message { vtep: VTEP2, message: Message::Advertisement(claim) }, T0);
     let probes: Vec<_> = outputs(&mut core)
@@ -832,7 +832,7 @@ fn owner_of_a_claimed_host(text: &str) -> Core {
         host: host(),
         bindings: vec![Binding { address: IpAddr::V4(ADDRESS), confirmed: true }],
         sequence: Sequence(1),
-        migration: Some(Migration::Asked { claim: THEIRS, tenure: Duration::ZERO, damped: false }),
+        migration: Some(Migration::Asked { claim: THEIRS, tenure: Duration::ZERO, damped: false, taken: false }),
     };
     core.peer(PeerEvent::Message { vtep: VTEP2, message: Message::Advertisement(claim) }, after(0));
     core
@@ -1119,7 +1119,7 @@ fn link_state_is_not_known_beyond_its_stream() {
         host: host(),
         bindings: Vec::new(),
         sequence: Sequence(9),
-        migration: Some(Migration::Asked { claim: THEIRS, tenure: Duration::ZERO, damped: false }),
+        migration: Some(Migration::Asked { claim: THEIRS, tenure: Duration::ZERO, damped: false, taken: false }),
     };
     core.peer(PeerEvent::Message { vtep: VTEP2, message: Message::Advertisement(claim) }, T0);
     let said = Around::perfect().until(&mut core, T0, T0 + Duration::from_millis(100));
