@@ -219,19 +219,21 @@ impl Sought {
         world: &World<'_>,
         out: &mut Out<'_>,
     ) -> Became {
-        if claimed.sequence <= self.sequence && self.sequence != Sequence::LAST {
+        // Who has taken the host already has to hear what comes of it, whoever was told first.
+        if !claimed.taken && claimed.sequence <= self.sequence && self.sequence != Sequence::LAST {
             let verdict = Verdict::Elsewhere(world.config.me);
             out.reply(claimed.from, known.key, claimed.claim, self.sequence, verdict);
             return Became::Sought(self);
         }
+        let sequence = claimed.sequence.max(self.sequence);
         if let Some(known) = self.claimants.iter_mut().find(|claimant| claimant.vtep == claimed.from) {
             if known.claim != claimed.claim {
                 known.answers = Answers::Unknown;
             }
-            (known.claim, known.sequence, known.tenure) = (claimed.claim, claimed.sequence, claimed.tenure);
+            (known.claim, known.sequence, known.tenure) = (claimed.claim, sequence, claimed.tenure);
             out.counters.coalesced += 1;
         } else if self.claimants.len() < MAX_CLAIMANTS {
-            let Claimed { from: vtep, claim, sequence, tenure, .. } = *claimed;
+            let Claimed { from: vtep, claim, tenure, .. } = *claimed;
             let answers = Answers::Unknown;
             self.claimants.push(Claimant { vtep, claim, sequence, since: world.now, tenure, answers });
             out.counters.claims_received += 1;

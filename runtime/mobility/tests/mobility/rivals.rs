@@ -10,7 +10,7 @@ use vouch_mobility::{
 
 use crate::bench::{
     B, Bench, C, FRAME, HERE, ME, MOVED, P1, P2, P3, THERE, asks, claim_id, claims, host, listed, lists, probes, reply,
-    reports, send, sent, vni_config, withdrawal,
+    reports, send, sent, vni_config, withdrawal, yours,
 };
 
 const SECOND: Location = Location::Local(P2);
@@ -509,6 +509,28 @@ fn b9_who_has_forgotten_a_host_and_is_asked_for_it_looks_for_it_whatever_the_cla
     };
     assert!(sent(&actions).iter().any(stayed), "{actions:?}");
     assert_eq!(bench.location(), Some(HERE));
+}
+
+/// The same, if another peer has told it by then that the host was its own, with a sequence that outranks that of who took it.
+#[test]
+fn b9_who_has_forgotten_the_host_answers_whoever_has_taken_it_meanwhile() {
+    let taken = Migration::Asked { claim: claim_id(7), tenure: Duration::ZERO, damped: false, taken: true };
+    for found in [true, false] {
+        let mut config = Config::new(ME);
+        config.vnis.insert(host().vni, vni_config());
+        let mut bench = Bench::just_started(config);
+        bench.routine = false;
+        bench.says(B, yours(4));
+        assert_eq!(sent(&bench.told(C, 1, Some(taken))), [], "it is looked for first");
+        let (actions, verdict) = match found {
+            true => (bench.answered(HERE), Verdict::Stayed),
+            false => (bench.wait(300), Verdict::Open(Open::Unproven)),
+        };
+        let said = |(to, message): &(VtepAddr, Message)| {
+            *to == C && matches!(message, Message::Reply(reply) if reply.verdict == verdict)
+        };
+        assert!(sent(&actions).iter().any(said), "{actions:?}");
+    }
 }
 
 /// Row 13d: the same, and the frames that claimed it go on, so that it is heard at both. The owner has just come to itself, and takes its time.
