@@ -3,11 +3,14 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -61,17 +64,28 @@ fn takes_thrift_port() -> bool {
     *TAKES
 }
 
-/// Ports of this host that nobody listens on. Somebody else may take one before it is used; a switch then says so.
+/// Below the ports that systems give to whoever connects or listens anywhere (from 32,768 on with Linux): one of those may be somebody else's before it
+/// is used.
+const FREE: Range<u16> = 20_000..32_768;
+
+/// Ports of this host that nobody listens on, and that this process was not given before. If somebody else takes one all the same, a switch says so.
 ///
 /// # Errors
 /// There is none.
 pub fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
-    // All at once, since one that is given back may be given out again.
-    let listeners = [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+    // Processes begin at different ones.
+    static NEXT: LazyLock<AtomicU64> =
+        LazyLock::new(|| AtomicU64::new(RandomState::new().hash_one(std::process::id())));
+    let mut candidates = FREE.map(|_| FREE.start + (NEXT.fetch_add(1, Ordering::Relaxed) % FREE.len() as u64) as u16);
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     let mut ports = [0; N];
-    for (port, listener) in ports.iter_mut().zip(&listeners) {
-        let bound = listener.as_ref().map_err(|error| io::Error::new(error.kind(), error.to_string()))?;
-        *port = bound.local_addr()?.port();
+    for port in &mut ports {
+        *port = candidates.find(is_free).ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::AddrInUse,
+                format!("all ports from {} to {} are taken", FREE.start, FREE.end - 1),
+            )
+        })?;
     }
     Ok(ports)
 }
@@ -210,4 +224,21 @@ pub fn tail(log: &Path) -> String {
     };
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(LINES)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_given_once_and_not_while_somebody_has_it() {
+        let [given] = free_ports().expect("there is one");
+        let next = given + 1;
+        let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, next));
+        let mut others = free_ports::<64>().expect("there are some").to_vec();
+        assert!(others.iter().all(|port| FREE.contains(port) && *port != given && *port != next), "{others:?}");
+        others.sort_unstable();
+        others.dedup();
+        assert_eq!(others.len(), 64);
+    }
 }

@@ -8,6 +8,8 @@ fn stf(arguments: &[&str]) -> (Option<i32>, String) {
     let json = concat!(env!("CARGO_MANIFEST_DIR"), "/../../p4src/build/vtep.json");
     let command = &mut Command::new(env!("CARGO_BIN_EXE_p4-switch"));
     let output = command.args(["stf", "--json", json]).args(arguments).output().expect("the command runs");
+    // Shown where a test fails.
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
     (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
