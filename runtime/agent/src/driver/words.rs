@@ -351,6 +351,12 @@ impl Core {
                 let has = bindings(&it.bindings);
                 match it.migration {
                     None => format!("it is here{has} (sequence {})", it.sequence),
+                    Some(Migration::Asked { taken: true, .. }) => {
+                        format!(
+                            "it has been taken here{has}, without a word of yours: ask it (sequence {})",
+                            it.sequence
+                        )
+                    }
                     Some(Migration::Asked { damped: false, .. }) => {
                         format!("it was heard here{has}: ask it (sequence {})", it.sequence)
                     }

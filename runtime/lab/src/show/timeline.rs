@@ -174,7 +174,12 @@ impl Timeline {
                 let sequence = it.sequence.0;
                 match it.migration {
                     None => format!("{host} is with me (sequence {sequence})"),
-                    Some(Migration::Asked { .. }) => format!("{host} was heard here, ask it (sequence {sequence})"),
+                    Some(Migration::Asked { taken: true, .. }) => {
+                        format!("{host} has been taken here without your word, ask it (sequence {sequence})")
+                    }
+                    Some(Migration::Asked { taken: false, .. }) => {
+                        format!("{host} was heard here, ask it (sequence {sequence})")
+                    }
                     Some(Migration::AtOnce) => format!("{host} is with me, it is being asked (sequence {sequence})"),
                     Some(Migration::Verified { .. }) => format!("{host} moved to me, verified (sequence {sequence})"),
                 }
