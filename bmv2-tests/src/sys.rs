@@ -58,10 +58,11 @@ pub(crate) fn watch(file: File) -> io::Result<AsyncFd<File>> {
 
 /// The time that processors have spent on a process, in user and kernel mode, with that of threads that have ended.
 pub(crate) fn processor_time(process: u32) -> io::Result<Duration> {
+    let process = libc::pid_t::try_from(process).map_err(io::Error::other)?;
     // SAFETY: all zero is a valid value of both, which are numbers.
     let (mut clock, mut spent): (libc::clockid_t, libc::timespec) = unsafe { zeroed() };
     // SAFETY: the clock is what this call writes. It gives the number of an error, and sets none.
-    match unsafe { libc::clock_getcpuclockid(process as libc::pid_t, &raw mut clock) } {
+    match unsafe { libc::clock_getcpuclockid(process, &raw mut clock) } {
         0 => {}
         error => return Err(io::Error::from_raw_os_error(error)),
     }

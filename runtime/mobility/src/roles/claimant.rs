@@ -857,7 +857,7 @@ impl Claimant {
 
     /// A peer claims it, too.
     pub(crate) fn claimed(self, claimed: Claimed, known: &mut Known, world: &World<'_>, out: &mut Out<'_>) -> Became {
-        // Who asks after it has taken the host is the owner that it is taken for here.
+        // Who asks after it has taken the host does not say by that that it does not have it.
         if claimed.taken && !is_out(Guard::TakenIsHeld) {
             observer::claimed(&self.remote, &claimed, known, world, out);
             return self.reconsider(false, known, world, out);

@@ -739,15 +739,17 @@ impl Owner {
         world: &World<'_>,
         out: &mut Out<'_>,
     ) -> Became {
-        // Who never had the host, or has forgotten it, has nothing to give.
-        if let Verdict::Moved { tenure } = reply.verdict
-            && !tenure.is_zero()
-        {
-            self.stay.given_by(from);
-        }
         match reply.verdict {
-            Verdict::Moved { .. } if reply.sequence > self.local.sequence() => {
-                self.given(from, reply.sequence, known, out);
+            Verdict::Moved { tenure } => {
+                // Who never had the host, or has forgotten it, has nothing to give.
+                if !tenure.is_zero() {
+                    self.stay.given_by(from);
+                }
+                if reply.sequence > self.local.sequence() {
+                    self.given(from, reply.sequence, known, out);
+                } else {
+                    out.counters.stale_messages += 1;
+                }
             }
             Verdict::Stayed if self.stay.is_by_policy(world.now) => {
                 let place = Location::Remote(from);
@@ -759,7 +761,7 @@ impl Owner {
                     None => self.weigh(from, known, world, out),
                 };
             }
-            Verdict::Moved { .. } | Verdict::Stayed | Verdict::Open(_) | Verdict::Elsewhere(_) => {
+            Verdict::Stayed | Verdict::Open(_) | Verdict::Elsewhere(_) => {
                 out.counters.stale_messages += 1;
             }
         }

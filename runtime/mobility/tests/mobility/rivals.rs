@@ -20,6 +20,17 @@ fn claims_back(bench: &mut Bench, from: VtepAddr, claim: u64, sequence: u32, ten
     bench.told(from, sequence, Some(Migration::Asked { claim: claim_id(claim), tenure, damped: false, taken: false }))
 }
 
+/// A host of `B`, which could not be asked, has been heard here.
+fn taken_by_policy() -> Bench {
+    let mut bench = Bench::new().following();
+    bench.session(B, false);
+    bench.routine = false;
+    bench.heard(P1, Evidence::Arp, None);
+    bench.wait(400);
+    assert_eq!(bench.location(), Some(HERE), "the owner is away");
+    bench
+}
+
 fn because(actions: &[Action]) -> Option<Because> {
     let because = |report| if let Report::Moved { because, .. } = report { Some(because) } else { None };
     reports(actions).into_iter().find_map(because)
@@ -416,12 +427,7 @@ fn b14_right_after_a_move_a_claimed_place_is_heard_out_for_as_long_as_an_answer_
 #[test]
 fn b12_a_host_that_was_taken_without_its_owner_s_word_is_given_back_when_it_answers_the_owner() {
     for away in [1, 5, 20, 100, 280, 400, 4_000] {
-        let mut bench = Bench::new().following();
-        bench.session(B, false);
-        bench.routine = false;
-        bench.heard(P1, Evidence::Arp, None);
-        bench.wait(400);
-        assert_eq!(bench.location(), Some(HERE), "the owner is away");
+        let mut bench = taken_by_policy();
         bench.wait(away * 1_000);
         bench.session(B, true);
         lists(&mut bench, B, &[listed(0)]);
@@ -438,12 +444,7 @@ fn b12_a_host_that_was_taken_without_its_owner_s_word_is_given_back_when_it_answ
 #[test]
 fn b9_an_owner_that_could_not_be_asked_is_asked_when_it_is_back() {
     for (verdict, then) in [(Verdict::Stayed, THERE), (MOVED, HERE)] {
-        let mut bench = Bench::new().following();
-        bench.session(B, false);
-        bench.routine = false;
-        bench.heard(P1, Evidence::Arp, None);
-        bench.wait(400);
-        assert_eq!(bench.location(), Some(HERE), "the owner is away");
+        let mut bench = taken_by_policy();
         let asked = sent(&bench.session(B, true));
         let claim = asked.iter().find_map(|(to, message)| match message {
             Message::Advertisement(Advertisement {
@@ -469,12 +470,7 @@ fn b9_an_owner_that_has_given_the_host_afterwards_is_not_asked_again() {
         // Of a host that it does not know it has nothing to give.
         (given(Duration::ZERO), true),
     ] {
-        let mut bench = Bench::new().following();
-        bench.session(B, false);
-        bench.routine = false;
-        bench.heard(P1, Evidence::Arp, None);
-        bench.wait(400);
-        assert_eq!(bench.location(), Some(HERE), "the owner is away");
+        let mut bench = taken_by_policy();
         assert_eq!(claims(&bench.session(B, true)), [(B, false)]);
         bench.says(B, word.clone());
         bench.session(B, false);
