@@ -75,12 +75,20 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// How many hosts are named in place of one that is not known.
 const NEAR: usize = 3;
 
-/// Serves until `stop`. Takes the place of a socket that nobody listens on any more.
+/// Serves until `stop`. Takes the place of a socket that nobody listens on any more, and makes the folder that it is to be in.
 pub(crate) fn serve(path: &Path, service: Service, stop: CancellationToken) -> io::Result<JoinHandle<()>> {
     let stale = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
         && std::os::unix::net::UnixStream::connect(path).is_err();
     if stale {
         std::fs::remove_file(path)?;
+    }
+    // On most systems what is below /run is gone after a reboot.
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        match std::fs::create_dir(folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            // Another agent may make it at the same time.
+            Ok(()) | Err(_) => {}
+        }
     }
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;

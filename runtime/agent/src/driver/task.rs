@@ -152,6 +152,9 @@ pub(crate) struct Task {
     /// Since when it stands still.
     paused: Option<Clock>,
     said: Sometimes<u32>,
+    /// The last packet-out that the switch refused: why, and when; and the lines about it.
+    refused_out: Option<(String, Clock)>,
+    said_refused: Sometimes<()>,
     /// How many dropped punts of a place are known.
     dropped: BTreeMap<u32, u64>,
     /// Whether the switch has not been ready since it was away.
@@ -302,6 +305,8 @@ impl Task {
             epoch: now,
             paused: None,
             said: Sometimes::new(Duration::from_secs(60)),
+            refused_out: None,
+            said_refused: Sometimes::new(Duration::from_secs(60)),
             dropped: BTreeMap::new(),
             fresh: true,
             proven: false,
@@ -502,7 +507,10 @@ impl Task {
             }
             Event::StreamError(error) => {
                 self.counters.packets_refused += 1;
-                tracing::warn!(agent = %self.name, message = error.message, "the switch refused a packet-out");
+                if let Some(times) = self.said_refused.say((), self.now()) {
+                    tracing::warn!(agent = %self.name, message = error.message, times, "the switch refuses packet-outs");
+                }
+                self.refused_out = Some((error.message, Clock::now()));
             }
             // The pipeline has no digests.
             Event::Digest(_) => {}

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use vouch_agent::Config;
+use vouch_agent::management::{Client, v1};
 use vouch_net::MacAddr;
 use vouch_switch_server::{Endpoint, LinkConfig, ServerHandle, SwitchServer, link};
 use vouch_tables::EntryKey;
@@ -112,4 +113,31 @@ async fn who_asks_for_our_address_is_answered() {
     assert_eq!(answer[..42], arp(2, (MacAddr([2, 0, 0, 0, 1, 9]), OURS), them), "for ours, and only for ours");
     agent.stop().await;
     server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_switch_that_sends_nothing_for_us_is_said_to_be_wrong_and_how_to_start_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = SwitchServer::builder().device_id(1).without_cpu_port().build().expect("valid");
+    let server = server.listen("127.0.0.1:0").await.expect("loopback has ports");
+    let mut config = config(server.local_addr());
+    // The agent makes the folder of its socket, and no more than that.
+    config.management = Some(folder.path().join("nothing/like/that/vtep1.sock"));
+    let refused = vouch_agent::Agent::start(config.clone(), vouch_agent::AgentOptions::default());
+    assert!(refused.is_err_and(|error| error.to_string().contains("nothing/like/that")));
+    let socket = folder.path().join("vouch/vtep1.sock");
+    config.management = Some(socket.clone());
+    let mut agent = start(config);
+    agent.ready().await;
+    let mut client = Client::connect(&socket).await.expect("the agent listens");
+    let wrong = loop {
+        let status = client.status().await.expect("it answers");
+        match status.problems.into_iter().find(|problem| problem.what.contains("without a CPU port")) {
+            Some(wrong) => break wrong,
+            // Until the next hop is asked for.
+            None => tokio::task::yield_now().await,
+        }
+    };
+    assert_eq!(wrong.severity(), v1::problem::Severity::Error);
+    assert!(wrong.remedy.contains("--cpu-port 510"), "{wrong:?}");
 }

@@ -1,7 +1,7 @@
 //! What the operator asks, and how it is answered: a look at what there is, never more than a part of the hosts at a time.
 
 use std::net::IpAddr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant as Clock;
 use vouch_mobility::{Census, HostInfo, HostKey, Location, Phase, RefusedDetail};
@@ -30,6 +30,9 @@ const MOVES: usize = 4_096;
 
 /// How many refused claims are listed at the most.
 const LISTED: usize = 1_024;
+
+/// How long something that the switch refused to send is still a problem.
+const LATELY: Duration = Duration::from_secs(60);
 
 /// Which hosts.
 #[derive(Debug, Clone, Default)]
@@ -416,6 +419,15 @@ impl Task {
                 "It is read back soon by itself. `vouch tables` says what differs.",
             ),
             State::Synchronising | State::Ready | State::Unspecified => {}
+        }
+        if let Some((why, _)) = self.refused_out.as_ref().filter(|(_, at)| at.elapsed() < LATELY) {
+            error(
+                format!("The switch refuses to send what it is given: {why}."),
+                &format!(
+                    "No host and no next hop can be asked like that. See that the switch was started with `--cpu-port {}`, as BMv2's kind has to be.",
+                    self.config.switch.cpu_port
+                ),
+            );
         }
         let mut warn =
             |what: String, remedy: &str| problems.push(problem(v1::problem::Severity::Warning, what, remedy));
