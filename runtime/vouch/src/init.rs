@@ -6,12 +6,14 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use vouch_agent::Config;
 use vouch_agent::config::{DEFAULT_MTU, tunnel_bytes};
+
+use crate::operate;
 
 const IPV4: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 const IPV6: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
@@ -57,6 +59,9 @@ pub(crate) struct Init {
     /// Where this agent listens for its peers
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:7000")]
     listen: String,
+    /// Where commands ask the agent of a VTEP, as `vouch status`; `vouch run` makes the folder [default: /run/vouch/NAME.sock]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
     /// The folder with what `vouch certs` has made, as the configuration is to name it
     #[arg(long, value_name = "FOLDER", default_value = "tls")]
     tls: PathBuf,
@@ -131,6 +136,11 @@ fn yaml(said: &Init) -> String {
         let _ = writeln!(text, "    ca: {}", quoted(&said.tls.join("ca.pem").display().to_string()));
         let _ = writeln!(text, "    cert: {}\n    key: {}", file("pem"), file("key"));
     }
+    // Who only routes is not asked, and is told so if a socket is said all the same.
+    let usual = said.address.map(|_| Path::new(operate::SOCKETS).join(format!("{}.sock", said.name)));
+    if let Some(socket) = said.socket.clone().or(usual) {
+        let _ = writeln!(text, "management:\n  socket: {}", quoted(&socket.display().to_string()));
+    }
     if !said.peers.is_empty() {
         text.push_str("peers:\n");
     }
@@ -169,8 +179,6 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use clap::Parser;
 
     use super::*;
@@ -207,6 +215,7 @@ mod tests {
         let config = Config::parse("init", &yaml(&said(VTEP))).expect("it is right").config;
         let vtep = config.vtep.expect("it is a VTEP");
         assert_eq!((vtep.vnis.len(), vtep.peers.len()), (1, 1));
+        assert_eq!(config.management.as_deref(), Some(Path::new("/run/vouch/vtep1.sock")));
         let spine =
             ["--name", "spine", "--uplink", "1=02:00:00:00:fe:01", "--route", "10.0.0.1/32=1,02:00:00:00:01:09"];
         assert!(Config::parse("init", &yaml(&said(&spine))).expect("it is right").config.vtep.is_none());
@@ -256,6 +265,12 @@ mod tests {
 
     #[test]
     fn what_was_said_wrongly_is_told_in_the_words_of_the_configuration() {
+        let spine = said(&["--name", "spine", "--uplink", "1=02:00:00:00:fe:01", "--socket", "spine.sock"]);
+        let errors = Config::parse("init", &yaml(&spine)).expect_err("nobody asks it").to_string();
+        assert!(errors.contains("management: only a VTEP has this"), "{errors}");
+        let elsewhere = said(&[VTEP, &["--socket", "vtep1.sock"]].concat());
+        let config = Config::parse("init", &yaml(&elsewhere)).expect("it is right").config;
+        assert!(config.management.is_some_and(|socket| socket.ends_with("vtep1.sock")));
         let wrong = [&["--vni", "16777216=1", "--peer", "vtep2: x=nowhere"], VTEP].concat();
         let errors = Config::parse("init", &yaml(&said(&wrong))).expect_err("it is wrong").to_string();
         assert!(errors.contains("16777216") && errors.contains("nowhere"), "{errors}");

@@ -7,7 +7,7 @@ use clap::Args;
 use vouch_agent::management::{Client, ManagementError, OperatorFiles};
 
 /// Where sockets are looked for if nobody says where they are.
-const SOCKETS: &str = "/run/vouch";
+pub(crate) const SOCKETS: &str = "/run/vouch";
 
 #[derive(Debug, Args)]
 pub(crate) struct Agents {

@@ -31,6 +31,7 @@ use tokio::sync::mpsc;
 use vouch_agent::Place;
 use vouch_agent::management::{json, v1};
 
+pub(crate) use self::agents::SOCKETS;
 use self::agents::{Agents, Asked};
 use self::name::HostName;
 
