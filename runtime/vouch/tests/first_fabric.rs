@@ -50,10 +50,13 @@ fn what_the_readme_has_typed_ends_with_a_ping_and_all_well() {
     std::os::unix::fs::symlink(built, folder.path().join("target/release")).expect("it is writable");
     let typed = typed();
     let script = format!("set -e\nmount -t tmpfs none /run\nip link set lo up\n{typed}");
-    let output = shell.args(["sh", "-c", &script]).current_dir(&folder).output().expect("there is a shell");
-    let log = std::fs::read_to_string(folder.path().join("first-fabric/vouch.log")).unwrap_or_default();
+    // What is not well for so long will not be: the limit keeps a failure from hanging.
+    let shell = shell.args(["timeout", "120", "sh", "-c", &script]);
+    let output = shell.current_dir(&folder).output().expect("there is a shell");
+    let written = |name: &str| std::fs::read_to_string(folder.path().join("first-fabric").join(name));
+    let [status, log] = ["status.txt", "vouch.log"].map(|name| written(name).unwrap_or_default());
     let [said, errors] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
-    let all = format!("{said}\n{errors}\n{log}");
+    let all = format!("{said}\n{errors}\n{status}\n{log}");
     assert!(output.status.success(), "{all}");
     assert!(said.contains("3 received") || said.contains(" 0% packet loss"), "{all}");
     let known = said.lines().filter(|line| line.contains("192.168.1.") && line.contains("vtep")).count();
