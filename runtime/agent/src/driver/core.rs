@@ -292,6 +292,7 @@ impl Core {
     pub(crate) fn timeout(&mut self, now: Instant) {
         self.say_unsaid(now);
         self.conclude(now);
+        self.wanted.timeout(now);
         self.machine.handle_timeout(now);
         self.carry_out(now);
         self.ask(now);
@@ -301,7 +302,7 @@ impl Core {
     /// When [`Self::timeout`] is to be called next.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let hosts = self.machine.next_deadline().into_iter().chain(self.checks.deadline());
-        hosts.chain(self.next_hops_due()).min()
+        hosts.chain(self.next_hops_due()).chain(self.wanted.deadline()).min()
     }
 
     /// The wanted tables.
@@ -427,7 +428,7 @@ impl Core {
     fn carry_out(&mut self, now: Instant) {
         while let Some(action) = self.machine.poll_action() {
             match action {
-                Action::Install { host, view } => self.wanted.set_host(host, view.as_ref(), &self.numbering),
+                Action::Install { host, view } => self.wanted.set_host(host, view.as_ref(), &self.numbering, now),
                 Action::Bind { vni, address, binding } => self.bind(vni, address, binding, now),
                 Action::Probe(probe) => self.probe(probe, now),
                 Action::Check { question, host, via } => self.check(host, question, via, now),

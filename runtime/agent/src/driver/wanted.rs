@@ -22,7 +22,7 @@ use std::net::IpAddr;
 use std::ops::Bound;
 use std::time::Duration;
 
-use vouch_mobility::{BindingView, ClaimView, Destination, HostKey, HostView, Location};
+use vouch_mobility::{BindingView, ClaimView, Destination, HostKey, HostView, Instant, Location};
 use vouch_net::{MacAddr, Vni};
 use vouch_tables::{
     AccessTagAction, AccessTagKey, Aged, Bd, BdVniAction, BdVniKey, CPU_SESSION, Change, CloneSession,
@@ -148,7 +148,7 @@ impl Wanted {
     }
 
     /// Wants the host to be as `view` says; `None`: the switch knows nothing of it.
-    pub(crate) fn set_host(&mut self, host: HostKey, view: Option<&HostView>, numbering: &Numbering) {
+    pub(crate) fn set_host(&mut self, host: HostKey, view: Option<&HostView>, numbering: &Numbering, now: Instant) {
         let before = self.hosts.remove(&host).unwrap_or_default();
         let mut after = HostItems::default();
         if let (Some(view), Some(bd)) = (view, numbering.bd(host.vni)) {
@@ -164,11 +164,23 @@ impl Wanted {
         for key in before.entries.iter().filter(|key| !after.entries.contains(key)) {
             self.ledger.set(*key, None);
         }
-        if let Some(group) = before.places.and_then(|places| self.groups.release(&places)) {
-            self.ledger.set(EntryKey::MulticastGroup(group), None);
+        if let Some(places) = before.places {
+            self.groups.release(&places, now);
         }
         if !after.entries.is_empty() {
             self.hosts.insert(host, after);
+        }
+    }
+
+    /// When [`Self::timeout`] is to be called next.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.groups.deadline()
+    }
+
+    /// Gives up what has not been used for long enough.
+    pub(crate) fn timeout(&mut self, now: Instant) {
+        while let Some(group) = self.groups.pop_unused(now) {
+            self.ledger.set(EntryKey::MulticastGroup(group), None);
         }
     }
 
